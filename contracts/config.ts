@@ -1,0 +1,155 @@
+/**
+ * A recipe after presets and defaults were applied. On disk the keys are snake_case (`budget_fraction`), in memory
+ * camelCase. Each stage's address covers only the parts of the config that the stage reads.
+ */
+export interface Config {
+  run: RunConfig;
+  store: StoreConfig;
+  model: ModelConfig;
+  dataset: DatasetConfig;
+  warmup: WarmupConfig;
+  gradients: GradientsConfig;
+  values: ValuesConfig;
+  allocation: AllocationConfig;
+  selection: SelectionConfig;
+  finetune: FinetuneConfig;
+  evaluation: EvaluationConfig;
+  report: ReportConfig;
+}
+
+export interface RunConfig {
+  /** `[a-z0-9-]{1,64}`; null = stem of the dataset's file and the recipe's hash. */
+  name: string | null;
+  /** Seed of every random stream. Default 42. */
+  seed: number;
+  /** Folder that receives one folder a run. Default `./runs`. */
+  outputDir: string;
+}
+
+export interface StoreConfig {
+  /** Folder, absolute in memory. Default `./tive-store`. */
+  uri: string;
+}
+
+export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
+export type PromptTemplate = 'vicuna_v1' | 'chat_template';
+export type ImageAspect = 'pad' | 'crop';
+
+export interface ModelConfig {
+  /** Model folder in Hugging Face layout. */
+  path: string;
+  /** PEFT folder that replaces the warm-up stage, or null. */
+  adapter: string | null;
+  engine: 'auto' | EngineName;
+  /** `auto` = chat_template where the folder has one, else vicuna_v1. */
+  template: 'auto' | PromptTemplate;
+  /** `auto` = crop, as the model's own image processor does. `pad` = LLaVA-1.5's padding to a square. */
+  imageAspect: 'auto' | ImageAspect;
+}
+
+export type TaskRules = 'llava-1.5' | 'prefix' | 'single' | null;
+
+export interface DatasetConfig {
+  /** Files in the order that gives the row indexes. */
+  path: string[];
+  format: 'auto' | 'llava';
+  /** Folder that image paths are relative to; null = the folder of the dataset's file. */
+  imageFolder: string | null;
+  /** Row key that holds the task label. Default `dataset`. */
+  taskField: string;
+  /** Rules for rows without the field; null = such rows are an error of the dataset. */
+  taskRules: TaskRules;
+  /** Tasks left out of values and selection. */
+  excludeTasks: string[];
+  maxImages: number;
+  /** First rows only (`--limit`), or null. */
+  maxRows: number | null;
+  /** Above this share of quarantined rows the run stops. Default 0.02. */
+  maxQuarantinedFraction: number;
+}
+
+export type LoraTarget = 'q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj';
+
+export interface WarmupConfig {
+  /** Share of the usable rows. Default 0.08. */
+  fraction: number;
+  balance: 'per_task' | 'none';
+  epochs: number;
+  /** Rows of one optimiser step. */
+  batchSize: number;
+  /** Peak learning rate of AdamW. */
+  learningRate: number;
+  schedule: 'cosine' | 'constant';
+  /** Share of the steps over which the learning rate rises linearly. */
+  warmupFraction: number;
+  loraRank: number;
+  loraAlpha: number;
+  loraTarget: LoraTarget[];
+}
+
+export type ProjectionKind = 'sparse' | 'rademacher' | 'none';
+
+export interface GradientsConfig {
+  /** Longest example in tokens; the rest is cut. Default 2048. */
+  cutoffLen: number;
+  /** Dimension k of the projected gradient; a power of two. Default 8192. */
+  sketch: number;
+  projection: ProjectionKind;
+  projectionSeed: number;
+  storage: 'float32' | 'int8';
+  /** Padded tokens of one micro-batch. Default 8192. */
+  tokenBudget: number;
+  /** Least rows of one shard; a shard is a run of whole micro-batches. Default 4096. */
+  shardRows: number;
+}
+
+export type TaskValueKind = 'gradient_norm' | 'self_influence' | 'gradient_norm_sum';
+export type InstanceValueKind = 'mean_of_cosines' | 'cosine_to_mean';
+
+export interface ValuesConfig {
+  taskValue: TaskValueKind;
+  instanceValue: InstanceValueKind;
+  /** Whether a row's cosine with itself counts. Default true, as in the released code. */
+  selfTerm: boolean;
+}
+
+export interface AllocationConfig {
+  /** Share of the base that is selected; exactly one of this and budgetRows is not null. */
+  budgetFraction: number | null;
+  budgetRows: number | null;
+  /** What the fraction is a share of: usable rows of eligible tasks, or all rows. */
+  budgetBase: 'eligible' | 'all';
+  weighting: 'value' | 'equal' | 'size';
+  overflow: 'redistribute' | 'repeat';
+  rounding: 'largest_remainder' | 'truncate';
+}
+
+export type SelectionMethod = 'tive' | 'tive_task' | 'tive_instance' | 'random' | 'task_balanced' | 'grand';
+
+export interface SelectionConfig {
+  method: SelectionMethod;
+  /** Sharpness: probability ∝ exp(lambda · value) within the task. Default 3. */
+  lambda: number;
+}
+
+export interface FinetuneConfig {
+  enabled: boolean;
+  epochs: number;
+  batchSize: number;
+  learningRate: number;
+}
+
+export interface EvaluationConfig {
+  /** Test rows in the dataset's form, or null for no evaluation. */
+  path: string | null;
+  imageFolder: string | null;
+  maxRows: number;
+  /** Methods that are selected, fine-tuned and evaluated beside the selection's own. */
+  compare: SelectionMethod[];
+}
+
+export interface ReportConfig {
+  /** False leaves pictures and dialogues out of the report. */
+  thumbnails: boolean;
+  examplesPerTask: number;
+}

@@ -1,0 +1,63 @@
+// The import table of the house, as lint: who may import whom.
+import tseslint from 'typescript-eslint';
+
+const folders = [
+  'contracts', 'algorithms', 'workflows', 'activities', 'dataset', 'model', 'store', 'report', 'plugins', 'workers', 'client', 'setup',
+];
+
+/** Folders that each folder may import from (itself is always allowed). */
+const mayImport = {
+  contracts: [],
+  algorithms: ['contracts'],
+  workflows: ['contracts', 'algorithms'],
+  dataset: ['contracts', 'algorithms'],
+  model: ['contracts', 'algorithms'],
+  store: ['contracts', 'algorithms'],
+  report: ['contracts'],
+  activities: ['contracts', 'algorithms', 'dataset', 'model', 'store', 'report'],
+  plugins: ['activities', 'dataset', 'model', 'store', 'contracts'],
+  workers: ['plugins', 'contracts', 'workflows'],
+  client: ['contracts', 'algorithms', 'activities', 'dataset', 'store', 'plugins', 'workers', 'setup', 'workflows'],
+  setup: ['contracts'],
+};
+
+/** Folders whose types alone may be imported. */
+const typesOnly = { workflows: ['activities'], client: ['workflows'] };
+
+const importRules = folders.map((folder) => {
+  const forbidden = folders.filter((other) => other !== folder && !mayImport[folder].includes(other));
+  const patterns = forbidden
+    .filter((other) => !(typesOnly[folder] ?? []).includes(other))
+    .map((other) => ({ group: [`../${other}/*`, `../../${other}/*`], message: `${folder}/ may not import from ${other}/.` }));
+  for (const other of typesOnly[folder] ?? []) {
+    patterns.push({ group: [`../${other}/*`], allowTypeImports: true, message: `${folder}/ may import types only from ${other}/.` });
+  }
+  return {
+    files: [`${folder}/**/*.ts`],
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+  };
+});
+
+export default tseslint.config(
+  { ignores: ['dist', 'node_modules', 'coverage', 'examples/demo/data', 'test/golden', 'test/fixtures'] },
+  ...tseslint.configs.strict,
+  {
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.mjs', 'setup/*.mjs'] }, tsconfigRootDir: import.meta.dirname } },
+  },
+  {
+    files: ['**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      'max-lines': ['error', { max: 400 }],
+      'max-lines-per-function': ['error', { max: 80, skipComments: true, skipBlankLines: true }],
+      eqeqeq: 'error',
+      'no-restricted-syntax': ['error', { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' }],
+    },
+  },
+  { files: ['test/**/*.ts', 'bench/**/*.ts'], rules: { 'max-lines-per-function': 'off', '@typescript-eslint/unbound-method': 'off' } },
+  { files: ['**/*.mjs'], ...tseslint.configs.disableTypeChecked },
+  ...importRules,
+);
