@@ -1,0 +1,135 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LoraTarget } from '../contracts/config.ts';
+import { InvalidConfigError } from '../contracts/failures.ts';
+import { adaptedPaths } from './adapter.ts';
+import type { AdapterValues } from './adapter.ts';
+import type { TextConfig } from './model-config.ts';
+import { encodeSafetensors, openSafetensors } from './safetensors.ts';
+import type { SafetensorsFile } from './safetensors.ts';
+import { canonicalName } from './weight-names.ts';
+import { decoderLinearShapes } from './weight-shapes.ts';
+
+const ADAPTER_CONFIG_FILE = 'adapter_config.json';
+const ADAPTER_MODEL_FILE = 'adapter_model.safetensors';
+const PEFT_PREFIX = 'base_model.model.';
+
+/** The keys of `adapter_config.json` that are read. */
+interface PeftConfig {
+  peft_type?: string;
+  r?: number;
+  lora_alpha?: number;
+  use_rslora?: boolean;
+  use_dora?: boolean;
+  bias?: string;
+  modules_to_save?: unknown;
+  fan_in_fan_out?: boolean;
+  rank_pattern?: Record<string, number>;
+  alpha_pattern?: Record<string, number>;
+}
+
+/**
+ * Reads a PEFT LoRA folder. Keys of transformers 4 and 5 are accepted; the rank of each layer is its tensors' own.
+ * @throws InvalidConfigError for another adapter type, options that change the mathematics, or keys that fit no module
+ */
+export async function readAdapter(folder: string, text: TextConfig): Promise<AdapterValues> {
+  const config = await readPeftConfig(folder);
+  const file = await openSafetensors(join(folder, ADAPTER_MODEL_FILE));
+  try {
+    const stored = new Map([...file.tensors.keys()].map((name) => [canonicalAdapterName(name), name]));
+    const shapes = decoderLinearShapes(text);
+    const all = adaptedPaths(text, Object.keys(shapes) as LoraTarget[]);
+    const found = all.filter(({ path }) => stored.has(`${path}.lora_A`) || stored.has(`${path}.lora_B`));
+    if (found.length * 2 !== stored.size) {
+      throw new InvalidConfigError(
+        `adapter: keys must match modules, got ${found.length * 2} of ${stored.size}; first: ${[...file.tensors.keys()][0] ?? 'none'}`,
+      );
+    }
+    const values: AdapterValues = { settings: { rank: config.r, alpha: config.lora_alpha, targets: [] }, parameters: [], scales: new Map() };
+    const scales = new Map<string, number>();
+    for (const { path, target } of found) {
+      const [out, input] = shapes[target];
+      const rank = file.tensors.get(stored.get(`${path}.lora_A`) ?? '')?.shape[0] ?? 0;
+      values.parameters.push(await readPart(file, stored, `${path}.lora_A`, [rank, input]), await readPart(file, stored, `${path}.lora_B`, [out, rank]));
+      scales.set(path, scaleOf(config, path, rank));
+      if (!values.settings.targets.includes(target)) values.settings.targets.push(target);
+    }
+    return { ...values, scales };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readPart(file: SafetensorsFile, stored: ReadonlyMap<string, string>, name: string, shape: number[]): Promise<AdapterValues['parameters'][number]> {
+  const key = stored.get(name);
+  const got = key === undefined ? undefined : file.tensors.get(key)?.shape;
+  if (key === undefined || got?.join() !== shape.join()) {
+    throw new InvalidConfigError(`adapter: ${name} must be [${shape.join(', ')}], got ${got === undefined ? 'nothing' : `[${got.join(', ')}]`}`);
+  }
+  return { name, shape, values: await file.read(key) };
+}
+
+async function readPeftConfig(folder: string): Promise<PeftConfig & { r: number; lora_alpha: number }> {
+  let config: PeftConfig;
+  try {
+    config = JSON.parse(await readFile(join(folder, ADAPTER_CONFIG_FILE), 'utf8')) as PeftConfig;
+  } catch {
+    const names = await readdir(folder).catch(() => []);
+    throw new InvalidConfigError(`model.adapter: must hold ${ADAPTER_CONFIG_FILE}, got ${names.length} files in ${folder}`);
+  }
+  const { r, lora_alpha: alpha } = config;
+  const refused: [boolean, string][] = [
+    [config.peft_type !== 'LORA', `peft_type must be LORA, got ${JSON.stringify(config.peft_type)}`],
+    [config.use_dora === true, 'use_dora must be false, got true'],
+    [(config.bias ?? 'none') !== 'none', `bias must be none, got ${JSON.stringify(config.bias)}`],
+    [config.modules_to_save !== undefined && config.modules_to_save !== null, 'modules_to_save must be null, got a list'],
+    [config.fan_in_fan_out === true, 'fan_in_fan_out must be false, got true'],
+    [typeof r !== 'number' || typeof alpha !== 'number', `r and lora_alpha must be numbers, got ${JSON.stringify([r, alpha])}`],
+  ];
+  const problem = refused.find(([isRefused]) => isRefused);
+  if (problem !== undefined) throw new InvalidConfigError(`${ADAPTER_CONFIG_FILE}: ${problem[1]}`);
+  return { ...config, r: r!, lora_alpha: alpha! };
+}
+
+function scaleOf(config: PeftConfig & { lora_alpha: number }, path: string, rank: number): number {
+  const pattern = Object.entries(config.alpha_pattern ?? {}).find(([ending]) => path === ending || path.endsWith(`.${ending}`));
+  const alpha = pattern?.[1] ?? config.lora_alpha;
+  return alpha / (config.use_rslora === true ? Math.sqrt(rank) : rank);
+}
+
+/** `base_model.model.<module>.lora_A.weight`, of either generation → `<canonical module>.lora_A`. */
+function canonicalAdapterName(name: string): string {
+  const path = name.startsWith(PEFT_PREFIX) ? name.slice(PEFT_PREFIX.length) : name;
+  return (canonicalName(path) ?? path).replace(/\.weight$/, '');
+}
+
+/**
+ * The two files of a PEFT folder, byte-identical for equal values.
+ * `target_modules` is a regex on the decoder, since plain names would also hit the vision tower's layers.
+ */
+export function encodeAdapter(values: AdapterValues): { name: string; bytes: Uint8Array }[] {
+  const { rank, alpha, targets } = values.settings;
+  const config = {
+    alpha_pattern: {},
+    base_model_name_or_path: null,
+    bias: 'none',
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_alpha: alpha,
+    lora_dropout: 0.0,
+    modules_to_save: null,
+    peft_type: 'LORA',
+    r: rank,
+    rank_pattern: {},
+    target_modules: `.*language_model.*\\.(${targets.join('|')})`,
+    task_type: 'CAUSAL_LM',
+    use_dora: false,
+    use_rslora: false,
+  };
+  const tensors = values.parameters.map(({ name, shape, values: data }) => ({ name: `${PEFT_PREFIX}${name}.weight`, shape, values: data }));
+  return [
+    { name: ADAPTER_CONFIG_FILE, bytes: Buffer.from(`${JSON.stringify(config, null, 2)}\n`) },
+    { name: ADAPTER_MODEL_FILE, bytes: encodeSafetensors(tensors) },
+  ];
+}

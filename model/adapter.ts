@@ -1,0 +1,104 @@
+import * as tf from '@tensorflow/tfjs';
+import type { LoraTarget } from '../contracts/config.ts';
+import type { TextConfig } from './model-config.ts';
+import type { NamedTensor } from './safetensors.ts';
+import { decoderLinearPath, decoderLinearShapes } from './weight-shapes.ts';
+
+/** PEFT's order of linear layers inside a decoder layer; with A before B it is the order of the gradient vector. */
+const TARGET_ORDER: readonly LoraTarget[] = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+
+/** One linear layer's low-rank pair, in torch's layout: y = x Wᵀ + scale · (x Aᵀ) Bᵀ. */
+export interface LoraPair {
+  /** `[rank, in]` */
+  a: tf.Tensor2D;
+  /** `[out, rank]` */
+  b: tf.Tensor2D;
+  /** alpha / rank, or alpha / √rank with rslora. */
+  scale: number;
+}
+
+export interface LoraSettings {
+  rank: number;
+  alpha: number;
+  targets: LoraTarget[];
+}
+
+/** A LoRA adapter of the decoder as tensors: module path → pair. Freed by {@link disposeAdapter}. */
+export interface Adapter {
+  settings: LoraSettings;
+  pairs: ReadonlyMap<string, LoraPair>;
+}
+
+/** Its values on the host, in `parameter_order`: what is stored, trained and written. */
+export interface AdapterValues {
+  settings: LoraSettings;
+  /** Layer by layer, TARGET_ORDER inside a layer, A before B; names without `.weight`, e.g. `….q_proj.lora_A`. */
+  parameters: NamedTensor[];
+  /** Scale of each module path. */
+  scales: ReadonlyMap<string, number>;
+}
+
+/** Module paths that the settings adapt, in `parameter_order`. */
+export function adaptedPaths(text: TextConfig, targets: readonly LoraTarget[]): { path: string; target: LoraTarget }[] {
+  const ordered = TARGET_ORDER.filter((target) => targets.includes(target));
+  return Array.from({ length: text.layerCount }, (_, layer) => layer).flatMap((layer) =>
+    ordered.map((target) => ({ path: decoderLinearPath(layer, target), target })),
+  );
+}
+
+/**
+ * A fresh adapter: A uniform in ±1/√in (torch's `kaiming_uniform_(a=√5)`), B zero, so that it changes nothing yet.
+ *
+ * @param uniform next number of a named random stream, in (0, 1)
+ */
+export function initialAdapter(text: TextConfig, settings: LoraSettings, uniform: () => number): AdapterValues {
+  const shapes = decoderLinearShapes(text);
+  const parameters: NamedTensor[] = [];
+  const scales = new Map<string, number>();
+  for (const { path, target } of adaptedPaths(text, settings.targets)) {
+    const [out, input] = shapes[target];
+    const bound = 1 / Math.sqrt(input);
+    const a = Float32Array.from({ length: settings.rank * input }, () => (2 * uniform() - 1) * bound);
+    parameters.push({ name: `${path}.lora_A`, shape: [settings.rank, input], values: a });
+    parameters.push({ name: `${path}.lora_B`, shape: [out, settings.rank], values: new Float32Array(out * settings.rank) });
+    scales.set(path, settings.alpha / settings.rank);
+  }
+  return { settings, parameters, scales };
+}
+
+/** Puts the values into tensors of the active engine; the caller frees them with {@link disposeAdapter}. */
+export function toTensors(values: AdapterValues): Adapter {
+  const tensors = new Map(values.parameters.map(({ name, shape, values: data }) => [name, tf.tensor2d(data, shape as [number, number])]));
+  const pairs = new Map<string, LoraPair>();
+  for (const [path, scale] of values.scales) {
+    pairs.set(path, { a: tensors.get(`${path}.lora_A`)!, b: tensors.get(`${path}.lora_B`)!, scale });
+  }
+  return { settings: values.settings, pairs };
+}
+
+export function disposeAdapter(adapter: Adapter): void {
+  for (const { a, b } of adapter.pairs.values()) tf.dispose([a, b]);
+}
+
+/** Where one parameter lies in the gradient vector. */
+export interface ParameterPlace {
+  name: string;
+  shape: number[];
+  /** First coordinate in the flat vector. */
+  start: number;
+}
+
+/**
+ * The gradient vector: adapter parameters whose path has `self_attn`, concatenated in `parameter_order`, row-major.
+ * An adapter without attention layers gives all its parameters.
+ */
+export function gradientLayout(values: AdapterValues): { places: ParameterPlace[]; length: number } {
+  const attention = values.parameters.filter(({ name }) => name.includes('.self_attn.'));
+  const places: ParameterPlace[] = [];
+  let length = 0;
+  for (const { name, shape } of attention.length > 0 ? attention : values.parameters) {
+    places.push({ name, shape, start: length });
+    length += shape.reduce((product, size) => product * size, 1);
+  }
+  return { places, length };
+}

@@ -1,0 +1,86 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Decoder } from './decoder.ts';
+import type { SupervisedPositions } from './micro-batch.ts';
+import type { Weights } from './weights.ts';
+
+/** Logits formed at once, in values: 64 MiB of float32. Longer batches go through the head in pieces. */
+const MAX_LOGITS = 2 ** 24;
+
+/** What the head says about each supervised position. */
+export interface AnswerLoss {
+  /** Cross-entropy in nats `[position]`. */
+  crossEntropy: Float32Array;
+  /** ‖softmax − onehot‖₂ `[position]`. */
+  error: Float32Array;
+  /** 1 where the largest logit is the target's `[position]`. */
+  correct: Uint8Array;
+}
+
+/** Name of the head's weight: the embedding where the two are tied. */
+export function headName(weights: Weights): string {
+  return weights.has('lm_head.weight') ? 'lm_head' : 'model.language_model.embed_tokens';
+}
+
+/**
+ * Cross-entropy at the supervised positions, and its gradient with respect to the hidden states.
+ *
+ * dHidden = Σ_s weight_s · ∂CE_s/∂hidden; weight_s = 1/|M_i| gives the sum over examples of each one's mean loss,
+ * weight_s = 1/Σ|M| the batch's mean over answer tokens.
+ *
+ * @param hidden `[row, hidden]` before the final norm
+ * @param weight `[position]`, or null for no gradient
+ * @returns dHidden `[row, hidden]`, which the caller disposes, null without weights
+ */
+export function answerLoss(
+  weights: Weights,
+  decoder: Decoder,
+  hidden: tf.Tensor2D,
+  positions: SupervisedPositions,
+  weight: Float32Array | null,
+): { loss: AnswerLoss; dHidden: tf.Tensor2D | null } {
+  const count = positions.rows.length;
+  const head = headName(weights);
+  const vocabularySize = weights.get(`${head}.weight`).shape[0]!;
+  const loss: AnswerLoss = { crossEntropy: new Float32Array(count), error: new Float32Array(count), correct: new Uint8Array(count) };
+  const pieceSize = Math.max(1, Math.floor(MAX_LOGITS / vocabularySize));
+  const pieces: tf.Tensor2D[] = [];
+  for (let start = 0; start < count; start += pieceSize) {
+    const end = Math.min(count, start + pieceSize);
+    const piece = tf.tidy(() => headPiece(weights, head, decoder, hidden, positions, weight, start, end, loss) ?? []);
+    if (piece instanceof tf.Tensor) pieces.push(piece as tf.Tensor2D);
+  }
+  if (weight === null) return { loss, dHidden: null };
+  const dHidden = tf.tidy(() => {
+    const rows = tf.tensor2d(positions.rows, [count, 1], 'int32');
+    return tf.scatterND(rows, pieces.length === 1 ? pieces[0]! : tf.concat(pieces, 0), hidden.shape) as tf.Tensor2D;
+  });
+  tf.dispose(pieces);
+  return { loss, dHidden };
+}
+
+function headPiece(
+  weights: Weights,
+  head: string,
+  decoder: Decoder,
+  hidden: tf.Tensor2D,
+  positions: SupervisedPositions,
+  weight: Float32Array | null,
+  start: number,
+  end: number,
+  loss: AnswerLoss,
+): tf.Tensor2D | null {
+  const rows = tf.tensor1d(positions.rows.subarray(start, end), 'int32');
+  const targets = tf.tensor1d(positions.targets.subarray(start, end), 'int32');
+  const { normed, cache } = decoder.finalNorm(tf.gather(hidden, rows));
+  const logits = weights.linear(normed, head);
+  const logProbability = tf.logSoftmax(logits);
+  const target = tf.oneHot(targets, logits.shape[1]);
+  const difference = tf.sub(tf.exp(logProbability), target);
+  loss.crossEntropy.set(tf.neg(tf.sum(tf.mul(logProbability, target), -1)).dataSync(), start);
+  loss.error.set(tf.sqrt(tf.sum(tf.square(difference), -1)).dataSync(), start);
+  loss.correct.set(tf.equal(tf.argMax(logits, -1), targets).dataSync(), start);
+  if (weight === null) return null;
+  const scale = tf.tensor2d(weight.subarray(start, end), [end - start, 1]);
+  const dNormed = weights.linearBackward(tf.mul(difference, scale), head);
+  return decoder.finalNormBackward(dNormed, cache);
+}

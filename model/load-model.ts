@@ -1,0 +1,142 @@
+import { access, readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { InvalidConfigError } from '../contracts/failures.ts';
+import { readModelConfig } from './model-config.ts';
+import type { LlavaConfig } from './model-config.ts';
+import { openSafetensors } from './safetensors.ts';
+import type { SafetensorsFile } from './safetensors.ts';
+import { canonicalName } from './weight-names.ts';
+import { weightShapes } from './weight-shapes.ts';
+import { Weights } from './weights.ts';
+
+/** A model that is ready to compute. */
+export interface LlavaModel {
+  folder: string;
+  config: LlavaConfig;
+  weights: Weights;
+}
+
+/** The wasm heap ends at 4 GiB. */
+const WASM_HEAP_BYTES = 4 * 1024 ** 3;
+
+/**
+ * Loads a LLaVA model folder in Hugging Face layout into float32 tensors of the active engine, one tensor at a time.
+ * The caller disposes `weights`.
+ * @throws InvalidConfigError for a missing or pickled weight file, a missing tensor or a wrong shape.
+ */
+export async function loadModel(folder: string): Promise<LlavaModel> {
+  const config = await readModelConfig(folder);
+  const shapes = weightShapes(config);
+  refuseTooLarge(shapes);
+  const files = await openWeightFiles(folder);
+  const tensors = new Map<string, tf.Tensor>();
+  try {
+    const sources = locate(files);
+    checkTensors(sources, shapes);
+    for (const [name, shape] of shapes) {
+      const { file, stored } = sources.get(name)!;
+      tensors.set(name, tf.tensor(await file.read(stored), shape, 'float32'));
+    }
+    return { folder, config, weights: new Weights(tensors) };
+  } catch (error) {
+    tf.dispose([...tensors.values()]);
+    throw error;
+  } finally {
+    await Promise.all(files.map((file) => file.close()));
+  }
+}
+
+/** Parameters of the model and the bytes that they take in float32. */
+export function weightBytes(shapes: ReadonlyMap<string, number[]>): number {
+  let bytes = 0;
+  for (const shape of shapes.values()) bytes += 4 * shape.reduce((product, size) => product * size, 1);
+  return bytes;
+}
+
+function refuseTooLarge(shapes: ReadonlyMap<string, number[]>): void {
+  const bytes = weightBytes(shapes);
+  // Each linear weight is held twice on wasm.
+  if (tf.getBackend() === 'wasm' && bytes * 2 > WASM_HEAP_BYTES) {
+    const gibibytes = (bytes / 1024 ** 3).toFixed(1);
+    throw new InvalidConfigError(
+      `engine wasm: weights must fit in 4 GiB, got ${gibibytes} GiB in float32; use engine: tensorflow or a smaller model`,
+    );
+  }
+}
+
+/** Paths of the safetensors files of a model folder, in the order of the index. */
+export async function weightFiles(folder: string): Promise<string[]> {
+  const indexPath = join(folder, 'model.safetensors.index.json');
+  if (await exists(indexPath)) {
+    const index = JSON.parse(await readFile(indexPath, 'utf8')) as { weight_map?: Record<string, string> };
+    const names = [...new Set(Object.values(index.weight_map ?? {}))].sort();
+    const missing: string[] = [];
+    for (const name of names) if (!(await exists(join(folder, name)))) missing.push(name);
+    if (missing.length > 0) {
+      throw new InvalidConfigError(
+        `model.safetensors.index.json: all ${names.length} shards must exist, got ${names.length - missing.length}; fetch ${missing.join(', ')}`,
+      );
+    }
+    return names.map((name) => join(folder, name));
+  }
+  const single = join(folder, 'model.safetensors');
+  if (await exists(single)) return [single];
+  const pickle = (await readdir(folder)).find((name) => /\.(bin|pt|pth)$/.test(name));
+  throw new InvalidConfigError(
+    pickle === undefined
+      ? `model.path: must hold model.safetensors, got none in ${folder}`
+      : `${pickle}: weights must be safetensors, got a pickle file; convert it: torch.load(weights_only=True), safetensors save_file`,
+  );
+}
+
+async function openWeightFiles(folder: string): Promise<SafetensorsFile[]> {
+  const files: SafetensorsFile[] = [];
+  try {
+    for (const path of await weightFiles(folder)) files.push(await openSafetensors(path));
+    return files;
+  } catch (error) {
+    await Promise.all(files.map((file) => file.close()));
+    throw error;
+  }
+}
+
+interface Source {
+  file: SafetensorsFile;
+  stored: string;
+  shape: number[];
+}
+
+function locate(files: SafetensorsFile[]): Map<string, Source> {
+  const sources = new Map<string, Source>();
+  for (const file of files) {
+    for (const [stored, { shape }] of file.tensors) {
+      const name = canonicalName(stored);
+      if (name !== null) sources.set(name, { file, stored, shape });
+    }
+  }
+  return sources;
+}
+
+function checkTensors(sources: ReadonlyMap<string, Source>, shapes: ReadonlyMap<string, number[]>): void {
+  const missing = [...shapes].filter(([name]) => !sources.has(name)).map(([name, shape]) => `${name} [${shape.join(', ')}]`);
+  if (missing.length > 0) {
+    throw new InvalidConfigError(
+      `model: all ${shapes.size} tensors must exist, got ${shapes.size - missing.length}; missing: ${missing.slice(0, 10).join(', ')}`,
+    );
+  }
+  for (const [name, shape] of shapes) {
+    const got = sources.get(name)!.shape;
+    if (got.join() !== shape.join()) {
+      const hint = name.includes('projector') ? '; projector and vision tower do not belong together' : '';
+      throw new InvalidConfigError(`${name.replace(/^model\./, '')}: must be [${shape.join(', ')}] by config.json, got [${got.join(', ')}]${hint}`);
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

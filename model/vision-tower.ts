@@ -1,0 +1,98 @@
+import * as tf from '@tensorflow/tfjs';
+import type { LlavaModel } from './load-model.ts';
+import type { VisionConfig } from './model-config.ts';
+import { usedVisionLayers } from './weight-shapes.ts';
+import type { Weights } from './weights.ts';
+
+/**
+ * Pictures → vectors in the decoder's space: CLIP tower, chosen hidden state, projector.
+ * Plain differentiable operations: training of all weights differentiates through it.
+ *
+ * @param pictures `[example]` of pixels `[3, imageSize, imageSize]`, row-major, as the preprocessing gives them.
+ * @returns `[example · imageTokenCount, hidden]`; the caller disposes it (or calls inside `tf.tidy`).
+ */
+export function encodeImages({ config, weights }: LlavaModel, pictures: Float32Array[]): tf.Tensor2D {
+  return tf.tidy(() => {
+    const { vision } = config;
+    const tokenCount = Math.floor(vision.imageSize / vision.patchSize) ** 2 + 1;
+    let x = embedPatches(weights, vision, pictures);
+    for (let layer = 0; layer < usedVisionLayers(vision.layerCount, config.visionFeatureLayer); layer += 1) {
+      x = encoderLayer(weights, vision, x, layer, pictures.length, tokenCount);
+    }
+    const kept = config.visionFeatureStrategy === 'full' ? x : withoutClassToken(x, pictures.length, tokenCount);
+    const first = gelu(weights.linear(kept, 'model.multi_modal_projector.linear_1'));
+    return weights.linear(first, 'model.multi_modal_projector.linear_2');
+  });
+}
+
+/** Patch, class and position embeddings, then `pre_layrnorm` (sic): `[example · (patch + 1), hidden]`. */
+function embedPatches(weights: Weights, vision: VisionConfig, pictures: Float32Array[]): tf.Tensor2D {
+  const { hiddenSize, patchSize } = vision;
+  const base = 'model.vision_tower';
+  const patchCount = Math.floor(vision.imageSize / patchSize) ** 2;
+  const patches = tf.tensor2d(cutPatches(vision, pictures), [pictures.length * patchCount, 3 * patchSize ** 2]);
+  const kernel = tf.reshape(weights.get(`${base}.embeddings.patch_embedding.weight`), [hiddenSize, 3 * patchSize ** 2]) as tf.Tensor2D;
+  const embedded = tf.reshape(tf.matMul(patches, tf.transpose(kernel)), [pictures.length, patchCount, hiddenSize]);
+  const classToken = tf.tile(tf.reshape(weights.get(`${base}.embeddings.class_embedding`), [1, 1, hiddenSize]), [pictures.length, 1, 1]);
+  const tokens = tf.add(tf.concat([classToken, embedded], 1), weights.get(`${base}.embeddings.position_embedding.weight`));
+  const rows = tf.reshape(tokens, [pictures.length * (patchCount + 1), hiddenSize]) as tf.Tensor2D;
+  return layerNorm(weights, rows, `${base}.pre_layrnorm`, vision.layerNormEpsilon);
+}
+
+/** A patch convolution as a product: one row a patch, `[example · patch, 3 · size · size]`, channel first. */
+function cutPatches({ imageSize, patchSize }: VisionConfig, pictures: Float32Array[]): Float32Array {
+  const side = Math.floor(imageSize / patchSize);
+  const rowLength = 3 * patchSize * patchSize;
+  const patches = new Float32Array(pictures.length * side * side * rowLength);
+  let position = 0;
+  for (const pixels of pictures) {
+    for (let patch = 0; patch < side * side; patch += 1) {
+      const top = Math.floor(patch / side) * patchSize;
+      const left = (patch % side) * patchSize;
+      for (let line = 0; line < 3 * patchSize; line += 1) {
+        const channel = Math.floor(line / patchSize);
+        const start = (channel * imageSize + top + (line % patchSize)) * imageSize + left;
+        patches.set(pixels.subarray(start, start + patchSize), position);
+        position += patchSize;
+      }
+    }
+  }
+  return patches;
+}
+
+function encoderLayer(weights: Weights, vision: VisionConfig, x: tf.Tensor2D, layer: number, exampleCount: number, tokenCount: number): tf.Tensor2D {
+  const path = `model.vision_tower.encoder.layers.${layer}`;
+  const { headCount, hiddenSize, layerNormEpsilon } = vision;
+  const headDimension = hiddenSize / headCount;
+  const normed = layerNorm(weights, x, `${path}.layer_norm1`, layerNormEpsilon);
+  const split = (name: string): tf.Tensor3D => {
+    const rows = tf.reshape(weights.linear(normed, `${path}.self_attn.${name}`), [exampleCount, tokenCount, headCount, headDimension]);
+    return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [exampleCount * headCount, tokenCount, headDimension]);
+  };
+  const scores = tf.matMul(tf.mul(split('q_proj'), 1 / Math.sqrt(headDimension)), split('k_proj'), false, true);
+  const mixed = tf.matMul(tf.softmax(scores), split('v_proj'));
+  const heads = tf.transpose(tf.reshape(mixed, [exampleCount, headCount, tokenCount, headDimension]), [0, 2, 1, 3]);
+  const attended = weights.linear(tf.reshape(heads, [exampleCount * tokenCount, hiddenSize]) as tf.Tensor2D, `${path}.self_attn.out_proj`);
+  const middle = tf.add(x, attended) as tf.Tensor2D;
+  const wide = weights.linear(layerNorm(weights, middle, `${path}.layer_norm2`, layerNormEpsilon), `${path}.mlp.fc1`);
+  const active = vision.activation === 'quick_gelu' ? (tf.mul(wide, tf.sigmoid(tf.mul(wide, 1.702))) as tf.Tensor2D) : gelu(wide);
+  return tf.add(middle, weights.linear(active, `${path}.mlp.fc2`));
+}
+
+function withoutClassToken(x: tf.Tensor2D, exampleCount: number, tokenCount: number): tf.Tensor2D {
+  const hidden = x.shape[1];
+  const patches = tf.slice(tf.reshape(x, [exampleCount, tokenCount, hidden]), [0, 1, 0], [exampleCount, tokenCount - 1, hidden]);
+  return tf.reshape(patches, [exampleCount * (tokenCount - 1), hidden]);
+}
+
+/** (x − mean) / sqrt(variance + ε) · weight + bias over the last axis; biased variance. */
+function layerNorm(weights: Weights, x: tf.Tensor2D, path: string, epsilon: number): tf.Tensor2D {
+  const centred = tf.sub(x, tf.mean(x, -1, true));
+  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
+  return tf.add(tf.mul(tf.mul(centred, inverse), weights.get(`${path}.weight`)), weights.get(`${path}.bias`));
+}
+
+/** The exact form x · Φ(x), by the error function. */
+function gelu(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+}

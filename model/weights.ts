@@ -1,0 +1,62 @@
+import * as tf from '@tensorflow/tfjs';
+
+/**
+ * The model's weights by canonical name, as resident float32 tensors. Linear weights are `[out, in]`.
+ *
+ * The wasm engine multiplies fast only by operands that are not transposed, so there each linear weight is kept a second
+ * time, transposed, when it is first used.
+ */
+export class Weights {
+  readonly #tensors: Map<string, tf.Tensor>;
+  readonly #transposed = new Map<string, tf.Tensor2D>();
+  readonly #keepsTransposed: boolean;
+
+  /** Takes ownership of the tensors: {@link dispose} frees them. */
+  constructor(tensors: Map<string, tf.Tensor>) {
+    this.#tensors = tensors;
+    this.#keepsTransposed = tf.getBackend() === 'wasm';
+  }
+
+  get names(): string[] {
+    return [...this.#tensors.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
+  /** @throws RangeError for a name that the model does not have. */
+  get<Rank extends tf.Tensor = tf.Tensor>(name: string): Rank {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) throw new RangeError(`weights: name must exist, got "${name}"`);
+    return tensor as Rank;
+  }
+
+  /** x Wᵀ (+ bias): x `[row, in]`, weight `[out, in]` → `[row, out]`. Differentiable in all three. */
+  linear(x: tf.Tensor2D, path: string): tf.Tensor2D {
+    const product: tf.Tensor2D = this.#keepsTransposed
+      ? tf.matMul(x, this.#transpose(`${path}.weight`))
+      : tf.matMul(x, this.get<tf.Tensor2D>(`${path}.weight`), false, true);
+    return this.has(`${path}.bias`) ? tf.add(product, this.get<tf.Tensor1D>(`${path}.bias`)) : product;
+  }
+
+  /** The gradient of {@link linear} with respect to x: dy W, dy `[row, out]` → `[row, in]`. */
+  linearBackward(dy: tf.Tensor2D, path: string): tf.Tensor2D {
+    return tf.matMul(dy, this.get<tf.Tensor2D>(`${path}.weight`));
+  }
+
+  #transpose(name: string): tf.Tensor2D {
+    let tensor = this.#transposed.get(name);
+    if (tensor === undefined) {
+      tensor = tf.keep(tf.transpose(this.get<tf.Tensor2D>(name)));
+      this.#transposed.set(name, tensor);
+    }
+    return tensor;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.#tensors.values(), ...this.#transposed.values()]);
+    this.#tensors.clear();
+    this.#transposed.clear();
+  }
+}
