@@ -27,9 +27,9 @@ export function headName(weights: Weights): string {
  * dHidden = Σ_s weight_s · ∂CE_s/∂hidden; weight_s = 1/|M_i| gives the sum over examples of each one's mean loss,
  * weight_s = 1/Σ|M| the batch's mean over answer tokens.
  *
- * @param hidden `[row, hidden]` before the final norm
+ * @param hidden `[position, hidden]` of the supervised rows, before the final norm
  * @param weight `[position]`, or null for no gradient
- * @returns dHidden `[row, hidden]`, which the caller disposes, null without weights
+ * @returns dHidden `[position, hidden]`, which the caller disposes, null without weights
  */
 export function answerLoss(
   weights: Weights,
@@ -50,10 +50,8 @@ export function answerLoss(
     if (piece instanceof tf.Tensor) pieces.push(piece as tf.Tensor2D);
   }
   if (weight === null) return { loss, dHidden: null };
-  const dHidden = tf.tidy(() => {
-    const rows = tf.tensor2d(positions.rows, [count, 1], 'int32');
-    return tf.scatterND(rows, pieces.length === 1 ? pieces[0]! : tf.concat(pieces, 0), hidden.shape) as tf.Tensor2D;
-  });
+  if (pieces.length === 1) return { loss, dHidden: pieces[0]! };
+  const dHidden = tf.concat(pieces, 0);
   tf.dispose(pieces);
   return { loss, dHidden };
 }
@@ -69,9 +67,8 @@ function headPiece(
   end: number,
   loss: AnswerLoss,
 ): tf.Tensor2D | null {
-  const rows = tf.tensor1d(positions.rows.subarray(start, end), 'int32');
   const targets = tf.tensor1d(positions.targets.subarray(start, end), 'int32');
-  const { normed, cache } = decoder.finalNorm(tf.gather(hidden, rows));
+  const { normed, cache } = decoder.finalNorm(tf.slice(hidden, [start, 0], [end - start, hidden.shape[1]]));
   const logits = weights.linear(normed, head);
   const logProbability = tf.logSoftmax(logits);
   const target = tf.oneHot(targets, logits.shape[1]);

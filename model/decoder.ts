@@ -20,7 +20,10 @@ export interface BatchShape {
   tokenCount: number;
 }
 
-/** What a layer keeps for its backward pass. Shapes: row = example · token. */
+/**
+ * What a layer keeps for its backward pass. Shapes: row = example · token; from `mixed` on, the last layer has only the
+ * rows that are asked for, since nothing after its attention looks at other rows.
+ */
 interface LayerCache {
   attentionInput: NormCache;
   attentionNormed: tf.Tensor2D;
@@ -34,8 +37,10 @@ interface LayerCache {
   mixed: tf.Tensor2D;
   mlpInput: NormCache;
   mlpNormed: tf.Tensor2D;
-  gate: tf.Tensor2D;
   up: tf.Tensor2D;
+  /** σ(gate), gate · σ(gate), and that times up. */
+  sigmoid: tf.Tensor2D;
+  silu: tf.Tensor2D;
   active: tf.Tensor2D;
   /** Per adapted linear layer: scale · x Aᵀ `[row, rank]`. */
   low: Record<string, tf.Tensor2D>;
@@ -66,13 +71,19 @@ export class Decoder {
     this.#adapter = adapter;
   }
 
-  /** Hidden states after the last layer, before the final norm: x `[row, hidden]` → `[row, hidden]`. Keeps nothing. */
-  forward(embedded: tf.Tensor2D, shape: BatchShape): tf.Tensor2D {
+  /**
+   * Hidden states of the wanted rows after the last layer, before the final norm. Keeps nothing.
+   *
+   * @param embedded `[row, hidden]`
+   * @param wanted `[position]` rows, ascending
+   * @returns `[position, hidden]`
+   */
+  forward(embedded: tf.Tensor2D, shape: BatchShape, wanted: Int32Array): tf.Tensor2D {
     return tf.tidy(() => {
       const tables = this.#tables(shape);
       const mask = this.#mask(shape);
       let x = embedded;
-      for (let layer = 0; layer < this.#text.layerCount; layer += 1) x = this.#layerForward(x, layer, shape, tables, mask).output;
+      for (let layer = 0; layer < this.#text.layerCount; layer += 1) x = this.#layerForward(x, layer, shape, tables, mask, wanted).output;
       return x;
     });
   }
@@ -81,16 +92,21 @@ export class Decoder {
    * Forward pass that keeps what the backward pass needs. Disposes nothing of the caller's.
    * Call `backward` exactly once: it frees what was kept.
    *
-   * @returns `hidden` `[row, hidden]` (freed by `backward`) and `backward(dHidden)`, which feeds the sink.
+   * @param wanted `[position]` rows whose hidden states are needed, ascending
+   * @returns `hidden` `[position, hidden]` (freed by `backward`) and `backward(dHidden)`, which feeds the sink.
    */
-  forwardForGradients(embedded: tf.Tensor2D, shape: BatchShape): { hidden: tf.Tensor2D; backward: (dHidden: tf.Tensor2D, sink: LoraSink) => void } {
+  forwardForGradients(
+    embedded: tf.Tensor2D,
+    shape: BatchShape,
+    wanted: Int32Array,
+  ): { hidden: tf.Tensor2D; backward: (dHidden: tf.Tensor2D, sink: LoraSink) => void } {
     const tables = tf.tidy(() => this.#tables(shape) as unknown as tf.TensorContainer) as unknown as RotaryTables;
     const mask = tf.tidy(() => this.#mask(shape));
     const caches: LayerCache[] = [];
     let hidden = embedded;
     for (let layer = 0; layer < this.#text.layerCount; layer += 1) {
       const input = hidden;
-      const kept = tf.tidy(() => this.#layerForward(input, layer, shape, tables, mask) as unknown as tf.TensorContainer);
+      const kept = tf.tidy(() => this.#layerForward(input, layer, shape, tables, mask, wanted) as unknown as tf.TensorContainer);
       const { output, cache } = kept as unknown as { output: tf.Tensor2D; cache: LayerCache };
       if (input !== embedded) input.dispose();
       caches.push(cache);
@@ -106,7 +122,7 @@ export class Decoder {
         for (let layer = this.#text.layerCount - 1; layer >= 0; layer -= 1) {
           const cache = caches[layer]!;
           const dy = dx;
-          dx = tf.tidy(() => this.#layerBackward(dy, layer, shape, tables, cache, sink));
+          dx = tf.tidy(() => this.#layerBackward(dy, layer, shape, tables, cache, wanted, sink));
           if (dy !== dHidden) dy.dispose();
           disposeCache(cache);
         }
@@ -132,7 +148,14 @@ export class Decoder {
     return causalMask(tokenCount, this.#text.headCount / this.#text.keyValueHeadCount);
   }
 
-  #layerForward(x: tf.Tensor2D, layer: number, shape: BatchShape, tables: RotaryTables, mask: tf.Tensor3D): { output: tf.Tensor2D; cache: LayerCache } {
+  #layerForward(
+    x: tf.Tensor2D,
+    layer: number,
+    shape: BatchShape,
+    tables: RotaryTables,
+    mask: tf.Tensor3D,
+    wanted: Int32Array,
+  ): { output: tf.Tensor2D; cache: LayerCache } {
     const base = `model.language_model.layers.${layer}`;
     const low: Record<string, tf.Tensor2D> = {};
     const linear = (input: tf.Tensor2D, target: LoraTarget): tf.Tensor2D => this.#linear(input, decoderLinearPath(layer, target), low);
@@ -143,43 +166,82 @@ export class Decoder {
     const key = this.#split(rotate(linear(attentionNormed, 'k_proj'), tables.cosine, tables.sine, tables.rotation), shape, keyValueHeadCount);
     const value = this.#split(linear(attentionNormed, 'v_proj'), shape, keyValueHeadCount);
     const attention = tf.softmax(tf.add(tf.matMul(query, key, false, true), mask)) as tf.Tensor3D;
-    const mixed = this.#merge(tf.matMul(attention, value), shape, headCount);
-    const middle = tf.add(x, linear(mixed, 'o_proj')) as tf.Tensor2D;
+    const pick = this.#isLast(layer) ? (rows: tf.Tensor2D) => tf.gather(rows, tf.tensor1d(wanted, 'int32')) : (rows: tf.Tensor2D) => rows;
+    const mixed = pick(this.#merge(tf.matMul(attention, value), shape, headCount));
+    const middle = tf.add(pick(x), linear(mixed, 'o_proj')) as tf.Tensor2D;
 
     const { normed: mlpNormed, cache: mlpInput } = this.#rmsNorm(middle, `${base}.post_attention_layernorm`);
     const gate = linear(mlpNormed, 'gate_proj');
     const up = linear(mlpNormed, 'up_proj');
-    const active = tf.mul(tf.mul(gate, tf.sigmoid(gate)), up) as tf.Tensor2D;
+    const sigmoid = tf.sigmoid(gate);
+    const silu = tf.mul(gate, sigmoid) as tf.Tensor2D;
+    const active = tf.mul(silu, up) as tf.Tensor2D;
     const output = tf.add(middle, linear(active, 'down_proj')) as tf.Tensor2D;
-    return { output, cache: { attentionInput, attentionNormed, query, key, value, attention, mixed, mlpInput, mlpNormed, gate, up, active, low } };
+    const attended = { attentionInput, attentionNormed, query, key, value, attention, mixed };
+    return { output, cache: { ...attended, mlpInput, mlpNormed, up, sigmoid, silu, active, low } };
   }
 
-  #layerBackward(dOutput: tf.Tensor2D, layer: number, shape: BatchShape, tables: RotaryTables, cache: LayerCache, sink: LoraSink): tf.Tensor2D {
-    const base = `model.language_model.layers.${layer}`;
-    const back = (dy: tf.Tensor2D, x: tf.Tensor2D, target: LoraTarget): tf.Tensor2D =>
-      this.#linearBackward(dy, x, decoderLinearPath(layer, target), cache.low, sink);
+  #layerBackward(
+    dOutput: tf.Tensor2D,
+    layer: number,
+    shape: BatchShape,
+    tables: RotaryTables,
+    cache: LayerCache,
+    wanted: Int32Array,
+    sink: LoraSink,
+  ): tf.Tensor2D {
+    const rowCount = shape.exampleCount * shape.tokenCount;
+    const spread = this.#isLast(layer)
+      ? (rows: tf.Tensor2D) => tf.scatterND(tf.tensor2d(wanted, [wanted.length, 1], 'int32'), rows, [rowCount, rows.shape[1]]) as tf.Tensor2D
+      : (rows: tf.Tensor2D) => rows;
+    const path = (target: LoraTarget): string => decoderLinearPath(layer, target);
+    const { low } = cache;
+    const back = (dy: tf.Tensor2D, x: tf.Tensor2D, target: LoraTarget): tf.Tensor2D => this.#linearBackward(dy, x, path(target), low, spread, sink);
 
-    const { gate, up } = cache;
-    const dActive = back(dOutput, cache.active, 'down_proj');
-    const sigmoid = tf.sigmoid(gate);
-    const silu = tf.mul(gate, sigmoid);
-    const dUp = tf.mul(dActive, silu) as tf.Tensor2D;
-    // d silu = σ(g) · (1 + g · (1 − σ(g))) = σ + silu · (1 − σ)
-    const dGate = tf.mul(tf.mul(dActive, up), tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid)))) as tf.Tensor2D;
-    const dMlp = tf.add(back(dGate, cache.mlpNormed, 'gate_proj'), back(dUp, cache.mlpNormed, 'up_proj')) as tf.Tensor2D;
-    const dMiddle = tf.add(dOutput, this.#rmsNormBackward(dMlp, `${base}.post_attention_layernorm`, cache.mlpInput)) as tf.Tensor2D;
-
-    const dMixed = this.#splitGrouped(back(dMiddle, cache.mixed, 'o_proj'), shape);
-    const { query, key, value, attention } = cache;
-    const dAttention = tf.matMul(dMixed, value, false, true);
-    const weighted = tf.mul(dAttention, attention);
-    const dScores = tf.sub(weighted, tf.mul(attention, tf.sum(weighted, -1, true))) as tf.Tensor3D;
-    const dQuery = rotateBackward(this.#merge(tf.matMul(dScores, key), shape, this.#text.headCount), tables.queryCosine, tables.querySine, tables.rotation);
-    const dKey = rotateBackward(this.#merge(tf.matMul(dScores, query, true, false), shape, this.#text.keyValueHeadCount), tables.cosine, tables.sine, tables.rotation);
-    const dValue = this.#merge(tf.matMul(attention, dMixed, true, false), shape, this.#text.keyValueHeadCount);
+    const dMiddle = tf.add(dOutput, this.#mlpBackward(dOutput, layer, cache, back)) as tf.Tensor2D;
+    const dMixed = this.#split(spread(back(dMiddle, cache.mixed, 'o_proj')), shape, this.#text.headCount);
+    const { dQuery, dKey, dValue } = this.#attentionBackward(dMixed, shape, tables, cache);
     const x = cache.attentionNormed;
-    const dNormed = tf.addN([back(dQuery, x, 'q_proj'), back(dKey, x, 'k_proj'), back(dValue, x, 'v_proj')]);
-    return tf.add(dMiddle, this.#rmsNormBackward(dNormed, `${base}.input_layernorm`, cache.attentionInput));
+    const whole = (dy: tf.Tensor2D, target: LoraTarget): tf.Tensor2D => this.#linearBackward(dy, x, path(target), low, (rows) => rows, sink);
+    const dNormed = tf.addN([whole(dQuery, 'q_proj'), whole(dKey, 'k_proj'), whole(dValue, 'v_proj')]);
+    const dInput = this.#rmsNormBackward(dNormed, `model.language_model.layers.${layer}.input_layernorm`, cache.attentionInput);
+    return tf.add(spread(dMiddle), dInput);
+  }
+
+  #mlpBackward(
+    dOutput: tf.Tensor2D,
+    layer: number,
+    { active, up, sigmoid, silu, mlpNormed, mlpInput }: LayerCache,
+    back: (dy: tf.Tensor2D, x: tf.Tensor2D, target: LoraTarget) => tf.Tensor2D,
+  ): tf.Tensor2D {
+    const dActive = back(dOutput, active, 'down_proj');
+    const dUp = tf.mul(dActive, silu) as tf.Tensor2D;
+    // up · d silu/d gate = up · (σ + silu · (1 − σ)) = active + σ · (up − active), with active = silu · up
+    const dGate = tf.mul(dActive, tf.add(active, tf.mul(sigmoid, tf.sub(up, active)))) as tf.Tensor2D;
+    const dNormed = tf.add(back(dGate, mlpNormed, 'gate_proj'), back(dUp, mlpNormed, 'up_proj')) as tf.Tensor2D;
+    return this.#rmsNormBackward(dNormed, `model.language_model.layers.${layer}.post_attention_layernorm`, mlpInput);
+  }
+
+  #attentionBackward(
+    dMixed: tf.Tensor3D,
+    shape: BatchShape,
+    { queryCosine, querySine, cosine, sine, rotation }: RotaryTables,
+    { query, key, value, attention }: LayerCache,
+  ): { dQuery: tf.Tensor2D; dKey: tf.Tensor2D; dValue: tf.Tensor2D } {
+    const { headCount, keyValueHeadCount } = this.#text;
+    const weighted = tf.mul(tf.matMul(dMixed, value, false, true), attention);
+    const dScores = tf.sub(weighted, tf.mul(attention, tf.sum(weighted, -1, true))) as tf.Tensor3D;
+    const dRotatedQuery = this.#merge(tf.matMul(dScores, key), shape, headCount);
+    const dRotatedKey = this.#merge(tf.matMul(dScores, query, true, false), shape, keyValueHeadCount);
+    return {
+      dQuery: rotateBackward(dRotatedQuery, queryCosine, querySine, rotation),
+      dKey: rotateBackward(dRotatedKey, cosine, sine, rotation),
+      dValue: this.#merge(tf.matMul(attention, dMixed, true, false), shape, keyValueHeadCount),
+    };
+  }
+
+  #isLast(layer: number): boolean {
+    return layer === this.#text.layerCount - 1;
   }
 
   /** `[row, head · d]` → `[example · kv, group · token, d]`: the query heads of a group share a key and lie together. */
@@ -187,10 +249,6 @@ export class Decoder {
     const { headDimension, keyValueHeadCount } = this.#text;
     const heads = tf.transpose(tf.reshape(x, [exampleCount, tokenCount, headCount, headDimension]), [0, 2, 1, 3]);
     return tf.reshape(heads, [exampleCount * keyValueHeadCount, (headCount / keyValueHeadCount) * tokenCount, headDimension]);
-  }
-
-  #splitGrouped(x: tf.Tensor2D, shape: BatchShape): tf.Tensor3D {
-    return this.#split(x, shape, this.#text.headCount);
   }
 
   /** Inverse of {@link Decoder.#split}. */
@@ -210,12 +268,20 @@ export class Decoder {
     return tf.add(y, tf.matMul(h, pair.b, false, true));
   }
 
-  #linearBackward(dy: tf.Tensor2D, x: tf.Tensor2D, path: string, low: Readonly<Record<string, tf.Tensor2D>>, sink: LoraSink): tf.Tensor2D {
+  /** dx = dy W + dh A; `spread` puts rows that were picked back to their places, for the sink. */
+  #linearBackward(
+    dy: tf.Tensor2D,
+    x: tf.Tensor2D,
+    path: string,
+    low: Readonly<Record<string, tf.Tensor2D>>,
+    spread: (rows: tf.Tensor2D) => tf.Tensor2D,
+    sink: LoraSink,
+  ): tf.Tensor2D {
     const dx = this.#weights.linearBackward(dy, path);
     const pair = this.#adapter?.pairs.get(path);
     if (pair === undefined) return dx;
     const dh = tf.mul(tf.matMul(dy, pair.b), pair.scale) as tf.Tensor2D;
-    sink(path, { x, h: low[path]!, dh, dy });
+    sink(path, { x: spread(x), h: spread(low[path]!), dh: spread(dh), dy: spread(dy) });
     return tf.add(dx, tf.matMul(dh, pair.a));
   }
 

@@ -43,7 +43,7 @@ export function exampleGradients(
   const weight = Float32Array.from(positions.examples, (example) => 1 / positions.counts[example]!);
   const decoder = new Decoder(weights, config.text, adapter);
   const embedded = tf.tidy(() => embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)));
-  const { hidden, backward } = decoder.forwardForGradients(embedded, shape);
+  const { hidden, backward } = decoder.forwardForGradients(embedded, shape, positions.rows);
   const { loss, dHidden } = answerLoss(weights, decoder, hidden, positions, weight);
   backward(dHidden!, perExampleSink(shape, places, receive));
   tf.dispose([embedded, dHidden!]);

@@ -1,0 +1,104 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import type { ByteChunks, Store, WrittenFile } from './store.ts';
+
+/** Ending of a file that is being written. Readers and listings never see it. */
+const PARTIAL_SUFFIX = '.partial';
+
+/** A store in a folder, local or shared. Writes go to a temporary name, are flushed to the disk, then renamed. */
+export class LocalStore implements Store {
+  readonly uri: string;
+  readonly #root: string;
+
+  constructor(uri: string) {
+    this.uri = uri;
+    this.#root = resolve(uri);
+  }
+
+  async size(key: string): Promise<number | null> {
+    try {
+      return (await stat(this.#path(key))).size;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+  }
+
+  read(key: string): Promise<Uint8Array> {
+    return readFile(this.#path(key));
+  }
+
+  stream(key: string): AsyncIterable<Uint8Array> {
+    return createReadStream(this.#path(key), { highWaterMark: 1024 * 1024 });
+  }
+
+  async write(key: string, chunks: ByteChunks): Promise<WrittenFile> {
+    const path = this.#path(key);
+    const partial = `${path}.${randomUUID()}${PARTIAL_SUFFIX}`;
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(partial, 'wx');
+    try {
+      const written = await writeAll(file, chunks);
+      await file.sync();
+      await file.close();
+      await rename(partial, path);
+      await syncFolder(dirname(path));
+      return written;
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      await rm(partial, { force: true });
+      throw error;
+    }
+  }
+
+  async list(folder: string): Promise<string[]> {
+    const root = this.#path(folder);
+    const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    const files = entries.filter((entry) => entry.isFile() && !entry.name.endsWith(PARTIAL_SUFFIX));
+    const relative = files.map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1).split(sep).join('/'));
+    return relative.sort().map((name) => `${folder}/${name}`);
+  }
+
+  async removeFolder(folder: string): Promise<void> {
+    await rm(this.#path(folder), { recursive: true, force: true });
+  }
+
+  async localFolder(folder: string): Promise<string> {
+    return Promise.resolve(this.#path(folder));
+  }
+
+  #path(key: string): string {
+    if (key.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+      throw new RangeError(`store: key must be a relative path without empty parts, got "${key}"`);
+    }
+    return join(this.#root, ...key.split('/'));
+  }
+}
+
+async function writeAll(file: FileHandle, chunks: ByteChunks): Promise<WrittenFile> {
+  const hash = createHash('sha256');
+  let byteCount = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    for (let done = 0; done < chunk.byteLength; ) {
+      const { bytesWritten } = await file.write(chunk, done, chunk.byteLength - done);
+      done += bytesWritten;
+    }
+    byteCount += chunk.byteLength;
+  }
+  return { sha256: hash.digest('hex'), byteCount };
+}
+
+/** Makes the rename itself durable. Some file systems refuse to sync a folder; the data is flushed either way. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => null);
+  if (folder === null) return;
+  await folder.sync().catch(() => undefined);
+  await folder.close();
+}
