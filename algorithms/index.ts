@@ -1,0 +1,29 @@
+export { allocateBudget } from './allocation.ts';
+export type { AllocatedTask, Allocation, ValuedTask } from './allocation.ts';
+export { decodeInt8, encodeInt8 } from './encoding.ts';
+export type { EncodedGradients } from './encoding.ts';
+export { createInstanceScorer } from './instance-values.ts';
+export type { InstanceScorer, InstanceValueColumns } from './instance-values.ts';
+export { createProjector } from './projection.ts';
+export type { ProjectionOptions, Projector } from './projection.ts';
+export { equalQuotas } from './quotas.ts';
+export { createContentStream, createRandom, gumbel, shuffledOrder } from './random-stream.ts';
+export type { ContentStream, Random } from './random-stream.ts';
+export { drawOrder, effectiveSampleSize, probabilities, topOrder } from './sampling.ts';
+export type { DrawOrder, SampledRows } from './sampling.ts';
+export { methodWeighting, selectRows } from './selectors.ts';
+export type { SelectableRows, SelectedRows, Selection, SelectionRequest } from './selectors.ts';
+export {
+  bootstrapInterval,
+  histogram,
+  logSumExp,
+  mean,
+  pairedInterval,
+  quantile,
+  standardDeviation,
+} from './statistics.ts';
+export type { BootstrapOptions, Histogram, Interval } from './statistics.ts';
+export { addMaximum, addRow, createTaskSums, finishTaskSums, mergeTaskSums, taskWarnings } from './task-values.ts';
+export type { GradientRow, TaskStatistics, TaskSums } from './task-values.ts';
+export { sampleWarmup } from './warmup-sample.ts';
+export type { WarmupRequest } from './warmup-sample.ts';

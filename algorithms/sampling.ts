@@ -1,0 +1,156 @@
+import { CONTENT_HASH_BYTES, createContentStream, gumbel } from './random-stream.ts';
+
+/** Rows that a sample is drawn from, or part of them by position. */
+export interface SampledRows {
+  /** [example] row_index of the dataset. */
+  rowIndex: Uint32Array;
+  /** [example, 32] SHA-256 of each row's content. */
+  contentHash: Uint8Array;
+}
+
+/** A group of rows in draw order: any first b of them are a sample of size b. */
+export interface DrawOrder {
+  /** [group] positions in the columns, first drawn first. */
+  position: Uint32Array;
+  /** [group] key of each, descending. */
+  key: Float64Array;
+}
+
+/**
+ * Numbers identical rows of a group: 0 for the first by ascending row_index, 1 for the next, …
+ *
+ * @param group positions in the columns, in any order.
+ * @returns [group] occurrence of each. O(n log n).
+ */
+export function numberOccurrences(rows: SampledRows, group: Uint32Array): Uint32Array {
+  const bytes = Buffer.from(rows.contentHash.buffer, rows.contentHash.byteOffset, rows.contentHash.byteLength);
+  const ascending = Uint32Array.from(group.keys()).sort(
+    (left, right) => rows.rowIndex[group[left]!]! - rows.rowIndex[group[right]!]!,
+  );
+  const seen = new Map<string, number>();
+  const occurrence = new Uint32Array(group.length);
+  for (const index of ascending) {
+    const start = group[index]! * CONTENT_HASH_BYTES;
+    const content = bytes.toString('latin1', start, start + CONTENT_HASH_BYTES);
+    const count = seen.get(content) ?? 0;
+    occurrence[index] = count;
+    seen.set(content, count + 1);
+  }
+  return occurrence;
+}
+
+/**
+ * Orders a group for weighted sampling without replacement (Gumbel top-k): by key = λ·s + G, G = −ln(−ln u), u by
+ * content, descending; ties by smaller content hash, then smaller occurrence.
+ *
+ * The first b rows have the law of drawing one row at a time from p ∝ e^{λs}, renormalised over the rows left. A larger
+ * b gives a superset, and another row in the group changes no row's key. No softmax, so no underflow at large λ. λ = 0
+ * or no scores: uniform.
+ *
+ * Differs: the released code draws by NumPy's unseeded `choice(p, replace=False)`; same law, other draws.
+ *
+ * @param group positions in the columns, in any order.
+ * @param stream named stream, e.g. `select/instance/gqa`.
+ * @param score null, or s of every row of the columns [example] with its sharpness λ; must be finite.
+ * @throws RangeError where a score is not finite.
+ * @see arXiv:1903.06059
+ */
+export function drawOrder(
+  rows: SampledRows,
+  group: Uint32Array,
+  stream: string,
+  seed: number,
+  score: { values: Float64Array; lambda: number } | null,
+): DrawOrder {
+  const draws = createContentStream(stream, seed);
+  const occurrence = numberOccurrences(rows, group);
+  const keys = new Float64Array(group.length);
+  for (let index = 0; index < group.length; index += 1) {
+    const position = group[index]!;
+    const noise = gumbel(draws.uniform(rows.contentHash, position, occurrence[index]!));
+    const key = score === null ? noise : score.lambda * score.values[position]! + noise;
+    if (!Number.isFinite(key)) {
+      const got = `${score?.values[position]} in row ${rows.rowIndex[position]}`;
+      throw new RangeError(`sampling: lambda · value must be finite, got ${got}`);
+    }
+    keys[index] = key;
+  }
+  return orderBy([keys], rows, group, occurrence);
+}
+
+/**
+ * Orders a group by a score alone, largest first; ties by the Gumbel value of the stream, then content hash, then
+ * occurrence: the order of deterministic top-b selection.
+ *
+ * @param score [example] of every row of the columns; must not be NaN.
+ * @throws RangeError where a score is NaN.
+ */
+export function topOrder(
+  rows: SampledRows,
+  group: Uint32Array,
+  stream: string,
+  seed: number,
+  score: Float64Array,
+): DrawOrder {
+  const draws = createContentStream(stream, seed);
+  const occurrence = numberOccurrences(rows, group);
+  const scores = Float64Array.from(group, (position) => score[position]!);
+  if (scores.some(Number.isNaN)) throw new RangeError('sampling: scores must be numbers, got NaN');
+  const noise = Float64Array.from(group, (position, index) =>
+    gumbel(draws.uniform(rows.contentHash, position, occurrence[index]!)),
+  );
+  return orderBy([scores, noise], rows, group, occurrence);
+}
+
+/** Descending by the first key that differs, then ascending by content hash and occurrence. */
+function orderBy(
+  keys: [Float64Array, ...Float64Array[]],
+  rows: SampledRows,
+  group: Uint32Array,
+  occurrence: Uint32Array,
+): DrawOrder {
+  const order = Uint32Array.from(group.keys()).sort((left, right) => {
+    for (const key of keys) if (key[left] !== key[right]) return key[left]! > key[right]! ? -1 : 1;
+    const byHash = compareHashes(rows.contentHash, group[left]!, group[right]!);
+    return byHash || occurrence[left]! - occurrence[right]!;
+  });
+  return {
+    position: order.map((index) => group[index]!),
+    key: Float64Array.from(order, (index) => keys[0][index]!),
+  };
+}
+
+function compareHashes(contentHash: Uint8Array, left: number, right: number): number {
+  const leftStart = left * CONTENT_HASH_BYTES;
+  const rightStart = right * CONTENT_HASH_BYTES;
+  for (let index = 0; index < CONTENT_HASH_BYTES; index += 1) {
+    const difference = contentHash[leftStart + index]! - contentHash[rightStart + index]!;
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/**
+ * Probabilities p_i = e^{λ s_i}/Σ e^{λ s_j} of the first draw, as a stable softmax in float64.
+ *
+ * @param values [group] finite values s.
+ * @returns [group] probabilities in [0, 1], Σ = 1; empty for an empty group.
+ */
+export function probabilities(values: Float64Array, lambda: number): Float64Array {
+  const largest = values.reduce((most, value) => Math.max(most, lambda * value), -Infinity);
+  const weights = values.map((value) => Math.exp(lambda * value - largest));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
+}
+
+/**
+ * Effective sample size ESS = (Σ p)²/Σ p²: how many equally likely rows would be as uneven.
+ *
+ * @param weights [group] non-negative, need not add up to 1.
+ * @returns in [1, group]; 0 for an empty group.
+ */
+export function effectiveSampleSize(weights: Float64Array): number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const squares = weights.reduce((sum, weight) => sum + weight * weight, 0);
+  return total === 0 ? 0 : (total * total) / squares;
+}

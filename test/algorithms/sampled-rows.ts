@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import type { SelectableRows } from '../../algorithms/selectors.ts';
+
+/** One row of a table under test; the content stands for its dialogue and picture. */
+export interface ExampleRow {
+  content: string;
+  rowIndex: number;
+  taskIndex?: number;
+  instanceValue?: number;
+  gradientNorm?: number;
+}
+
+/** Columns of rows, content hash = SHA-256 of the content. */
+export function toColumns(rows: readonly ExampleRow[]): SelectableRows {
+  const contentHash = new Uint8Array(rows.length * 32);
+  rows.forEach(({ content }, position) => {
+    contentHash.set(createHash('sha256').update(content).digest(), position * 32);
+  });
+  return {
+    contentHash,
+    rowIndex: Uint32Array.from(rows, ({ rowIndex }) => rowIndex),
+    taskIndex: Uint32Array.from(rows, ({ taskIndex }) => taskIndex ?? 0),
+    instanceValue: Float64Array.from(rows, ({ instanceValue }) => instanceValue ?? 0),
+    gradientNorm: Float64Array.from(rows, ({ gradientNorm }) => gradientNorm ?? 0),
+  };
+}
+
+export function allPositions(columns: SelectableRows): Uint32Array {
+  return Uint32Array.from(columns.rowIndex.keys());
+}

@@ -1,0 +1,202 @@
+import { describe, expect, test } from 'vitest';
+import { drawOrder } from '../../algorithms/sampling.ts';
+import { methodWeighting, selectRows } from '../../algorithms/selectors.ts';
+import type { Selection, SelectionRequest } from '../../algorithms/selectors.ts';
+import { sampleWarmup } from '../../algorithms/warmup-sample.ts';
+import type { WarmupRequest } from '../../algorithms/warmup-sample.ts';
+import { toColumns } from './sampled-rows.ts';
+import type { ExampleRow } from './sampled-rows.ts';
+import { SIX_DIGITS } from './worked-example.ts';
+
+const METHODS = ['tive', 'tive_task', 'tive_instance', 'random', 'task_balanced', 'grand'] as const;
+
+/** 60 rows in tasks of 30, 20 and 10; some contents come twice. */
+const EXAMPLES: ExampleRow[] = Array.from({ length: 60 }, (_, index) => ({
+  content: `content ${index % 50}`,
+  rowIndex: 2 * index,
+  taskIndex: index < 30 ? 0 : index < 50 ? 1 : 2,
+  instanceValue: 0.3 * Math.sin(index),
+  gradientNorm: 1 + ((index * 7) % 20),
+}));
+const REQUEST: SelectionRequest = {
+  method: 'tive',
+  lambda: 3,
+  seed: 42,
+  budget: 12,
+  tasks: [
+    { task: 'a', quota: 3 },
+    { task: 'b', quota: 5 },
+    { task: 'c', quota: 4 },
+  ],
+};
+
+function select(change: Partial<SelectionRequest>, examples: readonly ExampleRow[] = EXAMPLES): Selection {
+  return selectRows(toColumns(examples), { ...REQUEST, ...change });
+}
+
+function total(copies: Uint32Array): number {
+  return copies.reduce((sum, count) => sum + count, 0);
+}
+
+function rowIndexes({ rows }: Selection, examples: readonly ExampleRow[] = EXAMPLES): number[] {
+  return Array.from(rows.position, (position) => examples[position]!.rowIndex).sort((left, right) => left - right);
+}
+
+describe.each(METHODS)('method %s', (method) => {
+  test('selects exactly the budget, each row once, by ascending position', () => {
+    const { position, copies, probability, rank } = select({ method }).rows;
+    expect(total(copies)).toBe(12);
+    expect(position).toHaveLength(12);
+    expect(new Set(position).size).toBe(12);
+    expect(position).toEqual(position.slice().sort());
+    for (const p of probability) expect(p > 0 && p <= 1).toBe(true);
+    expect(Math.max(...rank)).toBe(methodWeighting(method) === 'pooled' ? 11 : 4);
+  });
+
+  test('selects the same rows for any order of rows', () => {
+    const mixed = [...EXAMPLES].sort((left, right) => Math.sin(left.rowIndex) - Math.sin(right.rowIndex));
+    expect(rowIndexes(select({ method }, mixed), mixed)).toEqual(rowIndexes(select({ method })));
+  });
+
+  test('selects a superset for a larger budget', () => {
+    const larger = REQUEST.tasks.map(({ task, quota }) => ({ task, quota: quota + 3 }));
+    const more = rowIndexes(select({ method, budget: 21, tasks: larger }));
+    expect(more).toEqual(expect.arrayContaining(rowIndexes(select({ method }))));
+    expect(more).toHaveLength(21);
+  });
+
+  test('repeats rows above the supply: full copies and one more of the first drawn', () => {
+    const quotas = [30, 20, 25];
+    const tasks = REQUEST.tasks.map(({ task }, index) => ({ task, quota: quotas[index]! }));
+    const { position, copies, rank } = select({ method, budget: 75, tasks }).rows;
+    expect(total(copies)).toBe(75);
+    expect(position).toHaveLength(60);
+    const lastTask = Array.from(copies.subarray(50), (count, index) => [count, rank[50 + index]!] as const);
+    if (methodWeighting(method) === 'pooled') {
+      copies.forEach((count, index) => {
+        expect(count).toBe(rank[index]! < 15 ? 2 : 1);
+      });
+    } else {
+      for (const [count, drawn] of lastTask) expect(count).toBe(drawn < 5 ? 3 : 2);
+    }
+  });
+});
+
+describe('selectRows', () => {
+  test('takes each task its quota, but pools for random and grand', () => {
+    const perTask = (method: (typeof METHODS)[number]): number[] => {
+      const counts = [0, 0, 0];
+      for (const position of select({ method }).rows.position) counts[EXAMPLES[position]!.taskIndex!]! += 1;
+      return counts;
+    };
+    for (const method of ['tive', 'tive_task', 'tive_instance', 'task_balanced'] as const) {
+      expect(perTask(method)).toEqual([3, 5, 4]);
+    }
+    expect(METHODS.map(methodWeighting)).toEqual(['value', 'value', 'size', 'pooled', 'equal', 'pooled']);
+  });
+
+  test('takes the largest norms for grand', () => {
+    const norms = EXAMPLES.map((row) => row.gradientNorm!).sort((left, right) => right - left);
+    const taken = Array.from(
+      select({ method: 'grand' }).rows.position,
+      (position) => EXAMPLES[position]!.gradientNorm!,
+    );
+    expect(taken.sort((left, right) => right - left)).toEqual(norms.slice(0, 12));
+  });
+
+  test('gives the probabilities of the worked example and the effective share', () => {
+    const rows = [26 / 45, 5 / 9, 0.8].map((instanceValue, rowIndex) => ({
+      content: `${rowIndex}`,
+      rowIndex,
+      instanceValue,
+    }));
+    const change = { lambda: 10, budget: 3, tasks: [{ task: 'A', quota: 3 }] };
+    const { rows: selected, effectiveShare, warnings } = select(change, rows);
+    expect(selected.probability).toBeAllclose([0.0906737, 0.0726059, 0.83672], SIX_DIGITS);
+    expect(effectiveShare).toBeAllclose([1.40136 / 3], SIX_DIGITS);
+    expect(warnings).toEqual([
+      'selection: effective sample size of task "A" should be at least 0.9, got 0.467 at lambda 10; lower lambda',
+    ]);
+  });
+
+  test('at lambda 0 is the uniform choice within tasks, and says that lambda does nothing', () => {
+    const { rows, warnings } = select({ lambda: 0 });
+    expect(rows).toEqual(select({ method: 'tive_task' }).rows);
+    expect(warnings).toEqual([
+      'selection: lambda must change the weights, got effective sample size 1.000 of each task at lambda 0; this is random choice',
+    ]);
+    expect(select({ method: 'tive_task' }).warnings).toEqual([]);
+  });
+
+  test('draws from the streams select/instance/<task> and select/pooled', () => {
+    const columns = toColumns(EXAMPLES);
+    const positions = Uint32Array.from(EXAMPLES.keys());
+    const inDrawOrder = ({ rows }: Selection, within: readonly number[]): number[] =>
+      within
+        .slice()
+        .sort((left, right) => rows.rank[rows.position.indexOf(left)]! - rows.rank[rows.position.indexOf(right)]!);
+    const balanced = select({ method: 'task_balanced' });
+    const ofTask = drawOrder(columns, positions.slice(30, 50), 'select/instance/b', 42, null).position;
+    const taken = [...balanced.rows.position].filter((position) => EXAMPLES[position]!.taskIndex === 1);
+    expect(inDrawOrder(balanced, taken)).toEqual([...ofTask.subarray(0, 5)]);
+    const pooled = select({ method: 'random' });
+    const ofPool = drawOrder(columns, positions, 'select/pooled', 42, null).position;
+    expect(inDrawOrder(pooled, [...pooled.rows.position])).toEqual([...ofPool.subarray(0, 12)]);
+  });
+
+  test('keeps tasks apart: rows of one task do not change another', () => {
+    const without = EXAMPLES.filter(({ taskIndex }) => taskIndex !== 1);
+    const tasks = REQUEST.tasks.map(({ task, quota }) => ({ task, quota: task === 'b' ? 0 : quota }));
+    const others = rowIndexes(select({ tasks }, without), without);
+    expect(rowIndexes(select({})).filter((rowIndex) => rowIndex < 60 || rowIndex >= 100)).toEqual(others);
+  });
+
+  test('refuses a quota of a task without rows, and a row without a task', () => {
+    const tasks = [...REQUEST.tasks, { task: 'd', quota: 1 }];
+    expect(() => select({ tasks })).toThrow('task "d" must have rows for a quota of 1, got 0');
+    expect(() => select({ tasks: REQUEST.tasks.slice(0, 2) })).toThrow('task index must be below 2, got 2');
+  });
+});
+
+describe('sampleWarmup', () => {
+  const request: WarmupRequest = { fraction: 0.6, balance: 'per_task', seed: 42, taskNames: ['a', 'b', 'c'] };
+  const columns = toColumns(EXAMPLES);
+
+  test('takes equal quotas, capped at small tasks', () => {
+    const counts = [0, 0, 0];
+    for (const position of sampleWarmup(columns, request)) counts[EXAMPLES[position]!.taskIndex!]! += 1;
+    expect(counts).toEqual([13, 13, 10]);
+  });
+
+  test('draws from the streams warmup/<task> and warmup', () => {
+    const positions = Uint32Array.from(EXAMPLES.keys());
+    const ofTask = drawOrder(columns, positions.slice(0, 30), 'warmup/a', 42, null).position.slice(0, 13).sort();
+    expect(sampleWarmup(columns, request).subarray(0, 13)).toEqual(ofTask);
+    const ofPool = drawOrder(columns, positions, 'warmup', 42, null).position.slice(0, 36).sort();
+    expect(sampleWarmup(columns, { ...request, balance: 'none' })).toEqual(ofPool);
+  });
+
+  test('takes the share of the pool where it is not balanced', () => {
+    const taken = sampleWarmup(columns, { ...request, balance: 'none' });
+    expect(taken).toHaveLength(36);
+    expect(new Set(taken).size).toBe(36);
+  });
+
+  test('is nested, the same for any row order, and another sample than the selection', () => {
+    const all = sampleWarmup(columns, request);
+    const some = sampleWarmup(columns, { ...request, fraction: 0.2 });
+    expect([...all]).toEqual(expect.arrayContaining([...some]));
+    const reversed = [...EXAMPLES].reverse();
+    const again = sampleWarmup(toColumns(reversed), request);
+    const indexes = Array.from(again, (position) => reversed[position]!.rowIndex).sort((left, right) => left - right);
+    expect(indexes).toEqual(Array.from(all, (position) => EXAMPLES[position]!.rowIndex));
+    expect(some).not.toEqual(
+      select({ method: 'task_balanced', tasks: REQUEST.tasks.map(({ task }) => ({ task, quota: 4 })) }).rows.position,
+    );
+  });
+
+  test('takes at least one row of a small dataset and none of an empty one', () => {
+    expect(sampleWarmup(columns, { ...request, fraction: 0.001 })).toHaveLength(1);
+    expect(sampleWarmup(toColumns([]), request)).toHaveLength(0);
+  });
+});

@@ -1,0 +1,60 @@
+import type { GradientRow, TaskStatistics } from '../../algorithms/task-values.ts';
+import { addMaximum, addRow, createTaskSums, finishTaskSums } from '../../algorithms/task-values.ts';
+import { createInstanceScorer } from '../../algorithms/instance-values.ts';
+import type { InstanceValueColumns } from '../../algorithms/instance-values.ts';
+
+/** Relative tolerance of numbers given to 6 significant digits. */
+export const SIX_DIGITS = { rtol: 5.1e-6, atol: 0 };
+
+/** Rows in three parameters, without projection: task A = a1, a2, a3, task B = b1, b2. */
+export const WORKED_ROWS = [
+  { name: 'a1', taskIndex: 0, gradient: [3, 4, 0] },
+  { name: 'a2', taskIndex: 0, gradient: [0, 0, 2] },
+  { name: 'a3', taskIndex: 0, gradient: [1, 2, 2] },
+  { name: 'b1', taskIndex: 1, gradient: [0, 6, 8] },
+  { name: 'b2', taskIndex: 1, gradient: [2, 0, 0] },
+];
+
+/** Gradient rows over one contiguous buffer; the norm is that of the vector. */
+export function toGradientRows(rows: readonly { taskIndex: number; gradient: ArrayLike<number> }[]): GradientRow[] {
+  const sketch = rows[0]?.gradient.length ?? 0;
+  const gradient = new Float32Array(rows.length * sketch);
+  rows.forEach((row, index) => {
+    gradient.set(row.gradient, index * sketch);
+  });
+  return rows.map((row, index) => ({
+    taskIndex: row.taskIndex,
+    gradientNorm: Math.hypot(...Array.from(row.gradient)),
+    supervisedTokenCount: index + 1,
+    gradient,
+    gradientStart: index * sketch,
+  }));
+}
+
+export function maximaOf(rows: readonly GradientRow[], taskCount: number, sketch: number): Float64Array {
+  const maxima = new Float64Array(taskCount);
+  for (const row of rows) addMaximum(maxima, row.taskIndex, row.gradient, row.gradientStart, sketch);
+  return maxima;
+}
+
+export function statisticsOf(rows: readonly GradientRow[], taskCount: number, sketch: number): TaskStatistics {
+  const sums = createTaskSums(maximaOf(rows, taskCount, sketch), sketch);
+  for (const row of rows) addRow(sums, row);
+  return finishTaskSums(sums);
+}
+
+export function valuesOf(
+  rows: readonly GradientRow[],
+  statistics: TaskStatistics,
+  selfTerm = true,
+): InstanceValueColumns {
+  const columns = {
+    mean_of_cosines: new Float64Array(rows.length),
+    cosine_to_mean: new Float64Array(rows.length),
+  };
+  const score = createInstanceScorer(statistics, selfTerm);
+  rows.forEach((row, position) => {
+    score(row.taskIndex, row.gradient, row.gradientStart, columns, position);
+  });
+  return columns;
+}
