@@ -1,0 +1,65 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { NoProgressError, WORKER_DRAINING } from '../contracts/failures.ts';
+import type { Checkpoint } from '../contracts/messages.ts';
+import type { Stage } from '../contracts/stages.ts';
+
+/** Attempts that may pass without getting further before the activity is given up. */
+const STUCK_ATTEMPTS = 5;
+
+/** Heartbeats of one activity: each carries the last checkpoint, since one without details would erase it. */
+export interface Pulse {
+  /** Reports work that is durable. Throws where the activity must stop: the caller has just saved its checkpoint. */
+  committed(doneCount: number, totalCount: number): Promise<void>;
+  /** Between two checkpoints: lets heartbeats and cancellation through, never throws. */
+  breathe(): Promise<void>;
+  /** Between two checkpoints, where stopping loses only what can be done again: as `breathe`, but throws where the activity must stop. */
+  pause(): Promise<void>;
+}
+
+/**
+ * Starts the heartbeat of the running activity and applies the no-progress rule: an attempt that starts more than five
+ * attempts after the checkpoint last moved is refused.
+ * @throws NoProgressError naming the stage, the place and the attempts
+ */
+export function startPulse(stage: Stage, where: string): Pulse {
+  const context = Context.current();
+  const previous = context.info.heartbeatDetails as Checkpoint | undefined;
+  const { attempt } = context.info;
+  let checkpoint: Checkpoint = previous ?? { stage, doneCount: 0, totalCount: 0, movedAtAttempt: 1 };
+  // A new attempt's own first heartbeat replaces the details of the last one: send them again before anything slow.
+  context.heartbeat(checkpoint);
+  if (attempt - checkpoint.movedAtAttempt > STUCK_ATTEMPTS) {
+    throw new NoProgressError(
+      `${stage}: ${where} must get further within ${STUCK_ATTEMPTS} attempts, got none since attempt ${checkpoint.movedAtAttempt} ` +
+        `at ${checkpoint.doneCount} of ${checkpoint.totalCount}; a process that is killed each time is often out of memory: lower gradients.token_budget`,
+    );
+  }
+  const breathe = async (): Promise<void> => {
+    context.heartbeat(checkpoint);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const pause = async (): Promise<void> => {
+    await breathe();
+    if (context.cancellationSignal.aborted) throw stopReason(context);
+  };
+  return {
+    breathe,
+    pause,
+    committed: async (doneCount, totalCount) => {
+      const moved = doneCount > checkpoint.doneCount || checkpoint.totalCount === 0;
+      checkpoint = { stage, doneCount, totalCount, movedAtAttempt: moved ? attempt : checkpoint.movedAtAttempt };
+      await pause();
+    },
+  };
+}
+
+/**
+ * A drain is a retryable, benign failure: the worker waits for pending heartbeats only when an activity fails, so the
+ * last checkpoint arrives. Everything else is rethrown as the SDK gave it.
+ */
+function stopReason(context: Context): Error {
+  if (context.cancellationDetails?.workerShutdown === true) {
+    return ApplicationFailure.create({ type: WORKER_DRAINING, message: 'stopped at a checkpoint', category: 'BENIGN', nextRetryDelay: '1s' });
+  }
+  return context.cancellationSignal.reason as Error;
+}

@@ -1,0 +1,38 @@
+import { SimplePlugin } from '@temporalio/plugin';
+import { createDatasetActivities } from '../activities/dataset.ts';
+import type { ComputeDependencies } from '../activities/dependencies.ts';
+import { createEvaluationActivities } from '../activities/evaluation.ts';
+import { createFinetuneActivities } from '../activities/finetune.ts';
+import { createGradientActivities } from '../activities/gradients.ts';
+import { ModelHost } from '../activities/model-host.ts';
+import { createWarmupActivities } from '../activities/warmup.ts';
+import { addActivities } from './add-activities.ts';
+import { createStoreOpener } from './open-store.ts';
+
+/**
+ * Heavy activities for a worker on queue `tive-compute`: reading rows, warm-up, gradients, fine-tuning, evaluation.
+ * The worker must run one activity at a time: the process holds one engine and one model. Pass it once.
+ */
+export class TiveComputePlugin extends SimplePlugin {
+  constructor() {
+    const models = new ModelHost();
+    const dependencies: ComputeDependencies = { openStore: createStoreOpener(), models };
+    super({
+      name: 'tive.compute',
+      activities: addActivities({
+        ...createDatasetActivities(dependencies),
+        ...createWarmupActivities(dependencies),
+        ...createGradientActivities(dependencies),
+        ...createFinetuneActivities(dependencies),
+        ...createEvaluationActivities(dependencies),
+      }),
+      runContext: async (next) => {
+        try {
+          return await next();
+        } finally {
+          models.dispose();
+        }
+      },
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import { SimplePlugin } from '@temporalio/plugin';
+import { createAllocationActivities } from '../activities/allocation.ts';
+import type { ControlDependencies } from '../activities/dependencies.ts';
+import { createReportActivities } from '../activities/report.ts';
+import { createSelectionActivities } from '../activities/selection.ts';
+import { createValuesActivities } from '../activities/values.ts';
+import { addActivities } from './add-activities.ts';
+import { createStoreOpener } from './open-store.ts';
+
+/**
+ * Light activities for a worker on queue `tive-control`: values, allocation, selection, report. The worker also needs
+ * the workflows: `export * from 'tive/workflows'` in its own workflow file. Pass it once.
+ */
+export class TiveControlPlugin extends SimplePlugin {
+  constructor() {
+    const dependencies: ControlDependencies = { openStore: createStoreOpener() };
+    super({
+      name: 'tive.control',
+      activities: addActivities({
+        ...createValuesActivities(dependencies),
+        ...createAllocationActivities(dependencies),
+        ...createSelectionActivities(dependencies),
+        ...createReportActivities(dependencies),
+      }),
+    });
+  }
+}

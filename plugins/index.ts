@@ -1,0 +1,3 @@
+export { TiveComputePlugin } from './compute-plugin.ts';
+export { TiveControlPlugin } from './control-plugin.ts';
+export { COMPUTE_QUEUE, CONTROL_QUEUE } from '../contracts/queues.ts';

@@ -1,0 +1,25 @@
+// A compute process of the supervisor: one engine, one activity at a time. Ends by itself when the supervisor is gone.
+import type { ServerAddress } from './connection.ts';
+import { startComputeWorker } from './compute-worker.ts';
+import { installRuntime } from './runtime.ts';
+
+const server = JSON.parse(process.argv[2] ?? 'null') as ServerAddress;
+
+installRuntime((line) => void process.send?.({ log: line }));
+const worker = await startComputeWorker(server);
+
+const stop = (): void => {
+  worker.stop().catch(() => process.exit(1));
+};
+process.on('SIGTERM', stop);
+// Ctrl-C reaches the whole process group; the supervisor says when to stop.
+process.on('SIGINT', () => undefined);
+process.on('disconnect', stop);
+process.send?.({ ready: true });
+try {
+  await worker.finished;
+  process.exit(0);
+} catch (error) {
+  process.send?.({ log: { level: 'error', message: String(error), attributes: {} } });
+  process.exit(1);
+}

@@ -1,0 +1,29 @@
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { COMPUTE_QUEUE } from '../contracts/queues.ts';
+import { TiveComputePlugin } from '../plugins/compute-plugin.ts';
+import { connectionConfig } from './connection.ts';
+import type { ServerAddress } from './connection.ts';
+import type { RunningWorker } from './control-worker.ts';
+
+/** Starts a worker of heavy activities in this process: one at a time, since the process holds one engine. */
+export async function startComputeWorker(server: ServerAddress): Promise<RunningWorker> {
+  const { connectionOptions, namespace } = connectionConfig(server);
+  const connection = await NativeConnection.connect(connectionOptions);
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: COMPUTE_QUEUE,
+    plugins: [new TiveComputePlugin()],
+    maxConcurrentActivityTaskExecutions: 1,
+    maxHeartbeatThrottleInterval: '5s',
+    shutdownForceTime: '2m',
+  });
+  const finished = worker.run().finally(() => connection.close());
+  return {
+    finished,
+    stop: async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await finished;
+    },
+  };
+}

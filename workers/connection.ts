@@ -1,0 +1,17 @@
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { NativeConnectionOptions } from '@temporalio/worker';
+
+/** Where the Temporal server is. */
+export interface ServerAddress {
+  /** host:port; null = Temporal's own environment configuration (profiles, `TEMPORAL_*`). */
+  address: string | null;
+  /** null = as configured there, else `default`. */
+  namespace: string | null;
+}
+
+/** Connection options and namespace by Temporal's environment configuration; the given address and namespace win. */
+export function connectionConfig({ address, namespace }: ServerAddress): { connectionOptions: NativeConnectionOptions; namespace: string } {
+  const config = loadClientConnectConfig();
+  const connectionOptions = (address === null ? config.connectionOptions : { ...config.connectionOptions, address }) as NativeConnectionOptions;
+  return { connectionOptions, namespace: namespace ?? config.namespace ?? 'default' };
+}

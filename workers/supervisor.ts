@@ -1,0 +1,104 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { computeEnvironment } from './compute-environment.ts';
+import type { ComputeSlot } from './compute-environment.ts';
+import type { ServerAddress } from './connection.ts';
+import type { LogSink } from './runtime.ts';
+
+/** Restarts wait this long at first, twice as long each time, up to the last; a process that lived a minute starts anew. */
+const FIRST_RESTART_MS = 500;
+const LAST_RESTART_MS = 30_000;
+const HEALTHY_MS = 60_000;
+
+/** A process that does not end within this after SIGTERM is killed. */
+const STOP_TIMEOUT_MS = 150_000;
+
+/** Starts the host's compute processes and restarts those that die. */
+export class Supervisor {
+  readonly #server: ServerAddress;
+  readonly #slots: readonly ComputeSlot[];
+  readonly #log: LogSink;
+  readonly #children = new Map<number, ChildProcess>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #stopping = false;
+  #restartCount = 0;
+
+  constructor(server: ServerAddress, slots: readonly ComputeSlot[], log: LogSink) {
+    this.#server = server;
+    this.#slots = slots;
+    this.#log = log;
+  }
+
+  /** Processes that died and were started again. */
+  get restartCount(): number {
+    return this.#restartCount;
+  }
+
+  /** Process ids of the compute processes that run now. */
+  get processIds(): number[] {
+    return [...this.#children.values()].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  start(): void {
+    for (const slot of this.#slots) this.#launch(slot, FIRST_RESTART_MS);
+  }
+
+  /** Drains all processes: each stops at its next checkpoint. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    await Promise.all([...this.#children.values()].map((child) => stopChild(child)));
+  }
+
+  /** Ends all processes at once; what they did since their last checkpoint is done again later. */
+  kill(): void {
+    this.#stopping = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const child of this.#children.values()) child.kill('SIGKILL');
+  }
+
+  #launch(slot: ComputeSlot, restartMs: number): void {
+    const startedAt = Date.now();
+    const child = fork(processPath(), [JSON.stringify(this.#server)], {
+      env: computeEnvironment(slot, process.env),
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: process.execArgv,
+    });
+    this.#children.set(slot.index, child);
+    child.on('message', (message: { log?: Parameters<LogSink>[0] }) => {
+      if (message.log !== undefined) this.#log({ ...message.log, attributes: { ...message.log.attributes, process: slot.index } });
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#log({ level: 'debug', message: text.trimEnd(), attributes: { process: slot.index } });
+      });
+    }
+    child.on('exit', (code, signal) => {
+      this.#children.delete(slot.index);
+      if (this.#stopping) return;
+      this.#restartCount += 1;
+      const healthy = Date.now() - startedAt > HEALTHY_MS;
+      const delayMs = healthy ? FIRST_RESTART_MS : restartMs;
+      this.#log({ level: 'warn', message: `compute process ${slot.index} ended (${signal ?? code}); started again in ${delayMs} ms`, attributes: {} });
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        this.#launch(slot, Math.min(delayMs * 2, LAST_RESTART_MS));
+      }, delayMs);
+      this.#timers.add(timer);
+    });
+  }
+}
+
+function processPath(): string {
+  return fileURLToPath(new URL(`./compute-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url));
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await ended;
+  clearTimeout(timer);
+}

@@ -1,0 +1,40 @@
+import { allHandlersFinished, condition, continueAsNew, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { createGradientActivities } from '../activities/gradients.ts';
+import type { CollectGradientsInput, GradientShard } from '../contracts/messages.ts';
+import { computeOptions } from './activity-options.ts';
+
+/**
+ * Computes the gradient shards [shardStart, shardEnd) with at most `shardWindow` of them scheduled at a time.
+ * When the history grows long it continues as new, carrying what is done.
+ */
+export async function collectGradients(input: CollectGradientsInput): Promise<GradientShard[]> {
+  const { config, rows, adapter, address, shardCount, shardEnd, heartbeatTimeoutMs, shardWindow } = input;
+  const compute = proxyActivities<ReturnType<typeof createGradientActivities>>(computeOptions(heartbeatTimeoutMs));
+  const done: GradientShard[] = [...input.done];
+  const running = new Set<Promise<void>>();
+  let failure: unknown;
+  let next = input.next;
+  while (next < shardEnd && failure === undefined && !workflowInfo().continueAsNewSuggested) {
+    await condition(() => failure !== undefined || running.size < shardWindow);
+    if (failure !== undefined) break;
+    const shard = next++;
+    // The rejection handler is attached at once: an unhandled rejection would fail the workflow task for ever.
+    const task: Promise<void> = compute.computeGradientShard
+      .executeWithOptions({ summary: `gradients: shard ${shard + 1} of ${shardCount}` }, [{ config, rows, adapter, address, shard, shardCount }])
+      .then(
+        (result) => void done.push(result),
+        (error: unknown) => {
+          failure ??= error;
+        },
+      )
+      .finally(() => {
+        running.delete(task);
+      });
+    running.add(task);
+  }
+  await Promise.all(running);
+  if (failure !== undefined) throw failure as Error;
+  await condition(allHandlersFinished);
+  if (next < shardEnd) await continueAsNew<typeof collectGradients>({ ...input, next, done });
+  return done.sort((left, right) => left.shard - right.shard);
+}
