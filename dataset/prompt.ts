@@ -1,0 +1,161 @@
+import type { PromptTemplate } from '../contracts/config.ts';
+import { InvalidConfigError } from '../contracts/failures.ts';
+import { IMAGE_PLACEHOLDER, placeholderCount } from './conversation.ts';
+import type { Turn } from './conversation.ts';
+import { promptWriter } from './prompt-text.ts';
+import type { PromptPiece } from './prompt-text.ts';
+import { isRejection } from './row-outcome.ts';
+import type { Rejection } from './row-outcome.ts';
+import { readTokenizer } from './tokenizer.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+
+/** Label of a position without a loss. */
+export const IGNORED_LABEL = -100;
+
+/** A row as the model reads it. */
+export interface EncodedPrompt {
+  /** `[token]`; the image id stands once for every image vector. */
+  ids: Int32Array;
+  /** `[token]`, −100 where there is no loss. */
+  labels: Int32Array;
+  imageTokenCount: number;
+  supervisedTokenCount: number;
+  /** Whether the end was cut at the longest length. */
+  truncated: boolean;
+}
+
+export interface PromptOptions {
+  modelFolder: string;
+  template: 'auto' | PromptTemplate;
+  /** Image vectors of one picture. */
+  imageTokenCount: number;
+  imageTokenId: number;
+  vocabularySize: number;
+  /** Longest example in tokens. */
+  cutoffLen: number;
+  /** `whole` encodes the joined text, as LLaVA does. `pieces` encodes part by part, as the golden numbers were made. */
+  joining?: 'whole' | 'pieces';
+}
+
+/** Turns dialogues into ids and labels. */
+export interface PromptEncoder {
+  encode(turns: readonly Turn[], imageCount: number): EncodedPrompt | Rejection;
+}
+
+/**
+ * The encoder of a model folder.
+ * @throws InvalidConfigError for an unusable tokenizer, or one with ids above the model's vocabulary
+ */
+export async function createPromptEncoder(options: PromptOptions): Promise<PromptEncoder> {
+  const tokenizer = await readTokenizer(options.modelFolder);
+  const { vocabularySize } = options;
+  if (tokenizer.largestId >= vocabularySize) {
+    throw new InvalidConfigError(
+      `tokenizer: ids must be below vocab_size ${vocabularySize}, got ${tokenizer.largestId}; take the converted folder's tokenizer`,
+    );
+  }
+  const write = promptWriter(options.template, tokenizer);
+  const join = options.joining === 'pieces' ? encodePieces : encodeWhole;
+  return {
+    encode(turns, imageCount) {
+      const problem = checkText(turns, imageCount, tokenizer);
+      if (problem !== null) return problem;
+      const joined = join(write(turns), tokenizer, options);
+      return isRejection(joined) ? joined : cut(joined, options);
+    },
+  };
+}
+
+function checkText(turns: readonly Turn[], imageCount: number, { reservedTexts }: TextTokenizer): Rejection | null {
+  const placeholders = turns.reduce((count, { value }) => count + placeholderCount(value), 0);
+  if (placeholders !== imageCount) {
+    return { reason: 'image_count_mismatch', detail: `<image> count must equal images, got ${placeholders} and ${imageCount}` };
+  }
+  for (const [index, { value }] of turns.entries()) {
+    const found = [...reservedTexts, ' ASSISTANT: '].find((text) => value.includes(text));
+    if (found !== undefined) {
+      return { reason: 'reserved_text', detail: `turn ${index}: value must not contain ${JSON.stringify(found)}, which separates turns` };
+    }
+  }
+  return null;
+}
+
+/** Ids, and for each whether there is a loss. */
+interface Joined {
+  ids: number[];
+  supervised: boolean[];
+}
+
+/**
+ * Encodes the joined text between pictures at once; the bounds of answers are the lengths of encoded prefixes, whose ids
+ * must be the beginning of the whole.
+ */
+function encodeWhole(pieces: readonly PromptPiece[], tokenizer: TextTokenizer, options: PromptOptions): Joined | Rejection {
+  const text = pieces.map((piece) => piece.text).join('');
+  const ids = expand(text, tokenizer, options);
+  const supervised = new Array<boolean>(ids.length).fill(false);
+  let prefix = '';
+  let start = 0;
+  for (const piece of pieces) {
+    prefix += piece.text;
+    const part = prefix === text ? ids : expand(prefix, tokenizer, options);
+    const difference = part.findIndex((id, index) => id !== ids[index]);
+    if (difference >= 0) {
+      return {
+        reason: 'tokenization_mismatch',
+        detail: `prefix ids must equal the row's ids, got a difference at token ${difference}; check template and tokenizer`,
+      };
+    }
+    if (piece.supervised) supervised.fill(true, start, part.length);
+    start = part.length;
+  }
+  return { ids, supervised };
+}
+
+/** A text with every placeholder as the image id, once for each vector; the chunks between are encoded alone. */
+function expand(text: string, tokenizer: TextTokenizer, { imageTokenCount, imageTokenId }: PromptOptions): number[] {
+  const { bosToken, prefix } = tokenizer;
+  const body = bosToken !== '' && text.startsWith(bosToken) ? text.slice(bosToken.length) : text;
+  const startsWithBos = body !== text;
+  const ids = startsWithBos && prefix.length === 0 ? [...tokenizer.encode(bosToken)] : [...prefix];
+  body.split(IMAGE_PLACEHOLDER).forEach((chunk, index) => {
+    if (index > 0) for (let count = 0; count < imageTokenCount; count += 1) ids.push(imageTokenId);
+    if (chunk !== '') for (const id of tokenizer.encode(chunk)) ids.push(id);
+  });
+  return ids;
+}
+
+/** Encodes the system text, each `USER: … ASSISTANT: ` and each answer alone, as the golden numbers were made. */
+function encodePieces(pieces: readonly PromptPiece[], tokenizer: TextTokenizer, options: PromptOptions): Joined {
+  const joined: Joined = { ids: [...tokenizer.prefix], supervised: tokenizer.prefix.map(() => false) };
+  const bare = { ...tokenizer, prefix: [] };
+  pieces.forEach(({ text, supervised }, index) => {
+    // The space between `ASSISTANT:` and the answer belongs to the question's piece here.
+    const parts = supervised ? [text.replace(/^ /, '')] : `${text} `.split(/(?<=^.*?questions\. )(?=USER: )/s);
+    for (const part of index === 0 ? parts : [parts.join('')]) {
+      for (const id of expand(part, bare, options)) {
+        joined.ids.push(id);
+        joined.supervised.push(supervised);
+      }
+    }
+  });
+  return joined;
+}
+
+function cut({ ids, supervised }: Joined, { cutoffLen, imageTokenId }: PromptOptions): EncodedPrompt | Rejection {
+  const length = Math.min(ids.length, cutoffLen);
+  const imageTokens = (end: number): number => ids.slice(0, end).filter((id) => id === imageTokenId).length;
+  const imageTokenCount = imageTokens(length);
+  const cutImages = ids.length > length ? imageTokens(ids.length) - imageTokenCount : 0;
+  if (cutImages > 0) {
+    return { reason: 'image_cut_off', detail: `pictures must lie within cutoff_len ${cutoffLen}, got ${cutImages} image tokens behind it; raise cutoff_len` };
+  }
+  const labels = Int32Array.from({ length }, (_, token) => (supervised[token] === true ? ids[token]! : IGNORED_LABEL));
+  const supervisedTokenCount = labels.reduce((count, label, token) => count + (token > 0 && label !== IGNORED_LABEL ? 1 : 0), 0);
+  if (supervisedTokenCount === 0) {
+    const first = supervised.indexOf(true);
+    const detail = `an answer token must lie within cutoff_len ${cutoffLen}, got the first at ${first}; raise cutoff_len`;
+    return { reason: 'no_supervised_tokens', detail };
+  }
+  return { ids: Int32Array.from(ids.slice(0, length)), labels, imageTokenCount, supervisedTokenCount, truncated: ids.length > length };
+}

@@ -1,0 +1,112 @@
+import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
+import { count, number, percent } from './format.ts';
+import { html } from './html.ts';
+import type { Html } from './html.ts';
+import { isCapped } from './notices.ts';
+import { dataTable } from './table.ts';
+import type { Column } from './table.ts';
+import { intervalText, taskValueFigure } from './task-value-chart.ts';
+
+/** Every task from its rows to what was selected of it. */
+export function taskSection(summary: RunSummary): Html {
+  const { tasks } = summary;
+  const sum = (pick: (task: TaskSummary) => number | null): string =>
+    count(tasks.reduce((total, task) => total + (pick(task) ?? 0), 0));
+  const repeats = tasks.some(({ copyCount, selectedCount }) => copyCount > selectedCount);
+  const columns = repeats ? [...COLUMNS, COPIES] : COLUMNS;
+  const totals = [
+    'All',
+    sum((task) => task.rowCount),
+    sum((task) => task.quarantinedCount),
+    '',
+    '',
+    '',
+    sum((task) => task.quota),
+    sum((task) => task.selectedCount),
+    '',
+  ];
+  return html`<section id="tasks" aria-labelledby="tasks-title">
+    <h2 id="tasks-title">Tasks</h2>
+    <p class="lead">
+      The budget of ${count(summary.selection.budget)} rows is shared out by ${WEIGHTINGS[weightingOf(summary)]}. A
+      dash: the task takes no part.
+    </p>
+    ${dataTable('Tasks from rows to selection', columns, tasks, repeats ? [...totals, sum((task) => task.copyCount)] : totals)}
+    ${taskValueFigure(summary)}
+  </section> `;
+}
+
+const WEIGHTINGS = {
+  value: 'task value',
+  equal: 'equal parts',
+  size: 'size',
+  pooled: 'nothing but the draw: the method pools all tasks, and the quotas below are the shares by size',
+} as const;
+
+function weightingOf({ selection, config }: RunSummary): keyof typeof WEIGHTINGS {
+  switch (selection.method) {
+    case 'tive':
+    case 'tive_task':
+      return config.allocation.weighting;
+    case 'tive_instance':
+      return 'size';
+    case 'task_balanced':
+      return 'equal';
+    case 'random':
+    case 'grand':
+      return 'pooled';
+  }
+}
+
+const COLUMNS: readonly Column<TaskSummary>[] = [
+  { heading: 'Task', kind: 'text', cell: ({ task }) => task },
+  { heading: 'Rows', kind: 'number', cell: ({ rowCount }) => count(rowCount), sortBy: ({ rowCount }) => rowCount },
+  {
+    heading: 'Set aside',
+    title: 'Quarantined rows',
+    kind: 'number',
+    cell: ({ quarantinedCount }) => count(quarantinedCount),
+    sortBy: ({ quarantinedCount }) => quarantinedCount,
+  },
+  { heading: 'Value', kind: 'number', cell: ({ value }) => number(value), sortBy: ({ value }) => value },
+  {
+    heading: '95\u00a0% interval',
+    title: 'Bootstrap interval of the task value',
+    kind: 'number',
+    cell: ({ interval }) => intervalText(interval),
+    sortBy: ({ interval }) => interval?.[0] ?? null,
+  },
+  {
+    heading: 'Share',
+    title: 'Weight in the allocation',
+    kind: 'number',
+    cell: ({ share }) => percent(share),
+    sortBy: ({ share }) => share,
+  },
+  { heading: 'Quota', kind: 'number', cell: (task) => quotaCell(task), sortBy: ({ quota }) => quota },
+  {
+    heading: 'Selected',
+    title: 'Distinct rows',
+    kind: 'number',
+    cell: ({ selectedCount }) => count(selectedCount),
+    sortBy: ({ selectedCount }) => selectedCount,
+  },
+  {
+    heading: 'ESS',
+    title: 'Effective sample size over rows',
+    kind: 'number',
+    cell: ({ effectiveShare }) => percent(effectiveShare),
+    sortBy: ({ effectiveShare }) => effectiveShare,
+  },
+];
+
+const COPIES: Column<TaskSummary> = {
+  heading: 'With copies',
+  kind: 'number',
+  cell: ({ copyCount }) => count(copyCount),
+  sortBy: ({ copyCount }) => copyCount,
+};
+
+function quotaCell(task: TaskSummary): Html {
+  return isCapped(task) ? html`${count(task.quota)} <span class="tag">capped</span>` : html`${count(task.quota)}`;
+}

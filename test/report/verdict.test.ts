@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+import type { SelectionMethod } from '../../contracts/config.ts';
+import type { RunSummary } from '../../contracts/summary.ts';
+import { verdict } from '../../report/verdict.ts';
+import { demoSummary } from './demo-summary.ts';
+
+const PLAIN = (text: string): string => text.replaceAll('\u00a0', ' ');
+
+interface Measured {
+  method?: SelectionMethod;
+  accuracy?: number;
+  base?: number;
+  others?: { method: SelectionMethod; difference: number; interval: [number, number] | null; selectedCount?: number }[];
+  distinctCount?: number;
+}
+
+/** The demo with other scores; without an accuracy nothing but the base model is evaluated. */
+function summaryOf({ method = 'tive', accuracy, base, others = [], distinctCount = 1194 }: Measured): RunSummary {
+  const summary = demoSummary();
+  const score = (of: SelectionMethod | null, macroAccuracy: number) => ({
+    method: of,
+    selectedCount: 1194,
+    macroAccuracy,
+    interval: null,
+    meanLoss: 1,
+    tasks: [],
+  });
+  const scores = [
+    ...(accuracy === undefined ? [] : [score(method, accuracy)]),
+    ...(base === undefined ? [] : [score(null, base)]),
+  ];
+  return {
+    ...summary,
+    selection: { method, budget: 1194, rowCount: 1194, distinctCount },
+    evaluation:
+      scores.length === 0
+        ? null
+        : { testRowCount: 2000, scores, differences: others.map((other) => ({ selectedCount: 1194, ...other })) },
+  };
+}
+
+const BEHIND = { method: 'task_balanced', difference: -0.025, interval: [-0.041, -0.01] } as const;
+const POOLED = { method: 'random', difference: 0.022, interval: [0.004, 0.04] } as const;
+
+describe('verdict', () => {
+  test.each<[string, Measured, string, string]>([
+    [
+      'a run behind the balanced choice says so',
+      { accuracy: 0.426, others: [{ ...BEHIND, interval: [-0.041, -0.01] }] },
+      'behind',
+      'tive kept 1,194 of 7,960 usable rows (15 %) and reached 42.6 %; a task-balanced random choice of the same size reached 45.1 % (difference −2.5 points, 95 % interval −4.1 to −1.0): on this run the task-balanced random choice was better.',
+    ],
+    [
+      'a run ahead says so',
+      { accuracy: 0.462, others: [{ method: 'task_balanced', difference: 0.011, interval: [0.003, 0.019] }] },
+      'ahead',
+      'tive kept 1,194 of 7,960 usable rows (15 %) and reached 46.2 %; a task-balanced random choice of the same size reached 45.1 % (difference +1.1 points, 95 % interval +0.3 to +1.9): on this run tive was better.',
+    ],
+    [
+      'an interval that holds 0 shows no difference, however large the gap',
+      { accuracy: 0.5, others: [{ method: 'task_balanced', difference: 0.05, interval: [-0.001, 0.101] }] },
+      'undecided',
+      'tive kept 1,194 of 7,960 usable rows (15 %) and reached 50.0 %; a task-balanced random choice of the same size reached 45.0 % (difference +5.0 points, 95 % interval −0.1 to +10.1): on this run no difference could be shown.',
+    ],
+    [
+      'too few test rows are called that',
+      { accuracy: 0.5, others: [{ method: 'task_balanced', difference: 0.25, interval: null }] },
+      'undecided',
+      'tive kept 1,194 of 7,960 usable rows (15 %) and reached 50.0 %; a task-balanced random choice of the same size reached 25.0 % (difference +25.0 points, no interval): there are too few test rows to tell them apart.',
+    ],
+    [
+      'without a balanced choice the pooled one is the measure',
+      { accuracy: 0.426, others: [{ ...POOLED, interval: [0.004, 0.04], selectedCount: 1190 }] },
+      'ahead',
+      'tive kept 1,194 of 7,960 usable rows (15 %) and reached 42.6 %; a pooled random choice of 1,190 rows reached 40.4 % (difference +2.2 points, 95 % interval +0.4 to +4.0): on this run tive was better.',
+    ],
+    [
+      'a random choice of the run itself is judged like any other',
+      {
+        method: 'random',
+        accuracy: 0.404,
+        others: [{ method: 'task_balanced', difference: -0.047, interval: [-0.068, -0.026] }],
+      },
+      'behind',
+      'Pooled random choice kept 1,194 of 7,960 usable rows (15 %) and reached 40.4 %; a task-balanced random choice of the same size reached 45.1 % (difference −4.7 points, 95 % interval −6.8 to −2.6): on this run the task-balanced random choice was better.',
+    ],
+    [
+      'a score alone says nothing about the choice',
+      { accuracy: 0.426, base: 0.089 },
+      'not_measured',
+      'tive kept 1,194 of 7,960 usable rows (15 %) and reached 42.6 %; no random choice was evaluated beside it, so this run does not show whether the choice of rows matters.',
+    ],
+    [
+      'the base model alone says nothing about the choice',
+      { base: 0.089 },
+      'not_measured',
+      'tive kept 1,194 of 7,960 usable rows (15 %); only the base model was evaluated (8.9 %), so this run does not show how good the choice is.',
+    ],
+    [
+      'no evaluation is said',
+      {},
+      'not_measured',
+      'tive kept 1,194 of 7,960 usable rows (15 %); no model was evaluated, so this run does not show how good the choice is.',
+    ],
+    [
+      'copies are told from rows',
+      { distinctCount: 1000 },
+      'not_measured',
+      'tive kept 1,000 of 7,960 usable rows (12.6 %), 1,194 with copies; no model was evaluated, so this run does not show how good the choice is.',
+    ],
+  ])('%s', (_, measured, outcome, sentence) => {
+    const found = verdict(summaryOf(measured));
+    expect(PLAIN(found.sentence)).toBe(sentence);
+    expect(found.outcome).toBe(outcome);
+  });
+
+  test('the balanced choice is the measure even where the pooled one flatters; the other one is a remark', () => {
+    const found = verdict(
+      summaryOf({
+        accuracy: 0.426,
+        base: 0.089,
+        others: [
+          { ...POOLED, interval: [0.004, 0.04] },
+          { ...BEHIND, interval: [-0.041, -0.01] },
+        ],
+      }),
+    );
+    expect(found.outcome).toBe('behind');
+    expect(found.remarks.map(PLAIN)).toEqual([
+      'Pooled random choice reached 40.4 % (difference +2.2 points, 95 % interval +0.4 to +4.0).',
+      'Before fine-tuning the base model reached 8.9 %.',
+      'Scores are macro accuracy over 2,000 test rows. Intervals cover the choice of test rows, not another seed of drawing and training: one run compares one draw of each.',
+    ]);
+  });
+});
