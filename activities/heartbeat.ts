@@ -12,6 +12,8 @@ export interface Pulse {
   committed(doneCount: number, totalCount: number): Promise<void>;
   /** Between two checkpoints: lets heartbeats and cancellation through, never throws. */
   breathe(): Promise<void>;
+  /** Whether the activity is asked to stop: save a checkpoint and call `committed`. */
+  mustStop(): boolean;
   /** Between two checkpoints, where stopping loses only what can be done again: as `breathe`, but throws where the activity must stop. */
   pause(): Promise<void>;
 }
@@ -44,6 +46,7 @@ export function startPulse(stage: Stage, where: string): Pulse {
   };
   return {
     breathe,
+    mustStop: () => context.cancellationSignal.aborted,
     pause,
     committed: async (doneCount, totalCount) => {
       const moved = doneCount > checkpoint.doneCount || checkpoint.totalCount === 0;

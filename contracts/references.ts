@@ -8,7 +8,7 @@ export const SCHEMA_VERSION = 1;
 export interface ArtifactReference {
   /** Key of the artifact's folder below the store's address, e.g. `artifacts/values/3f9a…`. */
   uri: string;
-  /** SHA-256, in hex, of the artifact's `artifact.json`, which holds the SHA-256 of every file of the artifact. */
+  /** SHA-256, in hex, of the artifact's content: names and hashes of its files, row count, details. */
   sha256: string;
   /** Rows over all its Arrow files; 0 where there are none. */
   rowCount: number;

@@ -47,7 +47,7 @@ export async function readTokenizer(modelFolder: string): Promise<TextTokenizer>
 function prefixOf(tokenizer: Tokenizer): number[] {
   const bare = tokenizer.encode('a', { add_special_tokens: false }).ids;
   const whole = tokenizer.encode('a', { add_special_tokens: true }).ids;
-  return whole.slice(0, whole.findIndex((_, start) => bare.every((id, index) => whole[start + index] === id)));
+  return whole.slice(0, whole.findIndex((_: number, start: number) => bare.every((id: number, index: number) => whole[start + index] === id)));
 }
 
 function remembering(encode: (text: string) => number[]): (text: string) => number[] {

@@ -29,7 +29,8 @@ export async function findArtifact(store: Store, stage: Stage, address: string):
   const uri = artifactFolder(stage, address);
   if ((await store.size(`${uri}/${MANIFEST_NAME}`)) === null) return null;
   const bytes = await store.read(`${uri}/${MANIFEST_NAME}`);
-  return { uri, sha256: sha256(bytes), rowCount: parseManifest(bytes, uri).rowCount, schemaVersion: SCHEMA_VERSION };
+  const manifest = parseManifest(bytes, uri);
+  return { uri, sha256: contentOf(manifest), rowCount: manifest.rowCount, schemaVersion: SCHEMA_VERSION };
 }
 
 /** Writes `artifact.json` and removes the stage's checkpoints: from here on the artifact is complete. */
@@ -42,20 +43,26 @@ export async function finishArtifact(
   const uri = artifactFolder(stage, address);
   const manifest: ArtifactManifest = { schemaVersion: SCHEMA_VERSION, stage, stageVersion: STAGE_VERSIONS[stage], address, ...content };
   const text = `${canonicalJson(manifest as unknown as Json)}\n`;
-  const written = await store.write(`${uri}/${MANIFEST_NAME}`, [Buffer.from(text)]);
+  await store.write(`${uri}/${MANIFEST_NAME}`, [Buffer.from(text)]);
   await store.removeFolder(checkpointFolder(stage, address));
-  return { uri, sha256: written.sha256, rowCount: content.rowCount, schemaVersion: SCHEMA_VERSION };
+  return { uri, sha256: contentOf(manifest), rowCount: content.rowCount, schemaVersion: SCHEMA_VERSION };
 }
 
 /**
  * The manifest behind a reference.
- * @throws ArtifactMismatchError when the bytes are not those that the reference was made for
+ * @throws ArtifactMismatchError when the content is not what the reference was made for
  */
 export async function readManifest(store: Store, reference: ArtifactReference): Promise<ArtifactManifest> {
   const bytes = await store.read(`${reference.uri}/${MANIFEST_NAME}`);
-  const found = sha256(bytes);
+  const manifest = parseManifest(bytes, reference.uri);
+  const found = contentOf(manifest);
   if (found !== reference.sha256) throw mismatch(`${reference.uri}/${MANIFEST_NAME}`, reference.sha256, found);
-  return parseManifest(bytes, reference.uri);
+  return manifest;
+}
+
+/** Hash of what an artifact holds. What it was made from is left out: equal content from other inputs is the same input. */
+function contentOf({ files, rowCount, details }: ArtifactManifest): string {
+  return sha256(canonicalJson({ files: files as unknown as Json, rowCount, details }));
 }
 
 function parseManifest(bytes: Uint8Array, uri: string): ArtifactManifest {

@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { openSafetensors } from '../../model/safetensors.ts';
+import { readImageSettings } from '../../dataset/image-settings.ts';
+import { preprocessImage } from '../../dataset/image-preprocess.ts';
+import { isRejection } from '../../dataset/row-outcome.ts';
+import type { LlavaModel } from '../../model/load-model.ts';
 import type { ModelExample } from '../../model/micro-batch.ts';
+import { openSafetensors } from '../../model/safetensors.ts';
+import { encodeImages } from '../../model/vision-tower.ts';
 
 /** Made by test/golden/tiny_llava.py with torch, transformers and peft. */
 export const GOLDEN = 'test/golden/tiny-llava';
@@ -21,11 +26,19 @@ export interface GoldenStep {
   grad_norm: number;
 }
 
+export interface GoldenRow {
+  id: string;
+  image?: string;
+  conversations: { from: 'human' | 'gpt'; value: string }[];
+}
+
 export const expected = JSON.parse(readFileSync(`${GOLDEN}/expected.json`, 'utf8')) as {
   parameter_order: string[];
   examples: GoldenExample[];
   train_steps: GoldenStep[];
 };
+
+export const goldenRows = JSON.parse(readFileSync(`${GOLDEN}/data.json`, 'utf8')) as GoldenRow[];
 
 /** A tensor of expected.safetensors. */
 export async function goldenTensor(name: string): Promise<Float32Array> {
@@ -46,7 +59,31 @@ export function goldenIntegers(name: string): Int32Array {
   return new Int32Array(bytes.buffer.slice(bytes.byteOffset + 8 + headerLength + start, bytes.byteOffset + 8 + headerLength + end));
 }
 
-/** The golden row with ids and labels of torch; `features` are filled by the caller. */
-export function goldenExample(id: string, features: Float32Array[]): ModelExample {
+/** `[3, height, width]` of the row's picture file, none for a row without one. */
+export async function goldenPixels(id: string): Promise<Float32Array[]> {
+  const image = goldenRows.find((row) => row.id === id)?.image;
+  if (image === undefined) return [];
+  const settings = await readImageSettings(`${GOLDEN}/model`);
+  const result = await preprocessImage(readFileSync(`${GOLDEN}/images/${image}`), settings, 'crop');
+  if (isRejection(result)) throw new Error(`${image}: must be readable, got ${result.detail}`);
+  return [result.pixels];
+}
+
+/** The golden row with ids and labels of torch and its own picture's vectors; nothing stays on the engine. */
+export async function goldenExample(model: LlavaModel, id: string): Promise<ModelExample> {
+  const pixels = await goldenPixels(id);
+  const features: Float32Array[] = [];
+  if (pixels.length > 0) {
+    const vectors = encodeImages(model, pixels);
+    features.push(vectors.dataSync<'float32'>());
+    vectors.dispose();
+  }
   return { ids: goldenIntegers(`${id}.input_ids`), labels: goldenIntegers(`${id}.labels`), features };
+}
+
+/** {@link goldenExample} of several rows, in order. */
+export async function goldenExamples(model: LlavaModel, ids: readonly string[]): Promise<ModelExample[]> {
+  const examples: ModelExample[] = [];
+  for (const id of ids) examples.push(await goldenExample(model, id));
+  return examples;
 }

@@ -1,0 +1,36 @@
+import type { Config, DatasetConfig } from '../contracts/config.ts';
+import { readImageSettings } from '../dataset/image-settings.ts';
+import { ExampleLoader } from '../dataset/load-example.ts';
+import { createPromptEncoder } from '../dataset/prompt.ts';
+import type { PromptEncoder } from '../dataset/prompt.ts';
+import { readModelConfig } from '../model/model-config.ts';
+
+/** The prompt encoder of a config's model. */
+export async function encoderOf({ model, gradients }: Config): Promise<PromptEncoder> {
+  const { imageTokenCount, imageTokenId, text } = await readModelConfig(model.path);
+  return createPromptEncoder({
+    modelFolder: model.path,
+    template: model.template,
+    imageTokenCount,
+    imageTokenId,
+    vocabularySize: text.vocabularySize,
+    cutoffLen: gradients.cutoffLen,
+  });
+}
+
+/** Reads rows of `dataset` again, as the model of the config sees them. The caller closes it. */
+export async function loaderOf(config: Config, dataset: DatasetConfig): Promise<ExampleLoader> {
+  const [encoder, settings] = await Promise.all([encoderOf(config), readImageSettings(config.model.path)]);
+  return new ExampleLoader(dataset, encoder, settings, imageAspectOf(config));
+}
+
+/** `auto` crops, as the model's own image processor does. */
+export function imageAspectOf({ model }: Config): 'pad' | 'crop' {
+  return model.imageAspect === 'pad' ? 'pad' : 'crop';
+}
+
+/** Test rows as a dataset: the same form, another file. */
+export function evaluationDataset({ dataset, evaluation }: Config): DatasetConfig {
+  const path = evaluation.path === null ? [] : [evaluation.path];
+  return { ...dataset, path, imageFolder: evaluation.imageFolder, maxRows: evaluation.maxRows, excludeTasks: [] };
+}

@@ -1,0 +1,53 @@
+import type { ExampleLoader, LoadedExample, RowPlace } from '../dataset/load-example.ts';
+import { ImageFeatures } from '../model/image-features.ts';
+import type { ImageScope } from '../model/image-features.ts';
+import type { LlavaModel } from '../model/load-model.ts';
+import type { ModelExample } from '../model/micro-batch.ts';
+
+/** Bound of the pictures' vectors that a process keeps. */
+const FEATURE_CACHE_BYTES = 512 * 1024 * 1024;
+
+/** Rows whose encoded prompts are kept: small beside the pictures. */
+const REMEMBERED_ROWS = 20_000;
+
+/** Turns rows of a table into examples for the model. */
+export class ExampleSource {
+  readonly #loader: ExampleLoader;
+  readonly #features: ImageFeatures;
+  readonly #loaded = new Map<number, LoadedExample>();
+
+  constructor(model: LlavaModel, loader: ExampleLoader) {
+    this.#loader = loader;
+    this.#features = new ImageFeatures(model, (path) => loader.pixels(path), FEATURE_CACHE_BYTES);
+  }
+
+  /** The rows' pictures, each once, in the order of first use. */
+  async scope(id: string, places: readonly RowPlace[]): Promise<ImageScope> {
+    const images = new Set<string>();
+    for (const place of places) for (const path of (await this.#load(place)).imagePaths) images.add(path);
+    return { id, images: [...images] };
+  }
+
+  /** The examples of the rows, in their order. */
+  async examples(places: readonly RowPlace[], scope: ImageScope): Promise<ModelExample[]> {
+    const examples: ModelExample[] = [];
+    for (const place of places) {
+      const { prompt, imagePaths } = await this.#load(place);
+      examples.push({ ids: prompt.ids, labels: prompt.labels, features: await this.#features.get(scope, imagePaths) });
+    }
+    return examples;
+  }
+
+  async #load(place: RowPlace): Promise<LoadedExample> {
+    const found = this.#loaded.get(place.rowIndex);
+    if (found !== undefined) return found;
+    const loaded = await this.#loader.load(place);
+    if (this.#loaded.size >= REMEMBERED_ROWS) this.#loaded.clear();
+    this.#loaded.set(place.rowIndex, loaded);
+    return loaded;
+  }
+
+  close(): Promise<void> {
+    return this.#loader.close();
+  }
+}

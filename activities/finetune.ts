@@ -1,0 +1,56 @@
+import type { AdapterResult, FinetuneInput } from '../contracts/messages.ts';
+import type { ArtifactReference } from '../contracts/references.ts';
+import { stageAddress } from '../store/addresses.ts';
+import { fileOf, readManifest } from '../store/artifacts.ts';
+import { tableSchema } from '../store/schemas.ts';
+import type { Store } from '../store/store.ts';
+import { readTable } from '../store/tables.ts';
+import type { ComputeDependencies } from './dependencies.ts';
+import { modelFingerprint } from './fingerprints.ts';
+import { startPulse } from './heartbeat.ts';
+import { usableRows } from './row-table.ts';
+import type { TableRow } from './row-table.ts';
+import { findAdapter, tuneAdapter } from './tune-adapter.ts';
+
+/** Stage finetune: the selected rows → a LoRA adapter of the base model, by the recipe of the warm-up. */
+export function createFinetuneActivities({ openStore, models }: ComputeDependencies) {
+  return {
+    async finetuneModel({ config, rows, selection }: FinetuneInput): Promise<AdapterResult> {
+      const pulse = startPulse('finetune', 'training');
+      const store = openStore(config.store.uri);
+      const { description: engine } = await models.engine(config.model);
+      const { template, imageAspect } = config.model;
+      const { loraRank, loraAlpha, loraTarget, schedule, warmupFraction } = config.warmup;
+      const determinants = {
+        rows: rows.sha256,
+        selection: selection.sha256,
+        finetune: { ...config.finetune, loraRank, loraAlpha, loraTarget, schedule, warmupFraction },
+        model: await modelFingerprint(config.model.path),
+        prompt: { template, imageAspect, cutoffLen: config.gradients.cutoffLen, tokenBudget: config.gradients.tokenBudget },
+        seed: config.run.seed,
+        engine: { ...engine },
+      };
+      const address = stageAddress('finetune', determinants);
+      const found = await findAdapter(store, 'finetune', address);
+      if (found !== null) return found;
+      const model = await models.model(config.model, () => pulse.breathe());
+      const places = await selectedRows(store, rows, selection);
+      return tuneAdapter({ store, stage: 'finetune', address, determinants, config, schedule: config.finetune, places, pulse }, model);
+    },
+  };
+}
+
+/** The selected rows in row order, each as often as it was drawn. */
+async function selectedRows(store: Store, rows: ArtifactReference, selection: ArtifactReference): Promise<TableRow[]> {
+  const manifest = await readManifest(store, selection);
+  const copies = new Map<number, number>();
+  for await (const batch of readTable(store, selection.uri, fileOf(manifest, 'selection.arrow'), tableSchema('selection'))) {
+    const counts = batch.uint32('copies');
+    batch.uint32('row_index').forEach((rowIndex, row) => copies.set(rowIndex, counts[row]!));
+  }
+  const places: TableRow[] = [];
+  for await (const row of usableRows(store, rows)) {
+    for (let copy = 0; copy < (copies.get(row.rowIndex) ?? 0); copy += 1) places.push(row);
+  }
+  return places;
+}

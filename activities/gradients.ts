@@ -1,0 +1,223 @@
+import { createProjector } from '../algorithms/projection.ts';
+import type { Config } from '../contracts/config.ts';
+import { ArtifactMismatchError } from '../contracts/failures.ts';
+import type {
+  CloseGradientsInput,
+  GradientShard,
+  GradientShardInput,
+  GradientsInput,
+  GradientsPlan,
+  GradientsResult,
+} from '../contracts/messages.ts';
+import type { Reason } from '../contracts/reasons.ts';
+import { WINDOW_ROWS } from '../dataset/micro-batches.ts';
+import { disposeAdapter, gradientLayout, toTensors } from '../model/adapter.ts';
+import type { AdapterValues } from '../model/adapter.ts';
+import { readAdapter } from '../model/adapter-files.ts';
+import { readModelConfig } from '../model/model-config.ts';
+import { artifactFolder, canonicalJson, checkpointFolder, stageAddress } from '../store/addresses.ts';
+import type { Json } from '../store/addresses.ts';
+import { findArtifact, finishArtifact, readManifest } from '../store/artifacts.ts';
+import { gradientSchema } from '../store/schemas.ts';
+import type { Store } from '../store/store.ts';
+import { writeTable } from '../store/tables.ts';
+import type { TableRows } from '../store/tables.ts';
+import { loaderOf } from './compute-context.ts';
+import type { ComputeDependencies } from './dependencies.ts';
+import { ExampleSource } from './examples.ts';
+import { modelFingerprint } from './fingerprints.ts';
+import { createShardParts, gradientRows } from './gradient-shard.ts';
+import type { GradientComputer, ShardParts } from './gradient-shard.ts';
+import type { GradientDetails } from './gradient-table.ts';
+import { startPulse } from './heartbeat.ts';
+import type { Pulse } from './heartbeat.ts';
+import { usableRows } from './row-table.ts';
+import type { TableRow } from './row-table.ts';
+
+/** Stage gradients: rows and reference model → the gradient table, shard by shard. */
+export function createGradientActivities({ openStore, models }: ComputeDependencies) {
+  return {
+    /** Address of the table, and the table itself where it is complete. */
+    async planGradients(input: GradientsInput): Promise<GradientsPlan> {
+      startPulse('gradients', 'plan');
+      const { config, rows } = input;
+      const store = openStore(config.store.uri);
+      const address = stageAddress('gradients', await determine(input, models));
+      const { shardCount } = (await readManifest(store, rows)).details as unknown as { shardCount: number };
+      const found = await findArtifact(store, 'gradients', address);
+      if (found === null) return { address, shardCount, finished: null };
+      const { parameterCount, quarantined } = (await readManifest(store, found)).details as unknown as GradientDetails;
+      return { address, shardCount, finished: { gradients: found, parameterCount, quarantined, cached: true } as GradientsResult };
+    },
+
+    /** Computes one shard, going on after the micro-batches that an earlier attempt has finished. */
+    async computeGradientShard(input: GradientShardInput): Promise<GradientShard> {
+      const { config, rows, address, shard, shardCount } = input;
+      const pulse = startPulse('gradients', `shard ${shard + 1} of ${shardCount}`);
+      const store = openStore(config.store.uri);
+      const marker = shardMarker(address, shard);
+      if ((await store.size(marker)) !== null) return JSON.parse(Buffer.from(await store.read(marker)).toString()) as GradientShard;
+      await requireSameEngine(input, address, models);
+      const model = await models.model(config.model, () => pulse.breathe());
+      const values = await adapterOf(store, input);
+      const { places, length: parameterCount } = gradientLayout(values);
+      const adapter = toTensors(values);
+      const source = new ExampleSource(model, await loaderOf(config, config.dataset));
+      try {
+        const projector = createProjector({ ...projectionOf(config, parameterCount), parameterCount });
+        const computer: GradientComputer = { model, adapter, places, projector, storage: config.gradients.storage };
+        const windows = await readWindows(store, rows, shard);
+        const parts = createShardParts(store, `${checkpointFolder('gradients', address)}/shard-${number(shard)}`);
+        const keys = await computeParts(computer, windows, source, parts, pulse);
+        return await closeShard(store, input, projector.sketch, parts, keys, marker);
+      } finally {
+        disposeAdapter(adapter);
+        await source.close();
+      }
+    },
+
+    /** Makes the shards one artifact. */
+    async closeGradients(input: CloseGradientsInput): Promise<GradientsResult> {
+      startPulse('gradients', 'close');
+      const { config, address, shards } = input;
+      const store = openStore(config.store.uri);
+      const { length: parameterCount } = gradientLayout(await adapterOf(store, input));
+      const counts = new Map<Reason, number>();
+      for (const { reason, count } of shards.flatMap(({ quarantined }) => quarantined)) counts.set(reason, (counts.get(reason) ?? 0) + count);
+      const quarantined = [...counts].map(([reason, count]) => ({ reason, count }));
+      const { sketch } = projectionOf(config, parameterCount);
+      const details: GradientDetails = { sketch, storage: config.gradients.storage, parameterCount, quarantined };
+      const files = shards.map(({ file }) => file);
+      const gradients = await finishArtifact(store, 'gradients', address, {
+        determinants: await determine(input, models),
+        files,
+        rowCount: files.reduce((sum, { rowCount }) => sum + rowCount, 0),
+        details: details as unknown as Json,
+      });
+      return { gradients, parameterCount, quarantined, cached: false };
+    },
+  };
+}
+
+async function determine({ config, rows, adapter }: GradientsInput, models: ComputeDependencies['models']): Promise<Json> {
+  const { description: engine } = await models.engine(config.model);
+  const { sketch, projection, projectionSeed, storage, cutoffLen } = config.gradients;
+  return {
+    rows: rows.sha256,
+    adapter: adapter.sha256,
+    model: await modelFingerprint(config.model.path),
+    projection: { kind: projection, sketch, seed: projectionSeed, storage },
+    prompt: { template: config.model.template, imageAspect: config.model.imageAspect, cutoffLen },
+    engine: { ...engine },
+  };
+}
+
+/** @throws ArtifactMismatchError on a worker whose engine gives other bits than the one that planned the table */
+async function requireSameEngine(input: GradientsInput, address: string, models: ComputeDependencies['models']): Promise<void> {
+  const here = await determine(input, models);
+  if (stageAddress('gradients', here) === address) return;
+  const { engine } = here as { engine: Json };
+  throw new ArtifactMismatchError(
+    `gradients: all compute workers must have the same engine and model, got ${canonicalJson(engine)} here; ` +
+      'set ONEDNN_MAX_CPU_ISA to the lowest common level and use one model folder',
+  );
+}
+
+async function adapterOf(store: Store, { config, adapter }: GradientsInput): Promise<AdapterValues> {
+  await readManifest(store, adapter);
+  const { text } = await readModelConfig(config.model.path);
+  return readAdapter(await store.localFolder(adapter.uri), text);
+}
+
+/** Without projection the table is as wide as the gradient. */
+function projectionOf({ gradients }: Config, parameterCount: number): { kind: Config['gradients']['projection']; sketch: number; seed: number } {
+  const { projection: kind, sketch, projectionSeed: seed } = gradients;
+  return { kind, sketch: kind === 'none' ? parameterCount : sketch, seed };
+}
+
+/** The rows that a shard's planning windows hold, with the shard's own micro-batches among them. */
+interface Window {
+  index: number;
+  /** All usable rows of the window, in row order: its pictures' groups depend on them. */
+  rows: TableRow[];
+  /** The shard's micro-batches, in order. */
+  batches: Map<number, TableRow[]>;
+}
+
+async function readWindows(store: Store, rows: GradientsInput['rows'], shard: number): Promise<Window[]> {
+  const windows = new Map<number, Window>();
+  let last: number | undefined;
+  for await (const row of usableRows(store, rows)) {
+    const index = Math.floor(row.position / WINDOW_ROWS);
+    // A window without a batch of this shard is let go as soon as the next one begins.
+    if (last !== undefined && last !== index && windows.get(last)!.batches.size === 0) windows.delete(last);
+    const window = windows.get(index) ?? { index, rows: [], batches: new Map<number, TableRow[]>() };
+    windows.set(index, window);
+    last = index;
+    window.rows.push(row);
+    if (row.shard === shard) window.batches.set(row.microBatch, [...(window.batches.get(row.microBatch) ?? []), row]);
+  }
+  const wanted = [...windows.values()].filter(({ batches }) => batches.size > 0);
+  for (const { batches } of wanted) for (const batch of batches.values()) batch.sort(byLength);
+  return wanted;
+}
+
+/** Order of rows inside a micro-batch: that of the plan. */
+function byLength(left: TableRow, right: TableRow): number {
+  return left.tokenCount - right.tokenCount || left.position - right.position;
+}
+
+/** Computes what is missing, saves each micro-batch, and returns the keys of all in order. */
+async function computeParts(computer: GradientComputer, windows: readonly Window[], source: ExampleSource, parts: ShardParts, pulse: Pulse): Promise<string[]> {
+  const done = await parts.done();
+  const total = windows.reduce((sum, { batches }) => sum + [...batches.values()].reduce((rows, batch) => rows + batch.length, 0), 0);
+  const keys: string[] = [];
+  let rowCount = 0;
+  for (const window of windows) {
+    const scope = await source.scope(`window ${window.index}`, window.rows);
+    for (const microBatch of [...window.batches.keys()].sort((left, right) => left - right)) {
+      const rows = window.batches.get(microBatch)!;
+      const known = done.get(microBatch);
+      const usable = known !== undefined && (await parts.read(known)) !== null;
+      keys.push(usable ? known : await parts.save(microBatch, gradientRows(computer, rows, await source.examples(rows, scope))));
+      rowCount += rows.length;
+      await pulse.committed(rowCount, total);
+    }
+  }
+  return keys;
+}
+
+async function closeShard(
+  store: Store,
+  { config, address, shard, shardCount }: GradientShardInput,
+  sketch: number,
+  parts: ShardParts,
+  keys: readonly string[],
+  marker: string,
+): Promise<GradientShard> {
+  const counts = new Map<Reason, number>();
+  const batches = async function* (): AsyncGenerator<TableRows> {
+    for (const key of keys) {
+      const rows = await parts.read(key);
+      if (rows === null) throw new Error(`${key}: must hold what was saved, got other bytes`);
+      for (const reason of rows.columns['reason'] as (Reason | null)[]) if (reason !== null) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      yield rows;
+    }
+  };
+  const name = `gradients-${number(shard)}-of-${number(shardCount)}.arrow`;
+  const schema = gradientSchema(sketch, config.gradients.storage, { 'tive.address': address, 'tive.shard': `${shard}/${shardCount}` });
+  const file = await writeTable(store, artifactFolder('gradients', address), name, schema, batches());
+  const result: GradientShard = { shard, file, quarantined: [...counts].map(([reason, count]) => ({ reason, count })), cached: false };
+  await store.write(marker, [Buffer.from(JSON.stringify({ ...result, cached: true }))]);
+  await store.removeFolder(`${checkpointFolder('gradients', address)}/shard-${number(shard)}`);
+  return result;
+}
+
+/** Says that a shard is finished, and with which file. */
+function shardMarker(address: string, shard: number): string {
+  return `${checkpointFolder('gradients', address)}/shard-${number(shard)}.json`;
+}
+
+function number(value: number): string {
+  return String(value).padStart(5, '0');
+}

@@ -1,0 +1,80 @@
+import { availableParallelism, freemem } from 'node:os';
+import { Client, Connection } from '@temporalio/client';
+import { prepareEngine } from '../setup/engine.ts';
+import { prepareTemporal } from '../setup/temporal.ts';
+import { planComputeSlots } from '../workers/compute-environment.ts';
+import { connectionConfig } from '../workers/connection.ts';
+import type { ServerAddress } from '../workers/connection.ts';
+import { startControlWorker } from '../workers/control-worker.ts';
+import { installRuntime } from '../workers/runtime.ts';
+import type { LogSink } from '../workers/runtime.ts';
+import { Supervisor } from '../workers/supervisor.ts';
+import { startEmbeddedServer } from './embedded-server.ts';
+
+/** Where runs are started, and what belongs to this process of it. */
+export interface Runtime {
+  client: Client;
+  /** Whether server and workers live and end with this process. */
+  embedded: boolean;
+  address: string;
+  uiUrl: string | null;
+  /** Compute processes of this runtime, null on a cluster. */
+  supervisor: Supervisor | null;
+  /** Stops workers at their checkpoints, then the server. */
+  close(): Promise<void>;
+}
+
+export interface RuntimeOptions {
+  /** Address of a running server, or null for an embedded one. */
+  address: string | null;
+  namespace?: string | null;
+  /** Database file of the embedded server. */
+  databasePath: string;
+  /** Whether the embedded server serves its own web UI. */
+  withUi?: boolean;
+  /** Compute processes; null = one a GPU, else one a core. */
+  processCount?: number | null;
+  log: LogSink;
+  say: (text: string) => void;
+}
+
+/** Connects to a cluster, or starts server, control worker and compute processes in and below this process. */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  return options.address === null ? openEmbedded(options) : connectTo({ address: options.address, namespace: options.namespace ?? null });
+}
+
+async function connectTo(server: ServerAddress): Promise<Runtime> {
+  const { connectionOptions, namespace } = connectionConfig(server);
+  const address = String(connectionOptions.address ?? server.address);
+  const connection = await Connection.connect({ ...connectionOptions, connectTimeout: 5000 } as object).catch((error: Error) => {
+    throw new Error(`temporal: server must answer at ${address} within 5 s, got ${error.message}; start it, or omit --address for the embedded one`);
+  });
+  const client = new Client({ connection, namespace });
+  return { client, embedded: false, address, uiUrl: null, supervisor: null, close: () => connection.close() };
+}
+
+async function openEmbedded({ databasePath, withUi = false, processCount = null, log, say }: RuntimeOptions): Promise<Runtime> {
+  installRuntime(log);
+  const [engine, temporal] = await Promise.all([prepareEngine(say), prepareTemporal(say)]);
+  if (engine.reason !== null) say(`the native engine is not used: ${engine.reason}; wasm is used, several times slower`);
+  Object.assign(process.env, engine.environment);
+  const server = await startEmbeddedServer(temporal.path, databasePath, withUi);
+  const address: ServerAddress = { address: server.address, namespace: 'default' };
+  const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine.gpuCount };
+  const supervisor = new Supervisor(address, planComputeSlots(host, processCount), log);
+  supervisor.start();
+  const control = await startControlWorker(address);
+  const runtime = await connectTo(address);
+  return {
+    ...runtime,
+    embedded: true,
+    uiUrl: server.uiUrl,
+    supervisor,
+    close: async () => {
+      await supervisor.stop();
+      await control.stop();
+      await runtime.close();
+      await server.stop();
+    },
+  };
+}

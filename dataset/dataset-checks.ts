@@ -1,0 +1,52 @@
+import type { DatasetConfig } from '../contracts/config.ts';
+import { InvalidDatasetError } from '../contracts/failures.ts';
+import type { Reason } from '../contracts/reasons.ts';
+import { LLAVA_PUBLISHED_COUNTS } from './task-rules.ts';
+
+/** Share by which a task's count may differ from the published one before it is called out. */
+const COUNT_TOLERANCE = 0.005;
+
+export interface DatasetCounts {
+  rowCount: number;
+  usableCount: number;
+  quarantined: ReadonlyMap<Reason, number>;
+}
+
+/**
+ * Whether the dataset as a whole can be used.
+ * @throws InvalidDatasetError where no row has a label, no row is usable, or too many are set aside
+ */
+export function requireUsable({ rowCount, usableCount, quarantined }: DatasetCounts, dataset: DatasetConfig): void {
+  const byCount = [...quarantined].sort(([, left], [, right]) => right - left);
+  if (rowCount > 0 && quarantined.get('task_missing') === rowCount) {
+    throw new InvalidDatasetError(
+      `dataset: rows must have "${dataset.taskField}" or task_rules must be set, got neither; set task_rules: llava-1.5, prefix or single`,
+    );
+  }
+  if (usableCount === 0) {
+    const list = byCount.map(([reason, count]) => `${number(count)} ${reason}`).join(', ');
+    throw new InvalidDatasetError(`dataset: at least one usable row must remain, got 0 of ${number(rowCount)} (${list || 'no rows'}); check image_folder`);
+  }
+  const badCount = rowCount - usableCount;
+  if (badCount / rowCount > dataset.maxQuarantinedFraction) {
+    const [most] = byCount[0]!;
+    const fix = most.startsWith('image_') ? 'fix image_folder' : 'fix the rows';
+    throw new InvalidDatasetError(
+      `dataset: quarantined share must be at most ${dataset.maxQuarantinedFraction}, got ${(badCount / rowCount).toFixed(3)} ` +
+        `(${number(badCount)} of ${number(rowCount)}, mostly ${most}); ${fix} or raise max_quarantined_fraction`,
+    );
+  }
+}
+
+/** Warnings where the rules for LLaVA-1.5 give other counts than the published file has. */
+export function countWarnings(counts: ReadonlyMap<string, number>): string[] {
+  return Object.entries(LLAVA_PUBLISHED_COUNTS).flatMap(([task, wanted]) => {
+    const got = counts.get(task) ?? 0;
+    if (Math.abs(got - wanted) <= COUNT_TOLERANCE * wanted) return [];
+    return [`task rules llava-1.5: ${task} must count ${number(wanted)}, got ${number(got)}; the file is not llava_v1_5_mix665k`];
+  });
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en');
+}

@@ -1,0 +1,24 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { isAbsolute, join, normalize, sep } from 'node:path';
+import type { Rejection } from './row-outcome.ts';
+
+/**
+ * Reads a picture below the image folder. Absolute paths, `..` and symbolic links that lead outside are refused.
+ */
+export async function readImageFile(imageFolder: string, path: string): Promise<{ bytes: Uint8Array } | Rejection> {
+  const inside = normalize(path);
+  if (isAbsolute(path) || inside === '..' || inside.startsWith(`..${sep}`) || path.includes('\0')) return escapes(path);
+  try {
+    const [root, file] = await Promise.all([realpath(imageFolder), realpath(join(imageFolder, inside))]);
+    if (!file.startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) return escapes(path);
+    return { bytes: await readFile(file) };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return { reason: 'image_missing', detail: `image must exist, got ${path}` };
+    throw error;
+  }
+}
+
+function escapes(path: string): Rejection {
+  return { reason: 'image_path_escapes', detail: `image must lie below image_folder, got ${JSON.stringify(path)}` };
+}

@@ -1,0 +1,79 @@
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DatasetConfig } from '../contracts/config.ts';
+import { InvalidDatasetError } from '../contracts/failures.ts';
+import { readImageFile } from './image-file.ts';
+import { preprocessImage } from './image-preprocess.ts';
+import type { ImageSettings } from './image-settings.ts';
+import { parseRow } from './parse-row.ts';
+import type { EncodedPrompt, PromptEncoder } from './prompt.ts';
+import { isRejection } from './row-outcome.ts';
+import { imageFolderOf } from './scan-dataset.ts';
+
+/** Where a row stands in its source. */
+export interface RowPlace {
+  rowIndex: number;
+  sourceIndex: number;
+  byteStart: number;
+  byteEnd: number;
+}
+
+/** A row ready for the model but for its pictures' vectors. */
+export interface LoadedExample {
+  prompt: EncodedPrompt;
+  /** Full path of each picture, in order. */
+  imagePaths: string[];
+}
+
+/** Reads rows again by their byte ranges. Close it when done. */
+export class ExampleLoader {
+  readonly #dataset: DatasetConfig;
+  readonly #encoder: PromptEncoder;
+  readonly #settings: ImageSettings;
+  readonly #aspect: 'pad' | 'crop';
+  readonly #files = new Map<number, FileHandle>();
+
+  constructor(dataset: DatasetConfig, encoder: PromptEncoder, settings: ImageSettings, aspect: 'pad' | 'crop') {
+    this.#dataset = dataset;
+    this.#encoder = encoder;
+    this.#settings = settings;
+    this.#aspect = aspect;
+  }
+
+  /** @throws InvalidDatasetError where the row is no longer what the dataset stage saw */
+  async load(place: RowPlace): Promise<LoadedExample> {
+    const bytes = await this.#read(place);
+    const parsed = parseRow(bytes, this.#dataset);
+    if (isRejection(parsed)) throw changed(place, parsed.detail);
+    const prompt = this.#encoder.encode(parsed.promptTurns, parsed.images.length);
+    if (isRejection(prompt)) throw changed(place, prompt.detail);
+    return { prompt, imagePaths: parsed.images };
+  }
+
+  /** A picture as the model's input. @throws InvalidDatasetError where it is no longer readable */
+  async pixels(path: string): Promise<Float32Array> {
+    const folder = imageFolderOf(this.#dataset);
+    const read = await readImageFile(folder, path);
+    const done = isRejection(read) ? read : await preprocessImage(read.bytes, this.#settings, this.#aspect);
+    if (isRejection(done)) throw new InvalidDatasetError(`${join(folder, path)}: must be as the dataset stage saw it, got: ${done.detail}; run again`);
+    return done.pixels;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#files.values()].map((file) => file.close()));
+    this.#files.clear();
+  }
+
+  async #read({ sourceIndex, byteStart, byteEnd }: RowPlace): Promise<Uint8Array> {
+    let file = this.#files.get(sourceIndex);
+    if (file === undefined) this.#files.set(sourceIndex, (file = await open(this.#dataset.path[sourceIndex] ?? '', 'r')));
+    const bytes = Buffer.alloc(byteEnd - byteStart);
+    await file.read(bytes, 0, bytes.length, byteStart);
+    return bytes;
+  }
+}
+
+function changed({ rowIndex }: RowPlace, detail: string): InvalidDatasetError {
+  return new InvalidDatasetError(`row ${rowIndex.toLocaleString('en')}: must be as the dataset stage saw it, got: ${detail}; the file changed, run again`);
+}

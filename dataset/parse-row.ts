@@ -1,0 +1,138 @@
+import { IMAGE_PLACEHOLDER, placeholderCount } from './conversation.ts';
+import type { Turn } from './conversation.ts';
+import { isRejection, quoted } from './row-outcome.ts';
+import type { Rejection } from './row-outcome.ts';
+
+/** A row whose form is right; whether its pictures are there is another question. */
+export interface ParsedRow {
+  /** Raw JSON text of `id`, or null. */
+  id: string | null;
+  /** The row's own label, or null. */
+  task: string | null;
+  /** Paths as given. */
+  images: string[];
+  /** As read, for the content hash. */
+  turns: Turn[];
+  /** As the model is asked: pictures in front, alternating roles. */
+  promptTurns: Turn[];
+}
+
+/** What is known of a row before it is rejected. */
+export interface RowIdentity {
+  id: string | null;
+  task: string | null;
+}
+
+export interface ParseOptions {
+  taskField: string;
+  maxImages: number;
+}
+
+type Json = Record<string, unknown>;
+
+/**
+ * Parses one LLaVA row: `{ id, image?, conversations: [{ from, value }] }`.
+ *
+ * The presence of the key `image` decides the modality; in an image row every turn with `<image>` becomes `<image>⏎` and
+ * the rest, stripped; one leading turn that is not `human` is dropped; then roles alternate human, gpt.
+ * Differs: `image: null` counts as absent.
+ * @see haotian-liu/LLaVA `llava/train/train.py`
+ */
+export function parseRow(bytes: Uint8Array | null, options: ParseOptions): ParsedRow | (Rejection & RowIdentity) {
+  const unknown: RowIdentity = { id: null, task: null };
+  if (bytes === null) return { ...unknown, reason: 'row_too_large', detail: 'row must have at most 16 MiB, got more' };
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return { ...unknown, reason: 'invalid_utf8', detail: 'row must be UTF-8, got other bytes' };
+  }
+  let row: unknown;
+  try {
+    row = JSON.parse(text);
+  } catch (error) {
+    const got = error instanceof Error ? error.message.replace(/, ".*$/s, '').replace(/ in JSON.*$/s, '').toLowerCase() : 'an error';
+    return { ...unknown, reason: 'json_syntax', detail: `must be valid JSON, got ${got}` };
+  }
+  if (typeof row !== 'object' || row === null || Array.isArray(row)) {
+    return { ...unknown, reason: 'not_an_object', detail: `row must be an object, got ${quoted(row)}` };
+  }
+  const fields = row as Json;
+  const label = fields[options.taskField];
+  const identity = { id: fields['id'] === undefined ? null : JSON.stringify(fields['id']), task: typeof label === 'string' && label !== '' ? label : null };
+  const parsed = parseFields(fields, options);
+  return isRejection(parsed) ? { ...identity, ...parsed } : { ...identity, ...parsed };
+}
+
+function parseFields(fields: Json, { maxImages }: ParseOptions): Omit<ParsedRow, keyof RowIdentity> | Rejection {
+  const images = parseImages(fields);
+  if (isRejection(images)) return images;
+  if (images.length > maxImages) return { reason: 'too_many_images', detail: `a row must have at most ${maxImages} images, got ${images.length}` };
+  const turns = parseTurns(fields);
+  if (isRejection(turns)) return turns;
+  const hasImage = images.length > 0;
+  const answering = turns[0]?.role === 'human' ? turns : turns.slice(1);
+  const problem = checkRoles(answering) ?? checkPlaceholders(answering, images.length);
+  if (problem !== null) return problem;
+  const promptTurns = hasImage ? answering.map(({ role, value }) => ({ role, value: normalise(value) })) : answering;
+  return { images, turns, promptTurns };
+}
+
+function parseImages(fields: Json): string[] | Rejection {
+  const { image } = fields;
+  if (image === undefined || image === null) return [];
+  const list = Array.isArray(image) ? image : [image];
+  if (list.every((path) => typeof path === 'string' && path !== '')) return list as string[];
+  return { reason: 'image_field_type', detail: `image must be a path or a list of paths, got ${quoted(image)}` };
+}
+
+function parseTurns(fields: Json): Turn[] | Rejection {
+  const { conversations } = fields;
+  if (!Array.isArray(conversations)) {
+    const keys = Object.keys(fields).slice(0, 8).join(', ');
+    return { reason: 'conversations_missing', detail: `conversations must be a list of turns, got ${quoted(conversations)}; keys: ${keys}` };
+  }
+  if (conversations.length === 0) return { reason: 'conversations_empty', detail: 'conversations must have a turn, got none' };
+  const turns: Turn[] = [];
+  for (const [index, turn] of (conversations as Json[]).entries()) {
+    const { from, value } = (turn ?? {}) as Json;
+    if (from !== 'human' && from !== 'gpt') {
+      // LLaVA drops one leading turn of any role, a system text for instance.
+      const isLeading = index === 0 && typeof from === 'string' && from !== 'user' && from !== 'assistant';
+      if (isLeading && conversations.length > 1) continue;
+      return { reason: 'role_unknown', detail: `turn ${index}: from must be human or gpt, got ${quoted(from)}; use format: messages` };
+    }
+    if (typeof value !== 'string') return { reason: 'value_not_text', detail: `turn ${index}: value must be text, got ${quoted(value)}` };
+    turns.push({ role: from, value });
+  }
+  return turns;
+}
+
+function checkRoles(turns: readonly Turn[]): Rejection | null {
+  for (const [index, { role, value }] of turns.entries()) {
+    const wanted = index % 2 === 0 ? 'human' : 'gpt';
+    if (role !== wanted) return { reason: 'role_order', detail: `turn ${index}: role must be ${wanted}, got ${role}` };
+    if (role === 'gpt' && value.trim() === '') return { reason: 'answer_empty', detail: `turn ${index}: answer must not be empty, got ${quoted(value)}` };
+  }
+  if (turns.length % 2 === 0 && turns.length > 0) return null;
+  return { reason: 'answer_missing', detail: `every question must have an answer, got ${turns.length} turns` };
+}
+
+function checkPlaceholders(turns: readonly Turn[], imageCount: number): Rejection | null {
+  const answer = turns.findIndex(({ role, value }) => role === 'gpt' && value.includes(IMAGE_PLACEHOLDER));
+  if (answer >= 0) return { reason: 'image_token_in_answer', detail: `turn ${answer}: an answer must not contain <image>, got one` };
+  const count = turns.reduce((sum, { value }) => sum + placeholderCount(value), 0);
+  if (count === 0 && imageCount > 0) {
+    return { reason: 'image_token_missing', detail: 'an image row must contain <image>, got none; LLaVA would ignore the picture' };
+  }
+  if (count > 0 && imageCount === 0) return { reason: 'image_key_missing', detail: '<image> needs the key image, got none' };
+  if (count !== imageCount) return { reason: 'image_count_mismatch', detail: `<image> count must equal images, got ${count} and ${imageCount}` };
+  return null;
+}
+
+/** `<image>` first, on a line of its own, then the rest, stripped. */
+function normalise(value: string): string {
+  const count = placeholderCount(value);
+  if (count === 0) return value;
+  return `${`${IMAGE_PLACEHOLDER}\n`.repeat(count)}${value.replaceAll(IMAGE_PLACEHOLDER, '').trim()}`.trim();
+}

@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import type { DatasetConfig } from '../contracts/config.ts';
+import { InvalidDatasetError } from '../contracts/failures.ts';
+import { contentHash } from './content-hash.ts';
+import { decodeImage } from './image-decode.ts';
+import { readImageFile } from './image-file.ts';
+import { extensionDiffers } from './image-type.ts';
+import { parseRow } from './parse-row.ts';
+import type { PromptEncoder } from './prompt.ts';
+import { isRejection } from './row-outcome.ts';
+import type { Rejection } from './row-outcome.ts';
+import { splitRows } from './row-splitter.ts';
+import type { SourceRow } from './row-splitter.ts';
+import { taskOf } from './task-rules.ts';
+
+/** What is known of one row. */
+export interface RowRecord {
+  rowIndex: number;
+  sourceIndex: number;
+  byteStart: number;
+  byteEnd: number;
+  id: string | null;
+  task: string | null;
+  /** Path of the first picture as given. */
+  image: string | null;
+  /** 32 bytes; zero for a row whose content could not be read. */
+  contentHash: Uint8Array;
+  tokenCount: number;
+  imageTokenCount: number;
+  supervisedTokenCount: number;
+  truncated: boolean;
+  /** Why the row is set aside; null = usable. */
+  rejection: Rejection | null;
+  /** Whether the picture's extension names another type than its bytes. */
+  extensionDiffers: boolean;
+}
+
+/** Rows in work at a time: pictures are read and decoded by a thread pool. */
+const CONCURRENT_ROWS = 8;
+
+/** Rows of one yielded chunk. */
+const CHUNK_ROWS = 256;
+
+/** Pictures whose hash and soundness are remembered. */
+const REMEMBERED_IMAGES = 100_000;
+
+const NO_HASH = new Uint8Array(32);
+
+/** What a picture's bytes say: their hash, or why they cannot be used. */
+type ImageCheck = { sha256: string; differs: boolean; rejection: Rejection | null };
+
+export interface ScanOptions {
+  dataset: DatasetConfig;
+  encoder: PromptEncoder;
+}
+
+/**
+ * Reads all sources in order, checks every row and its pictures, and yields records in row order, in chunks.
+ * A bad row is set aside with its reason, never fatal. Memory is a few rows and a bounded table of pictures.
+ *
+ * @throws InvalidDatasetError for a source that is missing or of another form
+ */
+export async function* scanDataset({ dataset, encoder }: ScanOptions): AsyncGenerator<RowRecord[]> {
+  const check = rememberingImages(imageFolderOf(dataset));
+  let chunk: RowRecord[] = [];
+  let pending: Promise<RowRecord>[] = [];
+  for await (const { row, sourceIndex, rowIndex } of sourceRows(dataset)) {
+    pending.push(scanRow(row, rowIndex, sourceIndex, dataset, encoder, check));
+    if (pending.length < CONCURRENT_ROWS) continue;
+    chunk.push(...(await Promise.all(pending)));
+    pending = [];
+    if (chunk.length < CHUNK_ROWS) continue;
+    yield chunk;
+    chunk = [];
+  }
+  chunk.push(...(await Promise.all(pending)));
+  if (chunk.length > 0) yield chunk;
+}
+
+/** Folder that image paths are relative to. */
+export function imageFolderOf({ imageFolder, path }: Pick<DatasetConfig, 'imageFolder' | 'path'>): string {
+  return imageFolder ?? dirname(path[0] ?? '.');
+}
+
+async function* sourceRows({ path, maxRows }: DatasetConfig): AsyncGenerator<{ row: SourceRow; sourceIndex: number; rowIndex: number }> {
+  let rowIndex = 0;
+  for (const [sourceIndex, file] of path.entries()) {
+    await requireFile(file);
+    for await (const row of splitRows(createReadStream(file, { highWaterMark: 1024 * 1024 }), basename(file))) {
+      if (maxRows !== null && rowIndex >= maxRows) return;
+      yield { row, sourceIndex, rowIndex };
+      rowIndex += 1;
+    }
+  }
+}
+
+async function requireFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isFile() !== true) throw new InvalidDatasetError(`dataset.path: file must exist, got ${JSON.stringify(path)}`);
+}
+
+type ImageChecker = (path: string) => Promise<ImageCheck>;
+
+function rememberingImages(folder: string): ImageChecker {
+  const known = new Map<string, Promise<ImageCheck>>();
+  return (path) => {
+    let found = known.get(path);
+    if (found === undefined) {
+      if (known.size >= REMEMBERED_IMAGES) known.clear();
+      found = checkImage(folder, path);
+      known.set(path, found);
+    }
+    return found;
+  };
+}
+
+async function checkImage(folder: string, path: string): Promise<ImageCheck> {
+  const read = await readImageFile(folder, path);
+  if (isRejection(read)) return { sha256: '', differs: false, rejection: read };
+  const sha256 = createHash('sha256').update(read.bytes).digest('hex');
+  const decoded = await decodeImage(read.bytes);
+  return { sha256, differs: extensionDiffers(path, read.bytes), rejection: isRejection(decoded) ? decoded : null };
+}
+
+async function scanRow(
+  row: SourceRow,
+  rowIndex: number,
+  sourceIndex: number,
+  dataset: DatasetConfig,
+  encoder: PromptEncoder,
+  checkOf: ImageChecker,
+): Promise<RowRecord> {
+  const place = { rowIndex, sourceIndex, byteStart: row.byteStart, byteEnd: row.byteEnd };
+  const empty = { tokenCount: 0, imageTokenCount: 0, supervisedTokenCount: 0, truncated: false, extensionDiffers: false };
+  const parsed = parseRow(row.bytes, dataset);
+  if (isRejection(parsed)) {
+    const { id, task, reason, detail } = parsed;
+    const where = row.line === null ? detail : `line ${row.line.toLocaleString('en')}: ${detail}`;
+    return { ...place, ...empty, id, task, image: null, contentHash: NO_HASH, rejection: { reason, detail: where } };
+  }
+  const checks = await Promise.all(parsed.images.map((path) => checkOf(path)));
+  const task = taskOf(parsed, dataset.taskRules);
+  const known = {
+    ...place,
+    id: parsed.id,
+    task,
+    image: parsed.images[0] ?? null,
+    contentHash: contentHash(parsed.turns, checks.map(({ sha256 }) => sha256)),
+    extensionDiffers: checks.some(({ differs }) => differs),
+  };
+  const bad = checks.find(({ rejection }) => rejection !== null)?.rejection ?? (task === null ? taskMissing(dataset.taskField) : null);
+  const encoded = bad ?? encoder.encode(parsed.promptTurns, parsed.images.length);
+  if (isRejection(encoded)) return { ...empty, ...known, rejection: encoded };
+  const { ids, imageTokenCount, supervisedTokenCount, truncated } = encoded;
+  return { ...known, tokenCount: ids.length, imageTokenCount, supervisedTokenCount, truncated, rejection: null };
+}
+
+function taskMissing(taskField: string): Rejection {
+  return { reason: 'task_missing', detail: `row must have "${taskField}", got none` };
+}

@@ -1,0 +1,146 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import { encodeAdapter, readAdapter } from '../../model/adapter-files.ts';
+import { initialAdapter } from '../../model/adapter.ts';
+import { readModelConfig } from '../../model/model-config.ts';
+import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
+import type { NamedTensor } from '../../model/safetensors.ts';
+import { GOLDEN } from './golden.ts';
+
+const { text } = await readModelConfig(`${GOLDEN}/model`);
+const TENSOR_FILE = 'adapter_model.safetensors';
+const CONFIG_FILE = 'adapter_config.json';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'adapter-'));
+  await cp(`${GOLDEN}/adapter`, folder, { recursive: true });
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function readTensors(path: string): Promise<NamedTensor[]> {
+  const file = await openSafetensors(path);
+  try {
+    const tensors: NamedTensor[] = [];
+    for (const [name, { shape }] of file.tensors) tensors.push({ name, shape, values: await file.read(name) });
+    return tensors.sort((left, right) => (left.name < right.name ? -1 : 1));
+  } finally {
+    await file.close();
+  }
+}
+
+async function changeConfig(change: Record<string, unknown>): Promise<void> {
+  const config = JSON.parse(await readFile(join(folder, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
+  await writeFile(join(folder, CONFIG_FILE), JSON.stringify({ ...config, ...change }));
+}
+
+async function changeTensors(change: (tensors: NamedTensor[]) => NamedTensor[]): Promise<void> {
+  await writeFile(join(folder, TENSOR_FILE), encodeSafetensors(change(await readTensors(join(folder, TENSOR_FILE)))));
+}
+
+describe('the adapter that peft wrote', () => {
+  test('has its settings and one scale of alpha / rank for each module', async () => {
+    const { settings, scales, parameters } = await readAdapter(folder, text);
+    expect(settings).toEqual({ rank: 8, alpha: 16, targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] });
+    expect(scales.size).toBe(3 * 7);
+    expect(new Set(scales.values())).toEqual(new Set([2]));
+    expect(parameters).toHaveLength(3 * 7 * 2);
+  });
+
+  test('written again, has the same keys, shapes and bits', async () => {
+    for (const { name, bytes } of encodeAdapter(await readAdapter(`${GOLDEN}/adapter`, text))) await writeFile(join(folder, name), bytes);
+    const golden = await readTensors(join(GOLDEN, 'adapter', TENSOR_FILE));
+    expect(golden[0]!.name).toBe('base_model.model.model.language_model.layers.0.mlp.down_proj.lora_A.weight');
+    expect(await readTensors(join(folder, TENSOR_FILE))).toEqual(golden);
+    expect(await readAdapter(folder, text)).toEqual(await readAdapter(`${GOLDEN}/adapter`, text));
+  });
+
+  test('written again, has the settings that peft reads', async () => {
+    const [config] = encodeAdapter(await readAdapter(folder, text));
+    const written = JSON.parse(Buffer.from(config!.bytes).toString()) as Record<string, unknown>;
+    const golden = JSON.parse(await readFile(join(folder, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
+    for (const key of ['peft_type', 'r', 'lora_alpha', 'target_modules', 'bias', 'use_dora', 'use_rslora', 'modules_to_save', 'inference_mode']) {
+      expect(written[key], key).toEqual(golden[key]);
+    }
+  });
+
+  test('is encoded to equal bytes each time', async () => {
+    const values = await readAdapter(folder, text);
+    expect(encodeAdapter(values)).toEqual(encodeAdapter(values));
+  });
+});
+
+describe('other adapters', () => {
+  test('a fresh one of some targets survives writing and reading', async () => {
+    const values = initialAdapter(text, { rank: 4, alpha: 2, targets: ['q_proj', 'v_proj'] }, () => 0.75);
+    for (const { name, bytes } of encodeAdapter(values)) await writeFile(join(folder, name), bytes);
+    expect(await readAdapter(folder, text)).toEqual(values);
+    expect([...values.scales.values()]).toEqual(new Array(6).fill(0.5));
+  });
+
+  test('keys as transformers 4 names the modules give the same parameters', async () => {
+    const wanted = await readAdapter(folder, text);
+    await changeTensors((tensors) =>
+      tensors.map((tensor) => ({ ...tensor, name: tensor.name.replace('base_model.model.model.language_model.', 'base_model.model.language_model.model.') })),
+    );
+    expect(await readAdapter(folder, text)).toEqual(wanted);
+  });
+
+  test('rslora divides alpha by the root of the rank', async () => {
+    await changeConfig({ use_rslora: true });
+    const { scales } = await readAdapter(folder, text);
+    expect([...new Set(scales.values())]).toEqual([16 / Math.sqrt(8)]);
+  });
+
+  test('an alpha pattern changes the scale of the modules that it names', async () => {
+    await changeConfig({ alpha_pattern: { 'layers.1.self_attn.q_proj': 32 } });
+    const { scales } = await readAdapter(folder, text);
+    const changed = [...scales].filter(([, scale]) => scale === 4).map(([path]) => path);
+    expect(changed).toEqual(['model.language_model.layers.1.self_attn.q_proj']);
+  });
+});
+
+describe('adapters that cannot be used are refused', () => {
+  const expectRefusal = async (message: string | RegExp): Promise<void> => {
+    const read = readAdapter(folder, text);
+    await expect(read).rejects.toThrow(InvalidConfigError);
+    await expect(read).rejects.toThrow(message);
+  };
+
+  test.each<[Record<string, unknown>, string]>([
+    [{ peft_type: 'IA3' }, 'adapter_config.json: peft_type must be LORA, got "IA3"'],
+    [{ use_dora: true }, 'adapter_config.json: use_dora must be false, got true'],
+    [{ bias: 'all' }, 'adapter_config.json: bias must be none, got "all"'],
+    [{ modules_to_save: ['lm_head'] }, 'adapter_config.json: modules_to_save must be null, got a list'],
+    [{ fan_in_fan_out: true }, 'adapter_config.json: fan_in_fan_out must be false, got true'],
+    [{ r: null }, 'adapter_config.json: r and lora_alpha must be numbers, got [null,16]'],
+  ])('%o', async (change, message) => {
+    await changeConfig(change);
+    await expectRefusal(message);
+  });
+
+  test('a folder without its settings', async () => {
+    await rm(join(folder, CONFIG_FILE));
+    await expectRefusal(/model.adapter: must hold adapter_config.json, got \d+ files in /);
+  });
+
+  test('keys that fit no module of the decoder', async () => {
+    const foreign = { name: 'base_model.model.vision_tower.encoder.layers.0.q_proj.lora_A.weight', shape: [1], values: new Float32Array(1) };
+    await changeTensors((tensors) => [foreign, ...tensors]);
+    await expectRefusal(`adapter: keys must match modules, got 42 of 43; first: ${foreign.name}`);
+  });
+
+  test('half of a pair', async () => {
+    const name = 'base_model.model.model.language_model.layers.1.self_attn.q_proj.lora_B.weight';
+    await changeTensors((tensors) => tensors.filter((tensor) => tensor.name !== name));
+    await expectRefusal(/adapter: keys must match modules, got 42 of 41/);
+  });
+
+  test('a tensor of another shape', async () => {
+    await changeTensors((tensors) => tensors.map((tensor) => (tensor.name.endsWith('0.self_attn.q_proj.lora_A.weight') ? { ...tensor, shape: [96, 8] } : tensor)));
+    await expectRefusal('adapter: model.language_model.layers.0.self_attn.q_proj.lora_A must be [96, 96], got [96, 8]');
+  });
+});

@@ -1,0 +1,142 @@
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NumericalError } from '../../contracts/failures.ts';
+import { readAdapter } from '../../model/adapter-files.ts';
+import type { AdapterValues } from '../../model/adapter.ts';
+import { loadEngine } from '../../model/engine.ts';
+import { loadModel } from '../../model/load-model.ts';
+import type { LlavaModel } from '../../model/load-model.ts';
+import type { ModelExample } from '../../model/micro-batch.ts';
+import { ADAMW_DEFAULTS, initAdamW } from '../../model/optimizer.ts';
+import { adapterGradient, train } from '../../model/training.ts';
+import type { MicroBatchGradient, TrainingSettings, TrainingState, TrainingStep } from '../../model/training.ts';
+import { GOLDEN, expected, goldenExamples, goldenRows } from './golden.ts';
+
+/** As the golden script trains. */
+const SETTINGS: TrainingSettings = {
+  schedule: { kind: 'cosine', learningRate: 2e-3, warmupFraction: 0 },
+  adamW: { ...ADAMW_DEFAULTS, weightDecay: 0.01 },
+  maxGradientNorm: 1,
+  tokenBudget: 200,
+};
+const BATCHES = expected.train_steps.map(({ ids }) => Uint32Array.from(ids, (id) => goldenRows.findIndex((row) => row.id === id)));
+
+let model: LlavaModel;
+let values: AdapterValues;
+let examples: ModelExample[];
+
+beforeAll(async () => {
+  await loadEngine('tensorflow');
+  model = await loadModel(`${GOLDEN}/model`);
+  values = await readAdapter(`${GOLDEN}/adapter`, model.config.text);
+  examples = await goldenExamples(
+    model,
+    goldenRows.map(({ id }) => id),
+  );
+});
+afterAll(() => model.weights.dispose());
+
+const load = (rows: Uint32Array): Promise<ModelExample[]> => Promise.resolve(Array.from(rows, (row) => examples[row]!));
+const initial = (): Float32Array[] => values.parameters.map((parameter) => parameter.values);
+
+/** All steps of a run, and how many micro-batches it had. */
+async function run(
+  gradient: MicroBatchGradient,
+  resumed: TrainingState | null = null,
+  settings = SETTINGS,
+): Promise<{ steps: TrainingStep[]; microBatchCount: number; final: TrainingState }> {
+  const steps: TrainingStep[] = [];
+  let microBatchCount = 0;
+  const training = train(initial(), BATCHES, settings, load, gradient, resumed);
+  for (;;) {
+    const { value, done } = await training.next();
+    if (done === true) return { steps, microBatchCount, final: value };
+    if (value === null) microBatchCount += 1;
+    else steps.push(value);
+  }
+}
+
+describe('five steps of AdamW on the adapter, as torch and peft take them', () => {
+  let whole: Awaited<ReturnType<typeof run>>;
+  beforeAll(async () => {
+    whole = await run(adapterGradient(model, values));
+  });
+
+  test('every step has the loss, gradient norm and learning rate of torch', () => {
+    const { steps } = whole;
+    const wanted = expected.train_steps;
+    const tolerance = { rtol: 1e-4, atol: 0 };
+    expect(steps.map(({ step, stepCount }) => [step, stepCount])).toEqual(wanted.map((_, step) => [step, 5]));
+    expect(steps.map(({ loss }) => loss)).toBeAllclose(wanted.map(({ loss }) => loss), tolerance);
+    expect(steps.map(({ gradientNorm }) => gradientNorm)).toBeAllclose(wanted.map(({ grad_norm: norm }) => norm), tolerance);
+    expect(steps.map(({ learningRate }) => learningRate)).toBeAllclose(wanted.map(({ learning_rate: rate }) => rate), tolerance);
+  });
+
+  test('the adapter afterwards is that of peft, on all seven targets', async () => {
+    const golden = await readAdapter(`${GOLDEN}/adapter-after-5-steps`, model.config.text);
+    expect(golden.settings.targets).toHaveLength(7);
+    golden.parameters.forEach((parameter, index) => {
+      expect(values.parameters[index]!.name).toBe(parameter.name);
+      expect(whole.final.parameters[index]!, parameter.name).toBeAllclose(parameter.values, { rtol: 0, atol: 1e-4 });
+    });
+  });
+
+  test('the steps moved the adapter much further than the tolerance', () => {
+    const moves = whole.final.parameters.flatMap((after, index) => Array.from(after, (value, place) => Math.abs(value - initial()[index]![place]!)));
+    expect(moves.reduce((sum, move) => sum + move, 0) / moves.length).toBeGreaterThan(1e-3);
+  });
+
+  test('a run resumed after the second step ends in the same bits', async () => {
+    const { steps, final } = await run(adapterGradient(model, values), structuredClone(whole.steps[1]!.state));
+    expect(steps.map(({ step }) => step)).toEqual([2, 3, 4]);
+    expect(final).toEqual(whole.final);
+  });
+
+  test('a finished run resumed has nothing to do', async () => {
+    const { steps, final } = await run(adapterGradient(model, values), whole.final);
+    expect(steps).toEqual([]);
+    expect(final).toBe(whole.final);
+  });
+
+  test('smaller micro-batches give the same steps up to rounding', async () => {
+    const single = await run(adapterGradient(model, values), null, { ...SETTINGS, tokenBudget: 1 });
+    expect(whole.microBatchCount).toBeLessThan(15);
+    expect(single.microBatchCount).toBe(15);
+    expect(single.steps.map(({ loss }) => loss)).toBeAllclose(whole.steps.map(({ loss }) => loss), { rtol: 1e-5, atol: 0 });
+  });
+
+  test('the initial parameters stay as they were and a gradient leaves no tensor behind', async () => {
+    const read = await readAdapter(`${GOLDEN}/adapter`, model.config.text);
+    expect(values.parameters).toEqual(read.parameters);
+    const before = tf.memory().numTensors;
+    adapterGradient(model, values)([examples[0]!, examples[11]!], 0.1, initial());
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('a step that is not finite', () => {
+  const zeros = (parameters: readonly Float32Array[]): Float32Array[] => parameters.map(({ length }) => new Float32Array(length));
+
+  test('stops the run at a loss of NaN, with the step', async () => {
+    let calls = 0;
+    const gradient: MicroBatchGradient = (_, __, parameters) => ({ loss: (calls += 1) > 3 ? Number.NaN : 1, gradients: zeros(parameters) });
+    const failed = run(gradient, null, { ...SETTINGS, tokenBudget: 1 });
+    await expect(failed).rejects.toThrow(NumericalError);
+    await expect(failed).rejects.toThrow('training step 1: loss and gradient must be finite, got NaN and 0; lower learning_rate');
+  });
+
+  test('stops the run at an infinite gradient', async () => {
+    const gradient: MicroBatchGradient = (_, __, parameters) => {
+      const gradients = zeros(parameters);
+      gradients[3]![5] = Infinity;
+      return { loss: 1, gradients };
+    };
+    await expect(run(gradient)).rejects.toThrow(/training step 0: .* got \d+ and Infinity/);
+  });
+
+  test('stops the run when the model itself gives NaN', async () => {
+    const parameters = initial().map((array) => array.map(() => NaN));
+    const failed = run(adapterGradient(model, values), { parameters, optimizer: initAdamW(parameters) });
+    await expect(failed).rejects.toThrow(NumericalError);
+  });
+});
