@@ -2,7 +2,18 @@
 import tseslint from 'typescript-eslint';
 
 const folders = [
-  'contracts', 'algorithms', 'workflows', 'activities', 'dataset', 'model', 'store', 'report', 'plugins', 'workers', 'client', 'setup',
+  'contracts',
+  'algorithms',
+  'workflows',
+  'activities',
+  'dataset',
+  'model',
+  'store',
+  'report',
+  'plugins',
+  'workers',
+  'client',
+  'setup',
 ];
 
 /** Folders that each folder may import from (itself is always allowed). */
@@ -28,9 +39,16 @@ const importRules = folders.map((folder) => {
   const forbidden = folders.filter((other) => other !== folder && !mayImport[folder].includes(other));
   const patterns = forbidden
     .filter((other) => !(typesOnly[folder] ?? []).includes(other))
-    .map((other) => ({ group: [`../${other}/*`, `../../${other}/*`], message: `${folder}/ may not import from ${other}/.` }));
+    .map((other) => ({
+      group: [`../${other}/*`, `../../${other}/*`],
+      message: `${folder}/ may not import from ${other}/.`,
+    }));
   for (const other of typesOnly[folder] ?? []) {
-    patterns.push({ group: [`../${other}/*`], allowTypeImports: true, message: `${folder}/ may import types only from ${other}/.` });
+    patterns.push({
+      group: [`../${other}/*`],
+      allowTypeImports: true,
+      message: `${folder}/ may import types only from ${other}/.`,
+    });
   }
   return {
     files: [`${folder}/**/*.ts`],
@@ -42,7 +60,12 @@ export default tseslint.config(
   { ignores: ['dist', 'node_modules', 'coverage', 'examples/demo/data', 'test/golden', 'test/fixtures'] },
   ...tseslint.configs.strict,
   {
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.mjs', 'setup/*.mjs'] }, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['*.mjs', 'setup/*.mjs'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
   },
   {
     files: ['**/*.ts'],
@@ -57,7 +80,10 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' }],
     },
   },
-  { files: ['test/**/*.ts', 'bench/**/*.ts'], rules: { 'max-lines-per-function': 'off', '@typescript-eslint/unbound-method': 'off' } },
+  {
+    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    rules: { 'max-lines-per-function': 'off', '@typescript-eslint/unbound-method': 'off' },
+  },
   { files: ['**/*.mjs'], ...tseslint.configs.disableTypeChecked },
   ...importRules,
 );

@@ -1,10 +1,9 @@
 import { allocateBudget } from '../algorithms/allocation.ts';
 import { methodWeighting } from '../algorithms/selectors.ts';
 import type { AllocateInput, AllocationResult } from '../contracts/messages.ts';
-import type { ControlDependencies } from './dependencies.ts';
 
 /** Stage allocation: task values → rows of each task. Pure arithmetic on numbers per task, so nothing is stored. */
-export function createAllocationActivities(_dependencies: ControlDependencies) {
+export function createAllocationActivities() {
   return {
     async allocateRows({ config, method, tasks, allRowCount }: AllocateInput): Promise<AllocationResult> {
       const weighting = methodWeighting(method);

@@ -42,7 +42,13 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
       const records = await readAll(config, dataset, pulse);
       const details = summarize(records, config, dataset);
       const folder = artifactFolder('dataset', address);
-      const file = await writeTable(store, folder, 'rows.arrow', tableSchema('rows'), rowBatches(records, details.plan));
+      const file = await writeTable(
+        store,
+        folder,
+        'rows.arrow',
+        tableSchema('rows'),
+        rowBatches(records, details.plan),
+      );
       const quarantine = await writeQuarantine(store, folder, records);
       const rows = await finishArtifact(store, 'dataset', address, {
         determinants: await determine(config, dataset),
@@ -83,10 +89,15 @@ interface Plan {
   shard: Uint32Array;
 }
 
-function summarize(records: readonly RowRecord[], config: Config, dataset: DatasetConfig): { result: ScanDetails; plan: Plan } {
+function summarize(
+  records: readonly RowRecord[],
+  config: Config,
+  dataset: DatasetConfig,
+): { result: ScanDetails; plan: Plan } {
   const usable = records.filter(({ rejection }) => rejection === null);
   const quarantined = new Map<Reason, number>();
-  for (const { rejection } of records) if (rejection !== null) quarantined.set(rejection.reason, (quarantined.get(rejection.reason) ?? 0) + 1);
+  for (const { rejection } of records)
+    if (rejection !== null) quarantined.set(rejection.reason, (quarantined.get(rejection.reason) ?? 0) + 1);
   requireUsable({ rowCount: records.length, usableCount: usable.length, quarantined }, dataset);
   const tasks = countTasks(records);
   const unknown = dataset.excludeTasks.find((name) => !tasks.some(({ task }) => task === name));
@@ -96,7 +107,10 @@ function summarize(records: readonly RowRecord[], config: Config, dataset: Datas
   }
   const tokenCounts = Uint32Array.from(usable, ({ tokenCount }) => tokenCount);
   const batches = planMicroBatches(tokenCounts, config.gradients.tokenBudget);
-  const shards = planShards(batches.map(({ length }) => length), config.gradients.shardRows);
+  const shards = planShards(
+    batches.map(({ length }) => length),
+    config.gradients.shardRows,
+  );
   const plan: Plan = { microBatch: new Uint32Array(usable.length), shard: new Uint32Array(usable.length) };
   batches.forEach((positions, batch) => {
     for (const position of positions) {
@@ -108,7 +122,9 @@ function summarize(records: readonly RowRecord[], config: Config, dataset: Datas
     rowCount: records.length,
     usableCount: usable.length,
     tasks,
-    quarantined: [...quarantined].map(([reason, count]) => ({ reason, count })).sort((left, right) => right.count - left.count || (left.reason < right.reason ? -1 : 1)),
+    quarantined: [...quarantined]
+      .map(([reason, count]) => ({ reason, count }))
+      .sort((left, right) => right.count - left.count || (left.reason < right.reason ? -1 : 1)),
     duplicateCount: countDuplicates(usable),
     microBatchCount: batches.length,
     shardCount: (shards.at(-1) ?? -1) + 1,
@@ -138,8 +154,10 @@ function countDuplicates(usable: readonly RowRecord[]): number {
 
 function warningsOf(records: readonly RowRecord[], tasks: readonly TaskCounts[], dataset: DatasetConfig): string[] {
   const differing = records.reduce((count, record) => count + (record.extensionDiffers ? 1 : 0), 0);
-  const warnings = differing > 0 ? [`images: extension must match the content, got ${differing} that differ; decoded by content`] : [];
-  const isWhole = dataset.taskRules === 'llava-1.5' && dataset.maxRows === null && tasks.some(({ task }) => task === 'vqav2_okvqa');
+  const warnings =
+    differing > 0 ? [`images: extension must match the content, got ${differing} that differ; decoded by content`] : [];
+  const isWhole =
+    dataset.taskRules === 'llava-1.5' && dataset.maxRows === null && tasks.some(({ task }) => task === 'vqav2_okvqa');
   if (isWhole) warnings.push(...countWarnings(new Map(tasks.map(({ task, rowCount }) => [task, rowCount]))));
   return warnings;
 }
@@ -187,7 +205,9 @@ async function writeQuarantine(store: Store, folder: string, records: readonly R
     for (const { rowIndex, task, rejection } of records) {
       if (rejection === null) continue;
       const { reason, detail } = rejection;
-      yield Buffer.from(`${JSON.stringify({ row_index: rowIndex, task, reason, detail: `row ${rowIndex.toLocaleString('en')} ${detail}` })}\n`);
+      yield Buffer.from(
+        `${JSON.stringify({ row_index: rowIndex, task, reason, detail: `row ${rowIndex.toLocaleString('en')} ${detail}` })}\n`,
+      );
     }
   };
   const name = 'quarantine.jsonl';

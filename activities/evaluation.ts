@@ -47,7 +47,8 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
         return { ...details, outcomes: found, cached: true };
       }
       const model = await models.model(config.model, () => pulse.breathe());
-      const tensors = adapter === null ? null : toTensors(await readAdapter(await store.localFolder(adapter.uri), model.config.text));
+      const tensors =
+        adapter === null ? null : toTensors(await readAdapter(await store.localFolder(adapter.uri), model.config.text));
       const source = new ExampleSource(model, await loaderOf(config, evaluationDataset(config)));
       const scored: ScoredRow[] = [];
       try {
@@ -67,7 +68,13 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
       }
       scored.sort((left, right) => left.row.rowIndex - right.row.rowIndex);
       const details = score(scored);
-      const file = await writeTable(store, artifactFolder('evaluation', address), 'outcomes.arrow', tableSchema('outcomes'), [outcomeTable(scored)]);
+      const file = await writeTable(
+        store,
+        artifactFolder('evaluation', address),
+        'outcomes.arrow',
+        tableSchema('outcomes'),
+        [outcomeTable(scored)],
+      );
       const outcomes = await finishArtifact(store, 'evaluation', address, {
         determinants,
         files: [file],
@@ -101,7 +108,8 @@ function score(scored: readonly ScoredRow[]): EvaluationDetails {
   const lines = [...tasks.values()].map((line) => ({ ...line, meanLoss: line.meanLoss / line.rowCount }));
   lines.sort((left, right) => (left.task < right.task ? -1 : 1));
   const meanLoss = scored.reduce((sum, { loss }) => sum + loss, 0) / scored.length;
-  const macroAccuracy = lines.reduce((sum, { correctCount, rowCount }) => sum + correctCount / rowCount, 0) / lines.length;
+  const macroAccuracy =
+    lines.reduce((sum, { correctCount, rowCount }) => sum + correctCount / rowCount, 0) / lines.length;
   return { tasks: lines, macroAccuracy, meanLoss };
 }
 

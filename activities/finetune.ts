@@ -26,7 +26,12 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
         selection: selection.sha256,
         finetune: { ...config.finetune, loraRank, loraAlpha, loraTarget, schedule, warmupFraction },
         model: await modelFingerprint(config.model.path),
-        prompt: { template, imageAspect, cutoffLen: config.gradients.cutoffLen, tokenBudget: config.gradients.tokenBudget },
+        prompt: {
+          template,
+          imageAspect,
+          cutoffLen: config.gradients.cutoffLen,
+          tokenBudget: config.gradients.tokenBudget,
+        },
         seed: config.run.seed,
         engine: { ...engine },
       };
@@ -35,7 +40,10 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
       if (found !== null) return found;
       const model = await models.model(config.model, () => pulse.breathe());
       const places = await selectedRows(store, rows, selection);
-      return tuneAdapter({ store, stage: 'finetune', address, determinants, config, schedule: config.finetune, places, pulse }, model);
+      return tuneAdapter(
+        { store, stage: 'finetune', address, determinants, config, schedule: config.finetune, places, pulse },
+        model,
+      );
     },
   };
 }
@@ -44,7 +52,12 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
 async function selectedRows(store: Store, rows: ArtifactReference, selection: ArtifactReference): Promise<TableRow[]> {
   const manifest = await readManifest(store, selection);
   const copies = new Map<number, number>();
-  for await (const batch of readTable(store, selection.uri, fileOf(manifest, 'selection.arrow'), tableSchema('selection'))) {
+  for await (const batch of readTable(
+    store,
+    selection.uri,
+    fileOf(manifest, 'selection.arrow'),
+    tableSchema('selection'),
+  )) {
     const counts = batch.uint32('copies');
     batch.uint32('row_index').forEach((rowIndex, row) => copies.set(rowIndex, counts[row]!));
   }

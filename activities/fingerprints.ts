@@ -19,7 +19,8 @@ export async function hashFile(path: string): Promise<string> {
   let hash = known.get(key);
   if (hash === undefined) {
     const sum = createHash('sha256');
-    for await (const chunk of createReadStream(path, { highWaterMark: 4 * 1024 * 1024 })) sum.update(chunk as Uint8Array);
+    for await (const chunk of createReadStream(path, { highWaterMark: 4 * 1024 * 1024 }))
+      sum.update(chunk as Uint8Array);
     known.set(key, (hash = sum.digest('hex')));
   }
   return hash;
@@ -35,7 +36,9 @@ export async function modelFingerprint(folder: string): Promise<Json> {
 
 /** Like {@link modelFingerprint}, of the files alone that decide how a row becomes tokens and pixels. */
 export async function promptFingerprint(folder: string): Promise<Json> {
-  const names = (await readdir(folder)).filter((name) => /\.(json|jinja)$/.test(name) && !name.endsWith('.index.json')).sort();
+  const names = (await readdir(folder))
+    .filter((name) => /\.(json|jinja)$/.test(name) && !name.endsWith('.index.json'))
+    .sort();
   const entries: [string, string][] = [];
   for (const name of names) entries.push([name, await hashFile(join(folder, name))]);
   return Object.fromEntries(entries);

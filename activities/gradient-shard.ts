@@ -31,7 +31,11 @@ export interface GradientComputer {
  *
  * @throws NumericalError where no row of the micro-batch is finite
  */
-export function gradientRows(computer: GradientComputer, rows: readonly TableRow[], examples: readonly ModelExample[]): TableRows {
+export function gradientRows(
+  computer: GradientComputer,
+  rows: readonly TableRow[],
+  examples: readonly ModelExample[],
+): TableRows {
   const { model, adapter, places, projector, storage } = computer;
   const { sketch } = projector;
   const sums = new Float64Array(rows.length * sketch);
@@ -75,7 +79,8 @@ function reasonOf(loss: number, square: number): Reason | null {
 }
 
 function refuseAllBad(rows: readonly TableRow[], reasons: readonly (Reason | null)[]): void {
-  if (rows.length < 2 || !reasons.every((reason) => reason === 'loss_not_finite' || reason === 'gradient_not_finite')) return;
+  if (rows.length < 2 || !reasons.every((reason) => reason === 'loss_not_finite' || reason === 'gradient_not_finite'))
+    return;
   throw new NumericalError(
     `micro-batch ${rows[0]!.microBatch}: losses and gradients must be finite, got none of ${rows.length} rows from row ${rows[0]!.rowIndex}; ` +
       'the model or the adapter is broken: lower warmup.learning_rate',

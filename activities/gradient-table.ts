@@ -41,7 +41,8 @@ export async function openGradientTable(store: Store, reference: ArtifactReferen
     for (const file of manifest.files) {
       for await (const batch of readTable(store, reference.uri, file, schema)) {
         const stored = batch.list('gradient');
-        const gradient = stored instanceof Float32Array ? stored : decode(stored, batch.float64('gradient_scale'), details.sketch);
+        const gradient =
+          stored instanceof Float32Array ? stored : decode(stored, batch.float64('gradient_scale'), details.sketch);
         yield { batch, tasks: batch.strings('task'), reasons: batch.strings('reason'), gradient };
       }
     }

@@ -47,7 +47,11 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const found = await findArtifact(store, 'gradients', address);
       if (found === null) return { address, shardCount, finished: null };
       const { parameterCount, quarantined } = (await readManifest(store, found)).details as unknown as GradientDetails;
-      return { address, shardCount, finished: { gradients: found, parameterCount, quarantined, cached: true } as GradientsResult };
+      return {
+        address,
+        shardCount,
+        finished: { gradients: found, parameterCount, quarantined, cached: true } as GradientsResult,
+      };
     },
 
     /** Computes one shard, going on after the micro-batches that an earlier attempt has finished. */
@@ -56,7 +60,8 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const pulse = startPulse('gradients', `shard ${shard + 1} of ${shardCount}`);
       const store = openStore(config.store.uri);
       const marker = shardMarker(address, shard);
-      if ((await store.size(marker)) !== null) return JSON.parse(Buffer.from(await store.read(marker)).toString()) as GradientShard;
+      if ((await store.size(marker)) !== null)
+        return JSON.parse(Buffer.from(await store.read(marker)).toString()) as GradientShard;
       await requireSameEngine(input, address, models);
       const model = await models.model(config.model, () => pulse.breathe());
       const values = await adapterOf(store, input);
@@ -83,7 +88,8 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const store = openStore(config.store.uri);
       const { length: parameterCount } = gradientLayout(await adapterOf(store, input));
       const counts = new Map<Reason, number>();
-      for (const { reason, count } of shards.flatMap(({ quarantined }) => quarantined)) counts.set(reason, (counts.get(reason) ?? 0) + count);
+      for (const { reason, count } of shards.flatMap(({ quarantined }) => quarantined))
+        counts.set(reason, (counts.get(reason) ?? 0) + count);
       const quarantined = [...counts].map(([reason, count]) => ({ reason, count }));
       const { sketch } = projectionOf(config, parameterCount);
       const details: GradientDetails = { sketch, storage: config.gradients.storage, parameterCount, quarantined };
@@ -99,7 +105,10 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
   };
 }
 
-async function determine({ config, rows, adapter }: GradientsInput, models: ComputeDependencies['models']): Promise<Json> {
+async function determine(
+  { config, rows, adapter }: GradientsInput,
+  models: ComputeDependencies['models'],
+): Promise<Json> {
   const { description: engine } = await models.engine(config.model);
   const { sketch, projection, projectionSeed, storage, cutoffLen } = config.gradients;
   return {
@@ -113,7 +122,11 @@ async function determine({ config, rows, adapter }: GradientsInput, models: Comp
 }
 
 /** @throws ArtifactMismatchError on a worker whose engine gives other bits than the one that planned the table */
-async function requireSameEngine(input: GradientsInput, address: string, models: ComputeDependencies['models']): Promise<void> {
+async function requireSameEngine(
+  input: GradientsInput,
+  address: string,
+  models: ComputeDependencies['models'],
+): Promise<void> {
   const here = await determine(input, models);
   if (stageAddress('gradients', here) === address) return;
   const { engine } = here as { engine: Json };
@@ -130,7 +143,10 @@ async function adapterOf(store: Store, { config, adapter }: GradientsInput): Pro
 }
 
 /** Without projection the table is as wide as the gradient. */
-function projectionOf({ gradients }: Config, parameterCount: number): { kind: Config['gradients']['projection']; sketch: number; seed: number } {
+function projectionOf(
+  { gradients }: Config,
+  parameterCount: number,
+): { kind: Config['gradients']['projection']; sketch: number; seed: number } {
   const { projection: kind, sketch, projectionSeed: seed } = gradients;
   return { kind, sketch: kind === 'none' ? parameterCount : sketch, seed };
 }
@@ -168,9 +184,18 @@ function byLength(left: TableRow, right: TableRow): number {
 }
 
 /** Computes what is missing, saves each micro-batch, and returns the keys of all in order. */
-async function computeParts(computer: GradientComputer, windows: readonly Window[], source: ExampleSource, parts: ShardParts, pulse: Pulse): Promise<string[]> {
+async function computeParts(
+  computer: GradientComputer,
+  windows: readonly Window[],
+  source: ExampleSource,
+  parts: ShardParts,
+  pulse: Pulse,
+): Promise<string[]> {
   const done = await parts.done();
-  const total = windows.reduce((sum, { batches }) => sum + [...batches.values()].reduce((rows, batch) => rows + batch.length, 0), 0);
+  const total = windows.reduce(
+    (sum, { batches }) => sum + [...batches.values()].reduce((rows, batch) => rows + batch.length, 0),
+    0,
+  );
   const keys: string[] = [];
   let rowCount = 0;
   for (const window of windows) {
@@ -179,7 +204,9 @@ async function computeParts(computer: GradientComputer, windows: readonly Window
       const rows = window.batches.get(microBatch)!;
       const known = done.get(microBatch);
       const usable = known !== undefined && (await parts.read(known)) !== null;
-      keys.push(usable ? known : await parts.save(microBatch, gradientRows(computer, rows, await source.examples(rows, scope))));
+      keys.push(
+        usable ? known : await parts.save(microBatch, gradientRows(computer, rows, await source.examples(rows, scope))),
+      );
       rowCount += rows.length;
       await pulse.committed(rowCount, total);
     }
@@ -200,14 +227,23 @@ async function closeShard(
     for (const key of keys) {
       const rows = await parts.read(key);
       if (rows === null) throw new Error(`${key}: must hold what was saved, got other bytes`);
-      for (const reason of rows.columns['reason'] as (Reason | null)[]) if (reason !== null) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      for (const reason of rows.columns['reason'] as (Reason | null)[])
+        if (reason !== null) counts.set(reason, (counts.get(reason) ?? 0) + 1);
       yield rows;
     }
   };
   const name = `gradients-${number(shard)}-of-${number(shardCount)}.arrow`;
-  const schema = gradientSchema(sketch, config.gradients.storage, { 'tive.address': address, 'tive.shard': `${shard}/${shardCount}` });
+  const schema = gradientSchema(sketch, config.gradients.storage, {
+    'tive.address': address,
+    'tive.shard': `${shard}/${shardCount}`,
+  });
   const file = await writeTable(store, artifactFolder('gradients', address), name, schema, batches());
-  const result: GradientShard = { shard, file, quarantined: [...counts].map(([reason, count]) => ({ reason, count })), cached: false };
+  const result: GradientShard = {
+    shard,
+    file,
+    quarantined: [...counts].map(([reason, count]) => ({ reason, count })),
+    cached: false,
+  };
   await store.write(marker, [Buffer.from(JSON.stringify({ ...result, cached: true }))]);
   await store.removeFolder(`${checkpointFolder('gradients', address)}/shard-${number(shard)}`);
   return result;

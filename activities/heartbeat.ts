@@ -62,7 +62,12 @@ export function startPulse(stage: Stage, where: string): Pulse {
  */
 function stopReason(context: Context): Error {
   if (context.cancellationDetails?.workerShutdown === true) {
-    return ApplicationFailure.create({ type: WORKER_DRAINING, message: 'stopped at a checkpoint', category: 'BENIGN', nextRetryDelay: '1s' });
+    return ApplicationFailure.create({
+      type: WORKER_DRAINING,
+      message: 'stopped at a checkpoint',
+      category: 'BENIGN',
+      nextRetryDelay: '1s',
+    });
   }
   return context.cancellationSignal.reason as Error;
 }

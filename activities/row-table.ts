@@ -24,7 +24,11 @@ export async function* usableRows(store: Store, rows: ArtifactReference): AsyncG
   for await (const batch of readTable(store, rows.uri, fileOf(manifest, 'rows.arrow'), tableSchema('rows'))) {
     const reasons = batch.strings('reason');
     const tasks = batch.strings('task');
-    const [rowIndex, sourceIndex, tokenCount] = [batch.uint32('row_index'), batch.uint32('source_index'), batch.uint32('token_count')];
+    const [rowIndex, sourceIndex, tokenCount] = [
+      batch.uint32('row_index'),
+      batch.uint32('source_index'),
+      batch.uint32('token_count'),
+    ];
     const [byteStart, byteEnd] = [batch.int64('byte_start'), batch.int64('byte_end')];
     const [microBatch, shard] = [batch.uint32('micro_batch'), batch.uint32('shard')];
     const hashes = batch.bytes('content_hash');

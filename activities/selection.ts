@@ -27,7 +27,14 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
       const { instanceValue } = config.values;
       const quotas = allocation.tasks.map(({ task, quota }) => ({ task, quota }));
       const weighted = method === 'tive' || method === 'tive_instance';
-      const determinants = { values: values.sha256, method, lambda: weighted ? lambda : null, seed, budget: allocation.budget, quotas };
+      const determinants = {
+        values: values.sha256,
+        method,
+        lambda: weighted ? lambda : null,
+        seed,
+        budget: allocation.budget,
+        quotas,
+      };
       const address = stageAddress('selection', determinants);
       const found = await findArtifact(store, 'selection', address);
       if (found !== null) {
@@ -39,7 +46,9 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
       const selected = selectRows(rows, { method, lambda, seed, budget: allocation.budget, tasks: quotas });
       const details = describe(method, names, rows, selected.rows, selected.effectiveShare, selected.warnings);
       const folder = artifactFolder('selection', address);
-      const file = await writeTable(store, folder, 'selection.arrow', tableSchema('selection'), [selectionTable(rows, selected.rows, names)]);
+      const file = await writeTable(store, folder, 'selection.arrow', tableSchema('selection'), [
+        selectionTable(rows, selected.rows, names),
+      ]);
       const selection = await finishArtifact(store, 'selection', address, {
         determinants,
         files: [file],
@@ -52,7 +61,12 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
 }
 
 /** The values table's columns in memory: about 100 bytes a row. */
-async function readValues(store: Store, values: ArtifactReference, names: readonly string[], kind: InstanceValueKind): Promise<SelectableRows> {
+async function readValues(
+  store: Store,
+  values: ArtifactReference,
+  names: readonly string[],
+  kind: InstanceValueKind,
+): Promise<SelectableRows> {
   const manifest = await readManifest(store, values);
   const count = manifest.rowCount;
   const index = new Map(names.map((name, position) => [name, position]));
@@ -67,7 +81,10 @@ async function readValues(store: Store, values: ArtifactReference, names: readon
   for await (const batch of readTable(store, values.uri, fileOf(manifest, 'values.arrow'), tableSchema('values'))) {
     rows.rowIndex.set(batch.uint32('row_index'), start);
     rows.contentHash.set(batch.bytes('content_hash'), start * 32);
-    rows.taskIndex.set(batch.strings('task').map((task) => index.get(task!)!), start);
+    rows.taskIndex.set(
+      batch.strings('task').map((task) => index.get(task!)!),
+      start,
+    );
     rows.instanceValue.set(batch.float64(kind), start);
     rows.gradientNorm.set(batch.float64('gradient_norm'), start);
     start += batch.rowCount;
@@ -83,7 +100,12 @@ function describe(
   effectiveShare: Float64Array,
   warnings: string[],
 ): SelectionDetails {
-  const tasks = names.map((task, index) => ({ task, selected: 0, copies: 0, effectiveShare: finiteOrNull(effectiveShare[index]!) }));
+  const tasks = names.map((task, index) => ({
+    task,
+    selected: 0,
+    copies: 0,
+    effectiveShare: finiteOrNull(effectiveShare[index]!),
+  }));
   let rowCount = 0;
   selected.position.forEach((position, place) => {
     const task = tasks[rows.taskIndex[position]!]!;
@@ -98,7 +120,11 @@ function finiteOrNull(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-function selectionTable(rows: SelectableRows, { position, copies, probability, rank }: SelectedRows, names: readonly string[]): TableRows {
+function selectionTable(
+  rows: SelectableRows,
+  { position, copies, probability, rank }: SelectedRows,
+  names: readonly string[],
+): TableRows {
   const contentHash = new Uint8Array(position.length * 32);
   position.forEach((row, place) => contentHash.set(rows.contentHash.subarray(row * 32, (row + 1) * 32), place * 32));
   return {

@@ -18,13 +18,22 @@ export interface TrainingCheckpoints {
 }
 
 /** @param names of the parameters, in order */
-export function createTrainingCheckpoints(store: Store, stage: Stage, address: string, names: readonly string[]): TrainingCheckpoints {
+export function createTrainingCheckpoints(
+  store: Store,
+  stage: Stage,
+  address: string,
+  names: readonly string[],
+): TrainingCheckpoints {
   const folder = checkpointFolder(stage, address);
   return {
     async save({ parameters, optimizer }, losses) {
       const part = (kind: string, arrays: readonly Float32Array[]) =>
         arrays.map((values, index) => ({ name: `${kind}/${names[index]}`, shape: [values.length], values }));
-      const tensors = [...part('parameter', parameters), ...part('first', optimizer.first), ...part('second', optimizer.second)];
+      const tensors = [
+        ...part('parameter', parameters),
+        ...part('first', optimizer.first),
+        ...part('second', optimizer.second),
+      ];
       const bytes = encodeSafetensors(tensors, { step: String(optimizer.step), losses: JSON.stringify(losses) });
       await store.write(`${folder}/${fileName(optimizer.step, sha256(bytes))}`, [bytes]);
     },
@@ -51,13 +60,18 @@ function stepOf(key: string): number {
 
 async function read(path: string, bytes: Uint8Array, names: readonly string[]): Promise<TrainingCheckpoint> {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const header = JSON.parse(view.toString('utf8', 8, 8 + Number(view.readBigUInt64LE(0)))) as { __metadata__: { step: string; losses: string } };
+  const header = JSON.parse(view.toString('utf8', 8, 8 + Number(view.readBigUInt64LE(0)))) as {
+    __metadata__: { step: string; losses: string };
+  };
   const file = await openSafetensors(path);
   try {
     const part = (kind: string) => Promise.all(names.map((name) => file.read(`${kind}/${name}`)));
     const [parameters, first, second] = await Promise.all([part('parameter'), part('first'), part('second')]);
     const { step, losses } = header.__metadata__;
-    return { state: { parameters, optimizer: { step: Number(step), first, second } }, losses: JSON.parse(losses) as StepNumbers[] };
+    return {
+      state: { parameters, optimizer: { step: Number(step), first, second } },
+      losses: JSON.parse(losses) as StepNumbers[],
+    };
   } finally {
     await file.close();
   }

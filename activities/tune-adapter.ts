@@ -62,13 +62,22 @@ export async function tuneAdapter(request: TuneRequest, model: LlavaModel): Prom
   const random = createRandom(`${stage}/adapter`, config.run.seed);
   const initial = initialAdapter(model.config.text, { rank, alpha, targets }, () => random.uniform());
   const batches = planBatches(places.length, request.schedule, config.run.seed);
-  const checkpoints = createTrainingCheckpoints(store, stage, address, initial.parameters.map(({ name }) => name));
+  const checkpoints = createTrainingCheckpoints(
+    store,
+    stage,
+    address,
+    initial.parameters.map(({ name }) => name),
+  );
   const resumed = await checkpoints.latest();
   const losses = resumed?.losses ?? [];
   const source = new ExampleSource(model, await loaderOf(config, config.dataset));
   try {
     const scope = await source.scope(`training ${address}`, places);
-    const load = (rows: Uint32Array) => source.examples(Array.from(rows, (row) => places[row]!), scope);
+    const load = (rows: Uint32Array) =>
+      source.examples(
+        Array.from(rows, (row) => places[row]!),
+        scope,
+      );
     const gradient = adapterGradient(model, initial);
     const parameters = initial.parameters.map(({ values }) => values);
     let savedAt = performance.now();
@@ -113,29 +122,44 @@ function settingsOf({ config, schedule }: TuneRequest): TrainingSettings {
 }
 
 function withParameters(initial: AdapterValues, trained: readonly Float32Array[]): AdapterValues {
-  return { ...initial, parameters: initial.parameters.map((parameter, index) => ({ ...parameter, values: trained[index]! })) };
+  return {
+    ...initial,
+    parameters: initial.parameters.map((parameter, index) => ({ ...parameter, values: trained[index]! })),
+  };
 }
 
 /** Numbers of one step, as the table of the training has them. */
 export type StepNumbers = Pick<TrainingStep, 'learningRate' | 'loss' | 'gradientNorm'>;
 
-async function finishAdapter({ store, stage, address, determinants, places }: TuneRequest, values: AdapterValues, losses: readonly StepNumbers[]): Promise<AdapterResult> {
+async function finishAdapter(
+  { store, stage, address, determinants, places }: TuneRequest,
+  values: AdapterValues,
+  losses: readonly StepNumbers[],
+): Promise<AdapterResult> {
   const folder = artifactFolder(stage, address);
   const files: FileReference[] = [];
-  for (const { name, bytes } of encodeAdapter(values)) files.push({ name, rowCount: 0, ...(await store.write(`${folder}/${name}`, [bytes])) });
+  for (const { name, bytes } of encodeAdapter(values))
+    files.push({ name, rowCount: 0, ...(await store.write(`${folder}/${name}`, [bytes])) });
   const columns = {
     step: Uint32Array.from(losses.keys()),
     learning_rate: Float64Array.from(losses, ({ learningRate }) => learningRate),
     loss: Float64Array.from(losses, ({ loss }) => loss),
     gradient_norm: Float64Array.from(losses, ({ gradientNorm }) => gradientNorm),
   };
-  files.push(await writeTable(store, folder, 'training.arrow', tableSchema('training'), [{ rowCount: losses.length, columns }]));
+  files.push(
+    await writeTable(store, folder, 'training.arrow', tableSchema('training'), [{ rowCount: losses.length, columns }]),
+  );
   const details: TuneDetails = {
     rowCount: places.length,
     stepCount: losses.length,
     firstLoss: losses[0]?.loss ?? null,
     lastLoss: losses.at(-1)?.loss ?? null,
   };
-  const adapter = await finishArtifact(store, stage, address, { determinants, files, rowCount: losses.length, details: details as unknown as Json });
+  const adapter = await finishArtifact(store, stage, address, {
+    determinants,
+    files,
+    rowCount: losses.length,
+    details: details as unknown as Json,
+  });
   return { ...details, adapter, cached: false };
 }

@@ -38,7 +38,12 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
       const pulse = startPulse('values', 'values');
       const store = openStore(config.store.uri);
       const { excludeTasks } = config.dataset;
-      const determinants = { gradients: gradients.sha256, values: { ...config.values }, excludeTasks, seed: config.run.seed };
+      const determinants = {
+        gradients: gradients.sha256,
+        values: { ...config.values },
+        excludeTasks,
+        seed: config.run.seed,
+      };
       const address = stageAddress('values', determinants);
       const found = await findArtifact(store, 'values', address);
       if (found !== null) {
@@ -52,9 +57,20 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
       const tasks = describeTasks(eligible.names, statistics, columns, config.values.taskValue, config.run.seed);
       const warnings = taskWarnings(eligible.names, statistics);
       const folder = artifactFolder('values', address);
-      const file = await writeTable(store, folder, 'values.arrow', tableSchema('values'), valueBatches(columns, eligible.names));
+      const file = await writeTable(
+        store,
+        folder,
+        'values.arrow',
+        tableSchema('values'),
+        valueBatches(columns, eligible.names),
+      );
       const details = { tasks, warnings } as unknown as Json;
-      const values = await finishArtifact(store, 'values', address, { determinants, files: [file], rowCount: file.rowCount, details });
+      const values = await finishArtifact(store, 'values', address, {
+        determinants,
+        files: [file],
+        rowCount: file.rowCount,
+        details,
+      });
       return { values, tasks, warnings, cached: false };
     },
   };
@@ -88,10 +104,17 @@ async function listTasks(table: GradientTable, excluded: readonly string[], puls
   }
   const unknown = excluded.find((task) => !seen.has(task));
   if (unknown !== undefined) {
-    throw new InvalidConfigError(`dataset.exclude_tasks: tasks must exist, got "${unknown}"; known: ${[...seen].sort().join(', ')}`);
+    throw new InvalidConfigError(
+      `dataset.exclude_tasks: tasks must exist, got "${unknown}"; known: ${[...seen].sort().join(', ')}`,
+    );
   }
   const names = [...largest.keys()].sort();
-  return { names, index: new Map(names.map((name, index) => [name, index])), maxima: Float64Array.from(names, (name) => largest.get(name)![0]!), rowCount };
+  return {
+    names,
+    index: new Map(names.map((name, index) => [name, index])),
+    maxima: Float64Array.from(names, (name) => largest.get(name)![0]!),
+    rowCount,
+  };
 }
 
 /** Usable rows of eligible tasks of a batch: position in the batch and task index. */
@@ -110,7 +133,13 @@ async function sumTasks(table: GradientTable, eligible: EligibleTasks, pulse: Pu
     const tokens = part.batch.uint32('supervised_token_count');
     for (const [row, taskIndex] of usableRows(part, eligible)) {
       const { gradient } = part;
-      addRow(sums, { taskIndex, gradientNorm: norms[row]!, supervisedTokenCount: tokens[row]!, gradient, gradientStart: row * sketch });
+      addRow(sums, {
+        taskIndex,
+        gradientNorm: norms[row]!,
+        supervisedTokenCount: tokens[row]!,
+        gradient,
+        gradientStart: row * sketch,
+      });
     }
     await pulse.pause();
   }
@@ -128,7 +157,13 @@ interface ValueColumns extends InstanceValueColumns {
   el2n: Float64Array;
 }
 
-async function scoreRows(table: GradientTable, eligible: EligibleTasks, statistics: TaskStatistics, selfTerm: boolean, pulse: Pulse): Promise<ValueColumns> {
+async function scoreRows(
+  table: GradientTable,
+  eligible: EligibleTasks,
+  statistics: TaskStatistics,
+  selfTerm: boolean,
+  pulse: Pulse,
+): Promise<ValueColumns> {
   const { sketch } = table.details;
   const count = eligible.rowCount;
   const columns: ValueColumns = {
@@ -163,7 +198,13 @@ async function scoreRows(table: GradientTable, eligible: EligibleTasks, statisti
   return columns;
 }
 
-function describeTasks(names: readonly string[], statistics: TaskStatistics, columns: ValueColumns, kind: TaskValueKind, seed: number): TaskValue[] {
+function describeTasks(
+  names: readonly string[],
+  statistics: TaskStatistics,
+  columns: ValueColumns,
+  kind: TaskValueKind,
+  seed: number,
+): TaskValue[] {
   return names.map((task, taskIndex) => {
     const rows = [...columns.taskIndex.keys()].filter((position) => columns.taskIndex[position] === taskIndex);
     const values = Float64Array.from(rows, (position) => rowValue(columns, position, kind));

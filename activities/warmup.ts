@@ -28,7 +28,12 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
         rows: rows.sha256,
         warmup: { ...config.warmup },
         model: await modelFingerprint(config.model.path),
-        prompt: { template, imageAspect, cutoffLen: config.gradients.cutoffLen, tokenBudget: config.gradients.tokenBudget },
+        prompt: {
+          template,
+          imageAspect,
+          cutoffLen: config.gradients.cutoffLen,
+          tokenBudget: config.gradients.tokenBudget,
+        },
         seed: config.run.seed,
         engine: { ...engine },
       };
@@ -39,7 +44,10 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
       const table: TableRow[] = [];
       for await (const row of usableRows(store, rows)) table.push(row);
       const places = chooseRows(table, config);
-      return tuneAdapter({ store, stage: 'warmup', address, determinants, config, schedule: config.warmup, places, pulse }, model);
+      return tuneAdapter(
+        { store, stage: 'warmup', address, determinants, config, schedule: config.warmup, places, pulse },
+        model,
+      );
     },
   };
 }
@@ -54,7 +62,10 @@ function chooseRows(table: readonly TableRow[], { warmup, run }: Config): TableR
     taskIndex: Uint32Array.from(table, ({ task }) => taskNames.indexOf(task)),
   };
   const { fraction, balance } = warmup;
-  return Array.from(sampleWarmup(columns, { fraction, balance, seed: run.seed, taskNames }), (position) => table[position]!);
+  return Array.from(
+    sampleWarmup(columns, { fraction, balance, seed: run.seed, taskNames }),
+    (position) => table[position]!,
+  );
 }
 
 /** An adapter that the user gives takes the warm-up's place: read, checked against the model, written as an artifact. */
@@ -70,6 +81,11 @@ async function importAdapter(store: Store, config: Config, folder: string): Prom
     files.push({ name, rowCount: 0, ...(await store.write(`${artifactFolder('warmup', address)}/${name}`, [bytes])) });
   }
   const details: TuneDetails = { rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null };
-  const adapter = await finishArtifact(store, 'warmup', address, { determinants, files, rowCount: 0, details: details as unknown as Json });
+  const adapter = await finishArtifact(store, 'warmup', address, {
+    determinants,
+    files,
+    rowCount: 0,
+    details: details as unknown as Json,
+  });
   return { ...details, adapter, cached: false };
 }

@@ -23,15 +23,33 @@ const POLL_MS = 100;
  * The server runs under a shell that waits for the end of its standard input, so it ends with this process however that
  * ends, `kill -9` included, and never holds the database of the next command.
  */
-export async function startEmbeddedServer(program: string, databasePath: string, withUi: boolean): Promise<EmbeddedServer> {
+export async function startEmbeddedServer(
+  program: string,
+  databasePath: string,
+  withUi: boolean,
+): Promise<EmbeddedServer> {
   await mkdir(dirname(databasePath), { recursive: true });
   const port = await freePort();
   const uiPort = withUi ? await freePort() : null;
-  const options = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'never', '--db-filename', databasePath];
+  const options = [
+    'server',
+    'start-dev',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--log-level',
+    'never',
+    '--db-filename',
+    databasePath,
+  ];
   const ui = uiPort === null ? ['--headless'] : ['--ui-port', String(uiPort)];
   const script = '"$0" "$@" >/dev/null 2>&1 & server=$!; cat >/dev/null; kill $server; wait $server';
   // A process group of its own: Ctrl-C in a terminal is for the command, which then stops the server in order.
-  const shell = spawn('sh', ['-c', script, program, ...options, ...ui], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  const shell = spawn('sh', ['-c', script, program, ...options, ...ui], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
   const ended = new Promise<void>((resolve) => shell.once('exit', () => resolve()));
   await waitForPort(port);
   return {
@@ -58,7 +76,10 @@ async function freePort(): Promise<number> {
 async function waitForPort(port: number): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!(await answers(port))) {
-    if (Date.now() > deadline) throw new Error(`temporal: the embedded server must answer within ${START_TIMEOUT_MS / 1000} s, got nothing on port ${port}`);
+    if (Date.now() > deadline)
+      throw new Error(
+        `temporal: the embedded server must answer within ${START_TIMEOUT_MS / 1000} s, got nothing on port ${port}`,
+      );
     await sleep(POLL_MS);
   }
 }

@@ -41,14 +41,25 @@ export function workflowIdOf(runName: string): string {
 
 /** Starts a run, or joins the one of the same name that is running. */
 export async function startRun(client: Client, options: StartOptions): Promise<RunHandle> {
-  const { runName, config, until = 'report', heartbeatTimeoutMs = 120_000, shardWindow = 8, replaces = false } = options;
+  const {
+    runName,
+    config,
+    until = 'report',
+    heartbeatTimeoutMs = 120_000,
+    shardWindow = 8,
+    replaces = false,
+  } = options;
   const input: RunInput = { runName, config, until, heartbeatTimeoutMs, shardWindow };
   const workflow = await client.workflow.start<typeof tiveRun>('tiveRun', {
     taskQueue: CONTROL_QUEUE,
     workflowId: workflowIdOf(runName),
     workflowIdConflictPolicy: replaces ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
     args: [input],
-    staticSummary: `${config.selection.method}: ${config.dataset.path.map((path) => path.split('/').at(-1)).join(', ')}`.slice(0, 200),
+    staticSummary:
+      `${config.selection.method}: ${config.dataset.path.map((path) => path.split('/').at(-1)).join(', ')}`.slice(
+        0,
+        200,
+      ),
   });
   return handleOf(runName, workflow);
 }
@@ -59,7 +70,8 @@ export async function findRun(client: Client, runName: string): Promise<RunHandl
   try {
     await workflow.describe();
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) throw new RangeError(`run: must exist, got no "${runName}"`, { cause: error });
+    if (error instanceof WorkflowNotFoundError)
+      throw new RangeError(`run: must exist, got no "${runName}"`, { cause: error });
     throw error;
   }
   return handleOf(runName, workflow);
@@ -72,7 +84,10 @@ function handleOf(runName: string, workflow: WorkflowHandle<typeof tiveRun>): Ru
     result: () => workflow.result(),
     progress: async () => {
       try {
-        const [stages, description] = await Promise.all([workflow.query<StageProgress[]>('progress'), workflow.describe()]);
+        const [stages, description] = await Promise.all([
+          workflow.query<StageProgress[]>('progress'),
+          workflow.describe(),
+        ]);
         return { stages, ...workingOf(description.raw.pendingActivities ?? []) };
       } catch {
         return null;

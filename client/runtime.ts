@@ -40,23 +40,36 @@ export interface RuntimeOptions {
 
 /** Connects to a cluster, or starts server, control worker and compute processes in and below this process. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
-  return options.address === null ? openEmbedded(options) : connectTo({ address: options.address, namespace: options.namespace ?? null });
+  return options.address === null
+    ? openEmbedded(options)
+    : connectTo({ address: options.address, namespace: options.namespace ?? null });
 }
 
 async function connectTo(server: ServerAddress): Promise<Runtime> {
   const { connectionOptions, namespace } = connectionConfig(server);
   const address = String(connectionOptions.address ?? server.address);
-  const connection = await Connection.connect({ ...connectionOptions, connectTimeout: 5000 } as object).catch((error: Error) => {
-    throw new Error(`temporal: server must answer at ${address} within 5 s, got ${error.message}; start it, or omit --address for the embedded one`);
-  });
+  const connection = await Connection.connect({ ...connectionOptions, connectTimeout: 5000 } as object).catch(
+    (error: Error) => {
+      throw new Error(
+        `temporal: server must answer at ${address} within 5 s, got ${error.message}; start it, or omit --address for the embedded one`,
+      );
+    },
+  );
   const client = new Client({ connection, namespace });
   return { client, embedded: false, address, uiUrl: null, supervisor: null, close: () => connection.close() };
 }
 
-async function openEmbedded({ databasePath, withUi = false, processCount = null, log, say }: RuntimeOptions): Promise<Runtime> {
+async function openEmbedded({
+  databasePath,
+  withUi = false,
+  processCount = null,
+  log,
+  say,
+}: RuntimeOptions): Promise<Runtime> {
   installRuntime(log);
   const [engine, temporal] = await Promise.all([prepareEngine(say), prepareTemporal(say)]);
-  if (engine.reason !== null) say(`the native engine is not used: ${engine.reason}; wasm is used, several times slower`);
+  if (engine.reason !== null)
+    say(`the native engine is not used: ${engine.reason}; wasm is used, several times slower`);
   Object.assign(process.env, engine.environment);
   const server = await startEmbeddedServer(temporal.path, databasePath, withUi);
   const address: ServerAddress = { address: server.address, namespace: 'default' };

@@ -38,4 +38,10 @@ export const NON_RETRYABLE_ERRORS = [
 export const WORKER_DRAINING = 'WorkerDraining';
 
 /** Failures that the caller must act upon: exit code 2 of the command line. */
-export const CALLER_ERRORS = ['TypeError', 'RangeError', 'InvalidConfigError', 'InvalidDatasetError', 'ArtifactMismatchError'] as const;
+export const CALLER_ERRORS = [
+  'TypeError',
+  'RangeError',
+  'InvalidConfigError',
+  'InvalidDatasetError',
+  'ArtifactMismatchError',
+] as const;

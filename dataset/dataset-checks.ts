@@ -25,7 +25,9 @@ export function requireUsable({ rowCount, usableCount, quarantined }: DatasetCou
   }
   if (usableCount === 0) {
     const list = byCount.map(([reason, count]) => `${number(count)} ${reason}`).join(', ');
-    throw new InvalidDatasetError(`dataset: at least one usable row must remain, got 0 of ${number(rowCount)} (${list || 'no rows'}); check image_folder`);
+    throw new InvalidDatasetError(
+      `dataset: at least one usable row must remain, got 0 of ${number(rowCount)} (${list || 'no rows'}); check image_folder`,
+    );
   }
   const badCount = rowCount - usableCount;
   if (badCount / rowCount > dataset.maxQuarantinedFraction) {
@@ -43,7 +45,9 @@ export function countWarnings(counts: ReadonlyMap<string, number>): string[] {
   return Object.entries(LLAVA_PUBLISHED_COUNTS).flatMap(([task, wanted]) => {
     const got = counts.get(task) ?? 0;
     if (Math.abs(got - wanted) <= COUNT_TOLERANCE * wanted) return [];
-    return [`task rules llava-1.5: ${task} must count ${number(wanted)}, got ${number(got)}; the file is not llava_v1_5_mix665k`];
+    return [
+      `task rules llava-1.5: ${task} must count ${number(wanted)}, got ${number(got)}; the file is not llava_v1_5_mix665k`,
+    ];
   });
 }
 

@@ -35,9 +35,13 @@ export async function decodeImage(bytes: Uint8Array): Promise<RgbImage | Rejecti
 function rejection(message: string): Rejection {
   const got = message.split('\n')[0] ?? '';
   if (/pixel limit/i.test(message)) {
-    return { reason: 'image_too_large', detail: `image must have at most ${MAX_PIXELS.toLocaleString('en')} pixels, got more` };
+    return {
+      reason: 'image_too_large',
+      detail: `image must have at most ${MAX_PIXELS.toLocaleString('en')} pixels, got more`,
+    };
   }
-  const truncated = /premature|truncated|unexpected end|end of (stream|file)|not enough data|read error|exhausted/i.test(message);
+  const truncated =
+    /premature|truncated|unexpected end|end of (stream|file)|not enough data|read error|exhausted/i.test(message);
   return truncated
     ? { reason: 'image_truncated', detail: `image must be complete, got ${got}` }
     : { reason: 'image_corrupt', detail: `image must be readable, got ${got}` };

@@ -14,7 +14,8 @@ export async function readImageFile(imageFolder: string, path: string): Promise<
     return { bytes: await readFile(file) };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return { reason: 'image_missing', detail: `image must exist, got ${path}` };
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR')
+      return { reason: 'image_missing', detail: `image must exist, got ${path}` };
     throw error;
   }
 }

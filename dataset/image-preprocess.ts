@@ -12,7 +12,11 @@ import type { Rejection } from './row-outcome.ts';
  *
  * @returns `[3, height, width]` float32
  */
-export async function preprocessImage(bytes: Uint8Array, settings: ImageSettings, aspect: 'pad' | 'crop'): Promise<{ pixels: Float32Array } | Rejection> {
+export async function preprocessImage(
+  bytes: Uint8Array,
+  settings: ImageSettings,
+  aspect: 'pad' | 'crop',
+): Promise<{ pixels: Float32Array } | Rejection> {
   const decoded = await decodeImage(bytes);
   if (isRejection(decoded)) return decoded;
   const square = aspect === 'pad' ? padToSquare(decoded, settings.mean) : decoded;
@@ -24,7 +28,9 @@ export async function preprocessImage(bytes: Uint8Array, settings: ImageSettings
 function resizedSize({ width, height }: RgbImage, settings: ImageSettings): { width: number; height: number } {
   const { shortestEdge: edge } = settings;
   if (edge === null) return { width: settings.width, height: settings.height };
-  return width <= height ? { width: edge, height: Math.trunc((edge * height) / width) } : { width: Math.trunc((edge * width) / height), height: edge };
+  return width <= height
+    ? { width: edge, height: Math.trunc((edge * height) / width) }
+    : { width: Math.trunc((edge * width) / height), height: edge };
 }
 
 /** The longer edge as side, the picture in the middle, the mean colour around it. */
@@ -43,7 +49,10 @@ function padToSquare({ width, height, data }: RgbImage, mean: ImageSettings['mea
 }
 
 /** Centre crop and normalisation in one pass. Where the picture is smaller than the crop, the outside is black. */
-function normalise(image: RgbImage, { width, height, rescaleFactor, mean, standardDeviation }: ImageSettings): Float32Array {
+function normalise(
+  image: RgbImage,
+  { width, height, rescaleFactor, mean, standardDeviation }: ImageSettings,
+): Float32Array {
   const left = Math.floor((image.width - width) / 2);
   const top = Math.floor((image.height - height) / 2);
   const pixels = new Float32Array(3 * height * width);
@@ -59,7 +68,8 @@ function normalise(image: RgbImage, { width, height, rescaleFactor, mean, standa
       for (let column = 0; column < width; column += 1) {
         const sourceColumn = left + column;
         const inside = sourceRow >= 0 && sourceRow < image.height && sourceColumn >= 0 && sourceColumn < image.width;
-        pixels[place + column] = levels[inside ? image.data[(sourceRow * image.width + sourceColumn) * 3 + channel]! : 0]!;
+        pixels[place + column] =
+          levels[inside ? image.data[(sourceRow * image.width + sourceColumn) * 3 + channel]! : 0]!;
       }
     }
   }

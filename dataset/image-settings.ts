@@ -25,9 +25,12 @@ const BICUBIC = 3;
  */
 export async function readImageSettings(modelFolder: string): Promise<ImageSettings> {
   const plain = await readJson(join(modelFolder, 'preprocessor_config.json'));
-  const config = plain ?? ((await readJson(join(modelFolder, 'processor_config.json')))?.['image_processor'] as Json | undefined);
+  const config =
+    plain ?? ((await readJson(join(modelFolder, 'processor_config.json')))?.['image_processor'] as Json | undefined);
   if (config === undefined) {
-    throw new InvalidConfigError(`model.path: must hold preprocessor_config.json or processor_config.json, got neither in ${modelFolder}`);
+    throw new InvalidConfigError(
+      `model.path: must hold preprocessor_config.json or processor_config.json, got neither in ${modelFolder}`,
+    );
   }
   return parseImageSettings(config);
 }
@@ -40,7 +43,10 @@ export function parseImageSettings(config: Json): ImageSettings {
     if (config[step] === false) throw invalid(`${step} must be true, got false`);
   }
   const size = edges(config['size'], 'size');
-  const cropped = config['do_center_crop'] !== false && config['crop_size'] !== undefined ? edges(config['crop_size'], 'crop_size') : size;
+  const cropped =
+    config['do_center_crop'] !== false && config['crop_size'] !== undefined
+      ? edges(config['crop_size'], 'crop_size')
+      : size;
   return {
     shortestEdge: size.shortest,
     width: cropped.width,
@@ -60,7 +66,8 @@ function edges(value: unknown, name: string): { shortest: number | null; width: 
 }
 
 function triple(value: unknown, name: string): [number, number, number] {
-  if (Array.isArray(value) && value.length === 3 && value.every((item) => typeof item === 'number')) return value as [number, number, number];
+  if (Array.isArray(value) && value.length === 3 && value.every((item) => typeof item === 'number'))
+    return value as [number, number, number];
   throw invalid(`${name} must be three numbers, got ${JSON.stringify(value) ?? 'nothing'}`);
 }
 

@@ -26,7 +26,10 @@ export function imageType(bytes: Uint8Array): ImageType | Rejection {
   if (text.startsWith('II*\0') || text.startsWith('MM\0*')) return 'tiff';
   if (text.slice(4, 12) === 'ftypavif' || text.slice(4, 12) === 'ftypavis') return 'avif';
   if (/^(\xef\xbb\xbf)?\s*<(!doctype|html)/i.test(text)) {
-    return { reason: 'image_type_html', detail: 'image must be a picture, got an HTML page; the link is probably dead' };
+    return {
+      reason: 'image_type_html',
+      detail: 'image must be a picture, got an HTML page; the link is probably dead',
+    };
   }
   const got = bytes.length === 0 ? 'an empty file' : `bytes ${Buffer.from(bytes.subarray(0, 8)).toString('hex')}`;
   return { reason: 'image_type_unsupported', detail: `image must be JPEG, PNG, GIF, WebP, TIFF or AVIF, got ${got}` };

@@ -56,7 +56,10 @@ export class ExampleLoader {
     const folder = imageFolderOf(this.#dataset);
     const read = await readImageFile(folder, path);
     const done = isRejection(read) ? read : await preprocessImage(read.bytes, this.#settings, this.#aspect);
-    if (isRejection(done)) throw new InvalidDatasetError(`${join(folder, path)}: must be as the dataset stage saw it, got: ${done.detail}; run again`);
+    if (isRejection(done))
+      throw new InvalidDatasetError(
+        `${join(folder, path)}: must be as the dataset stage saw it, got: ${done.detail}; run again`,
+      );
     return done.pixels;
   }
 
@@ -67,7 +70,8 @@ export class ExampleLoader {
 
   async #read({ sourceIndex, byteStart, byteEnd }: RowPlace): Promise<Uint8Array> {
     let file = this.#files.get(sourceIndex);
-    if (file === undefined) this.#files.set(sourceIndex, (file = await open(this.#dataset.path[sourceIndex] ?? '', 'r')));
+    if (file === undefined)
+      this.#files.set(sourceIndex, (file = await open(this.#dataset.path[sourceIndex] ?? '', 'r')));
     const bytes = Buffer.alloc(byteEnd - byteStart);
     await file.read(bytes, 0, bytes.length, byteStart);
     return bytes;
@@ -75,5 +79,7 @@ export class ExampleLoader {
 }
 
 function changed({ rowIndex }: RowPlace, detail: string): InvalidDatasetError {
-  return new InvalidDatasetError(`row ${rowIndex.toLocaleString('en')}: must be as the dataset stage saw it, got: ${detail}; the file changed, run again`);
+  return new InvalidDatasetError(
+    `row ${rowIndex.toLocaleString('en')}: must be as the dataset stage saw it, got: ${detail}; the file changed, run again`,
+  );
 }

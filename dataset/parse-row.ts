@@ -51,7 +51,13 @@ export function parseRow(bytes: Uint8Array | null, options: ParseOptions): Parse
   try {
     row = JSON.parse(text);
   } catch (error) {
-    const got = error instanceof Error ? error.message.replace(/, ".*$/s, '').replace(/ in JSON.*$/s, '').toLowerCase() : 'an error';
+    const got =
+      error instanceof Error
+        ? error.message
+            .replace(/, ".*$/s, '')
+            .replace(/ in JSON.*$/s, '')
+            .toLowerCase()
+        : 'an error';
     return { ...unknown, reason: 'json_syntax', detail: `must be valid JSON, got ${got}` };
   }
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
@@ -59,7 +65,10 @@ export function parseRow(bytes: Uint8Array | null, options: ParseOptions): Parse
   }
   const fields = row as Json;
   const label = fields[options.taskField];
-  const identity = { id: fields['id'] === undefined ? null : JSON.stringify(fields['id']), task: typeof label === 'string' && label !== '' ? label : null };
+  const identity = {
+    id: fields['id'] === undefined ? null : JSON.stringify(fields['id']),
+    task: typeof label === 'string' && label !== '' ? label : null,
+  };
   const parsed = parseFields(fields, options);
   return isRejection(parsed) ? { ...identity, ...parsed } : { ...identity, ...parsed };
 }
@@ -67,7 +76,8 @@ export function parseRow(bytes: Uint8Array | null, options: ParseOptions): Parse
 function parseFields(fields: Json, { maxImages }: ParseOptions): Omit<ParsedRow, keyof RowIdentity> | Rejection {
   const images = parseImages(fields);
   if (isRejection(images)) return images;
-  if (images.length > maxImages) return { reason: 'too_many_images', detail: `a row must have at most ${maxImages} images, got ${images.length}` };
+  if (images.length > maxImages)
+    return { reason: 'too_many_images', detail: `a row must have at most ${maxImages} images, got ${images.length}` };
   const turns = parseTurns(fields);
   if (isRejection(turns)) return turns;
   const hasImage = images.length > 0;
@@ -90,9 +100,13 @@ function parseTurns(fields: Json): Turn[] | Rejection {
   const { conversations } = fields;
   if (!Array.isArray(conversations)) {
     const keys = Object.keys(fields).slice(0, 8).join(', ');
-    return { reason: 'conversations_missing', detail: `conversations must be a list of turns, got ${quoted(conversations)}; keys: ${keys}` };
+    return {
+      reason: 'conversations_missing',
+      detail: `conversations must be a list of turns, got ${quoted(conversations)}; keys: ${keys}`,
+    };
   }
-  if (conversations.length === 0) return { reason: 'conversations_empty', detail: 'conversations must have a turn, got none' };
+  if (conversations.length === 0)
+    return { reason: 'conversations_empty', detail: 'conversations must have a turn, got none' };
   const turns: Turn[] = [];
   for (const [index, turn] of (conversations as Json[]).entries()) {
     const { from, value } = (turn ?? {}) as Json;
@@ -100,9 +114,13 @@ function parseTurns(fields: Json): Turn[] | Rejection {
       // LLaVA drops one leading turn of any role, a system text for instance.
       const isLeading = index === 0 && typeof from === 'string' && from !== 'user' && from !== 'assistant';
       if (isLeading && conversations.length > 1) continue;
-      return { reason: 'role_unknown', detail: `turn ${index}: from must be human or gpt, got ${quoted(from)}; use format: messages` };
+      return {
+        reason: 'role_unknown',
+        detail: `turn ${index}: from must be human or gpt, got ${quoted(from)}; use format: messages`,
+      };
     }
-    if (typeof value !== 'string') return { reason: 'value_not_text', detail: `turn ${index}: value must be text, got ${quoted(value)}` };
+    if (typeof value !== 'string')
+      return { reason: 'value_not_text', detail: `turn ${index}: value must be text, got ${quoted(value)}` };
     turns.push({ role: from, value });
   }
   return turns;
@@ -112,7 +130,8 @@ function checkRoles(turns: readonly Turn[]): Rejection | null {
   for (const [index, { role, value }] of turns.entries()) {
     const wanted = index % 2 === 0 ? 'human' : 'gpt';
     if (role !== wanted) return { reason: 'role_order', detail: `turn ${index}: role must be ${wanted}, got ${role}` };
-    if (role === 'gpt' && value.trim() === '') return { reason: 'answer_empty', detail: `turn ${index}: answer must not be empty, got ${quoted(value)}` };
+    if (role === 'gpt' && value.trim() === '')
+      return { reason: 'answer_empty', detail: `turn ${index}: answer must not be empty, got ${quoted(value)}` };
   }
   if (turns.length % 2 === 0 && turns.length > 0) return null;
   return { reason: 'answer_missing', detail: `every question must have an answer, got ${turns.length} turns` };
@@ -120,13 +139,22 @@ function checkRoles(turns: readonly Turn[]): Rejection | null {
 
 function checkPlaceholders(turns: readonly Turn[], imageCount: number): Rejection | null {
   const answer = turns.findIndex(({ role, value }) => role === 'gpt' && value.includes(IMAGE_PLACEHOLDER));
-  if (answer >= 0) return { reason: 'image_token_in_answer', detail: `turn ${answer}: an answer must not contain <image>, got one` };
+  if (answer >= 0)
+    return { reason: 'image_token_in_answer', detail: `turn ${answer}: an answer must not contain <image>, got one` };
   const count = turns.reduce((sum, { value }) => sum + placeholderCount(value), 0);
   if (count === 0 && imageCount > 0) {
-    return { reason: 'image_token_missing', detail: 'an image row must contain <image>, got none; LLaVA would ignore the picture' };
+    return {
+      reason: 'image_token_missing',
+      detail: 'an image row must contain <image>, got none; LLaVA would ignore the picture',
+    };
   }
-  if (count > 0 && imageCount === 0) return { reason: 'image_key_missing', detail: '<image> needs the key image, got none' };
-  if (count !== imageCount) return { reason: 'image_count_mismatch', detail: `<image> count must equal images, got ${count} and ${imageCount}` };
+  if (count > 0 && imageCount === 0)
+    return { reason: 'image_key_missing', detail: '<image> needs the key image, got none' };
+  if (count !== imageCount)
+    return {
+      reason: 'image_count_mismatch',
+      detail: `<image> count must equal images, got ${count} and ${imageCount}`,
+    };
   return null;
 }
 

@@ -26,7 +26,8 @@ export function vicunaWriter(): PromptWriter {
   return (turns) => {
     const pieces: PromptPiece[] = [];
     turns.forEach(({ role, value }, index) => {
-      if (role === 'human') pieces.push({ text: `${index === 0 ? `${VICUNA_SYSTEM} ` : ''}USER: ${value} ASSISTANT:`, supervised: false });
+      if (role === 'human')
+        pieces.push({ text: `${index === 0 ? `${VICUNA_SYSTEM} ` : ''}USER: ${value} ASSISTANT:`, supervised: false });
       else pieces.push({ text: ` ${value}</s>`, supervised: true });
     });
     return pieces;
@@ -39,19 +40,32 @@ export function vicunaWriter(): PromptWriter {
  * @throws InvalidConfigError for a template that cannot be read, or whose prefixes differ
  */
 export function chatTemplateWriter({ chatTemplate, bosToken, eosToken }: TextTokenizer): PromptWriter {
-  if (chatTemplate === null) throw new InvalidConfigError('model.template: chat_template must exist in the model folder, got none; set template: vicuna_v1');
+  if (chatTemplate === null)
+    throw new InvalidConfigError(
+      'model.template: chat_template must exist in the model folder, got none; set template: vicuna_v1',
+    );
   const template = new Template(chatTemplate);
   const listsParts = /\[['"]type['"]\]|\.type\b/.test(chatTemplate);
   const content = (value: string): unknown => (listsParts ? contentParts(value) : value);
   return (turns) => {
-    const messages = turns.map(({ role, value }) => ({ role: role === 'human' ? 'user' : 'assistant', content: content(value) }));
+    const messages = turns.map(({ role, value }) => ({
+      role: role === 'human' ? 'user' : 'assistant',
+      content: content(value),
+    }));
     const render = (count: number, prompts: boolean): string =>
-      template.render({ messages: messages.slice(0, count), add_generation_prompt: prompts, bos_token: bosToken, eos_token: eosToken });
+      template.render({
+        messages: messages.slice(0, count),
+        add_generation_prompt: prompts,
+        bos_token: bosToken,
+        eos_token: eosToken,
+      });
     const pieces: PromptPiece[] = [];
     let written = '';
     const append = (text: string, supervised: boolean): void => {
       if (!text.startsWith(written)) {
-        throw new InvalidConfigError(`chat_template: a longer dialogue must begin with the shorter one's text, got a difference after turn ${pieces.length}`);
+        throw new InvalidConfigError(
+          `chat_template: a longer dialogue must begin with the shorter one's text, got a difference after turn ${pieces.length}`,
+        );
       }
       pieces.push({ text: text.slice(written.length), supervised });
       written = text;

@@ -69,12 +69,18 @@ export async function createPromptEncoder(options: PromptOptions): Promise<Promp
 function checkText(turns: readonly Turn[], imageCount: number, { reservedTexts }: TextTokenizer): Rejection | null {
   const placeholders = turns.reduce((count, { value }) => count + placeholderCount(value), 0);
   if (placeholders !== imageCount) {
-    return { reason: 'image_count_mismatch', detail: `<image> count must equal images, got ${placeholders} and ${imageCount}` };
+    return {
+      reason: 'image_count_mismatch',
+      detail: `<image> count must equal images, got ${placeholders} and ${imageCount}`,
+    };
   }
   for (const [index, { value }] of turns.entries()) {
     const found = [...reservedTexts, ' ASSISTANT: '].find((text) => value.includes(text));
     if (found !== undefined) {
-      return { reason: 'reserved_text', detail: `turn ${index}: value must not contain ${JSON.stringify(found)}, which separates turns` };
+      return {
+        reason: 'reserved_text',
+        detail: `turn ${index}: value must not contain ${JSON.stringify(found)}, which separates turns`,
+      };
     }
   }
   return null;
@@ -90,7 +96,11 @@ interface Joined {
  * Encodes the joined text between pictures at once; the bounds of answers are the lengths of encoded prefixes, whose ids
  * must be the beginning of the whole.
  */
-function encodeWhole(pieces: readonly PromptPiece[], tokenizer: TextTokenizer, options: PromptOptions): Joined | Rejection {
+function encodeWhole(
+  pieces: readonly PromptPiece[],
+  tokenizer: TextTokenizer,
+  options: PromptOptions,
+): Joined | Rejection {
   const text = pieces.map((piece) => piece.text).join('');
   const ids = expand(text, tokenizer, options);
   const supervised = new Array<boolean>(ids.length).fill(false);
@@ -148,14 +158,26 @@ function cut({ ids, supervised }: Joined, { cutoffLen, imageTokenId }: PromptOpt
   const imageTokenCount = imageTokens(length);
   const cutImages = ids.length > length ? imageTokens(ids.length) - imageTokenCount : 0;
   if (cutImages > 0) {
-    return { reason: 'image_cut_off', detail: `pictures must lie within cutoff_len ${cutoffLen}, got ${cutImages} image tokens behind it; raise cutoff_len` };
+    return {
+      reason: 'image_cut_off',
+      detail: `pictures must lie within cutoff_len ${cutoffLen}, got ${cutImages} image tokens behind it; raise cutoff_len`,
+    };
   }
   const labels = Int32Array.from({ length }, (_, token) => (supervised[token] === true ? ids[token]! : IGNORED_LABEL));
-  const supervisedTokenCount = labels.reduce((count, label, token) => count + (token > 0 && label !== IGNORED_LABEL ? 1 : 0), 0);
+  const supervisedTokenCount = labels.reduce(
+    (count, label, token) => count + (token > 0 && label !== IGNORED_LABEL ? 1 : 0),
+    0,
+  );
   if (supervisedTokenCount === 0) {
     const first = supervised.indexOf(true);
     const detail = `an answer token must lie within cutoff_len ${cutoffLen}, got the first at ${first}; raise cutoff_len`;
     return { reason: 'no_supervised_tokens', detail };
   }
-  return { ids: Int32Array.from(ids.slice(0, length)), labels, imageTokenCount, supervisedTokenCount, truncated: ids.length > length };
+  return {
+    ids: Int32Array.from(ids.slice(0, length)),
+    labels,
+    imageTokenCount,
+    supervisedTokenCount,
+    truncated: ids.length > length,
+  };
 }

@@ -64,10 +64,14 @@ function createSplitter(head: Uint8Array, first: number | null, name: string): S
   if (first !== null && head[first] === 0x7b) return lineSplitter(first);
   const text = Buffer.from(head.subarray(first ?? 0, (first ?? 0) + 64)).toString('utf8');
   if (text.startsWith('version https://git-lfs')) {
-    throw new InvalidDatasetError(`${name}: must hold data, got a Git LFS pointer of ${head.length} bytes; run git lfs pull`);
+    throw new InvalidDatasetError(
+      `${name}: must hold data, got a Git LFS pointer of ${head.length} bytes; run git lfs pull`,
+    );
   }
   const page = text.startsWith('<') ? '; the download is probably an error page' : '';
-  throw new InvalidDatasetError(`${name}: must start with "[" or "{", got ${text === '' ? 'an empty file' : JSON.stringify(text.slice(0, 4))}${page}`);
+  throw new InvalidDatasetError(
+    `${name}: must start with "[" or "{", got ${text === '' ? 'an empty file' : JSON.stringify(text.slice(0, 4))}${page}`,
+  );
 }
 
 /** Collects the bytes of the row that is open, over chunk borders. */

@@ -85,7 +85,10 @@ export function imageFolderOf({ imageFolder, path }: Pick<DatasetConfig, 'imageF
   return imageFolder ?? dirname(path[0] ?? '.');
 }
 
-async function* sourceRows({ path, maxRows }: DatasetConfig): AsyncGenerator<{ row: SourceRow; sourceIndex: number; rowIndex: number }> {
+async function* sourceRows({
+  path,
+  maxRows,
+}: DatasetConfig): AsyncGenerator<{ row: SourceRow; sourceIndex: number; rowIndex: number }> {
   let rowIndex = 0;
   for (const [sourceIndex, file] of path.entries()) {
     await requireFile(file);
@@ -99,7 +102,8 @@ async function* sourceRows({ path, maxRows }: DatasetConfig): AsyncGenerator<{ r
 
 async function requireFile(path: string): Promise<void> {
   const found = await stat(path).catch(() => null);
-  if (found?.isFile() !== true) throw new InvalidDatasetError(`dataset.path: file must exist, got ${JSON.stringify(path)}`);
+  if (found?.isFile() !== true)
+    throw new InvalidDatasetError(`dataset.path: file must exist, got ${JSON.stringify(path)}`);
 }
 
 type ImageChecker = (path: string) => Promise<ImageCheck>;
@@ -134,7 +138,13 @@ async function scanRow(
   checkOf: ImageChecker,
 ): Promise<RowRecord> {
   const place = { rowIndex, sourceIndex, byteStart: row.byteStart, byteEnd: row.byteEnd };
-  const empty = { tokenCount: 0, imageTokenCount: 0, supervisedTokenCount: 0, truncated: false, extensionDiffers: false };
+  const empty = {
+    tokenCount: 0,
+    imageTokenCount: 0,
+    supervisedTokenCount: 0,
+    truncated: false,
+    extensionDiffers: false,
+  };
   const parsed = parseRow(row.bytes, dataset);
   if (isRejection(parsed)) {
     const { id, task, reason, detail } = parsed;
@@ -148,10 +158,15 @@ async function scanRow(
     id: parsed.id,
     task,
     image: parsed.images[0] ?? null,
-    contentHash: contentHash(parsed.turns, checks.map(({ sha256 }) => sha256)),
+    contentHash: contentHash(
+      parsed.turns,
+      checks.map(({ sha256 }) => sha256),
+    ),
     extensionDiffers: checks.some(({ differs }) => differs),
   };
-  const bad = checks.find(({ rejection }) => rejection !== null)?.rejection ?? (task === null ? taskMissing(dataset.taskField) : null);
+  const bad =
+    checks.find(({ rejection }) => rejection !== null)?.rejection ??
+    (task === null ? taskMissing(dataset.taskField) : null);
   const encoded = bad ?? encoder.encode(parsed.promptTurns, parsed.images.length);
   if (isRejection(encoded)) return { ...empty, ...known, rejection: encoded };
   const { ids, imageTokenCount, supervisedTokenCount, truncated } = encoded;

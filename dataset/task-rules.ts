@@ -43,7 +43,9 @@ function llavaTask({ turns }: Pick<ParsedRow, 'turns'>, image: string | undefine
   const folder = LLAVA_FOLDERS.find(([prefix]) => image.startsWith(prefix));
   if (folder !== undefined) return folder[1];
   if (!image.startsWith('coco/')) return 'other';
-  const questions = turns.filter(({ role }) => role === 'human').map(({ value }) => value.toLowerCase().replaceAll('’', "'"));
+  const questions = turns
+    .filter(({ role }) => role === 'human')
+    .map(({ value }) => value.toLowerCase().replaceAll('’', "'"));
   const found = LLAVA_COCO_TEXTS.find(([text]) => questions.some((question) => question.includes(text)));
   return found?.[1] ?? 'llava_instruct';
 }

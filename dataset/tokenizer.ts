@@ -28,7 +28,9 @@ export async function readTokenizer(modelFolder: string): Promise<TextTokenizer>
   const tokenizerJson = await readJson(modelFolder, 'tokenizer.json');
   const config = await readJson(modelFolder, 'tokenizer_config.json');
   if (tokenizerJson === null || config === null) {
-    throw new InvalidConfigError(`model.path: must hold tokenizer.json and tokenizer_config.json, got less in ${modelFolder}`);
+    throw new InvalidConfigError(
+      `model.path: must hold tokenizer.json and tokenizer_config.json, got less in ${modelFolder}`,
+    );
   }
   const tokenizer = new Tokenizer(tokenizerJson, config);
   const vocabulary = tokenizer.get_vocab() as Map<string, number> | Record<string, number>;
@@ -47,7 +49,12 @@ export async function readTokenizer(modelFolder: string): Promise<TextTokenizer>
 function prefixOf(tokenizer: Tokenizer): number[] {
   const bare = tokenizer.encode('a', { add_special_tokens: false }).ids;
   const whole = tokenizer.encode('a', { add_special_tokens: true }).ids;
-  return whole.slice(0, whole.findIndex((_: number, start: number) => bare.every((id: number, index: number) => whole[start + index] === id)));
+  return whole.slice(
+    0,
+    whole.findIndex((_: number, start: number) =>
+      bare.every((id: number, index: number) => whole[start + index] === id),
+    ),
+  );
 }
 
 function remembering(encode: (text: string) => number[]): (text: string) => number[] {

@@ -45,12 +45,19 @@ export async function readAdapter(folder: string, text: TextConfig): Promise<Ada
         `adapter: keys must match modules, got ${found.length * 2} of ${stored.size}; first: ${[...file.tensors.keys()][0] ?? 'none'}`,
       );
     }
-    const values: AdapterValues = { settings: { rank: config.r, alpha: config.lora_alpha, targets: [] }, parameters: [], scales: new Map() };
+    const values: AdapterValues = {
+      settings: { rank: config.r, alpha: config.lora_alpha, targets: [] },
+      parameters: [],
+      scales: new Map(),
+    };
     const scales = new Map<string, number>();
     for (const { path, target } of found) {
       const [out, input] = shapes[target];
       const rank = file.tensors.get(stored.get(`${path}.lora_A`) ?? '')?.shape[0] ?? 0;
-      values.parameters.push(await readPart(file, stored, `${path}.lora_A`, [rank, input]), await readPart(file, stored, `${path}.lora_B`, [out, rank]));
+      values.parameters.push(
+        await readPart(file, stored, `${path}.lora_A`, [rank, input]),
+        await readPart(file, stored, `${path}.lora_B`, [out, rank]),
+      );
       scales.set(path, scaleOf(config, path, rank));
       if (!values.settings.targets.includes(target)) values.settings.targets.push(target);
     }
@@ -60,11 +67,18 @@ export async function readAdapter(folder: string, text: TextConfig): Promise<Ada
   }
 }
 
-async function readPart(file: SafetensorsFile, stored: ReadonlyMap<string, string>, name: string, shape: number[]): Promise<AdapterValues['parameters'][number]> {
+async function readPart(
+  file: SafetensorsFile,
+  stored: ReadonlyMap<string, string>,
+  name: string,
+  shape: number[],
+): Promise<AdapterValues['parameters'][number]> {
   const key = stored.get(name);
   const got = key === undefined ? undefined : file.tensors.get(key)?.shape;
   if (key === undefined || got?.join() !== shape.join()) {
-    throw new InvalidConfigError(`adapter: ${name} must be [${shape.join(', ')}], got ${got === undefined ? 'nothing' : `[${got.join(', ')}]`}`);
+    throw new InvalidConfigError(
+      `adapter: ${name} must be [${shape.join(', ')}], got ${got === undefined ? 'nothing' : `[${got.join(', ')}]`}`,
+    );
   }
   return { name, shape, values: await file.read(key) };
 }
@@ -75,16 +89,24 @@ async function readPeftConfig(folder: string): Promise<PeftConfig & { r: number;
     config = JSON.parse(await readFile(join(folder, ADAPTER_CONFIG_FILE), 'utf8')) as PeftConfig;
   } catch {
     const names = await readdir(folder).catch(() => []);
-    throw new InvalidConfigError(`model.adapter: must hold ${ADAPTER_CONFIG_FILE}, got ${names.length} files in ${folder}`);
+    throw new InvalidConfigError(
+      `model.adapter: must hold ${ADAPTER_CONFIG_FILE}, got ${names.length} files in ${folder}`,
+    );
   }
   const { r, lora_alpha: alpha } = config;
   const refused: [boolean, string][] = [
     [config.peft_type !== 'LORA', `peft_type must be LORA, got ${JSON.stringify(config.peft_type)}`],
     [config.use_dora === true, 'use_dora must be false, got true'],
     [(config.bias ?? 'none') !== 'none', `bias must be none, got ${JSON.stringify(config.bias)}`],
-    [config.modules_to_save !== undefined && config.modules_to_save !== null, 'modules_to_save must be null, got a list'],
+    [
+      config.modules_to_save !== undefined && config.modules_to_save !== null,
+      'modules_to_save must be null, got a list',
+    ],
     [config.fan_in_fan_out === true, 'fan_in_fan_out must be false, got true'],
-    [typeof r !== 'number' || typeof alpha !== 'number', `r and lora_alpha must be numbers, got ${JSON.stringify([r, alpha])}`],
+    [
+      typeof r !== 'number' || typeof alpha !== 'number',
+      `r and lora_alpha must be numbers, got ${JSON.stringify([r, alpha])}`,
+    ],
   ];
   const problem = refused.find(([isRefused]) => isRefused);
   if (problem !== undefined) throw new InvalidConfigError(`${ADAPTER_CONFIG_FILE}: ${problem[1]}`);
@@ -92,7 +114,9 @@ async function readPeftConfig(folder: string): Promise<PeftConfig & { r: number;
 }
 
 function scaleOf(config: PeftConfig & { lora_alpha: number }, path: string, rank: number): number {
-  const pattern = Object.entries(config.alpha_pattern ?? {}).find(([ending]) => path === ending || path.endsWith(`.${ending}`));
+  const pattern = Object.entries(config.alpha_pattern ?? {}).find(
+    ([ending]) => path === ending || path.endsWith(`.${ending}`),
+  );
   const alpha = pattern?.[1] ?? config.lora_alpha;
   return alpha / (config.use_rslora === true ? Math.sqrt(rank) : rank);
 }
@@ -127,7 +151,11 @@ export function encodeAdapter(values: AdapterValues): { name: string; bytes: Uin
     use_dora: false,
     use_rslora: false,
   };
-  const tensors = values.parameters.map(({ name, shape, values: data }) => ({ name: `${PEFT_PREFIX}${name}.weight`, shape, values: data }));
+  const tensors = values.parameters.map(({ name, shape, values: data }) => ({
+    name: `${PEFT_PREFIX}${name}.weight`,
+    shape,
+    values: data,
+  }));
   return [
     { name: ADAPTER_CONFIG_FILE, bytes: Buffer.from(`${JSON.stringify(config, null, 2)}\n`) },
     { name: ADAPTER_MODEL_FILE, bytes: encodeSafetensors(tensors) },

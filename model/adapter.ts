@@ -5,7 +5,15 @@ import type { NamedTensor } from './safetensors.ts';
 import { decoderLinearPath, decoderLinearShapes } from './weight-shapes.ts';
 
 /** PEFT's order of linear layers inside a decoder layer; with A before B it is the order of the gradient vector. */
-const TARGET_ORDER: readonly LoraTarget[] = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+const TARGET_ORDER: readonly LoraTarget[] = [
+  'q_proj',
+  'k_proj',
+  'v_proj',
+  'o_proj',
+  'gate_proj',
+  'up_proj',
+  'down_proj',
+];
 
 /** One linear layer's low-rank pair, in torch's layout: y = x Wᵀ + scale · (x Aᵀ) Bᵀ. */
 export interface LoraPair {
@@ -60,7 +68,11 @@ export function initialAdapter(text: TextConfig, settings: LoraSettings, uniform
     const bound = 1 / Math.sqrt(input);
     const a = Float32Array.from({ length: settings.rank * input }, () => (2 * uniform() - 1) * bound);
     parameters.push({ name: `${path}.lora_A`, shape: [settings.rank, input], values: a });
-    parameters.push({ name: `${path}.lora_B`, shape: [out, settings.rank], values: new Float32Array(out * settings.rank) });
+    parameters.push({
+      name: `${path}.lora_B`,
+      shape: [out, settings.rank],
+      values: new Float32Array(out * settings.rank),
+    });
     scales.set(path, settings.alpha / settings.rank);
   }
   return { settings, parameters, scales };
@@ -68,7 +80,9 @@ export function initialAdapter(text: TextConfig, settings: LoraSettings, uniform
 
 /** Puts the values into tensors of the active engine; the caller frees them with {@link disposeAdapter}. */
 export function toTensors(values: AdapterValues): Adapter {
-  const tensors = new Map(values.parameters.map(({ name, shape, values: data }) => [name, tf.tensor2d(data, shape as [number, number])]));
+  const tensors = new Map(
+    values.parameters.map(({ name, shape, values: data }) => [name, tf.tensor2d(data, shape as [number, number])]),
+  );
   const pairs = new Map<string, LoraPair>();
   for (const [path, scale] of values.scales) {
     pairs.set(path, { a: tensors.get(`${path}.lora_A`)!, b: tensors.get(`${path}.lora_B`)!, scale });

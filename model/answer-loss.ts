@@ -41,7 +41,11 @@ export function answerLoss(
   const count = positions.rows.length;
   const head = headName(weights);
   const vocabularySize = weights.get(`${head}.weight`).shape[0]!;
-  const loss: AnswerLoss = { crossEntropy: new Float32Array(count), error: new Float32Array(count), correct: new Uint8Array(count) };
+  const loss: AnswerLoss = {
+    crossEntropy: new Float32Array(count),
+    error: new Float32Array(count),
+    correct: new Uint8Array(count),
+  };
   const pieceSize = Math.max(1, Math.floor(MAX_LOGITS / vocabularySize));
   const pieces: tf.Tensor2D[] = [];
   for (let start = 0; start < count; start += pieceSize) {

@@ -14,7 +14,11 @@ export interface RotaryTables {
 }
 
 /** Half-rotation RoPE of Llama: frequencies in float32 as torch computes them, angles position · frequency. */
-export function rotaryTables({ headDimension, headCount, keyValueHeadCount, ropeTheta }: TextConfig, exampleCount: number, tokenCount: number): RotaryTables {
+export function rotaryTables(
+  { headDimension, headCount, keyValueHeadCount, ropeTheta }: TextConfig,
+  exampleCount: number,
+  tokenCount: number,
+): RotaryTables {
   const half = headDimension / 2;
   const cosine = new Float32Array(tokenCount * headDimension);
   const sine = new Float32Array(tokenCount * headDimension);
@@ -57,9 +61,17 @@ export function rotate(x: tf.Tensor2D, cosine: tf.Tensor2D, sine: tf.Tensor2D, r
 }
 
 /** Its gradient: dy · cos + (dy · sin) Rᵀ. */
-export function rotateBackward(dy: tf.Tensor2D, cosine: tf.Tensor2D, sine: tf.Tensor2D, rotation: tf.Tensor2D): tf.Tensor2D {
+export function rotateBackward(
+  dy: tf.Tensor2D,
+  cosine: tf.Tensor2D,
+  sine: tf.Tensor2D,
+  rotation: tf.Tensor2D,
+): tf.Tensor2D {
   const width = rotation.shape[0];
-  const rotated = tf.reshape(tf.matMul(tf.reshape(tf.mul(dy, sine), [-1, width]) as tf.Tensor2D, rotation, false, true), dy.shape);
+  const rotated = tf.reshape(
+    tf.matMul(tf.reshape(tf.mul(dy, sine), [-1, width]) as tf.Tensor2D, rotation, false, true),
+    dy.shape,
+  );
   return tf.add(tf.mul(dy, cosine), rotated);
 }
 

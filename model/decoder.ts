@@ -12,7 +12,10 @@ import type { Weights } from './weights.ts';
  * dA_j = dh_jᵀ x_j `[rank, in]` and dB_j = dy_jᵀ h_j `[out, rank]` for the rows of example j.
  * `h` is scale · x Aᵀ and `dh` is scale · dy B, so the scale is already inside. The tensors die after the call.
  */
-export type LoraSink = (path: string, tensors: { x: tf.Tensor2D; h: tf.Tensor2D; dh: tf.Tensor2D; dy: tf.Tensor2D }) => void;
+export type LoraSink = (
+  path: string,
+  tensors: { x: tf.Tensor2D; h: tf.Tensor2D; dh: tf.Tensor2D; dy: tf.Tensor2D },
+) => void;
 
 /** Sizes of the micro-batch: `exampleCount` sequences, each padded on the right to `tokenCount`. */
 export interface BatchShape {
@@ -83,7 +86,8 @@ export class Decoder {
       const tables = this.#tables(shape);
       const mask = this.#mask(shape);
       let x = embedded;
-      for (let layer = 0; layer < this.#text.layerCount; layer += 1) x = this.#layerForward(x, layer, shape, tables, mask, wanted).output;
+      for (let layer = 0; layer < this.#text.layerCount; layer += 1)
+        x = this.#layerForward(x, layer, shape, tables, mask, wanted).output;
       return x;
     });
   }
@@ -106,7 +110,9 @@ export class Decoder {
     let hidden = embedded;
     for (let layer = 0; layer < this.#text.layerCount; layer += 1) {
       const input = hidden;
-      const kept = tf.tidy(() => this.#layerForward(input, layer, shape, tables, mask, wanted) as unknown as tf.TensorContainer);
+      const kept = tf.tidy(
+        () => this.#layerForward(input, layer, shape, tables, mask, wanted) as unknown as tf.TensorContainer,
+      );
       const { output, cache } = kept as unknown as { output: tf.Tensor2D; cache: LayerCache };
       if (input !== embedded) input.dispose();
       caches.push(cache);
@@ -158,15 +164,26 @@ export class Decoder {
   ): { output: tf.Tensor2D; cache: LayerCache } {
     const base = `model.language_model.layers.${layer}`;
     const low: Record<string, tf.Tensor2D> = {};
-    const linear = (input: tf.Tensor2D, target: LoraTarget): tf.Tensor2D => this.#linear(input, decoderLinearPath(layer, target), low);
+    const linear = (input: tf.Tensor2D, target: LoraTarget): tf.Tensor2D =>
+      this.#linear(input, decoderLinearPath(layer, target), low);
     const { headCount, keyValueHeadCount } = this.#text;
 
     const { normed: attentionNormed, cache: attentionInput } = this.#rmsNorm(x, `${base}.input_layernorm`);
-    const query = this.#split(rotate(linear(attentionNormed, 'q_proj'), tables.queryCosine, tables.querySine, tables.rotation), shape, headCount);
-    const key = this.#split(rotate(linear(attentionNormed, 'k_proj'), tables.cosine, tables.sine, tables.rotation), shape, keyValueHeadCount);
+    const query = this.#split(
+      rotate(linear(attentionNormed, 'q_proj'), tables.queryCosine, tables.querySine, tables.rotation),
+      shape,
+      headCount,
+    );
+    const key = this.#split(
+      rotate(linear(attentionNormed, 'k_proj'), tables.cosine, tables.sine, tables.rotation),
+      shape,
+      keyValueHeadCount,
+    );
     const value = this.#split(linear(attentionNormed, 'v_proj'), shape, keyValueHeadCount);
     const attention = tf.softmax(tf.add(tf.matMul(query, key, false, true), mask)) as tf.Tensor3D;
-    const pick = this.#isLast(layer) ? (rows: tf.Tensor2D) => tf.gather(rows, tf.tensor1d(wanted, 'int32')) : (rows: tf.Tensor2D) => rows;
+    const pick = this.#isLast(layer)
+      ? (rows: tf.Tensor2D) => tf.gather(rows, tf.tensor1d(wanted, 'int32'))
+      : (rows: tf.Tensor2D) => rows;
     const mixed = pick(this.#merge(tf.matMul(attention, value), shape, headCount));
     const middle = tf.add(pick(x), linear(mixed, 'o_proj')) as tf.Tensor2D;
 
@@ -192,19 +209,26 @@ export class Decoder {
   ): tf.Tensor2D {
     const rowCount = shape.exampleCount * shape.tokenCount;
     const spread = this.#isLast(layer)
-      ? (rows: tf.Tensor2D) => tf.scatterND(tf.tensor2d(wanted, [wanted.length, 1], 'int32'), rows, [rowCount, rows.shape[1]]) as tf.Tensor2D
+      ? (rows: tf.Tensor2D) =>
+          tf.scatterND(tf.tensor2d(wanted, [wanted.length, 1], 'int32'), rows, [rowCount, rows.shape[1]]) as tf.Tensor2D
       : (rows: tf.Tensor2D) => rows;
     const path = (target: LoraTarget): string => decoderLinearPath(layer, target);
     const { low } = cache;
-    const back = (dy: tf.Tensor2D, x: tf.Tensor2D, target: LoraTarget): tf.Tensor2D => this.#linearBackward(dy, x, path(target), low, spread, sink);
+    const back = (dy: tf.Tensor2D, x: tf.Tensor2D, target: LoraTarget): tf.Tensor2D =>
+      this.#linearBackward(dy, x, path(target), low, spread, sink);
 
     const dMiddle = tf.add(dOutput, this.#mlpBackward(dOutput, layer, cache, back)) as tf.Tensor2D;
     const dMixed = this.#split(spread(back(dMiddle, cache.mixed, 'o_proj')), shape, this.#text.headCount);
     const { dQuery, dKey, dValue } = this.#attentionBackward(dMixed, shape, tables, cache);
     const x = cache.attentionNormed;
-    const whole = (dy: tf.Tensor2D, target: LoraTarget): tf.Tensor2D => this.#linearBackward(dy, x, path(target), low, (rows) => rows, sink);
+    const whole = (dy: tf.Tensor2D, target: LoraTarget): tf.Tensor2D =>
+      this.#linearBackward(dy, x, path(target), low, (rows) => rows, sink);
     const dNormed = tf.addN([whole(dQuery, 'q_proj'), whole(dKey, 'k_proj'), whole(dValue, 'v_proj')]);
-    const dInput = this.#rmsNormBackward(dNormed, `model.language_model.layers.${layer}.input_layernorm`, cache.attentionInput);
+    const dInput = this.#rmsNormBackward(
+      dNormed,
+      `model.language_model.layers.${layer}.input_layernorm`,
+      cache.attentionInput,
+    );
     return tf.add(spread(dMiddle), dInput);
   }
 
@@ -248,7 +272,11 @@ export class Decoder {
   #split(x: tf.Tensor2D, { exampleCount, tokenCount }: BatchShape, headCount: number): tf.Tensor3D {
     const { headDimension, keyValueHeadCount } = this.#text;
     const heads = tf.transpose(tf.reshape(x, [exampleCount, tokenCount, headCount, headDimension]), [0, 2, 1, 3]);
-    return tf.reshape(heads, [exampleCount * keyValueHeadCount, (headCount / keyValueHeadCount) * tokenCount, headDimension]);
+    return tf.reshape(heads, [
+      exampleCount * keyValueHeadCount,
+      (headCount / keyValueHeadCount) * tokenCount,
+      headDimension,
+    ]);
   }
 
   /** Inverse of {@link Decoder.#split}. */
@@ -301,5 +329,10 @@ export class Decoder {
 }
 
 function disposeCache({ attentionInput, mlpInput, low, ...tensors }: LayerCache): void {
-  tf.dispose([...Object.values(tensors), ...Object.values(attentionInput), ...Object.values(mlpInput), ...Object.values(low)]);
+  tf.dispose([
+    ...Object.values(tensors),
+    ...Object.values(attentionInput),
+    ...Object.values(mlpInput),
+    ...Object.values(low),
+  ]);
 }

@@ -37,7 +37,8 @@ export async function loadEngine(name: 'auto' | EngineName): Promise<Engine> {
     return await activate('tensorflow', null);
   } catch (error) {
     const got = firstLine(error);
-    if (name === 'tensorflow') throw new InvalidConfigError(`engine: the tensorflow addon must load, got ${got}; run tive doctor`);
+    if (name === 'tensorflow')
+      throw new InvalidConfigError(`engine: the tensorflow addon must load, got ${got}; run tive doctor`);
     return activate('wasm', `engine: the tensorflow addon must load, got ${got}; wasm is used, several times slower`);
   }
 }

@@ -16,11 +16,21 @@ export interface Outcome {
 }
 
 /** Scores a micro-batch in one teacher-forced pass; `adapter` null scores the base model. */
-export function scoreExamples({ weights, config }: LlavaModel, adapter: Adapter | null, examples: readonly ModelExample[]): Outcome[] {
+export function scoreExamples(
+  { weights, config }: LlavaModel,
+  adapter: Adapter | null,
+  examples: readonly ModelExample[],
+): Outcome[] {
   const shape = batchShape(examples);
   const positions = supervisedPositions(examples, shape.tokenCount);
   const decoder = new Decoder(weights, config.text, adapter);
-  const hidden = tf.tidy(() => decoder.forward(embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)), shape, positions.rows));
+  const hidden = tf.tidy(() =>
+    decoder.forward(
+      embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)),
+      shape,
+      positions.rows,
+    ),
+  );
   const { loss } = answerLoss(weights, decoder, hidden, positions, null);
   hidden.dispose();
   const wrong = new Set<number>();

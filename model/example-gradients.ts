@@ -42,7 +42,9 @@ export function exampleGradients(
   const positions = supervisedPositions(examples, shape.tokenCount);
   const weight = Float32Array.from(positions.examples, (example) => 1 / positions.counts[example]!);
   const decoder = new Decoder(weights, config.text, adapter);
-  const embedded = tf.tidy(() => embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)));
+  const embedded = tf.tidy(() =>
+    embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)),
+  );
   const { hidden, backward } = decoder.forwardForGradients(embedded, shape, positions.rows);
   const { loss, dHidden } = answerLoss(weights, decoder, hidden, positions, weight);
   backward(dHidden!, perExampleSink(shape, places, receive));
@@ -73,7 +75,12 @@ function byExample(rows: tf.Tensor2D, { exampleCount, tokenCount }: BatchShape):
 }
 
 /** Float64 means over each example's positions; NaN for an example without any. */
-export function meanByExample(crossEntropy: Float32Array, error: Float32Array, owners: Int32Array, counts: Int32Array): ExampleScalars[] {
+export function meanByExample(
+  crossEntropy: Float32Array,
+  error: Float32Array,
+  owners: Int32Array,
+  counts: Int32Array,
+): ExampleScalars[] {
   const sums = Array.from(counts, (supervisedTokenCount) => ({ loss: 0, supervisedTokenCount, el2n: 0 }));
   owners.forEach((example, position) => {
     sums[example]!.loss += crossEntropy[position]!;

@@ -20,7 +20,7 @@ function hasPixels(example: ModelExample): example is PixelExample {
 
 /**
  * Gradient of all weights, in the order of `weights.names`, by automatic differentiation through the plain forward pass.
- * The model's weights must be variables (see {@link toVariables}); each call first sets them to `parameters`.
+ * The model's weights must be variables (`tf.variable`); each call first sets them to `parameters`.
  */
 export function fullGradient(model: LlavaModel): MicroBatchGradient {
   const { weights } = model;

@@ -52,7 +52,8 @@ export class ImageFeatures {
   }
 
   #places(scope: ImageScope): Map<string, number> {
-    if (this.#index?.scope !== scope) this.#index = { scope, places: new Map(scope.images.map((image, place) => [image, place])) };
+    if (this.#index?.scope !== scope)
+      this.#index = { scope, places: new Map(scope.images.map((image, place) => [image, place])) };
     return this.#index.places;
   }
 

@@ -26,7 +26,10 @@ const WASM_HEAP_BYTES = 4 * 1024 ** 3;
  * @param breathe awaited between tensors
  * @throws InvalidConfigError for a missing or pickled weight file, a missing tensor or a wrong shape.
  */
-export async function loadModel(folder: string, breathe: () => Promise<void> = () => Promise.resolve()): Promise<LlavaModel> {
+export async function loadModel(
+  folder: string,
+  breathe: () => Promise<void> = () => Promise.resolve(),
+): Promise<LlavaModel> {
   const config = await readModelConfig(folder);
   const shapes = weightShapes(config);
   refuseTooLarge(shapes);
@@ -121,7 +124,9 @@ function locate(files: SafetensorsFile[]): Map<string, Source> {
 }
 
 function checkTensors(sources: ReadonlyMap<string, Source>, shapes: ReadonlyMap<string, number[]>): void {
-  const missing = [...shapes].filter(([name]) => !sources.has(name)).map(([name, shape]) => `${name} [${shape.join(', ')}]`);
+  const missing = [...shapes]
+    .filter(([name]) => !sources.has(name))
+    .map(([name, shape]) => `${name} [${shape.join(', ')}]`);
   if (missing.length > 0) {
     throw new InvalidConfigError(
       `model: all ${shapes.size} tensors must exist, got ${shapes.size - missing.length}; missing: ${missing.slice(0, 10).join(', ')}`,
@@ -131,7 +136,9 @@ function checkTensors(sources: ReadonlyMap<string, Source>, shapes: ReadonlyMap<
     const got = sources.get(name)!.shape;
     if (got.join() !== shape.join()) {
       const hint = name.includes('projector') ? '; projector and vision tower do not belong together' : '';
-      throw new InvalidConfigError(`${name.replace(/^model\./, '')}: must be [${shape.join(', ')}] by config.json, got [${got.join(', ')}]${hint}`);
+      throw new InvalidConfigError(
+        `${name.replace(/^model\./, '')}: must be [${shape.join(', ')}] by config.json, got [${got.join(', ')}]${hint}`,
+      );
     }
   }
 }

@@ -78,8 +78,13 @@ export function embedExamples(
     if (vector !== vectorCount) {
       throw new RangeError(`embedExamples: image tokens must equal picture vectors, got ${vector} and ${vectorCount}`);
     }
-    const embedded = tf.gather(weights.get<tf.Tensor2D>('model.language_model.embed_tokens.weight'), tf.tensor1d(ids, 'int32'));
-    return pictureVectors === null ? embedded : tf.gather(tf.concat([embedded, pictureVectors], 0), tf.tensor1d(source, 'int32'));
+    const embedded = tf.gather(
+      weights.get<tf.Tensor2D>('model.language_model.embed_tokens.weight'),
+      tf.tensor1d(ids, 'int32'),
+    );
+    return pictureVectors === null
+      ? embedded
+      : tf.gather(tf.concat([embedded, pictureVectors], 0), tf.tensor1d(source, 'int32'));
   });
 }
 

@@ -74,10 +74,14 @@ async function describeFolder(folder: string): Promise<string> {
 export function parseModelConfig(config: Json): LlavaConfig {
   if (config['model_type'] !== 'llava') {
     const hint = String(config['model_type']).startsWith('llava_') ? '; image tiles are not supported' : '';
-    throw new InvalidConfigError(`config.json: model_type must be llava, got ${JSON.stringify(config['model_type'])}${hint}`);
+    throw new InvalidConfigError(
+      `config.json: model_type must be llava, got ${JSON.stringify(config['model_type'])}${hint}`,
+    );
   }
   if (config['quantization_config'] !== undefined) {
-    throw new InvalidConfigError('config.json: weights must not be quantised, got quantization_config; take the original folder');
+    throw new InvalidConfigError(
+      'config.json: weights must not be quantised, got quantization_config; take the original folder',
+    );
   }
   const vision = parseVision(section(config, 'vision_config'));
   const strategy = choice(config, 'vision_feature_select_strategy', ['default', 'full'], 'default');
@@ -158,7 +162,12 @@ function count(config: Json, key: string, otherwise?: number): number {
   throw new InvalidConfigError(`config.json: ${key} must be a positive whole number, got ${value}`);
 }
 
-function choice<Choice extends string>(config: Json, key: string, choices: readonly Choice[], otherwise: Choice): Choice {
+function choice<Choice extends string>(
+  config: Json,
+  key: string,
+  choices: readonly Choice[],
+  otherwise: Choice,
+): Choice {
   const value = config[key] ?? otherwise;
   const found = choices.find((candidate) => candidate === value);
   if (found !== undefined) return found;

@@ -38,7 +38,10 @@ export function updateAdamW(
   const stepSize = learningRate / (1 - beta1 ** step);
   const secondCorrection = Math.sqrt(1 - beta2 ** step);
   const decay = 1 - learningRate * weightDecay;
-  const next = { parameters: [] as Float32Array[], state: { step, first: [] as Float32Array[], second: [] as Float32Array[] } };
+  const next = {
+    parameters: [] as Float32Array[],
+    state: { step, first: [] as Float32Array[], second: [] as Float32Array[] },
+  };
   parameters.forEach((before, index) => {
     const gradient = gradients[index]!;
     const after = new Float32Array(before.length);
@@ -85,7 +88,11 @@ export interface LearningRateSchedule {
  * η/2 · (1 + cos(π (k − w)/(n − w))) or η.
  * Differs: the first step of the Hugging Face schedule has rate 0 and does nothing; ours starts at η/w.
  */
-export function learningRateAt(step: number, stepCount: number, { kind, learningRate, warmupFraction }: LearningRateSchedule): number {
+export function learningRateAt(
+  step: number,
+  stepCount: number,
+  { kind, learningRate, warmupFraction }: LearningRateSchedule,
+): number {
   const rising = Math.ceil(warmupFraction * stepCount);
   if (step < rising) return (learningRate * (step + 1)) / rising;
   if (kind === 'constant') return learningRate;

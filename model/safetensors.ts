@@ -23,7 +23,18 @@ export interface SafetensorsFile {
 /** Largest header that is parsed; the format's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-const BYTES_PER_VALUE: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2, F64: 8, I32: 4, I64: 8, U8: 1, I8: 1, BOOL: 1, I16: 2 };
+const BYTES_PER_VALUE: Readonly<Record<string, number>> = {
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  F64: 8,
+  I32: 4,
+  I64: 8,
+  U8: 1,
+  I8: 1,
+  BOOL: 1,
+  I16: 2,
+};
 
 /**
  * Opens a safetensors file: u64 little-endian header length, JSON header, raw little-endian data.
@@ -50,7 +61,13 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       read: async (name) => {
         const stored = tensors.get(name);
         if (stored === undefined) throw new InvalidConfigError(`${path}: tensor must exist, got no "${name}"`);
-        const bytes = await readExactly(file, dataStart + stored.byteStart, stored.byteEnd - stored.byteStart, size, path);
+        const bytes = await readExactly(
+          file,
+          dataStart + stored.byteStart,
+          stored.byteEnd - stored.byteStart,
+          size,
+          path,
+        );
         return toFloat32(bytes, stored.dtype, `${path}: ${name}`);
       },
       close: () => file.close(),
@@ -61,7 +78,13 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-async function readExactly(file: FileHandle, start: number, length: number, size: number, path: string): Promise<Buffer> {
+async function readExactly(
+  file: FileHandle,
+  start: number,
+  length: number,
+  size: number,
+  path: string,
+): Promise<Buffer> {
   if (start + length > size) {
     throw new InvalidConfigError(`${path}: must hold ${start + length} bytes, got ${size}; the file is truncated`);
   }
@@ -69,7 +92,8 @@ async function readExactly(file: FileHandle, start: number, length: number, size
   let done = 0;
   while (done < length) {
     const { bytesRead } = await file.read(buffer, done, length - done, start + done);
-    if (bytesRead === 0) throw new InvalidConfigError(`${path}: must hold ${start + length} bytes, got ${start + done}`);
+    if (bytesRead === 0)
+      throw new InvalidConfigError(`${path}: must hold ${start + length} bytes, got ${start + done}`);
     done += bytesRead;
   }
   return buffer;
@@ -80,7 +104,9 @@ function parseHeader(text: string, dataBytes: number, path: string): Map<string,
   try {
     header = JSON.parse(text);
   } catch (error) {
-    throw new InvalidConfigError(`${path}: header must be JSON, got ${error instanceof Error ? error.message : 'an error'}`);
+    throw new InvalidConfigError(
+      `${path}: header must be JSON, got ${error instanceof Error ? error.message : 'an error'}`,
+    );
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
     throw new InvalidConfigError(`${path}: header must be an object, got ${JSON.stringify(header)?.slice(0, 40)}`);
@@ -95,26 +121,41 @@ function parseHeader(text: string, dataBytes: number, path: string): Map<string,
 function parseEntry(name: string, entry: unknown, dataBytes: number, path: string): StoredTensor {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-  if (typeof dtype !== 'string' || !Array.isArray(shape) || !shape.every(isCount) || !Array.isArray(offsets) || !offsets.every(isCount)) {
-    throw new InvalidConfigError(`${path}: ${name} must have dtype, shape and data_offsets, got ${JSON.stringify(entry)?.slice(0, 80)}`);
+  if (
+    typeof dtype !== 'string' ||
+    !Array.isArray(shape) ||
+    !shape.every(isCount) ||
+    !Array.isArray(offsets) ||
+    !offsets.every(isCount)
+  ) {
+    throw new InvalidConfigError(
+      `${path}: ${name} must have dtype, shape and data_offsets, got ${JSON.stringify(entry)?.slice(0, 80)}`,
+    );
   }
   const width = BYTES_PER_VALUE[dtype];
   if (width === undefined) {
-    throw new InvalidConfigError(`${path}: ${name} must be F32, F16, BF16 or F64, got ${dtype}; quantised weights are not supported`);
+    throw new InvalidConfigError(
+      `${path}: ${name} must be F32, F16, BF16 or F64, got ${dtype}; quantised weights are not supported`,
+    );
   }
   const [byteStart = 0, byteEnd = 0] = offsets;
   const byteCount = shape.reduce((product, size) => product * size, 1) * width;
   if (byteEnd > dataBytes || byteEnd - byteStart !== byteCount) {
-    throw new InvalidConfigError(`${path}: ${name} must hold ${byteCount} bytes within ${dataBytes}, got the range ${byteStart}–${byteEnd}`);
+    throw new InvalidConfigError(
+      `${path}: ${name} must hold ${byteCount} bytes within ${dataBytes}, got the range ${byteStart}–${byteEnd}`,
+    );
   }
   return { dtype, shape, byteStart, byteEnd };
 }
 
 function toFloat32(bytes: Buffer, dtype: string, where: string): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (dtype === 'F32') return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-  if (dtype === 'F64') return Float32Array.from({ length: bytes.length / 8 }, (_, index) => view.getFloat64(index * 8, true));
-  if (dtype !== 'BF16' && dtype !== 'F16') throw new InvalidConfigError(`${where}: must be F32, F16, BF16 or F64, got ${dtype}`);
+  if (dtype === 'F32')
+    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  if (dtype === 'F64')
+    return Float32Array.from({ length: bytes.length / 8 }, (_, index) => view.getFloat64(index * 8, true));
+  if (dtype !== 'BF16' && dtype !== 'F16')
+    throw new InvalidConfigError(`${where}: must be F32, F16, BF16 or F64, got ${dtype}`);
   const bits = new Uint32Array(bytes.length / 2);
   const widen = dtype === 'BF16' ? (half: number) => half << 16 : halfToFloatBits;
   for (let index = 0; index < bits.length; index += 1) bits[index] = widen(view.getUint16(index * 2, true));
@@ -144,7 +185,10 @@ export interface NamedTensor {
  * Bytes of a safetensors file with the tensors in the given order: equal input gives equal bytes.
  * `metadata` has string values; transformers asks for `{ format: 'pt' }`.
  */
-export function encodeSafetensors(tensors: NamedTensor[], metadata: Record<string, string> = { format: 'pt' }): Uint8Array {
+export function encodeSafetensors(
+  tensors: NamedTensor[],
+  metadata: Record<string, string> = { format: 'pt' },
+): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const { name, shape, values } of tensors) {

@@ -43,7 +43,11 @@ export interface TrainingStep {
 export type ExampleLoader = (rows: Uint32Array) => Promise<ModelExample[]>;
 
 /** Sum over a micro-batch of weighted cross-entropies, and its gradient for each parameter array. */
-export type MicroBatchGradient = (examples: ModelExample[], weight: number, parameters: readonly Float32Array[]) => { loss: number; gradients: Float32Array[] };
+export type MicroBatchGradient = (
+  examples: ModelExample[],
+  weight: number,
+  parameters: readonly Float32Array[],
+) => { loss: number; gradients: Float32Array[] };
 
 /**
  * Trains by AdamW, yielding after every step (and `null` after each micro-batch inside it, so that a caller can
@@ -75,7 +79,9 @@ export async function* train(
     }
     const gradientNorm = globalNorm(sums);
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      throw new NumericalError(`training step ${step}: loss and gradient must be finite, got ${loss} and ${gradientNorm}; lower learning_rate`);
+      throw new NumericalError(
+        `training step ${step}: loss and gradient must be finite, got ${loss} and ${gradientNorm}; lower learning_rate`,
+      );
     }
     clipGradients(sums, gradientNorm, settings.maxGradientNorm);
     const learningRate = learningRateAt(step, batches.length, settings.schedule);
@@ -112,7 +118,10 @@ function cutByLength(examples: readonly ModelExample[], tokenBudget: number): Mo
 export function adapterGradient(model: LlavaModel, values: AdapterValues): MicroBatchGradient {
   const places = new Map(values.parameters.map(({ name }, index) => [name, index]));
   return (examples, weight, parameters) => {
-    const current = { ...values, parameters: values.parameters.map((parameter, index) => ({ ...parameter, values: parameters[index]! })) };
+    const current = {
+      ...values,
+      parameters: values.parameters.map((parameter, index) => ({ ...parameter, values: parameters[index]! })),
+    };
     const adapter = toTensors(current);
     const gradients: Float32Array[] = parameters.map(({ length }) => new Float32Array(length));
     const sink: LoraSink = (path, { x, h, dh, dy }) => {
@@ -125,13 +134,27 @@ export function adapterGradient(model: LlavaModel, values: AdapterValues): Micro
   };
 }
 
-function summedLoss({ weights, config }: LlavaModel, adapter: Adapter, examples: ModelExample[], weight: number, sink: LoraSink): number {
+function summedLoss(
+  { weights, config }: LlavaModel,
+  adapter: Adapter,
+  examples: ModelExample[],
+  weight: number,
+  sink: LoraSink,
+): number {
   const shape = batchShape(examples);
   const positions = supervisedPositions(examples, shape.tokenCount);
   const decoder = new Decoder(weights, config.text, adapter);
-  const embedded = tf.tidy(() => embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)));
+  const embedded = tf.tidy(() =>
+    embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)),
+  );
   const { hidden, backward } = decoder.forwardForGradients(embedded, shape, positions.rows);
-  const { loss, dHidden } = answerLoss(weights, decoder, hidden, positions, new Float32Array(positions.rows.length).fill(weight));
+  const { loss, dHidden } = answerLoss(
+    weights,
+    decoder,
+    hidden,
+    positions,
+    new Float32Array(positions.rows.length).fill(weight),
+  );
   backward(dHidden!, sink);
   tf.dispose([embedded, dHidden!]);
   return loss.crossEntropy.reduce((sum, value) => sum + value * weight, 0);

@@ -31,10 +31,20 @@ function embedPatches(weights: Weights, vision: VisionConfig, pictures: Float32A
   const base = 'model.vision_tower';
   const patchCount = Math.floor(vision.imageSize / patchSize) ** 2;
   const patches = tf.tensor2d(cutPatches(vision, pictures), [pictures.length * patchCount, 3 * patchSize ** 2]);
-  const kernel = tf.reshape(weights.get(`${base}.embeddings.patch_embedding.weight`), [hiddenSize, 3 * patchSize ** 2]) as tf.Tensor2D;
+  const kernel = tf.reshape(weights.get(`${base}.embeddings.patch_embedding.weight`), [
+    hiddenSize,
+    3 * patchSize ** 2,
+  ]) as tf.Tensor2D;
   const embedded = tf.reshape(tf.matMul(patches, tf.transpose(kernel)), [pictures.length, patchCount, hiddenSize]);
-  const classToken = tf.tile(tf.reshape(weights.get(`${base}.embeddings.class_embedding`), [1, 1, hiddenSize]), [pictures.length, 1, 1]);
-  const tokens = tf.add(tf.concat([classToken, embedded], 1), weights.get(`${base}.embeddings.position_embedding.weight`));
+  const classToken = tf.tile(tf.reshape(weights.get(`${base}.embeddings.class_embedding`), [1, 1, hiddenSize]), [
+    pictures.length,
+    1,
+    1,
+  ]);
+  const tokens = tf.add(
+    tf.concat([classToken, embedded], 1),
+    weights.get(`${base}.embeddings.position_embedding.weight`),
+  );
   const rows = tf.reshape(tokens, [pictures.length * (patchCount + 1), hiddenSize]) as tf.Tensor2D;
   return layerNorm(weights, rows, `${base}.pre_layrnorm`, vision.layerNormEpsilon);
 }
@@ -60,28 +70,48 @@ function cutPatches({ imageSize, patchSize }: VisionConfig, pictures: Float32Arr
   return patches;
 }
 
-function encoderLayer(weights: Weights, vision: VisionConfig, x: tf.Tensor2D, layer: number, exampleCount: number, tokenCount: number): tf.Tensor2D {
+function encoderLayer(
+  weights: Weights,
+  vision: VisionConfig,
+  x: tf.Tensor2D,
+  layer: number,
+  exampleCount: number,
+  tokenCount: number,
+): tf.Tensor2D {
   const path = `model.vision_tower.encoder.layers.${layer}`;
   const { headCount, hiddenSize, layerNormEpsilon } = vision;
   const headDimension = hiddenSize / headCount;
   const normed = layerNorm(weights, x, `${path}.layer_norm1`, layerNormEpsilon);
   const split = (name: string): tf.Tensor3D => {
-    const rows = tf.reshape(weights.linear(normed, `${path}.self_attn.${name}`), [exampleCount, tokenCount, headCount, headDimension]);
+    const rows = tf.reshape(weights.linear(normed, `${path}.self_attn.${name}`), [
+      exampleCount,
+      tokenCount,
+      headCount,
+      headDimension,
+    ]);
     return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [exampleCount * headCount, tokenCount, headDimension]);
   };
   const scores = tf.matMul(tf.mul(split('q_proj'), 1 / Math.sqrt(headDimension)), split('k_proj'), false, true);
   const mixed = tf.matMul(tf.softmax(scores), split('v_proj'));
   const heads = tf.transpose(tf.reshape(mixed, [exampleCount, headCount, tokenCount, headDimension]), [0, 2, 1, 3]);
-  const attended = weights.linear(tf.reshape(heads, [exampleCount * tokenCount, hiddenSize]) as tf.Tensor2D, `${path}.self_attn.out_proj`);
+  const attended = weights.linear(
+    tf.reshape(heads, [exampleCount * tokenCount, hiddenSize]) as tf.Tensor2D,
+    `${path}.self_attn.out_proj`,
+  );
   const middle = tf.add(x, attended) as tf.Tensor2D;
   const wide = weights.linear(layerNorm(weights, middle, `${path}.layer_norm2`, layerNormEpsilon), `${path}.mlp.fc1`);
-  const active = vision.activation === 'quick_gelu' ? (tf.mul(wide, tf.sigmoid(tf.mul(wide, 1.702))) as tf.Tensor2D) : gelu(wide);
+  const active =
+    vision.activation === 'quick_gelu' ? (tf.mul(wide, tf.sigmoid(tf.mul(wide, 1.702))) as tf.Tensor2D) : gelu(wide);
   return tf.add(middle, weights.linear(active, `${path}.mlp.fc2`));
 }
 
 function withoutClassToken(x: tf.Tensor2D, exampleCount: number, tokenCount: number): tf.Tensor2D {
   const hidden = x.shape[1];
-  const patches = tf.slice(tf.reshape(x, [exampleCount, tokenCount, hidden]), [0, 1, 0], [exampleCount, tokenCount - 1, hidden]);
+  const patches = tf.slice(
+    tf.reshape(x, [exampleCount, tokenCount, hidden]),
+    [0, 1, 0],
+    [exampleCount, tokenCount - 1, hidden],
+  );
   return tf.reshape(patches, [exampleCount * (tokenCount - 1), hidden]);
 }
 

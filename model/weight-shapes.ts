@@ -19,7 +19,10 @@ export function decoderLinearShapes(text: TextConfig): Record<LoraTarget, [numbe
 
 /** Module path of a decoder linear layer, without `.weight`. */
 export function decoderLinearPath(layer: number, target: LoraTarget): string {
-  const block = target.startsWith('q_') || target.startsWith('k_') || target.startsWith('v_') || target.startsWith('o_') ? 'self_attn' : 'mlp';
+  const block =
+    target.startsWith('q_') || target.startsWith('k_') || target.startsWith('v_') || target.startsWith('o_')
+      ? 'self_attn'
+      : 'mlp';
   return `model.language_model.layers.${layer}.${block}.${target}`;
 }
 
@@ -44,9 +47,15 @@ function visionShapes({ vision, visionFeatureLayer }: LlavaConfig): [string, num
       shapes.push([`${path}.${norm}.weight`, [hiddenSize]], [`${path}.${norm}.bias`, [hiddenSize]]);
     }
     for (const linear of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) {
-      shapes.push([`${path}.self_attn.${linear}.weight`, [hiddenSize, hiddenSize]], [`${path}.self_attn.${linear}.bias`, [hiddenSize]]);
+      shapes.push(
+        [`${path}.self_attn.${linear}.weight`, [hiddenSize, hiddenSize]],
+        [`${path}.self_attn.${linear}.bias`, [hiddenSize]],
+      );
     }
-    shapes.push([`${path}.mlp.fc1.weight`, [intermediateSize, hiddenSize]], [`${path}.mlp.fc1.bias`, [intermediateSize]]);
+    shapes.push(
+      [`${path}.mlp.fc1.weight`, [intermediateSize, hiddenSize]],
+      [`${path}.mlp.fc1.bias`, [intermediateSize]],
+    );
     shapes.push([`${path}.mlp.fc2.weight`, [hiddenSize, intermediateSize]], [`${path}.mlp.fc2.bias`, [hiddenSize]]);
   }
   return shapes;
@@ -63,7 +72,8 @@ function projectorShapes({ vision, text, projectorBias }: LlavaConfig): [string,
     [`${base}.linear_1.weight`, [text.hiddenSize, vision.hiddenSize]],
     [`${base}.linear_2.weight`, [text.hiddenSize, text.hiddenSize]],
   ];
-  if (projectorBias) shapes.push([`${base}.linear_1.bias`, [text.hiddenSize]], [`${base}.linear_2.bias`, [text.hiddenSize]]);
+  if (projectorBias)
+    shapes.push([`${base}.linear_1.bias`, [text.hiddenSize]], [`${base}.linear_2.bias`, [text.hiddenSize]]);
   return shapes;
 }
 

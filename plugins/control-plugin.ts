@@ -18,7 +18,7 @@ export class TiveControlPlugin extends SimplePlugin {
       name: 'tive.control',
       activities: addActivities({
         ...createValuesActivities(dependencies),
-        ...createAllocationActivities(dependencies),
+        ...createAllocationActivities(),
         ...createSelectionActivities(dependencies),
         ...createReportActivities(dependencies),
       }),

@@ -11,14 +11,29 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const OLDEST_NODE = [20, 19];
 const SOURCE_FOLDERS = [
-  'contracts', 'workflows', 'activities', 'algorithms', 'dataset', 'model', 'store', 'plugins', 'workers', 'client', 'report', 'setup', 'bench', 'examples',
+  'contracts',
+  'workflows',
+  'activities',
+  'algorithms',
+  'dataset',
+  'model',
+  'store',
+  'plugins',
+  'workers',
+  'client',
+  'report',
+  'setup',
+  'bench',
+  'examples',
 ];
 
 /** Checks the Node version, then installs and builds what is missing or out of date. */
 export function bootstrap() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
-    fail(`node: version must be at least ${OLDEST_NODE.join('.')}, got ${process.versions.node}; install Node 20.19, 22 or 24`);
+    fail(
+      `node: version must be at least ${OLDEST_NODE.join('.')}, got ${process.versions.node}; install Node 20.19, 22 or 24`,
+    );
   }
   if (!existsSync(join(root, 'tsconfig.build.json'))) return;
   withLock(() => {
@@ -33,7 +48,13 @@ function installPackages() {
   const stamp = join(root, 'node_modules', '.tive-lockfile');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('installing packages (npm ci)');
-  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error']);
+  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', [
+    'ci',
+    '--ignore-scripts',
+    '--no-fund',
+    '--no-audit',
+    '--loglevel=error',
+  ]);
   writeFileSync(stamp, wanted);
 }
 
@@ -62,7 +83,8 @@ function sourceList() {
       }
     }
   };
-  for (const folder of SOURCE_FOLDERS) if (folder !== 'examples' && existsSync(join(root, folder))) visit(join(root, folder));
+  for (const folder of SOURCE_FOLDERS)
+    if (folder !== 'examples' && existsSync(join(root, folder))) visit(join(root, folder));
   for (const name of ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json']) {
     const { size, mtimeMs } = statSync(join(root, name));
     lines.push(`${name} ${size} ${mtimeMs}`);

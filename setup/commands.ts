@@ -12,7 +12,11 @@ export interface CommandOutput {
 }
 
 /** Runs a program without a shell. @throws Error with the last lines of its output when it fails */
-export async function runCommand(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<CommandOutput> {
+export async function runCommand(
+  program: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<CommandOutput> {
   try {
     return await execute(program, [...args], { env: environment, maxBuffer: 64 * 1024 * 1024 });
   } catch (error) {

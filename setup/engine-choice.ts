@@ -31,7 +31,12 @@ export function chooseEngine({ platform, architecture, gpuCount, refusesGpu }: E
   const none = (reason: string): EngineChoice => ({ wheel: null, usesGpu: false, libraries: [], reason });
   if (platform === 'linux' && (architecture === 'x64' || architecture === 'arm64')) {
     const name = architecture === 'x64' && !usesGpu ? 'tensorflow-cpu' : 'tensorflow';
-    return { wheel: `${name}==${TENSORFLOW_VERSION}`, usesGpu, libraries: ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'], reason: null };
+    return {
+      wheel: `${name}==${TENSORFLOW_VERSION}`,
+      usesGpu,
+      libraries: ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'],
+      reason: null,
+    };
   }
   if (platform === 'darwin' && architecture === 'arm64') {
     const libraries = ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'];

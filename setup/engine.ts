@@ -93,7 +93,16 @@ async function installGpuTensorflow(say: (text: string) => void): Promise<string
     say(`fetching ${cudaRequirement()} (several GB, once)`);
     const partial = `${target}.${process.pid}.partial`;
     await rm(partial, { recursive: true, force: true });
-    await runCommand(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', partial, cudaRequirement()]);
+    await runCommand(python, [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--target',
+      partial,
+      cudaRequirement(),
+    ]);
     await rename(partial, target);
   }
   return join(target, 'tensorflow');
@@ -108,17 +117,26 @@ async function cudaEnvironment(tensorflowFolder: string): Promise<Record<string,
 }
 
 /** Compiles the addon into the cache and puts it where its package looks for it. */
-async function installAddon(tensorflowFolder: string, choice: EngineChoice, say: (text: string) => void): Promise<void> {
+async function installAddon(
+  tensorflowFolder: string,
+  choice: EngineChoice,
+  say: (text: string) => void,
+): Promise<void> {
   const require = createRequire(import.meta.url);
   let packageFile: string;
   try {
     packageFile = require.resolve(`${ADDON_PACKAGE}/package.json`);
   } catch {
-    throw new Error(`setup: package ${ADDON_PACKAGE} must be installed, got none; npm install ${ADDON_PACKAGE} --ignore-scripts`);
+    throw new Error(
+      `setup: package ${ADDON_PACKAGE} must be installed, got none; npm install ${ADDON_PACKAGE} --ignore-scripts`,
+    );
   }
   const addonFolder = dirname(packageFile);
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };
-  const key = createHash('sha256').update([version, tensorflowFolder, TENSORFLOW_VERSION, NAPI_VERSION, process.arch].join('\n')).digest('hex').slice(0, 16);
+  const key = createHash('sha256')
+    .update([version, tensorflowFolder, TENSORFLOW_VERSION, NAPI_VERSION, process.arch].join('\n'))
+    .digest('hex')
+    .slice(0, 16);
   const target = join(addonFolder, 'lib', `napi-v${NAPI_VERSION}`, 'tfjs_binding.node');
   const stamp = `${target}.tive`;
   if ((await readFile(stamp, 'utf8').catch(() => '')) === key && (await exists(target))) return;
@@ -133,8 +151,18 @@ async function installAddon(tensorflowFolder: string, choice: EngineChoice, say:
   await writeFile(stamp, key);
 }
 
-async function compileAddon(addonFolder: string, tensorflowFolder: string, choice: EngineChoice, built: string): Promise<void> {
-  const compiler = await findProgram(...(process.env['CXX'] === undefined ? [] : [process.env['CXX']]), 'g++', 'clang++', 'c++');
+async function compileAddon(
+  addonFolder: string,
+  tensorflowFolder: string,
+  choice: EngineChoice,
+  built: string,
+): Promise<void> {
+  const compiler = await findProgram(
+    ...(process.env['CXX'] === undefined ? [] : [process.env['CXX']]),
+    'g++',
+    'clang++',
+    'c++',
+  );
   if (compiler === null) throw new Error('setup: a C++ compiler must be on PATH, got none of g++, clang++, c++');
   const { include_dir: nodeHeaders } = createRequire(import.meta.url)('node-api-headers') as { include_dir: string };
   const partial = `${built}.${process.pid}.partial`;
@@ -143,9 +171,19 @@ async function compileAddon(addonFolder: string, tensorflowFolder: string, choic
   const libraries = choice.libraries.map((name) => join(tensorflowFolder, name));
   const platform = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
   await runCommand(compiler, [
-    '-O2', '-std=c++17', '-fPIC', '-shared', `-DNAPI_VERSION=${NAPI_VERSION}`,
-    `-I${nodeHeaders}`, `-I${join(tensorflowFolder, 'include')}`,
-    ...sources, '-o', partial, ...libraries, `-Wl,-rpath,${tensorflowFolder}`, ...platform,
+    '-O2',
+    '-std=c++17',
+    '-fPIC',
+    '-shared',
+    `-DNAPI_VERSION=${NAPI_VERSION}`,
+    `-I${nodeHeaders}`,
+    `-I${join(tensorflowFolder, 'include')}`,
+    ...sources,
+    '-o',
+    partial,
+    ...libraries,
+    `-Wl,-rpath,${tensorflowFolder}`,
+    ...platform,
   ]);
   await rename(partial, built);
 }
@@ -157,7 +195,9 @@ async function hasLibraries(folder: string, choice: EngineChoice): Promise<boole
 
 async function requireLibraries(folder: string, choice: EngineChoice): Promise<void> {
   if (await hasLibraries(folder, choice)) return;
-  throw new Error(`setup: ${folder} must hold ${choice.libraries.join(' and ')}, got less; unset TIVE_TENSORFLOW_DIR or clear the cache`);
+  throw new Error(
+    `setup: ${folder} must hold ${choice.libraries.join(' and ')}, got less; unset TIVE_TENSORFLOW_DIR or clear the cache`,
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

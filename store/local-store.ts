@@ -56,12 +56,19 @@ export class LocalStore implements Store {
 
   async list(folder: string): Promise<string[]> {
     const root = this.#path(folder);
-    const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
-    });
+    const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return [];
+        throw error;
+      },
+    );
     const files = entries.filter((entry) => entry.isFile() && !entry.name.endsWith(PARTIAL_SUFFIX));
-    const relative = files.map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1).split(sep).join('/'));
+    const relative = files.map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(root.length + 1)
+        .split(sep)
+        .join('/'),
+    );
     return relative.sort().map((name) => `${folder}/${name}`);
   }
 
@@ -86,7 +93,7 @@ async function writeAll(file: FileHandle, chunks: ByteChunks): Promise<WrittenFi
   let byteCount = 0;
   for await (const chunk of chunks) {
     hash.update(chunk);
-    for (let done = 0; done < chunk.byteLength; ) {
+    for (let done = 0; done < chunk.byteLength;) {
       const { bytesWritten } = await file.write(chunk, done, chunk.byteLength - done);
       done += bytesWritten;
     }

@@ -1,4 +1,16 @@
-import { Bool, Field, FixedSizeBinary, FixedSizeList, Float32, Float64, Int64, Int8, Schema, Uint32, Utf8 } from 'apache-arrow';
+import {
+  Bool,
+  Field,
+  FixedSizeBinary,
+  FixedSizeList,
+  Float32,
+  Float64,
+  Int64,
+  Int8,
+  Schema,
+  Uint32,
+  Utf8,
+} from 'apache-arrow';
 import type { DataType } from 'apache-arrow';
 import { SCHEMA_VERSION } from '../contracts/references.ts';
 
@@ -49,7 +61,12 @@ const COLUMNS: Readonly<Record<Exclude<TableKind, 'gradients'>, () => Field[]>> 
     field('probability', new Float64()),
     field('rank', new Uint32()),
   ],
-  outcomes: () => [field('row_index', new Uint32()), field('task', new Utf8()), field('loss', new Float64()), field('correct', new Bool())],
+  outcomes: () => [
+    field('row_index', new Uint32()),
+    field('task', new Utf8()),
+    field('loss', new Float64()),
+    field('correct', new Bool()),
+  ],
   training: () => [
     field('step', new Uint32()),
     field('learning_rate', new Float64()),
@@ -64,7 +81,11 @@ export function tableSchema(kind: Exclude<TableKind, 'gradients'>, metadata: Rec
 }
 
 /** Schema of a gradient shard: `gradient` is `[sketch]` of float32, or of int8 with value = gradient_scale × stored. */
-export function gradientSchema(sketch: number, storage: 'float32' | 'int8', metadata: Record<string, string> = {}): Schema {
+export function gradientSchema(
+  sketch: number,
+  storage: 'float32' | 'int8',
+  metadata: Record<string, string> = {},
+): Schema {
   const item = field('item', storage === 'int8' ? new Int8() : new Float32());
   const fields = [
     field('row_index', new Uint32()),

@@ -1,4 +1,12 @@
-import { RecordBatch, RecordBatchFileWriter, RecordBatchReader, RecordBatchStreamWriter, Struct, makeData, vectorFromArray } from 'apache-arrow';
+import {
+  RecordBatch,
+  RecordBatchFileWriter,
+  RecordBatchReader,
+  RecordBatchStreamWriter,
+  Struct,
+  makeData,
+  vectorFromArray,
+} from 'apache-arrow';
 import type { Data, DataType, Field, FixedSizeList, Schema } from 'apache-arrow';
 import type { FileReference } from '../contracts/references.ts';
 import { streamVerified } from './artifacts.ts';
@@ -28,7 +36,13 @@ const FILE_MAGIC_BYTES = 8;
 const END_OF_STREAM_BYTES = 8;
 
 /** Streams batches into an Arrow IPC file, one record batch each. @returns name, hash and counts of the file */
-export async function writeTable(store: Store, folder: string, name: string, schema: Schema, batches: AsyncIterable<TableRows> | Iterable<TableRows>): Promise<FileReference> {
+export async function writeTable(
+  store: Store,
+  folder: string,
+  name: string,
+  schema: Schema,
+  batches: AsyncIterable<TableRows> | Iterable<TableRows>,
+): Promise<FileReference> {
   let rowCount = 0;
   const encode = async function* (): AsyncGenerator<Uint8Array> {
     const writer = new RecordBatchFileWriter();
@@ -62,7 +76,10 @@ function toRecordBatch(schema: Schema, { rowCount, columns }: TableRows): Record
     if (values === undefined) throw new RangeError(`table: column must be given, got no "${field.name}"`);
     return toData(field, values, rowCount);
   });
-  return new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: rowCount, nullCount: 0, children }));
+  return new RecordBatch(
+    schema,
+    makeData({ type: new Struct(schema.fields), length: rowCount, nullCount: 0, children }),
+  );
 }
 
 function toData(field: Field, values: ColumnValues, length: number): Data {
@@ -97,7 +114,12 @@ export interface TableBatch {
  * The file's messages are those of the stream format but for the schema, which stands only in the footer, so the known
  * schema is put in front: one pass, no seeking.
  */
-export async function* readTable(store: Store, folder: string, file: FileReference, schema: Schema): AsyncGenerator<TableBatch> {
+export async function* readTable(
+  store: Store,
+  folder: string,
+  file: FileReference,
+  schema: Schema,
+): AsyncGenerator<TableBatch> {
   const chunks = streamVerified(store, folder, file);
   const reader = await RecordBatchReader.from(asStream(schema, chunks));
   await reader.open();

@@ -13,9 +13,15 @@ const BYTES_PER_PROCESS = 1.5 * 1024 ** 3;
  * One process a GPU, else one a core as far as memory goes: two processes of one thread are faster than one of two, and
  * a crash costs one process and one micro-batch.
  */
-export function planComputeSlots(host: { coreCount: number; memoryBytes: number; gpuCount: number }, wanted: number | null): ComputeSlot[] {
+export function planComputeSlots(
+  host: { coreCount: number; memoryBytes: number; gpuCount: number },
+  wanted: number | null,
+): ComputeSlot[] {
   if (host.gpuCount > 0) {
-    return Array.from({ length: Math.min(wanted ?? host.gpuCount, host.gpuCount) }, (_, index) => ({ index, gpu: index }));
+    return Array.from({ length: Math.min(wanted ?? host.gpuCount, host.gpuCount) }, (_, index) => ({
+      index,
+      gpu: index,
+    }));
   }
   const fitting = Math.max(1, Math.min(host.coreCount, Math.floor(host.memoryBytes / BYTES_PER_PROCESS)));
   return Array.from({ length: wanted ?? fitting }, (_, index) => ({ index, gpu: null }));

@@ -10,8 +10,13 @@ export interface ServerAddress {
 }
 
 /** Connection options and namespace by Temporal's environment configuration; the given address and namespace win. */
-export function connectionConfig({ address, namespace }: ServerAddress): { connectionOptions: NativeConnectionOptions; namespace: string } {
+export function connectionConfig({ address, namespace }: ServerAddress): {
+  connectionOptions: NativeConnectionOptions;
+  namespace: string;
+} {
   const config = loadClientConnectConfig();
-  const connectionOptions = (address === null ? config.connectionOptions : { ...config.connectionOptions, address }) as NativeConnectionOptions;
+  const connectionOptions = (
+    address === null ? config.connectionOptions : { ...config.connectionOptions, address }
+  ) as NativeConnectionOptions;
   return { connectionOptions, namespace: namespace ?? config.namespace ?? 'default' };
 }

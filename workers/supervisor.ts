@@ -67,7 +67,8 @@ export class Supervisor {
     });
     this.#children.set(slot.index, child);
     child.on('message', (message: { log?: Parameters<LogSink>[0] }) => {
-      if (message.log !== undefined) this.#log({ ...message.log, attributes: { ...message.log.attributes, process: slot.index } });
+      if (message.log !== undefined)
+        this.#log({ ...message.log, attributes: { ...message.log.attributes, process: slot.index } });
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -80,7 +81,11 @@ export class Supervisor {
       this.#restartCount += 1;
       const healthy = Date.now() - startedAt > HEALTHY_MS;
       const delayMs = healthy ? FIRST_RESTART_MS : restartMs;
-      this.#log({ level: 'warn', message: `compute process ${slot.index} ended (${signal ?? code}); started again in ${delayMs} ms`, attributes: {} });
+      this.#log({
+        level: 'warn',
+        message: `compute process ${slot.index} ended (${signal ?? code}); started again in ${delayMs} ms`,
+        attributes: {},
+      });
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
         this.#launch(slot, Math.min(delayMs * 2, LAST_RESTART_MS));

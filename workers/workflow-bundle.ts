@@ -14,7 +14,14 @@ const bundlePath = fileURLToPath(new URL('../workflows/bundle.cjs', import.meta.
 
 /** Bundles the workflows into one script: a second or three. */
 export async function bundleWorkflows(): Promise<string> {
-  const quiet = { log: () => undefined, trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: console.error };
+  const quiet = {
+    log: () => undefined,
+    trace: () => undefined,
+    debug: () => undefined,
+    info: () => undefined,
+    warn: () => undefined,
+    error: console.error,
+  };
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet });
   return code;
 }

@@ -20,7 +20,9 @@ export async function collectGradients(input: CollectGradientsInput): Promise<Gr
     const shard = next++;
     // The rejection handler is attached at once: an unhandled rejection would fail the workflow task for ever.
     const task: Promise<void> = compute.computeGradientShard
-      .executeWithOptions({ summary: `gradients: shard ${shard + 1} of ${shardCount}` }, [{ config, rows, adapter, address, shard, shardCount }])
+      .executeWithOptions({ summary: `gradients: shard ${shard + 1} of ${shardCount}` }, [
+        { config, rows, adapter, address, shard, shardCount },
+      ])
       .then(
         (result) => void done.push(result),
         (error: unknown) => {

@@ -34,7 +34,12 @@ export class RunProgress {
   /** Closes a stage with its facts in words. */
   finish(stage: Stage, state: StageState, detail: string): void {
     const line = this.#line(stage);
-    Object.assign(line, { state, detail, doneCount: line.totalCount, durationMs: Date.now() - (line.startedAtMs ?? Date.now()) });
+    Object.assign(line, {
+      state,
+      detail,
+      doneCount: line.totalCount,
+      durationMs: Date.now() - (line.startedAtMs ?? Date.now()),
+    });
     this.#show();
   }
 

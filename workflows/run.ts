@@ -9,7 +9,16 @@ import type { createAllocationActivities } from '../activities/allocation.ts';
 import type { createSelectionActivities } from '../activities/selection.ts';
 import type { createValuesActivities } from '../activities/values.ts';
 import type { SelectionMethod } from '../contracts/config.ts';
-import type { AdapterResult, GradientShard, GradientsResult, MethodResult, RunInput, RunResult, ScanResult, ValuesResult } from '../contracts/messages.ts';
+import type {
+  AdapterResult,
+  GradientShard,
+  GradientsResult,
+  MethodResult,
+  RunInput,
+  RunResult,
+  ScanResult,
+  ValuesResult,
+} from '../contracts/messages.ts';
 import { STAGES } from '../contracts/stages.ts';
 import type { Stage } from '../contracts/stages.ts';
 import { computeOptions, controlOptions } from './activity-options.ts';
@@ -82,17 +91,26 @@ class Run {
   async #scanDataset(): Promise<ScanResult> {
     this.#progress.start('dataset');
     const { config } = this.#input;
-    const result = await this.#compute.scanRows.executeWithOptions({ summary: 'dataset: read and check rows' }, [{ config, source: 'dataset' }]);
+    const result = await this.#compute.scanRows.executeWithOptions({ summary: 'dataset: read and check rows' }, [
+      { config, source: 'dataset' },
+    ]);
     this.#result.warnings.push(...result.warnings);
     const quarantined = result.rowCount - result.usableCount;
-    this.#progress.finish('dataset', stateOf(result), facts(`${count(result.rowCount)} rows`, `${result.tasks.length} tasks`, `${count(quarantined)} quarantined`));
+    this.#progress.finish(
+      'dataset',
+      stateOf(result),
+      facts(`${count(result.rowCount)} rows`, `${result.tasks.length} tasks`, `${count(quarantined)} quarantined`),
+    );
     return result;
   }
 
   async #warmup({ rows }: ScanResult): Promise<AdapterResult> {
     this.#progress.start('warmup');
     const { config } = this.#input;
-    const result = await this.#compute.tuneReference.executeWithOptions({ summary: 'warmup: tune the reference model' }, [{ config, rows }]);
+    const result = await this.#compute.tuneReference.executeWithOptions(
+      { summary: 'warmup: tune the reference model' },
+      [{ config, rows }],
+    );
     this.#progress.finish('warmup', stateOf(result), adapterFacts(result));
     return result;
   }
@@ -101,31 +119,56 @@ class Run {
     const { config, heartbeatTimeoutMs, shardWindow } = this.#input;
     const { rows } = dataset;
     this.#progress.start('gradients', dataset.shardCount);
-    const plan = await this.#compute.planGradients.executeWithOptions({ summary: 'gradients: plan' }, [{ config, rows, adapter }]);
+    const plan = await this.#compute.planGradients.executeWithOptions({ summary: 'gradients: plan' }, [
+      { config, rows, adapter },
+    ]);
     let result = plan.finished;
     if (result === null) {
       const { address, shardCount } = plan;
-      const starts = Array.from({ length: Math.ceil(shardCount / SHARDS_PER_CHILD) }, (_, index) => index * SHARDS_PER_CHILD);
+      const starts = Array.from(
+        { length: Math.ceil(shardCount / SHARDS_PER_CHILD) },
+        (_, index) => index * SHARDS_PER_CHILD,
+      );
       const shards: GradientShard[] = [];
       for (const [index, shardStart] of starts.entries()) {
         const shardEnd = Math.min(shardCount, shardStart + SHARDS_PER_CHILD);
-        const child = { config, rows, adapter, address, shardCount, shardStart, shardEnd, heartbeatTimeoutMs, shardWindow, next: shardStart, done: [] };
+        const child = {
+          config,
+          rows,
+          adapter,
+          address,
+          shardCount,
+          shardStart,
+          shardEnd,
+          heartbeatTimeoutMs,
+          shardWindow,
+          next: shardStart,
+          done: [],
+        };
         const workflowId = `${workflowInfo().workflowId}/gradients/${index}`;
         const staticSummary = `gradient shards ${shardStart + 1} to ${shardEnd} of ${shardCount}`;
         shards.push(...(await executeChild(collectGradients, { workflowId, args: [child], staticSummary })));
         this.#progress.advance('gradients', shardEnd - shardStart);
       }
-      result = await this.#compute.closeGradients.executeWithOptions({ summary: 'gradients: close the table' }, [{ config, rows, adapter, address, shards }]);
+      result = await this.#compute.closeGradients.executeWithOptions({ summary: 'gradients: close the table' }, [
+        { config, rows, adapter, address, shards },
+      ]);
     }
     const late = result.quarantined.reduce((sum, { count: rowCount }) => sum + rowCount, 0);
-    this.#progress.finish('gradients', stateOf(result), facts(`${count(result.gradients.rowCount - late)} rows`, late > 0 ? `${count(late)} quarantined` : ''));
+    this.#progress.finish(
+      'gradients',
+      stateOf(result),
+      facts(`${count(result.gradients.rowCount - late)} rows`, late > 0 ? `${count(late)} quarantined` : ''),
+    );
     return result;
   }
 
   async #values({ rows }: ScanResult, { gradients }: GradientsResult): Promise<ValuesResult> {
     this.#progress.start('values');
     const { config } = this.#input;
-    const result = await this.#control.estimateValues.executeWithOptions({ summary: 'values: value tasks and rows' }, [{ config, rows, gradients }]);
+    const result = await this.#control.estimateValues.executeWithOptions({ summary: 'values: value tasks and rows' }, [
+      { config, rows, gradients },
+    ]);
     this.#result.warnings.push(...result.warnings);
     this.#progress.finish('values', stateOf(result), `${result.tasks.length} tasks`);
     return result;
@@ -146,16 +189,26 @@ class Run {
       this.#result.methods.push(done);
       if (!this.#wants('selection')) continue;
       const summary = `selection: ${method}`;
-      done.selection = await this.#control.selectRows.executeWithOptions({ summary }, [{ config, method, values: values.values, allocation }]);
+      done.selection = await this.#control.selectRows.executeWithOptions({ summary }, [
+        { config, method, values: values.values, allocation },
+      ]);
       this.#progress.advance('selection');
     }
     const [first] = this.#result.methods;
     if (first === undefined) return;
     this.#result.warnings.push(...first.allocation.warnings, ...(first.selection?.warnings ?? []));
-    this.#progress.finish('allocation', 'done', facts(`${count(first.allocation.budget)} rows`, `over ${first.allocation.tasks.length} tasks`));
+    this.#progress.finish(
+      'allocation',
+      'done',
+      facts(`${count(first.allocation.budget)} rows`, `over ${first.allocation.tasks.length} tasks`),
+    );
     if (first.selection === null) return;
     const cached = this.#result.methods.every(({ selection }) => selection?.cached === true);
-    this.#progress.finish('selection', stateOf({ cached }), facts(`${count(first.selection.rowCount)} rows`, methods.join(', ')));
+    this.#progress.finish(
+      'selection',
+      stateOf({ cached }),
+      facts(`${count(first.selection.rowCount)} rows`, methods.join(', ')),
+    );
   }
 
   /** Fine-tuning and evaluation of every method, side by side: the workers share them out. */
@@ -175,31 +228,45 @@ class Run {
     });
     const all = result.methods.map(async (done) => {
       const selection = done.selection!.selection;
-      done.finetune = await this.#compute.finetuneModel.executeWithOptions({ summary: `finetune: ${done.method}` }, [{ config, rows, selection }]);
+      done.finetune = await this.#compute.finetuneModel.executeWithOptions({ summary: `finetune: ${done.method}` }, [
+        { config, rows, selection },
+      ]);
       this.#progress.advance('finetune');
       if (test !== null) done.evaluation = await this.#evaluate(done.method, await test, done.finetune);
     });
     await Promise.all([...all, base]);
     const first = result.methods[0]!;
-    this.#progress.finish('finetune', stateOf({ cached: result.methods.every(({ finetune }) => finetune?.cached === true) }), adapterFacts(first.finetune!));
+    this.#progress.finish(
+      'finetune',
+      stateOf({ cached: result.methods.every(({ finetune }) => finetune?.cached === true) }),
+      adapterFacts(first.finetune!),
+    );
     if (test === null) {
       if (this.#wants('evaluation')) this.#progress.finish('evaluation', 'skipped', 'evaluation.path is not set');
       return;
     }
     const cached = result.methods.every(({ evaluation }) => evaluation?.cached === true);
-    const accuracies = result.methods.map(({ method, evaluation }) => `${method} ${percent(evaluation!.macroAccuracy)}`);
+    const accuracies = result.methods.map(
+      ({ method, evaluation }) => `${method} ${percent(evaluation!.macroAccuracy)}`,
+    );
     this.#progress.finish('evaluation', stateOf({ cached }), accuracies.join('  '));
   }
 
   async #scanTestRows(): Promise<ScanResult> {
     this.#progress.start('evaluation', this.#result.methods.length + 1);
     const summary = 'evaluation: read and check test rows';
-    const scanned = await this.#compute.scanRows.executeWithOptions({ summary }, [{ config: this.#input.config, source: 'evaluation' }]);
+    const scanned = await this.#compute.scanRows.executeWithOptions({ summary }, [
+      { config: this.#input.config, source: 'evaluation' },
+    ]);
     this.#result.evaluationRows = scanned;
     return scanned;
   }
 
-  async #evaluate(name: string, { rows }: ScanResult, finetune: AdapterResult | null): Promise<NonNullable<MethodResult['evaluation']>> {
+  async #evaluate(
+    name: string,
+    { rows }: ScanResult,
+    finetune: AdapterResult | null,
+  ): Promise<NonNullable<MethodResult['evaluation']>> {
     const { config } = this.#input;
     const evaluation = await this.#compute.evaluateModel.executeWithOptions({ summary: `evaluation: ${name}` }, [
       { config, rows, adapter: finetune?.adapter ?? null },
@@ -210,7 +277,9 @@ class Run {
 
   async #report(): Promise<void> {
     this.#progress.start('report');
-    this.#result.report = await this.#control.writeReport.executeWithOptions({ summary: 'report' }, [{ result: this.#result }]);
+    this.#result.report = await this.#control.writeReport.executeWithOptions({ summary: 'report' }, [
+      { result: this.#result },
+    ]);
     this.#progress.finish('report', 'done', '');
   }
 
@@ -221,7 +290,8 @@ class Run {
 
 /** The selection's own method, then those that the evaluation compares it with, each once. */
 function methodsOf({ config, until }: RunInput): SelectionMethod[] {
-  const compares = config.finetune.enabled && config.evaluation.path !== null && STAGES.indexOf(until) >= STAGES.indexOf('evaluation');
+  const compares =
+    config.finetune.enabled && config.evaluation.path !== null && STAGES.indexOf(until) >= STAGES.indexOf('evaluation');
   return [...new Set([config.selection.method, ...(compares ? config.evaluation.compare : [])])];
 }
 
@@ -231,7 +301,11 @@ function stateOf({ cached }: { cached: boolean }): 'cached' | 'done' {
 
 function adapterFacts({ rowCount, stepCount, firstLoss, lastLoss }: AdapterResult): string {
   if (firstLoss === null || lastLoss === null) return 'adapter given';
-  return facts(`${count(rowCount)} rows`, `${count(stepCount)} steps`, `loss ${firstLoss.toFixed(2)} → ${lastLoss.toFixed(2)}`);
+  return facts(
+    `${count(rowCount)} rows`,
+    `${count(stepCount)} steps`,
+    `loss ${firstLoss.toFixed(2)} → ${lastLoss.toFixed(2)}`,
+  );
 }
 
 function facts(...parts: string[]): string {

@@ -44,14 +44,19 @@ async function changeTensors(change: (tensors: NamedTensor[]) => NamedTensor[]):
 describe('the adapter that peft wrote', () => {
   test('has its settings and one scale of alpha / rank for each module', async () => {
     const { settings, scales, parameters } = await readAdapter(folder, text);
-    expect(settings).toEqual({ rank: 8, alpha: 16, targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] });
+    expect(settings).toEqual({
+      rank: 8,
+      alpha: 16,
+      targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+    });
     expect(scales.size).toBe(3 * 7);
     expect(new Set(scales.values())).toEqual(new Set([2]));
     expect(parameters).toHaveLength(3 * 7 * 2);
   });
 
   test('written again, has the same keys, shapes and bits', async () => {
-    for (const { name, bytes } of encodeAdapter(await readAdapter(`${GOLDEN}/adapter`, text))) await writeFile(join(folder, name), bytes);
+    for (const { name, bytes } of encodeAdapter(await readAdapter(`${GOLDEN}/adapter`, text)))
+      await writeFile(join(folder, name), bytes);
     const golden = await readTensors(join(GOLDEN, 'adapter', TENSOR_FILE));
     expect(golden[0]!.name).toBe('base_model.model.model.language_model.layers.0.mlp.down_proj.lora_A.weight');
     expect(await readTensors(join(folder, TENSOR_FILE))).toEqual(golden);
@@ -62,7 +67,17 @@ describe('the adapter that peft wrote', () => {
     const [config] = encodeAdapter(await readAdapter(folder, text));
     const written = JSON.parse(Buffer.from(config!.bytes).toString()) as Record<string, unknown>;
     const golden = JSON.parse(await readFile(join(folder, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
-    for (const key of ['peft_type', 'r', 'lora_alpha', 'target_modules', 'bias', 'use_dora', 'use_rslora', 'modules_to_save', 'inference_mode']) {
+    for (const key of [
+      'peft_type',
+      'r',
+      'lora_alpha',
+      'target_modules',
+      'bias',
+      'use_dora',
+      'use_rslora',
+      'modules_to_save',
+      'inference_mode',
+    ]) {
       expect(written[key], key).toEqual(golden[key]);
     }
   });
@@ -84,7 +99,10 @@ describe('other adapters', () => {
   test('keys as transformers 4 names the modules give the same parameters', async () => {
     const wanted = await readAdapter(folder, text);
     await changeTensors((tensors) =>
-      tensors.map((tensor) => ({ ...tensor, name: tensor.name.replace('base_model.model.model.language_model.', 'base_model.model.language_model.model.') })),
+      tensors.map((tensor) => ({
+        ...tensor,
+        name: tensor.name.replace('base_model.model.model.language_model.', 'base_model.model.language_model.model.'),
+      })),
     );
     expect(await readAdapter(folder, text)).toEqual(wanted);
   });
@@ -128,7 +146,11 @@ describe('adapters that cannot be used are refused', () => {
   });
 
   test('keys that fit no module of the decoder', async () => {
-    const foreign = { name: 'base_model.model.vision_tower.encoder.layers.0.q_proj.lora_A.weight', shape: [1], values: new Float32Array(1) };
+    const foreign = {
+      name: 'base_model.model.vision_tower.encoder.layers.0.q_proj.lora_A.weight',
+      shape: [1],
+      values: new Float32Array(1),
+    };
     await changeTensors((tensors) => [foreign, ...tensors]);
     await expectRefusal(`adapter: keys must match modules, got 42 of 43; first: ${foreign.name}`);
   });
@@ -140,7 +162,11 @@ describe('adapters that cannot be used are refused', () => {
   });
 
   test('a tensor of another shape', async () => {
-    await changeTensors((tensors) => tensors.map((tensor) => (tensor.name.endsWith('0.self_attn.q_proj.lora_A.weight') ? { ...tensor, shape: [96, 8] } : tensor)));
+    await changeTensors((tensors) =>
+      tensors.map((tensor) =>
+        tensor.name.endsWith('0.self_attn.q_proj.lora_A.weight') ? { ...tensor, shape: [96, 8] } : tensor,
+      ),
+    );
     await expectRefusal('adapter: model.language_model.layers.0.self_attn.q_proj.lora_A must be [96, 96], got [96, 8]');
   });
 });

@@ -34,7 +34,9 @@ describe.each<[EngineName, string[]]>([
   const compute = (batch: ModelExample[]): Computed => {
     const { places, length } = gradientLayout(values);
     const gradients = batch.map(() => new Float32Array(length).fill(Number.NaN));
-    const scalars = exampleGradients(model, adapter, places, batch, (example, start, piece) => gradients[example]!.set(piece, start));
+    const scalars = exampleGradients(model, adapter, places, batch, (example, start, piece) =>
+      gradients[example]!.set(piece, start),
+    );
     return { scalars, gradients };
   };
 
@@ -43,7 +45,10 @@ describe.each<[EngineName, string[]]>([
       const wanted = expected.examples.find((example) => example.id === id)!;
       expect([scalars[index]!.loss], id).toBeAllclose([wanted.loss], { rtol: 1e-5, atol: 0 });
       expect([scalars[index]!.el2n], id).toBeAllclose([wanted.el2n], { rtol: 1e-5, atol: 0 });
-      expect(gradients[index]!, id).toBeAllclose(await goldenTensor(`${id}.self_attn_lora_grad`), { rtol: 0, atol: 1e-4 * wanted.grad_norm });
+      expect(gradients[index]!, id).toBeAllclose(await goldenTensor(`${id}.self_attn_lora_grad`), {
+        rtol: 0,
+        atol: 1e-4 * wanted.grad_norm,
+      });
     }
   };
 
@@ -84,6 +89,9 @@ describe.each<[EngineName, string[]]>([
     const before = tf.memory().numTensors;
     const parts = examples.map((example) => compute([example]));
     expect(tf.memory().numTensors).toBe(before);
-    await expectGolden({ scalars: parts.flatMap(({ scalars }) => scalars), gradients: parts.flatMap(({ gradients }) => gradients) });
+    await expectGolden({
+      scalars: parts.flatMap(({ scalars }) => scalars),
+      gradients: parts.flatMap(({ gradients }) => gradients),
+    });
   });
 });

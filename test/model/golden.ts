@@ -54,9 +54,14 @@ export async function goldenTensor(name: string): Promise<Float32Array> {
 export function goldenIntegers(name: string): Int32Array {
   const bytes = readFileSync(`${GOLDEN}/expected.safetensors`);
   const headerLength = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<string, { data_offsets: [number, number] }>;
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<
+    string,
+    { data_offsets: [number, number] }
+  >;
   const [start, end] = header[name]!.data_offsets;
-  return new Int32Array(bytes.buffer.slice(bytes.byteOffset + 8 + headerLength + start, bytes.byteOffset + 8 + headerLength + end));
+  return new Int32Array(
+    bytes.buffer.slice(bytes.byteOffset + 8 + headerLength + start, bytes.byteOffset + 8 + headerLength + end),
+  );
 }
 
 /** `[3, height, width]` of the row's picture file, none for a row without one. */

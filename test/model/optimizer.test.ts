@@ -1,9 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { ADAMW_DEFAULTS, clipGradients, globalNorm, initAdamW, learningRateAt, updateAdamW } from '../../model/optimizer.ts';
+import {
+  ADAMW_DEFAULTS,
+  clipGradients,
+  globalNorm,
+  initAdamW,
+  learningRateAt,
+  updateAdamW,
+} from '../../model/optimizer.ts';
 import type { AdamWSettings } from '../../model/optimizer.ts';
 
 /** The formula as the paper writes it, with plain numbers, for one parameter and its gradients of each step. */
-function slowAdamW(start: number, slopes: number[], rates: number[], { beta1, beta2, epsilon, weightDecay }: AdamWSettings): number {
+function slowAdamW(
+  start: number,
+  slopes: number[],
+  rates: number[],
+  { beta1, beta2, epsilon, weightDecay }: AdamWSettings,
+): number {
   let parameter = start;
   let mean = 0;
   let square = 0;
@@ -13,7 +25,8 @@ function slowAdamW(start: number, slopes: number[], rates: number[], { beta1, be
     const correctedMean = mean / (1 - beta1 ** (index + 1));
     const correctedSquare = square / (1 - beta2 ** (index + 1));
     const rate = rates[index]!;
-    parameter = parameter - rate * weightDecay * parameter - (rate * correctedMean) / (Math.sqrt(correctedSquare) + epsilon);
+    parameter =
+      parameter - rate * weightDecay * parameter - (rate * correctedMean) / (Math.sqrt(correctedSquare) + epsilon);
   });
   return parameter;
 }
@@ -30,20 +43,40 @@ describe('AdamW', () => {
     // m = 0.5 − 2, v = 0.75 + 4; corrected −1.5/0.75 and 4.75/0.4375
     const second = updateAdamW([Float32Array.of(-4)], first.state, first.parameters, 0.2, settings);
     expect(second.state).toEqual({ step: 2, first: [Float32Array.of(-1.5)], second: [Float32Array.of(4.75)] });
-    expect(second.parameters[0]!).toBeAllclose([0.85 * 0.9 + (0.2 * 2) / Math.sqrt(4.75 / 0.4375)], { rtol: 1e-6, atol: 0 });
+    expect(second.parameters[0]!).toBeAllclose([0.85 * 0.9 + (0.2 * 2) / Math.sqrt(4.75 / 0.4375)], {
+      rtol: 1e-6,
+      atol: 0,
+    });
   });
 
   test('many steps of several arrays follow the formula, one parameter at a time', () => {
     const own = { ...ADAMW_DEFAULTS, weightDecay: 0.01 };
-    const slopes = Array.from({ length: 20 }, (_, step) => [Math.sin(step), 10 * Math.cos(3 * step), 1e-3 * (step - 8)]);
+    const slopes = Array.from({ length: 20 }, (_, step) => [
+      Math.sin(step),
+      10 * Math.cos(3 * step),
+      1e-3 * (step - 8),
+    ]);
     const rates = slopes.map((_, step) => 0.01 / (step + 1));
     const starts = [0.5, -2, 3];
-    let parameters = [Float32Array.of(0.5, -2), Float32Array.of(3)];
+    let parameters: Float32Array[] = [Float32Array.of(0.5, -2), Float32Array.of(3)];
     let state = initAdamW(parameters);
     slopes.forEach(([a, b, c], step) => {
-      ({ parameters, state } = updateAdamW([Float32Array.of(a!, b!), Float32Array.of(c!)], state, parameters, rates[step]!, own));
+      ({ parameters, state } = updateAdamW(
+        [Float32Array.of(a!, b!), Float32Array.of(c!)],
+        state,
+        parameters,
+        rates[step]!,
+        own,
+      ));
     });
-    const wanted = starts.map((start, index) => slowAdamW(start, slopes.map((row) => row[index]!), rates, own));
+    const wanted = starts.map((start, index) =>
+      slowAdamW(
+        start,
+        slopes.map((row) => row[index]!),
+        rates,
+        own,
+      ),
+    );
     expect([...parameters[0]!, ...parameters[1]!]).toBeAllclose(wanted, { rtol: 2e-6, atol: 0 });
     expect(state.step).toBe(20);
   });
@@ -61,7 +94,13 @@ describe('AdamW', () => {
   });
 
   test('a gradient of zero moves nothing but by weight decay', () => {
-    const { parameters } = updateAdamW([Float32Array.of(0)], initAdamW([Float32Array.of(8)]), [Float32Array.of(8)], 0.5, { ...ADAMW_DEFAULTS, weightDecay: 0.5 });
+    const { parameters } = updateAdamW(
+      [Float32Array.of(0)],
+      initAdamW([Float32Array.of(8)]),
+      [Float32Array.of(8)],
+      0.5,
+      { ...ADAMW_DEFAULTS, weightDecay: 0.5 },
+    );
     expect(parameters).toEqual([Float32Array.of(6)]);
   });
 });
@@ -88,14 +127,22 @@ describe('clipping', () => {
 
 describe('the learning rate', () => {
   const rates = (stepCount: number, kind: 'cosine' | 'constant', warmupFraction: number): number[] =>
-    Array.from({ length: stepCount }, (_, step) => learningRateAt(step, stepCount, { kind, learningRate: 8, warmupFraction }));
+    Array.from({ length: stepCount }, (_, step) =>
+      learningRateAt(step, stepCount, { kind, learningRate: 8, warmupFraction }),
+    );
 
   test('falls by half a cosine without warm-up', () => {
-    expect(rates(4, 'cosine', 0)).toBeAllclose([8, 4 + 4 * Math.SQRT1_2, 4, 4 - 4 * Math.SQRT1_2], { rtol: 1e-15, atol: 1e-15 });
+    expect(rates(4, 'cosine', 0)).toBeAllclose([8, 4 + 4 * Math.SQRT1_2, 4, 4 - 4 * Math.SQRT1_2], {
+      rtol: 1e-15,
+      atol: 1e-15,
+    });
   });
 
   test('rises to its peak over the warm-up steps, whose number is rounded up, then falls', () => {
-    expect(rates(6, 'cosine', 0.3)).toBeAllclose([4, 8, 8, 4 + 4 * Math.SQRT1_2, 4, 4 - 4 * Math.SQRT1_2], { rtol: 1e-15, atol: 1e-15 });
+    expect(rates(6, 'cosine', 0.3)).toBeAllclose([4, 8, 8, 4 + 4 * Math.SQRT1_2, 4, 4 - 4 * Math.SQRT1_2], {
+      rtol: 1e-15,
+      atol: 1e-15,
+    });
   });
 
   test('stays at its peak where it is constant', () => {

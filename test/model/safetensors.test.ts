@@ -66,8 +66,12 @@ describe('values widen to float32', () => {
   });
 
   test('integers and unknown types are refused', async () => {
-    await expect(readStored('I32', [1], new Uint8Array(4))).rejects.toThrow(/x: must be F32, F16, BF16 or F64, got I32/);
-    await expect(readStored('Q4_0', [1], new Uint8Array(4))).rejects.toThrow(/must be F32, F16, BF16 or F64, got Q4_0; quantised weights are not supported/);
+    await expect(readStored('I32', [1], new Uint8Array(4))).rejects.toThrow(
+      /x: must be F32, F16, BF16 or F64, got I32/,
+    );
+    await expect(readStored('Q4_0', [1], new Uint8Array(4))).rejects.toThrow(
+      /must be F32, F16, BF16 or F64, got Q4_0; quantised weights are not supported/,
+    );
   });
 });
 
@@ -79,7 +83,10 @@ describe('files that are not whole are refused before anything is allocated', ()
   };
 
   test('a header longer than the file', async () => {
-    await expectRefusal(await write('{}', new Uint8Array(0), 1000), /header length must be below the file size, got 1,000 of 10 bytes; truncated/);
+    await expectRefusal(
+      await write('{}', new Uint8Array(0), 1000),
+      /header length must be below the file size, got 1,000 of 10 bytes; truncated/,
+    );
   });
 
   test('a file shorter than the length field', async () => {
@@ -88,7 +95,10 @@ describe('files that are not whole are refused before anything is allocated', ()
 
   test('a pointer of Git LFS', async () => {
     const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 123\n';
-    await expectRefusal(await writeBytes(Buffer.from(pointer)), /header length must be below the file size, got .* of 66 bytes; truncated, or an LFS pointer/);
+    await expectRefusal(
+      await writeBytes(Buffer.from(pointer)),
+      /header length must be below the file size, got .* of 66 bytes; truncated, or an LFS pointer/,
+    );
   });
 
   test('data that end early', async () => {
@@ -104,8 +114,14 @@ describe('files that are not whole are refused before anything is allocated', ()
   test('headers that are not tables of tensors', async () => {
     await expectRefusal(await write('{"x":', new Uint8Array(0)), /header must be JSON, got /);
     await expectRefusal(await write('[1]', new Uint8Array(0)), /header must be an object, got \[1\]/);
-    await expectRefusal(await write({ x: { dtype: 'F32' } }, new Uint8Array(0)), /x must have dtype, shape and data_offsets/);
-    await expectRefusal(await write({ x: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }, new Uint8Array(4)), /x must have dtype, shape/);
+    await expectRefusal(
+      await write({ x: { dtype: 'F32' } }, new Uint8Array(0)),
+      /x must have dtype, shape and data_offsets/,
+    );
+    await expectRefusal(
+      await write({ x: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }, new Uint8Array(4)),
+      /x must have dtype, shape/,
+    );
   });
 });
 
@@ -120,7 +136,9 @@ describe('encoding', () => {
   test('a written file opens with the same names, shapes and bits, in order', async () => {
     const file = await openSafetensors(await writeBytes(encodeSafetensors(tensors)));
     try {
-      expect([...file.tensors].map(([name, { shape }]) => ({ name, shape }))).toEqual(tensors.map(({ name, shape }) => ({ name, shape })));
+      expect([...file.tensors].map(([name, { shape }]) => ({ name, shape }))).toEqual(
+        tensors.map(({ name, shape }) => ({ name, shape })),
+      );
       for (const { name, values } of tensors) expect(await file.read(name), name).toEqual(Float32Array.from(values));
       await expect(file.read('c')).rejects.toThrow(/tensor must exist, got no "c"/);
     } finally {

@@ -19,7 +19,9 @@ const SETTINGS: TrainingSettings = {
   maxGradientNorm: 1,
   tokenBudget: 200,
 };
-const BATCHES = expected.train_steps.map(({ ids }) => Uint32Array.from(ids, (id) => goldenRows.findIndex((row) => row.id === id)));
+const BATCHES = expected.train_steps.map(({ ids }) =>
+  Uint32Array.from(ids, (id) => goldenRows.findIndex((row) => row.id === id)),
+);
 
 let model: LlavaModel;
 let values: AdapterValues;
@@ -67,9 +69,18 @@ describe('five steps of AdamW on the adapter, as torch and peft take them', () =
     const wanted = expected.train_steps;
     const tolerance = { rtol: 1e-4, atol: 0 };
     expect(steps.map(({ step, stepCount }) => [step, stepCount])).toEqual(wanted.map((_, step) => [step, 5]));
-    expect(steps.map(({ loss }) => loss)).toBeAllclose(wanted.map(({ loss }) => loss), tolerance);
-    expect(steps.map(({ gradientNorm }) => gradientNorm)).toBeAllclose(wanted.map(({ grad_norm: norm }) => norm), tolerance);
-    expect(steps.map(({ learningRate }) => learningRate)).toBeAllclose(wanted.map(({ learning_rate: rate }) => rate), tolerance);
+    expect(steps.map(({ loss }) => loss)).toBeAllclose(
+      wanted.map(({ loss }) => loss),
+      tolerance,
+    );
+    expect(steps.map(({ gradientNorm }) => gradientNorm)).toBeAllclose(
+      wanted.map(({ grad_norm: norm }) => norm),
+      tolerance,
+    );
+    expect(steps.map(({ learningRate }) => learningRate)).toBeAllclose(
+      wanted.map(({ learning_rate: rate }) => rate),
+      tolerance,
+    );
   });
 
   test('the adapter afterwards is that of peft, on all seven targets', async () => {
@@ -82,7 +93,9 @@ describe('five steps of AdamW on the adapter, as torch and peft take them', () =
   });
 
   test('the steps moved the adapter much further than the tolerance', () => {
-    const moves = whole.final.parameters.flatMap((after, index) => Array.from(after, (value, place) => Math.abs(value - initial()[index]![place]!)));
+    const moves = whole.final.parameters.flatMap((after, index) =>
+      Array.from(after, (value, place) => Math.abs(value - initial()[index]![place]!)),
+    );
     expect(moves.reduce((sum, move) => sum + move, 0) / moves.length).toBeGreaterThan(1e-3);
   });
 
@@ -102,7 +115,10 @@ describe('five steps of AdamW on the adapter, as torch and peft take them', () =
     const single = await run(adapterGradient(model, values), null, { ...SETTINGS, tokenBudget: 1 });
     expect(whole.microBatchCount).toBeLessThan(15);
     expect(single.microBatchCount).toBe(15);
-    expect(single.steps.map(({ loss }) => loss)).toBeAllclose(whole.steps.map(({ loss }) => loss), { rtol: 1e-5, atol: 0 });
+    expect(single.steps.map(({ loss }) => loss)).toBeAllclose(
+      whole.steps.map(({ loss }) => loss),
+      { rtol: 1e-5, atol: 0 },
+    );
   });
 
   test('the initial parameters stay as they were and a gradient leaves no tensor behind', async () => {
@@ -115,14 +131,20 @@ describe('five steps of AdamW on the adapter, as torch and peft take them', () =
 });
 
 describe('a step that is not finite', () => {
-  const zeros = (parameters: readonly Float32Array[]): Float32Array[] => parameters.map(({ length }) => new Float32Array(length));
+  const zeros = (parameters: readonly Float32Array[]): Float32Array[] =>
+    parameters.map(({ length }) => new Float32Array(length));
 
   test('stops the run at a loss of NaN, with the step', async () => {
     let calls = 0;
-    const gradient: MicroBatchGradient = (_, __, parameters) => ({ loss: (calls += 1) > 3 ? Number.NaN : 1, gradients: zeros(parameters) });
+    const gradient: MicroBatchGradient = (_, __, parameters) => ({
+      loss: (calls += 1) > 3 ? Number.NaN : 1,
+      gradients: zeros(parameters),
+    });
     const failed = run(gradient, null, { ...SETTINGS, tokenBudget: 1 });
     await expect(failed).rejects.toThrow(NumericalError);
-    await expect(failed).rejects.toThrow('training step 1: loss and gradient must be finite, got NaN and 0; lower learning_rate');
+    await expect(failed).rejects.toThrow(
+      'training step 1: loss and gradient must be finite, got NaN and 0; lower learning_rate',
+    );
   });
 
   test('stops the run at an infinite gradient', async () => {

@@ -72,8 +72,13 @@ describe('tables', () => {
       gradient_scale: Float64Array.of(1, 1),
       reason: [null, 'gradient_zero'],
     };
-    for (const [storage, gradient] of [['float32', Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8)], ['int8', Int8Array.of(-127, 2, 3, 4, 5, 6, 7, 127)]] as const) {
-      const file = await writeTable(store, 'g', `${storage}.arrow`, gradientSchema(4, storage), [{ rowCount: 2, columns: { ...columns, gradient } }]);
+    for (const [storage, gradient] of [
+      ['float32', Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8)],
+      ['int8', Int8Array.of(-127, 2, 3, 4, 5, 6, 7, 127)],
+    ] as const) {
+      const file = await writeTable(store, 'g', `${storage}.arrow`, gradientSchema(4, storage), [
+        { rowCount: 2, columns: { ...columns, gradient } },
+      ]);
       for await (const batch of readTable(store, 'g', file, gradientSchema(4, storage))) {
         expect(batch.list('gradient')).toEqual(gradient);
         expect(batch.strings('reason')).toEqual([null, 'gradient_zero']);
@@ -101,16 +106,24 @@ describe('tables', () => {
         yield {
           rowCount,
           columns: {
-            row_index: Uint32Array.from({ length: rowCount }, (_, row) => batch * rowCount + row), content_hash: new Uint8Array(rowCount * 32),
-            task: Array.from({ length: rowCount }, () => 't'), loss: zeros, supervised_token_count: new Uint32Array(rowCount), gradient_norm: zeros, el2n: zeros,
-            gradient: new Float32Array(rowCount * 1024).fill(batch), gradient_scale: zeros, reason: Array.from({ length: rowCount }, () => null),
+            row_index: Uint32Array.from({ length: rowCount }, (_, row) => batch * rowCount + row),
+            content_hash: new Uint8Array(rowCount * 32),
+            task: Array.from({ length: rowCount }, () => 't'),
+            loss: zeros,
+            supervised_token_count: new Uint32Array(rowCount),
+            gradient_norm: zeros,
+            el2n: zeros,
+            gradient: new Float32Array(rowCount * 1024).fill(batch),
+            gradient_scale: zeros,
+            reason: Array.from({ length: rowCount }, () => null),
           },
         };
       }
     };
     const file = await writeTable(store, 'big', 'g.arrow', schema, batches());
     let batchIndex = 0;
-    for await (const batch of readTable(store, 'big', file, schema)) expect(batch.list('gradient')[1024 * 100]).toBe(batchIndex++);
+    for await (const batch of readTable(store, 'big', file, schema))
+      expect(batch.list('gradient')[1024 * 100]).toBe(batchIndex++);
     expect(batchIndex).toBe(64);
     expect(file.rowCount).toBe(64 * 256);
   });

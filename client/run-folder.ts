@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../contracts/config.ts';
+import type { RunResult } from '../contracts/messages.ts';
+import type { ArtifactReference } from '../contracts/references.ts';
+import { readManifest, streamVerified } from '../store/artifacts.ts';
+import { LocalStore } from '../store/local-store.ts';
+import type { Store } from '../store/store.ts';
+
+/** What a person finds of a run on this machine. */
+export interface RunFolder {
+  path: string;
+  /** Writes one file, whole or not at all. */
+  write(name: string, content: string | Uint8Array): Promise<void>;
+  /** Copies an artifact's files from the store. */
+  copyArtifact(store: Store, reference: ArtifactReference, folder?: string): Promise<string[]>;
+  /** The stored result. @throws RangeError where the run has none yet */
+  result(): Promise<RunResult>;
+}
+
+const RESULT_FILE = 'result.json';
+
+export function openRunFolder(outputDir: string, runName: string): RunFolder {
+  const path = join(outputDir, runName);
+  const files = new LocalStore(path);
+  return {
+    path,
+    write: async (name, content) => {
+      await files.write(name, [typeof content === 'string' ? Buffer.from(content) : content]);
+    },
+    copyArtifact: async (store, reference, folder) => {
+      const manifest = await readManifest(store, reference);
+      for (const file of manifest.files) {
+        await files.write(
+          folder === undefined ? file.name : `${folder}/${file.name}`,
+          streamVerified(store, reference.uri, file),
+        );
+      }
+      return manifest.files.map(({ name }) => name);
+    },
+    result: async () => {
+      const text = await readFile(join(path, RESULT_FILE), 'utf8').catch(() => null);
+      if (text === null) throw new RangeError(`run: must have a result, got none in ${path}; tive run RECIPE first`);
+      return JSON.parse(text) as RunResult;
+    },
+  };
+}
+
+/** Saves what a run has found, and its report where there is one. @returns place of the report, or null */
+export async function saveResult(folder: RunFolder, store: Store, result: RunResult): Promise<string | null> {
+  await folder.write(RESULT_FILE, `${JSON.stringify(result, null, 2)}\n`);
+  if (result.report === null) return null;
+  await folder.copyArtifact(store, result.report);
+  return join(folder.path, 'report.html');
+}
+
+/** Folder of a run by name, below the folder of the recipe's runs. */
+export function runFolderOf(config: Config, runName: string): RunFolder {
+  return openRunFolder(config.run.outputDir, runName);
+}

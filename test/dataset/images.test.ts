@@ -1,0 +1,368 @@
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import { decodeImage } from '../../dataset/image-decode.ts';
+import type { RgbImage } from '../../dataset/image-decode.ts';
+import { readImageFile } from '../../dataset/image-file.ts';
+import { preprocessImage } from '../../dataset/image-preprocess.ts';
+import { resizeBicubic } from '../../dataset/image-resize.ts';
+import { parseImageSettings, readImageSettings } from '../../dataset/image-settings.ts';
+import type { ImageSettings } from '../../dataset/image-settings.ts';
+import { extensionDiffers, imageType } from '../../dataset/image-type.ts';
+import { isRejection } from '../../dataset/row-outcome.ts';
+import { openSafetensors } from '../../model/safetensors.ts';
+
+const GOLDEN = 'test/golden/tiny-llava';
+
+/** No scaling, no shift: pixels come out as levels. */
+const PLAIN: ImageSettings = {
+  shortestEdge: null,
+  width: 4,
+  height: 4,
+  rescaleFactor: 1,
+  mean: [0, 0, 0],
+  standardDeviation: [1, 1, 1],
+};
+
+/** A picture of one colour as PNG. */
+function png(width: number, height: number, [r, g, b]: [number, number, number] = [10, 20, 30]): Promise<Buffer> {
+  return sharp({ create: { width, height, channels: 3, background: { r, g, b } } })
+    .png()
+    .toBuffer();
+}
+
+/** A picture from its levels. */
+function pngOf(width: number, height: number, channels: 3 | 4, levels: number[]): Promise<Buffer> {
+  return sharp(Uint8Array.from(levels), { raw: { width, height, channels } }).png().toBuffer();
+}
+
+async function pixelsOf(bytes: Uint8Array, settings: ImageSettings, aspect: 'pad' | 'crop'): Promise<Float32Array> {
+  const result = await preprocessImage(bytes, settings, aspect);
+  if (isRejection(result)) throw new Error(result.detail);
+  return result.pixels;
+}
+
+describe('the model input', () => {
+  test.each([
+    ['ex-000', 'cat.png'],
+    ['ex-003', 'china.png'],
+    ['ex-two-turns', 'coffee.png'],
+  ])('of golden row %s (%s) has the bits that transformers computes with Pillow and NumPy', async (id, image) => {
+    const file = await openSafetensors(`${GOLDEN}/expected.safetensors`);
+    const wanted = await file.read(`${id}.pixel_values`);
+    await file.close();
+    const pixels = await pixelsOf(
+      await readFile(`${GOLDEN}/images/${image}`),
+      await readImageSettings(`${GOLDEN}/model`),
+      'crop',
+    );
+    expect(pixels).toHaveLength(3 * 56 * 56);
+    expect(pixels).toEqual(wanted);
+  });
+
+  test('is channel by channel, each (level · factor − mean) / deviation', async () => {
+    const settings: ImageSettings = {
+      ...PLAIN,
+      width: 1,
+      height: 1,
+      rescaleFactor: 0.5,
+      mean: [1, 2, 3],
+      standardDeviation: [1, 2, 4],
+    };
+    expect([...(await pixelsOf(await png(1, 1), settings, 'crop'))]).toEqual([4, 4, 3]);
+  });
+
+  test('crops the middle, the odd pixel to the right', async () => {
+    const settings: ImageSettings = { ...PLAIN, shortestEdge: 1, width: 1, height: 1 };
+    const row = await pngOf(4, 1, 3, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+    expect([...(await pixelsOf(row, settings, 'crop'))]).toEqual([2, 2, 2]);
+  });
+
+  test('is black outside of a picture that is smaller than the crop', async () => {
+    const settings: ImageSettings = { ...PLAIN, shortestEdge: 1, width: 3, height: 1 };
+    expect([...(await pixelsOf(await png(1, 1), settings, 'crop'))]).toEqual([0, 10, 0, 0, 20, 0, 0, 30, 0]);
+  });
+
+  test('with pad has the mean colour, rounded down, around the whole picture', async () => {
+    const settings: ImageSettings = { ...PLAIN, mean: [0.5, 0.25, 1] };
+    const levels = { inside: [10 - 0.5, 20 - 0.25, 30 - 1], outside: [127 - 0.5, 63 - 0.25, 255 - 1] };
+    const wide = await pixelsOf(await png(4, 2), settings, 'pad');
+    const tall = await pixelsOf(await png(1, 4), settings, 'pad');
+    for (let channel = 0; channel < 3; channel += 1) {
+      const [o, i] = [levels.outside[channel]!, levels.inside[channel]!];
+      expect([...wide.slice(16 * channel, 16 * channel + 16)]).toEqual([
+        o,
+        o,
+        o,
+        o,
+        i,
+        i,
+        i,
+        i,
+        i,
+        i,
+        i,
+        i,
+        o,
+        o,
+        o,
+        o,
+      ]);
+      expect([...tall.slice(16 * channel, 16 * channel + 16)]).toEqual([0, 1, 2, 3].flatMap(() => [o, i, o, o]));
+    }
+  });
+
+  test('of a square picture is the same with pad and crop', async () => {
+    const settings = { ...PLAIN, shortestEdge: 4 };
+    const square = await png(9, 9);
+    expect(await pixelsOf(square, settings, 'pad')).toEqual(await pixelsOf(square, settings, 'crop'));
+  });
+});
+
+describe('resizing', () => {
+  const image = (
+    width: number,
+    height: number,
+    level: (x: number, y: number, channel: number) => number,
+  ): RgbImage => ({
+    width,
+    height,
+    data: Uint8Array.from({ length: width * height * 3 }, (_, place) =>
+      level(Math.floor(place / 3) % width, Math.floor(place / 3 / width), place % 3),
+    ),
+  });
+
+  test('keeps a picture of the same size and one of a single colour', () => {
+    const noise = image(5, 3, (x, y, channel) => (x * 71 + y * 37 + channel * 11) % 256);
+    expect(resizeBicubic(noise, 5, 3)).toEqual(noise);
+    expect(
+      resizeBicubic(
+        image(7, 5, () => 93),
+        11,
+        2,
+      ),
+    ).toEqual(image(11, 2, () => 93));
+  });
+
+  test('enlarges an edge by the cubic kernel of a = −0.5, cut and normalised at the border', () => {
+    const levels = [60, 100, 180, 40];
+    const kernel = (x: number): number =>
+      x < 1 ? 1.5 * x ** 3 - 2.5 * x ** 2 + 1 : x < 2 ? -0.5 * x ** 3 + 2.5 * x ** 2 - 4 * x + 2 : 0;
+    const wanted = Array.from({ length: 8 }, (_, output) => {
+      const weights = levels.map((_level, x) => kernel(Math.abs(x + 0.5 - (output + 0.5) / 2)));
+      return (
+        levels.reduce((sum, level, x) => sum + level * weights[x]!, 0) /
+        weights.reduce((sum, weight) => sum + weight, 0)
+      );
+    });
+    const wide = resizeBicubic(
+      image(4, 1, (x) => levels[x]!),
+      8,
+      1,
+    ).data.filter((_, place) => place % 3 === 0);
+    const tall = resizeBicubic(
+      image(1, 4, (_, y) => levels[y]!),
+      1,
+      8,
+    ).data.filter((_, place) => place % 3 === 0);
+    expect(wide).toBeAllclose(wanted, { rtol: 0, atol: 0.501 });
+    expect(tall).toEqual(wide);
+  });
+
+  test('clips overshoot at the edges of the scale', () => {
+    const { data } = resizeBicubic(
+      image(8, 1, (x) => (x < 4 ? 0 : 255)),
+      16,
+      1,
+    );
+    expect([Math.min(...data), Math.max(...data)]).toEqual([0, 255]);
+    expect(data.slice(0, 7 * 3).every((level) => level === 0)).toBe(true);
+    expect(data.slice(9 * 3).every((level) => level === 255)).toBe(true);
+  });
+});
+
+describe('the type of a picture', () => {
+  test.each<[string, number[] | string, string]>([
+    ['a.jpg', [0xff, 0xd8, 0xff, 0xe0], 'jpeg'],
+    ['a.png', '\x89PNG\r\n', 'png'],
+    ['a.gif', 'GIF89a', 'gif'],
+    ['a.webp', 'RIFF\0\0\0\0WEBPVP8 ', 'webp'],
+    ['a.tif', 'II*\0', 'tiff'],
+    ['a.tiff', 'MM\0*', 'tiff'],
+    ['a.avif', '\0\0\0\x1cftypavif', 'avif'],
+  ])('of %s is read from its first bytes', (path, start, type) => {
+    const bytes = typeof start === 'string' ? Buffer.from(start, 'latin1') : Uint8Array.from(start);
+    expect(imageType(bytes)).toBe(type);
+    expect(extensionDiffers(path, bytes)).toBe(false);
+    expect(extensionDiffers('folder.x/a.JPEG', bytes)).toBe(type !== 'jpeg');
+    expect(extensionDiffers('a.bin', bytes)).toBe(false);
+  });
+
+  test('that is not decoded is refused with what was found', () => {
+    const refusal = (text: string): unknown => imageType(Buffer.from(text, 'latin1'));
+    const html = {
+      reason: 'image_type_html',
+      detail: 'image must be a picture, got an HTML page; the link is probably dead',
+    };
+    expect(refusal('  <!DOCTYPE html><html>')).toEqual(html);
+    expect(refusal('\xef\xbb\xbf<HTML lang="en">')).toEqual(html);
+    const unsupported = (got: string): unknown => ({
+      reason: 'image_type_unsupported',
+      detail: `image must be JPEG, PNG, GIF, WebP, TIFF or AVIF, got ${got}`,
+    });
+    expect(refusal('<svg xmlns="">')).toEqual(unsupported('bytes 3c73766720786d6c'));
+    expect(refusal('BM6')).toEqual(unsupported('bytes 424d36'));
+    expect(refusal('')).toEqual(unsupported('an empty file'));
+    expect(extensionDiffers('a.png', Buffer.from('BM6'))).toBe(false);
+  });
+});
+
+describe('decoding', () => {
+  test('drops alpha without blending', async () => {
+    const decoded = await decodeImage(await pngOf(2, 1, 4, [200, 100, 50, 0, 1, 2, 3, 128]));
+    expect(decoded).toMatchObject({ width: 2, height: 1 });
+    expect([...(decoded as RgbImage).data]).toEqual([200, 100, 50, 1, 2, 3]);
+  });
+
+  test('makes three channels of grey', async () => {
+    const grey = await sharp(Uint8Array.of(7, 200), { raw: { width: 2, height: 1, channels: 1 } })
+      .png()
+      .toBuffer();
+    expect([...((await decodeImage(grey)) as RgbImage).data]).toEqual([7, 7, 7, 200, 200, 200]);
+  });
+
+  test('does not rotate by EXIF', async () => {
+    const rotated = await sharp(await png(4, 2))
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer();
+    expect(await decodeImage(rotated)).toMatchObject({ width: 4, height: 2 });
+  });
+
+  test('refuses a picture that ends early', async () => {
+    const jpeg = await sharp(await readFile(`${GOLDEN}/images/china.png`))
+      .jpeg()
+      .toBuffer();
+    expect(await decodeImage(jpeg.subarray(0, jpeg.length >> 1))).toEqual({
+      reason: 'image_truncated',
+      detail: expect.stringMatching(/^image must be complete, got \S/) as string,
+    });
+  });
+
+  test('refuses a picture that is broken', async () => {
+    const bytes = Uint8Array.from([...Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...new Array<number>(64).fill(7)]);
+    expect(await preprocessImage(bytes, PLAIN, 'crop')).toEqual({
+      reason: 'image_corrupt',
+      detail: expect.stringMatching(/^image must be readable, got \S/) as string,
+    });
+  });
+
+  test('refuses a picture of more pixels than Pillow takes, before it is decoded', async () => {
+    const bytes = Buffer.from(await png(1, 1));
+    // Width and height in the header, with its checksum.
+    bytes.writeUInt32BE(20_000, 16);
+    bytes.writeUInt32BE(20_000, 20);
+    bytes.writeUInt32BE(crc32(bytes.subarray(12, 29)), 29);
+    expect(await decodeImage(bytes)).toEqual({
+      reason: 'image_too_large',
+      detail: 'image must have at most 178,956,970 pixels, got more',
+    });
+  });
+});
+
+describe('reading files', () => {
+  let root: string;
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'images-'));
+    await mkdir(join(root, 'images', 'deep'), { recursive: true });
+    await mkdir(join(root, 'images-outside'));
+    await writeFile(join(root, 'images', 'deep', 'a.png'), 'inside');
+    await writeFile(join(root, 'images-outside', 'a.png'), 'outside');
+    await symlink(join(root, 'images-outside'), join(root, 'images', 'link'));
+  });
+  afterAll(() => rm(root, { recursive: true }));
+
+  test('gives the bytes of a file below the folder', async () => {
+    expect(await readImageFile(join(root, 'images'), 'deep/../deep/a.png')).toEqual({ bytes: Buffer.from('inside') });
+  });
+
+  test.each(['nothing.png', 'deep', 'deep/a.png/b.png'])('says that %s is missing', async (path) => {
+    expect(await readImageFile(join(root, 'images'), path)).toEqual({
+      reason: 'image_missing',
+      detail: `image must exist, got ${path}`,
+    });
+  });
+
+  test.each([
+    '../images-outside/a.png',
+    'deep/../../images-outside/a.png',
+    '/etc/hostname',
+    'link/a.png',
+    '..',
+    'a\0.png',
+  ])('refuses %j, which leads outside of the folder', async (path) => {
+    const detail = `image must lie below image_folder, got ${JSON.stringify(path)}`;
+    expect(await readImageFile(join(root, 'images'), path)).toEqual({ reason: 'image_path_escapes', detail });
+  });
+});
+
+describe('settings', () => {
+  const base = { image_mean: [0, 0, 0], image_std: [1, 1, 1], size: { shortest_edge: 7 } };
+
+  test('of the golden model are those of its processor_config.json', async () => {
+    expect(await readImageSettings(`${GOLDEN}/model`)).toEqual({
+      shortestEdge: 56,
+      width: 56,
+      height: 56,
+      rescaleFactor: 1 / 255,
+      mean: [0.48145466, 0.4578275, 0.40821073],
+      standardDeviation: [0.26862954, 0.26130258, 0.27577711],
+    });
+  });
+
+  test('take sizes as a number, an edge, or width and height', () => {
+    expect(parseImageSettings({ ...base, size: 5 })).toMatchObject({ shortestEdge: 5, width: 5, height: 5 });
+    expect(parseImageSettings({ ...base, crop_size: { width: 3, height: 2 } })).toMatchObject({
+      shortestEdge: 7,
+      width: 3,
+      height: 2,
+    });
+    expect(parseImageSettings({ ...base, crop_size: 3, do_center_crop: false })).toMatchObject({
+      shortestEdge: 7,
+      width: 7,
+      height: 7,
+    });
+    expect(parseImageSettings({ ...base, size: { width: 3, height: 2 } })).toMatchObject({
+      shortestEdge: null,
+      width: 3,
+      height: 2,
+    });
+  });
+
+  test.each<[Record<string, unknown>, string]>([
+    [{ resample: 2 }, 'preprocessor_config.json: resample must be 3 (bicubic), got 2'],
+    [{ do_resize: false }, 'preprocessor_config.json: do_resize must be true, got false'],
+    [{ do_normalize: false }, 'preprocessor_config.json: do_normalize must be true, got false'],
+    [{ image_mean: [1, 2] }, 'preprocessor_config.json: image_mean must be three numbers, got [1,2]'],
+    [
+      { size: { longest_edge: 3 } },
+      'preprocessor_config.json: size must have shortest_edge, or width and height, got {"longest_edge":3}',
+    ],
+  ])('%j are refused', (change, message) => {
+    const parse = (): unknown => parseImageSettings({ ...base, ...change });
+    expect(parse).toThrow(InvalidConfigError);
+    expect(parse).toThrow(message);
+  });
+
+  test('of a folder without either file are refused', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'settings-'));
+    await expect(readImageSettings(folder)).rejects.toThrow(
+      `model.path: must hold preprocessor_config.json or processor_config.json, got neither in ${folder}`,
+    );
+    await rm(folder, { recursive: true });
+  });
+});

@@ -1,0 +1,219 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import type { Turn } from '../../dataset/conversation.ts';
+import { createPromptEncoder } from '../../dataset/prompt.ts';
+import type { EncodedPrompt, PromptOptions } from '../../dataset/prompt.ts';
+import { vicunaWriter } from '../../dataset/prompt-text.ts';
+import { isRejection } from '../../dataset/row-outcome.ts';
+import { readTokenizer } from '../../dataset/tokenizer.ts';
+import { goldenIntegers, goldenRows } from '../model/golden.ts';
+import type { GoldenRow } from '../model/golden.ts';
+
+const MODEL = 'test/golden/tiny-llava/model';
+const OPTIONS: PromptOptions = {
+  modelFolder: MODEL,
+  template: 'vicuna_v1',
+  imageTokenCount: 16,
+  imageTokenId: 4,
+  vocabularySize: 420,
+  cutoffLen: 2048,
+};
+
+/** As LLaVA reads a row: a turn with a picture begins with the placeholder and a line break. */
+function turnsOf({ conversations }: GoldenRow): Turn[] {
+  return conversations.map(({ from, value }) => ({
+    role: from,
+    value: value.includes('<image>') ? `<image>\n${value.replace('<image>', '').trim()}` : value,
+  }));
+}
+
+const imageCount = (row: GoldenRow): number => (row.image === undefined ? 0 : 1);
+
+async function encode(turns: Turn[], images: number, change: Partial<PromptOptions> = {}): Promise<EncodedPrompt> {
+  const encoded = (await createPromptEncoder({ ...OPTIONS, ...change })).encode(turns, images);
+  if (isRejection(encoded)) throw new Error(`${encoded.reason}: ${encoded.detail}`);
+  return encoded;
+}
+
+const dialogue = (...values: string[]): Turn[] =>
+  values.map((value, index) => ({ role: index % 2 === 0 ? 'human' : 'gpt', value }));
+
+describe('the golden rows', () => {
+  test.each(goldenRows.map((row) => [row.id, row] as const))(
+    '%s, joined in pieces, has the ids and labels of transformers',
+    async (id, row) => {
+      const encoded = await encode(turnsOf(row), imageCount(row), { joining: 'pieces' });
+      expect(encoded.ids).toEqual(goldenIntegers(`${id}.input_ids`));
+      expect(encoded.labels).toEqual(goldenIntegers(`${id}.labels`));
+      expect(encoded.imageTokenCount).toBe(16 * imageCount(row));
+      expect(encoded.supervisedTokenCount).toBe(encoded.labels.filter((label) => label !== -100).length);
+      expect(encoded.truncated).toBe(false);
+    },
+  );
+
+  test('have every label where the id is, or none', async () => {
+    for (const row of goldenRows) {
+      const { ids, labels } = await encode(turnsOf(row), imageCount(row));
+      expect(labels.filter((label, token) => label !== -100 && label !== ids[token])).toHaveLength(0);
+    }
+  });
+});
+
+describe('joining', () => {
+  test('as a whole and in pieces gives other ids in the one golden row whose answer merges with the space before it', async () => {
+    const different: string[] = [];
+    for (const row of goldenRows) {
+      const [whole, pieces] = [
+        await encode(turnsOf(row), imageCount(row)),
+        await encode(turnsOf(row), imageCount(row), { joining: 'pieces' }),
+      ];
+      if (whole.ids.join() !== pieces.ids.join()) different.push(row.id);
+    }
+    expect(different).toEqual(['ex-011']);
+  });
+
+  test('as a whole gives the ids of the joined text and supervises each answer with its space and end token', async () => {
+    const turns = dialogue('What is it?', 'A cat.', 'Is it hot?', 'Yes.');
+    const tokenizer = await readTokenizer(MODEL);
+    const texts = vicunaWriter()(turns).map(({ text }) => text);
+    expect(texts.join('')).toBe(
+      'A chat between a curious user and an artificial intelligence assistant. ' +
+        "The assistant gives helpful, detailed, and polite answers to the user's questions. " +
+        'USER: What is it? ASSISTANT: A cat.</s>USER: Is it hot? ASSISTANT: Yes.</s>',
+    );
+    const { ids, labels } = await encode(turns, 0);
+    expect([...ids]).toEqual([1, ...tokenizer.encode(texts.join(''))]);
+    const answers = [...tokenizer.encode(' A cat.</s>'), ...tokenizer.encode(' Yes.</s>')];
+    expect([...labels].filter((label) => label !== -100)).toEqual(answers);
+    expect(answers.filter((id) => id === 2)).toHaveLength(2);
+  });
+});
+
+describe('templates', () => {
+  test('the chat template of the golden folder gives the ids and labels of vicuna_v1', async () => {
+    for (const row of goldenRows) {
+      const vicuna = await encode(turnsOf(row), imageCount(row));
+      expect(await encode(turnsOf(row), imageCount(row), { template: 'chat_template' }), row.id).toEqual(vicuna);
+      expect(await encode(turnsOf(row), imageCount(row), { template: 'auto' }), row.id).toEqual(vicuna);
+    }
+  });
+});
+
+describe('rows that cannot be used get a reason', () => {
+  const encodeRow = async (turns: Turn[], images: number, change: Partial<PromptOptions> = {}): Promise<unknown> =>
+    (await createPromptEncoder({ ...OPTIONS, ...change })).encode(turns, images);
+
+  test('where placeholders and images differ in number', async () => {
+    const detail = (placeholders: number, images: number): string =>
+      `<image> count must equal images, got ${placeholders} and ${images}`;
+    expect(await encodeRow(dialogue('<image>\nWhat?', 'A cat.'), 0)).toEqual({
+      reason: 'image_count_mismatch',
+      detail: detail(1, 0),
+    });
+    expect(await encodeRow(dialogue('<image><image>', '<image>'), 2)).toEqual({
+      reason: 'image_count_mismatch',
+      detail: detail(3, 2),
+    });
+  });
+
+  test.each(['</s>', '<s>', '<pad>', '<unk>', ' ASSISTANT: '])('where a turn contains %j', async (text) => {
+    expect(await encodeRow(dialogue('What?', `A${text}cat.`), 0)).toEqual({
+      reason: 'reserved_text',
+      detail: `turn 1: value must not contain ${JSON.stringify(text)}, which separates turns`,
+    });
+  });
+
+  test('where the longest length ends before the first answer', async () => {
+    const { labels } = await encode(dialogue('What?', 'A cat.'), 0);
+    const first = labels.findIndex((label) => label !== -100);
+    const detail = `an answer token must lie within cutoff_len ${first}, got the first at ${first}; raise cutoff_len`;
+    expect(await encodeRow(dialogue('What?', 'A cat.'), 0, { cutoffLen: first })).toEqual({
+      reason: 'no_supervised_tokens',
+      detail,
+    });
+    expect(await encode(dialogue('What?', 'A cat.'), 0, { cutoffLen: first + 1 })).toMatchObject({
+      supervisedTokenCount: 1,
+      truncated: true,
+    });
+  });
+
+  test('where the longest length cuts a picture', async () => {
+    const turns = dialogue('What?', 'A cat.', 'And here?\n<image>', 'A cat.');
+    const { ids } = await encode(turns, 1);
+    const last = ids.lastIndexOf(4);
+    const detail = `pictures must lie within cutoff_len ${last}, got 1 image tokens behind it; raise cutoff_len`;
+    expect(await encodeRow(turns, 1, { cutoffLen: last })).toEqual({ reason: 'image_cut_off', detail });
+    expect(await encode(turns, 1, { cutoffLen: last + 1 })).toMatchObject({ imageTokenCount: 16, truncated: true });
+  });
+
+  test('of no length to spare are kept whole', async () => {
+    const whole = await encode(dialogue('What?', 'A cat.'), 0);
+    expect(await encode(dialogue('What?', 'A cat.'), 0, { cutoffLen: whole.ids.length })).toEqual(whole);
+  });
+});
+
+describe('model folders', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'prompt-'));
+    for (const name of ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'])
+      await cp(join(MODEL, name), join(folder, name));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const changeTemplate = async (from: string, to: string): Promise<void> => {
+    const template = await readFile(join(folder, 'chat_template.jinja'), 'utf8');
+    expect(template).toContain(from);
+    await writeFile(join(folder, 'chat_template.jinja'), template.replace(from, to));
+  };
+
+  test('whose question ends inside of a token reject the row', async () => {
+    await changeTemplate("{{ 'ASSISTANT:' }}", "{{ 'ASSISTANT: ' }}");
+    const encoder = await createPromptEncoder({ ...OPTIONS, modelFolder: folder, template: 'auto' });
+    // 'The' merges with the space before it, 'A' does not.
+    expect(encoder.encode(dialogue('What?', 'A cat.'), 0)).toHaveProperty('supervisedTokenCount', 5);
+    expect(encoder.encode(dialogue('What?', 'The cat.'), 0)).toEqual({
+      reason: 'tokenization_mismatch',
+      detail: expect.stringMatching(
+        /^prefix ids must equal the row's ids, got a difference at token \d+; check template and tokenizer$/,
+      ) as string,
+    });
+  });
+
+  test('whose template writes another text for a longer dialogue are refused', async () => {
+    await changeTemplate("{{ 'ASSISTANT:' }}", "{{ 'BOT:' }}");
+    const encoder = await createPromptEncoder({ ...OPTIONS, modelFolder: folder, template: 'auto' });
+    const run = (): unknown => encoder.encode(dialogue('What?', 'A cat.'), 0);
+    expect(run).toThrow(InvalidConfigError);
+    expect(run).toThrow(
+      "chat_template: a longer dialogue must begin with the shorter one's text, got a difference after turn 1",
+    );
+  });
+
+  test('without a chat template are refused for chat_template, and read as vicuna_v1 for auto', async () => {
+    await rm(join(folder, 'chat_template.jinja'));
+    await expect(createPromptEncoder({ ...OPTIONS, modelFolder: folder, template: 'chat_template' })).rejects.toThrow(
+      'model.template: chat_template must exist in the model folder, got none; set template: vicuna_v1',
+    );
+    const turns = dialogue('What?', 'A cat.');
+    expect(await encode(turns, 0, { modelFolder: folder, template: 'auto' })).toEqual(await encode(turns, 0));
+  });
+
+  test('whose tokenizer has ids above the vocabulary are refused', async () => {
+    const created = createPromptEncoder({ ...OPTIONS, vocabularySize: 419 });
+    await expect(created).rejects.toThrow(InvalidConfigError);
+    await expect(created).rejects.toThrow(
+      "tokenizer: ids must be below vocab_size 419, got 419; take the converted folder's tokenizer",
+    );
+  });
+
+  test('without a tokenizer are refused', async () => {
+    await rm(join(folder, 'tokenizer_config.json'));
+    await expect(createPromptEncoder({ ...OPTIONS, modelFolder: folder })).rejects.toThrow(
+      `model.path: must hold tokenizer.json and tokenizer_config.json, got less in ${folder}`,
+    );
+  });
+});
