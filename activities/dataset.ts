@@ -17,6 +17,7 @@ import { encoderOf, evaluationDataset } from './compute-context.ts';
 import type { ComputeDependencies } from './dependencies.ts';
 import { datasetFingerprint, promptFingerprint } from './fingerprints.ts';
 import { startPulse } from './heartbeat.ts';
+import { checkModel } from './model-checks.ts';
 import type { Pulse } from './heartbeat.ts';
 
 /** Rows of one batch of the rows table. */
@@ -32,6 +33,7 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
     async scanRows({ config, source }: ScanInput): Promise<ScanResult> {
       const pulse = startPulse(source === 'dataset' ? 'dataset' : 'evaluation', source);
       const store = openStore(config.store.uri);
+      if (source === 'dataset') await checkModel(config);
       const dataset = source === 'dataset' ? config.dataset : evaluationDataset(config);
       const address = stageAddress('dataset', await determine(config, dataset));
       const found = await findArtifact(store, 'dataset', address);

@@ -45,11 +45,14 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const address = stageAddress('gradients', await determine(input, models));
       const { shardCount } = (await readManifest(store, rows)).details as unknown as { shardCount: number };
       const found = await findArtifact(store, 'gradients', address);
-      if (found === null) return { address, shardCount, finished: null };
+      const { fallbackReason } = await models.engine(config.model);
+      const warnings = fallbackReason === null ? [] : [fallbackReason];
+      if (found === null) return { address, shardCount, finished: null, warnings };
       const { parameterCount, quarantined } = (await readManifest(store, found)).details as unknown as GradientDetails;
       return {
         address,
         shardCount,
+        warnings,
         finished: { gradients: found, parameterCount, quarantined, cached: true } as GradientsResult,
       };
     },

@@ -6,7 +6,7 @@ import type { RunSummary } from '../contracts/summary.ts';
 import { STAGE_VERSIONS } from '../contracts/stages.ts';
 import { SCHEMA_VERSION } from '../contracts/references.ts';
 import { DEPARTURES } from '../report/departures.ts';
-import { withDiskNames } from '../report/disk-names.ts';
+import { withDiskNames } from '../contracts/disk-names.ts';
 import { canonicalJson, sha256 } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
 

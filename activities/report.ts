@@ -1,8 +1,16 @@
-import type { ReportInput, RunResult, ScanResult, SelectionResult, ValuesResult } from '../contracts/messages.ts';
+import type {
+  ReportInput,
+  ReportResult,
+  RunResult,
+  ScanResult,
+  SelectionResult,
+  ValuesResult,
+} from '../contracts/messages.ts';
 import type { ArtifactReference, FileReference } from '../contracts/references.ts';
 import type { EngineSummary, QuarantineSummary, RunSummary, StageFacts, TaskSummary } from '../contracts/summary.ts';
 import type { Stage } from '../contracts/stages.ts';
 import { renderReport } from '../report/report.ts';
+import { verdict } from '../report/verdict.ts';
 import { artifactFolder, canonicalJson, sha256, stageAddress } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
 import { finishArtifact, readManifest } from '../store/artifacts.ts';
@@ -25,7 +33,7 @@ export function createReportActivities({ openStore }: ControlDependencies) {
      * time and its address covers the whole summary.
      * @throws RangeError where the run has no selection yet
      */
-    async writeReport({ result }: ReportInput): Promise<ArtifactReference> {
+    async writeReport({ result }: ReportInput): Promise<ReportResult> {
       const pulse = startPulse('report', 'report');
       const store = openStore(result.config.store.uri);
       const run = finished(result);
@@ -47,7 +55,9 @@ export function createReportActivities({ openStore }: ControlDependencies) {
         await write('manifest.json', runManifest(summary, inputs)),
         await write(QUARANTINE_FILE, streamQuarantine(store, run.dataset.rows)),
       ];
-      return finishArtifact(store, 'report', address, { determinants, files, rowCount: 0, details: null });
+      const content = { determinants, files, rowCount: 0, details: null };
+      const { sentence, remarks } = verdict(summary);
+      return { report: await finishArtifact(store, 'report', address, content), verdict: [sentence, ...remarks] };
     },
   };
 }

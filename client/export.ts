@@ -8,47 +8,40 @@ import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { readTable } from '../store/tables.ts';
 import { encodeNpy } from '../store/npy.ts';
-import { openRunFolder } from './run-folder.ts';
+import { copyFiles } from './run-folder.ts';
 
 /** What a selection can be written as. */
 export const EXPORT_FORMS = ['llava', 'indices', 'adapter'] as const;
 export type ExportForm = (typeof EXPORT_FORMS)[number];
 
-/** Writes a run's selection in another tool's form below the run's folder. @returns the file or folder */
+/** Writes a run's selection in another tool's form into a folder. @returns the file or folder, and its rows */
 export async function exportRun(
   store: Store,
   result: RunResult,
   form: ExportForm,
+  folder: string,
 ): Promise<{ path: string; rowCount: number }> {
-  const folder = openRunFolder(result.config.run.outputDir, result.runName).path;
-  const [first] = result.methods;
-  if (form === 'adapter') {
-    if (first?.finetune === null || first?.finetune === undefined)
-      throw new RangeError('export: the run must be fine-tuned, got no adapter; tive run RECIPE --until finetune');
-    await openRunFolder(result.config.run.outputDir, result.runName).copyArtifact(
-      store,
-      first.finetune.adapter,
-      'export/adapter',
-    );
-    return { path: join(folder, 'export/adapter'), rowCount: first.finetune.rowCount };
-  }
-  if (first?.selection === null || first?.selection === undefined)
-    throw new RangeError('export: the run must have a selection, got none; tive run RECIPE --until selection');
-  const copies = await readCopies(store, first.selection.selection);
+  const { finetune = null, selection = null } = result.methods[0] ?? {};
   const files = new LocalStore(folder);
+  if (form === 'adapter') {
+    if (finetune === null)
+      throw new RangeError('export: run must be fine-tuned, got no adapter; tive run RECIPE --until finetune');
+    await copyFiles(store, finetune.adapter, files, 'adapter');
+    return { path: join(folder, 'adapter'), rowCount: finetune.rowCount };
+  }
+  if (selection === null)
+    throw new RangeError('export: run must have a selection, got none; tive run RECIPE --until selection');
+  const copies = await readCopies(store, selection.selection);
   if (form === 'indices') {
     const indices = [...copies]
       .sort(([left], [right]) => left - right)
       .flatMap(([rowIndex, count]) => Array.from({ length: count }, () => rowIndex));
-    await files.write('export/selected_indices.npy', [encodeNpy(indices)]);
-    await files.write('export/selected_indices.json', [Buffer.from(`${JSON.stringify(indices)}\n`)]);
-    return { path: join(folder, 'export/selected_indices.npy'), rowCount: indices.length };
+    await files.write('selected_indices.npy', [encodeNpy(indices)]);
+    await files.write('selected_indices.json', [Buffer.from(`${JSON.stringify(indices)}\n`)]);
+    return { path: join(folder, 'selected_indices.npy'), rowCount: indices.length };
   }
-  await files.write('export/llava.json', llavaBytes(store, result, copies));
-  return {
-    path: join(folder, 'export/llava.json'),
-    rowCount: [...copies.values()].reduce((sum, count) => sum + count, 0),
-  };
+  await files.write('llava.json', llavaBytes(store, result, copies));
+  return { path: join(folder, 'llava.json'), rowCount: [...copies.values()].reduce((sum, count) => sum + count, 0) };
 }
 
 async function readCopies(store: Store, selection: ArtifactReference): Promise<Map<number, number>> {

@@ -4,8 +4,6 @@ import type { RunStatus } from './runs.ts';
 /** Shows where a run stands. */
 export interface ProgressDisplay {
   show(status: RunStatus): void;
-  /** Leaves the last state on the screen. */
-  finish(): void;
 }
 
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
@@ -32,7 +30,6 @@ function terminalDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
       stream.write(`${drawn > 0 ? `\x1b[${drawn}A` : ''}${lines.map((line) => `\x1b[2K${line}`).join('\n')}\n`);
       drawn = lines.length;
     },
-    finish: () => undefined,
   };
 }
 
@@ -50,7 +47,6 @@ function plainDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
         stream.write(`${plainLine(stage, status)}\n`);
       }
     },
-    finish: () => undefined,
   };
 }
 
@@ -65,10 +61,13 @@ export function fractionOf(
 ): number | null {
   if (state !== 'running') return state === 'waiting' ? 0 : 1;
   const inWork = working.get(stage);
-  const part = inWork === undefined || inWork.totalCount === 0 ? 0 : inWork.doneCount / inWork.totalCount;
-  if (stage === 'gradients') return inWork === undefined || inWork.totalCount === 0 ? null : part;
-  if (totalCount <= 1) return inWork === undefined || inWork.totalCount === 0 ? null : part;
-  return Math.min(1, (doneCount + part) / totalCount);
+  if (doneCount === 0 && (inWork === undefined || inWork.doneParts === 0)) return null;
+  return Math.min(1, (doneCount + (inWork?.doneParts ?? 0)) / Math.max(1, totalCount));
+}
+
+/** The stages as plain lines. */
+export function stageLines(status: RunStatus): string[] {
+  return visible(status.stages).map((stage) => plainLine(stage, status));
 }
 
 function terminalLine(stage: StageProgress, status: RunStatus, spinner: string): string {

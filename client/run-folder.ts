@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../contracts/config.ts';
 import type { RunResult } from '../contracts/messages.ts';
@@ -12,8 +12,8 @@ export interface RunFolder {
   path: string;
   /** Writes one file, whole or not at all. */
   write(name: string, content: string | Uint8Array): Promise<void>;
-  /** Copies an artifact's files from the store. */
-  copyArtifact(store: Store, reference: ArtifactReference, folder?: string): Promise<string[]>;
+  /** Removes one file; nothing happens where there is none. */
+  remove(name: string): Promise<void>;
   /** The stored result. @throws RangeError where the run has none yet */
   result(): Promise<RunResult>;
 }
@@ -28,16 +28,7 @@ export function openRunFolder(outputDir: string, runName: string): RunFolder {
     write: async (name, content) => {
       await files.write(name, [typeof content === 'string' ? Buffer.from(content) : content]);
     },
-    copyArtifact: async (store, reference, folder) => {
-      const manifest = await readManifest(store, reference);
-      for (const file of manifest.files) {
-        await files.write(
-          folder === undefined ? file.name : `${folder}/${file.name}`,
-          streamVerified(store, reference.uri, file),
-        );
-      }
-      return manifest.files.map(({ name }) => name);
-    },
+    remove: (name) => rm(join(path, name), { force: true }),
     result: async () => {
       const text = await readFile(join(path, RESULT_FILE), 'utf8').catch(() => null);
       if (text === null) throw new RangeError(`run: must have a result, got none in ${path}; tive run RECIPE first`);
@@ -46,11 +37,25 @@ export function openRunFolder(outputDir: string, runName: string): RunFolder {
   };
 }
 
+/** Copies an artifact's files, verified, into a folder of the target. */
+export async function copyFiles(
+  store: Store,
+  reference: ArtifactReference,
+  target: Store,
+  folder?: string,
+): Promise<void> {
+  const { files } = await readManifest(store, reference);
+  for (const file of files) {
+    const key = folder === undefined ? file.name : `${folder}/${file.name}`;
+    await target.write(key, streamVerified(store, reference.uri, file));
+  }
+}
+
 /** Saves what a run has found, and its report where there is one. @returns place of the report, or null */
 export async function saveResult(folder: RunFolder, store: Store, result: RunResult): Promise<string | null> {
   await folder.write(RESULT_FILE, `${JSON.stringify(result, null, 2)}\n`);
   if (result.report === null) return null;
-  await folder.copyArtifact(store, result.report);
+  await copyFiles(store, result.report.report, new LocalStore(folder.path));
   return join(folder.path, 'report.html');
 }
 

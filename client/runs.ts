@@ -1,15 +1,19 @@
+import { basename } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { Config } from '../contracts/config.ts';
-import type { Checkpoint, RunInput, RunResult, StageProgress } from '../contracts/messages.ts';
+import type { Checkpoint, ReselectInput, RunInput, RunResult, StageProgress } from '../contracts/messages.ts';
 import { CONTROL_QUEUE } from '../contracts/queues.ts';
 import type { Stage } from '../contracts/stages.ts';
-import type { tiveRun } from '../workflows/run.ts';
+import type { tiveReselect, tiveRun } from '../workflows/run.ts';
+
+/** Both kinds of run answer the same query and give the same result. */
+type RunWorkflow = WorkflowHandle<typeof tiveRun> | WorkflowHandle<typeof tiveReselect>;
 
 /** A started run. */
 export interface RunHandle {
   runName: string;
-  workflow: WorkflowHandle<typeof tiveRun>;
+  workflow: RunWorkflow;
   /** Where the run stands; null while no worker answers. */
   progress(): Promise<RunStatus | null>;
   result(): Promise<RunResult>;
@@ -20,8 +24,16 @@ export interface RunStatus {
   stages: StageProgress[];
   /** Attempts beyond the first, over all activities that are in work now. */
   retryCount: number;
-  /** Rows or steps done and wanted, by stage, from heartbeats. */
-  working: Map<Stage, { doneCount: number; totalCount: number }>;
+  /** Activities in work by stage, from heartbeats. */
+  working: Map<Stage, WorkInProgress>;
+}
+
+export interface WorkInProgress {
+  /** Rows or steps done and wanted, over all activities; 0 wanted = not known. */
+  doneCount: number;
+  totalCount: number;
+  /** Sum over activities of the share that each has done. */
+  doneParts: number;
 }
 
 export interface StartOptions {
@@ -41,27 +53,39 @@ export function workflowIdOf(runName: string): string {
 
 /** Starts a run, or joins the one of the same name that is running. */
 export async function startRun(client: Client, options: StartOptions): Promise<RunHandle> {
-  const {
-    runName,
-    config,
-    until = 'report',
-    heartbeatTimeoutMs = 120_000,
-    shardWindow = 8,
-    replaces = false,
-  } = options;
-  const input: RunInput = { runName, config, until, heartbeatTimeoutMs, shardWindow };
+  const { runName, config, replaces = false } = options;
+  const files = config.dataset.path.map((path) => basename(path)).join(', ');
   const workflow = await client.workflow.start<typeof tiveRun>('tiveRun', {
     taskQueue: CONTROL_QUEUE,
     workflowId: workflowIdOf(runName),
     workflowIdConflictPolicy: replaces ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
-    args: [input],
-    staticSummary:
-      `${config.selection.method}: ${config.dataset.path.map((path) => path.split('/').at(-1)).join(', ')}`.slice(
-        0,
-        200,
-      ),
+    args: [inputOf(options)],
+    staticSummary: `${config.selection.method}: ${files}`.slice(0, 100),
   });
-  return handleOf(runName, workflow);
+  return handleOf(client, runName, workflow);
+}
+
+/** Starts a new selection from the gradient table of a run that is there. */
+export async function startReselection(client: Client, options: StartOptions, base: RunResult): Promise<RunHandle> {
+  const input: ReselectInput = { ...inputOf(options), base };
+  const workflow = await client.workflow.start<typeof tiveReselect>('tiveReselect', {
+    taskQueue: CONTROL_QUEUE,
+    workflowId: workflowIdOf(options.runName),
+    workflowIdConflictPolicy: options.replaces === true ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
+    args: [input],
+    staticSummary: `${options.config.selection.method} from the gradients of ${base.runName}`,
+  });
+  return handleOf(client, options.runName, workflow);
+}
+
+function inputOf({
+  runName,
+  config,
+  until = 'report',
+  heartbeatTimeoutMs = 120_000,
+  shardWindow = 8,
+}: StartOptions): RunInput {
+  return { runName, config, until, heartbeatTimeoutMs, shardWindow };
 }
 
 /** The run of a name. @throws RangeError where there is none */
@@ -74,26 +98,32 @@ export async function findRun(client: Client, runName: string): Promise<RunHandl
       throw new RangeError(`run: must exist, got no "${runName}"`, { cause: error });
     throw error;
   }
-  return handleOf(runName, workflow);
+  return handleOf(client, runName, workflow);
 }
 
-function handleOf(runName: string, workflow: WorkflowHandle<typeof tiveRun>): RunHandle {
+function handleOf(client: Client, runName: string, workflow: RunWorkflow): RunHandle {
   return {
     runName,
     workflow,
     result: () => workflow.result(),
-    progress: async () => {
-      try {
-        const [stages, description] = await Promise.all([
-          workflow.query<StageProgress[]>('progress'),
-          workflow.describe(),
-        ]);
-        return { stages, ...workingOf(description.raw.pendingActivities ?? []) };
-      } catch {
-        return null;
-      }
-    },
+    progress: () => readProgress(client, workflow).catch(() => null),
   };
+}
+
+/** Stages by the run's own word; activities in work, and finished shards, from the run and its children. */
+async function readProgress(client: Client, workflow: RunWorkflow): Promise<RunStatus> {
+  const [stages, description] = await Promise.all([
+    workflow.query<StageProgress[]>('progress'),
+    workflow.describe() as Promise<WorkflowExecutionDescription>,
+  ]);
+  const activities = [...(description.raw.pendingActivities ?? [])];
+  const gradients = stages.find(({ stage }) => stage === 'gradients')!;
+  for (const { workflowId } of description.raw.pendingChildren ?? []) {
+    const child = client.workflow.getHandle(workflowId ?? '');
+    activities.push(...((await child.describe()).raw.pendingActivities ?? []));
+    gradients.doneCount += await child.query<number>('finishedShards');
+  }
+  return { stages, ...workingOf(activities) };
 }
 
 interface PendingActivity {
@@ -109,8 +139,12 @@ function workingOf(activities: readonly PendingActivity[]): Pick<RunStatus, 'ret
     const data = heartbeatDetails?.payloads?.[0]?.data;
     if (data === undefined || data === null) continue;
     const { stage, doneCount, totalCount } = JSON.parse(Buffer.from(data).toString()) as Checkpoint;
-    const sum = working.get(stage) ?? { doneCount: 0, totalCount: 0 };
-    working.set(stage, { doneCount: sum.doneCount + doneCount, totalCount: sum.totalCount + totalCount });
+    const sum = working.get(stage) ?? { doneCount: 0, totalCount: 0, doneParts: 0 };
+    working.set(stage, {
+      doneCount: sum.doneCount + doneCount,
+      totalCount: sum.totalCount + totalCount,
+      doneParts: sum.doneParts + (totalCount === 0 ? 0 : doneCount / totalCount),
+    });
   }
   return { retryCount, working };
 }

@@ -1,6 +1,7 @@
 import { availableParallelism, freemem } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { prepareEngine } from '../setup/engine.ts';
+import type { EngineSetup } from '../setup/engine.ts';
 import { prepareTemporal } from '../setup/temporal.ts';
 import { planComputeSlots } from '../workers/compute-environment.ts';
 import { connectionConfig } from '../workers/connection.ts';
@@ -67,13 +68,13 @@ async function openEmbedded({
   say,
 }: RuntimeOptions): Promise<Runtime> {
   installRuntime(log);
-  const [engine, temporal] = await Promise.all([prepareEngine(say), prepareTemporal(say)]);
-  if (engine.reason !== null)
-    say(`the native engine is not used: ${engine.reason}; wasm is used, several times slower`);
-  Object.assign(process.env, engine.environment);
+  // Light work alone needs no engine.
+  const prepared = processCount === 0 ? null : prepareEngine(say);
+  const [engine, temporal] = await Promise.all([prepared, prepareTemporal(say)]);
+  if (engine !== null) useEngine(engine, say);
   const server = await startEmbeddedServer(temporal.path, databasePath, withUi);
   const address: ServerAddress = { address: server.address, namespace: 'default' };
-  const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine.gpuCount };
+  const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine?.gpuCount ?? 0 };
   const supervisor = new Supervisor(address, planComputeSlots(host, processCount), log);
   supervisor.start();
   const control = await startControlWorker(address);
@@ -90,4 +91,13 @@ async function openEmbedded({
       await server.stop();
     },
   };
+}
+
+/** Hands what set-up found to the compute processes, through the environment that they inherit. */
+export function useEngine({ reason, environment }: EngineSetup, say: (text: string) => void): void {
+  if (reason !== null) {
+    say(`the native engine is not used: ${reason}; wasm is used, several times slower`);
+    process.env['TIVE_NO_NATIVE'] = reason;
+  }
+  Object.assign(process.env, environment);
 }

@@ -16,6 +16,11 @@ export interface RunInput {
   shardWindow: number;
 }
 
+/** A new selection from the gradient table of a run that is there. */
+export interface ReselectInput extends RunInput {
+  base: RunResult;
+}
+
 /** Counts of one task in the dataset. */
 export interface TaskCounts {
   task: string;
@@ -77,6 +82,8 @@ export interface GradientsPlan {
   shardCount: number;
   /** The whole table where it is already complete. */
   finished: GradientsResult | null;
+  /** Why a better engine is not used. */
+  warnings: string[];
 }
 
 export interface GradientShardInput extends GradientsInput {
@@ -242,7 +249,7 @@ export interface RunResult {
   evaluationRows: ScanResult | null;
   stages: StageProgress[];
   warnings: string[];
-  report: ArtifactReference | null;
+  report: ReportResult | null;
 }
 
 export type StageState = 'waiting' | 'running' | 'done' | 'cached' | 'skipped' | 'failed';
@@ -273,4 +280,10 @@ export interface Checkpoint {
 
 export interface ReportInput {
   result: RunResult;
+}
+
+export interface ReportResult {
+  report: ArtifactReference;
+  /** What was measured, in sentences: the verdict, then remarks. */
+  verdict: string[];
 }

@@ -27,12 +27,15 @@ export interface Engine {
 /**
  * Loads the engine and makes it tfjs's backend.
  * `auto` takes the native library where its addon loads, else wasm, and says why; a name takes that one or fails.
+ * `TIVE_NO_NATIVE` holds set-up's reason where it could not make the addon ready.
  * @throws InvalidConfigError `engine: the tensorflow addon must load, got …` for `tensorflow` by name.
  */
 export async function loadEngine(name: 'auto' | EngineName): Promise<Engine> {
   if (name === 'cpu') return activate('cpu', null);
   if (name === 'wasm') return activate('wasm', null);
+  const refused = process.env['TIVE_NO_NATIVE'];
   try {
+    if (refused !== undefined && refused !== '') throw new Error(refused);
     await loadAddon();
     return await activate('tensorflow', null);
   } catch (error) {

@@ -52,6 +52,20 @@ export async function loadModel(
   }
 }
 
+/**
+ * Checks that a model folder holds every tensor in its right shape, by the files' headers alone.
+ * @throws InvalidConfigError as {@link loadModel}
+ */
+export async function checkModelFiles(folder: string): Promise<void> {
+  const shapes = weightShapes(await readModelConfig(folder));
+  const files = await openWeightFiles(folder);
+  try {
+    checkTensors(locate(files), shapes);
+  } finally {
+    await Promise.all(files.map((file) => file.close()));
+  }
+}
+
 /** Parameters of the model and the bytes that they take in float32. */
 export function weightBytes(shapes: ReadonlyMap<string, number[]>): number {
   let bytes = 0;

@@ -58,7 +58,15 @@ export async function readModelConfig(folder: string): Promise<LlavaConfig> {
   } catch {
     throw new InvalidConfigError(`model.path: must hold config.json, got ${await describeFolder(folder)}`);
   }
-  return parseModelConfig(JSON.parse(text) as Json);
+  return parseModelConfig(parseJson(text));
+}
+
+function parseJson(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw new InvalidConfigError(`config.json: must be valid JSON, got ${(error as Error).message}`);
+  }
 }
 
 async function describeFolder(folder: string): Promise<string> {

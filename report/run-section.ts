@@ -1,6 +1,6 @@
 import type { RunSummary, StageFacts } from '../contracts/summary.ts';
 import { DEPARTURES } from './departures.ts';
-import { withDiskNames } from './disk-names.ts';
+import { withDiskNames } from '../contracts/disk-names.ts';
 import { duration } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';

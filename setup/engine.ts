@@ -206,3 +206,23 @@ async function exists(path: string): Promise<boolean> {
     () => false,
   );
 }
+
+/** Loads the addon in a process of its own. @returns version of the library, or why it does not load, in words */
+export async function probeEngine({
+  environment,
+}: EngineSetup): Promise<{ version: string | null; reason: string | null }> {
+  const script = [
+    "const util = require('node:util');",
+    'util.isNullOrUndefined ??= (value) => value == null; util.isArray ??= Array.isArray;',
+    `const load = require('node:module').createRequire(${JSON.stringify(import.meta.filename)});`,
+    `const tf = load(${JSON.stringify(ADDON_PACKAGE)});`,
+    "console.log('library ' + tf.backend().binding.TF_Version);",
+  ].join('\n');
+  try {
+    const inherited = { ...process.env, ...environment, TF_CPP_MIN_LOG_LEVEL: '2' };
+    const { stdout } = await runCommand(process.execPath, ['--input-type=commonjs', '-e', script], inherited);
+    return { version: /library (.*)/.exec(stdout)?.[1] ?? 'unknown', reason: null };
+  } catch (error) {
+    return { version: null, reason: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,7 +1,18 @@
-import { allHandlersFinished, condition, continueAsNew, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  proxyActivities,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { createGradientActivities } from '../activities/gradients.ts';
 import type { CollectGradientsInput, GradientShard } from '../contracts/messages.ts';
 import { computeOptions } from './activity-options.ts';
+
+/** How many shards a child has finished. */
+const finishedShardsQuery = defineQuery<number>('finishedShards');
 
 /**
  * Computes the gradient shards [shardStart, shardEnd) with at most `shardWindow` of them scheduled at a time.
@@ -12,6 +23,7 @@ export async function collectGradients(input: CollectGradientsInput): Promise<Gr
   const compute = proxyActivities<ReturnType<typeof createGradientActivities>>(computeOptions(heartbeatTimeoutMs));
   const done: GradientShard[] = [...input.done];
   const running = new Set<Promise<void>>();
+  setHandler(finishedShardsQuery, () => done.length, { description: 'Finished shards of this child.' });
   let failure: unknown;
   let next = input.next;
   while (next < shardEnd && failure === undefined && !workflowInfo().continueAsNewSuggested) {

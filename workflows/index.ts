@@ -1,3 +1,3 @@
 // The single entry of the workflow bundle. Users write `export * from 'tive/workflows'` in their own.
-export { tiveRun } from './run.ts';
+export { tiveReselect, tiveRun } from './run.ts';
 export { collectGradients } from './collect-gradients.ts';

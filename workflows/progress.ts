@@ -43,6 +43,15 @@ export class RunProgress {
     this.#show();
   }
 
+  /** Marks what was in work when the run failed. */
+  fail(): void {
+    for (const line of this.stages) {
+      if (line.state !== 'running') continue;
+      Object.assign(line, { state: 'failed', durationMs: Date.now() - (line.startedAtMs ?? Date.now()) });
+    }
+    this.#show();
+  }
+
   /** Marks everything after the last wanted stage. */
   skipAfter(until: Stage): void {
     for (const line of this.stages.slice(STAGES.indexOf(until) + 1)) line.state = 'skipped';

@@ -1,4 +1,4 @@
-import { executeChild, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, executeChild, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { createDatasetActivities } from '../activities/dataset.ts';
 import type { createEvaluationActivities } from '../activities/evaluation.ts';
 import type { createFinetuneActivities } from '../activities/finetune.ts';
@@ -14,6 +14,7 @@ import type {
   GradientShard,
   GradientsResult,
   MethodResult,
+  ReselectInput,
   RunInput,
   RunResult,
   ScanResult,
@@ -41,6 +42,11 @@ const SHARDS_PER_CHILD = 500;
 /** One run: the nine stages in order, each a pure step from references to a reference. */
 export async function tiveRun(input: RunInput): Promise<RunResult> {
   return await new Run(input).execute();
+}
+
+/** Another selection from a finished gradient table: values, allocation, selection and report, no heavy work. */
+export async function tiveReselect({ base, ...input }: ReselectInput): Promise<RunResult> {
+  return await new Run({ ...input, until: 'selection' }).reselect(base);
 }
 
 class Run {
@@ -73,6 +79,34 @@ class Run {
   }
 
   async execute(): Promise<RunResult> {
+    try {
+      return await this.#stages();
+    } catch (error) {
+      this.#progress.fail();
+      throw error;
+    }
+  }
+
+  /** @throws ApplicationFailure of type RangeError where the base has no gradients */
+  async reselect(base: RunResult): Promise<RunResult> {
+    const { dataset, warmup, gradients } = base;
+    if (dataset === null || gradients === null) {
+      throw ApplicationFailure.nonRetryable(
+        `select: run must have gradients, got none in ${base.runName}`,
+        'RangeError',
+      );
+    }
+    const result = this.#result;
+    Object.assign(result, { dataset, warmup, gradients });
+    for (const stage of ['dataset', 'warmup', 'gradients'] as const) {
+      this.#progress.finish(stage, 'cached', base.stages.find((line) => line.stage === stage)?.detail ?? '');
+    }
+    await this.#selectAll(dataset, await this.#values(dataset, gradients));
+    await this.#report();
+    return result;
+  }
+
+  async #stages(): Promise<RunResult> {
     const result = this.#result;
     const dataset = (result.dataset = await this.#scanDataset());
     if (!this.#wants('warmup')) return result;
@@ -122,6 +156,7 @@ class Run {
     const plan = await this.#compute.planGradients.executeWithOptions({ summary: 'gradients: plan' }, [
       { config, rows, adapter },
     ]);
+    this.#result.warnings.push(...plan.warnings);
     let result = plan.finished;
     if (result === null) {
       const { address, shardCount } = plan;

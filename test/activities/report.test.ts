@@ -5,7 +5,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createReportActivities } from '../../activities/report.ts';
-import type { EvaluationResult, RunResult } from '../../contracts/messages.ts';
+import type { ReportResult, EvaluationResult, RunResult } from '../../contracts/messages.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { artifactFolder, stageAddress } from '../../store/addresses.ts';
 import type { Json } from '../../store/addresses.ts';
@@ -275,7 +275,8 @@ async function makeRun(): Promise<RunResult> {
 
 async function write(run: RunResult): Promise<ArtifactReference> {
   const { writeReport } = createReportActivities({ openStore: () => store });
-  return (await new MockActivityEnvironment().run(writeReport, { result: run })) as ArtifactReference;
+  const { report } = (await new MockActivityEnvironment().run(writeReport, { result: run })) as ReportResult;
+  return report;
 }
 
 async function read(reference: ArtifactReference, name: string): Promise<string> {

@@ -2,7 +2,7 @@ import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import type { RunSummary } from '../../contracts/summary.ts';
 import { DEPARTURES } from '../../report/departures.ts';
-import { withDiskNames } from '../../report/disk-names.ts';
+import { withDiskNames } from '../../contracts/disk-names.ts';
 import { escapeHtml, html } from '../../report/html.ts';
 import { renderReport } from '../../report/report.ts';
 import { DEMO_CONFIG, demoSummary } from './demo-summary.ts';

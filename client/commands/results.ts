@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { access } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { LocalStore } from '../../store/local-store.ts';
+import { EXPORT_FORMS, exportRun } from '../export.ts';
+import { namedRun } from '../find-run.ts';
+import { METHODS } from '../recipe-schema.ts';
+import { reselect } from '../reselect.ts';
+import { saveResult } from '../run-folder.ts';
+
+/** `tive select`: another selection from the gradient table, in seconds. */
+export function selectCommand() {
+  return withRun(new Command('select'))
+    .description('select again from a run’s gradients, in seconds; the result is a run of its own')
+    .addOption(new Option('--method <method>', 'selector').choices(METHODS))
+    .option('--lambda <number>', 'sharpness inside a task', parseNumber)
+    .option('--budget <number>', 'rows, or a share of them in (0, 1]', parseNumber)
+    .option('--name <name>', 'name of the new run')
+    .option('--address <host:port>', 'Temporal server of a cluster')
+    .option('--namespace <name>', 'Temporal namespace of the cluster')
+    .action(async (run, options) => {
+      const { folder } = await namedRun(run, options.runs);
+      const made = await reselect(await folder.result(), options);
+      const store = new LocalStore(made.config.store.uri);
+      const reportPath = await saveResult(made.folder, store, made.result);
+      const { method, selection } = made.result.methods[0]!;
+      const lines = [
+        `${method} selected ${selection!.rowCount.toLocaleString('en')} rows`,
+        ...selection!.tasks.map(
+          ({ task, copies }) => `  ${task.padEnd(20)} ${copies.toLocaleString('en').padStart(9)}`,
+        ),
+        ...(reportPath === null ? [] : [`report: ${relative(process.cwd(), reportPath)}`]),
+        `subset: tive export ${made.runName} --to llava`,
+      ];
+      process.stdout.write(`${lines.join('\n')}\n`);
+    });
+}
+
+/** `tive report`: the place of a run's report. */
+export function reportCommand() {
+  return withRun(new Command('report'))
+    .description('print where a run’s report lies')
+    .option('--open', 'open it in the browser')
+    .action(async (run, { runs, open }) => {
+      const { folder } = await namedRun(run, runs);
+      const result = await folder.result();
+      const path = await saveResult(folder, new LocalStore(result.config.store.uri), result);
+      if (path === null)
+        throw new RangeError(
+          `report: run must have a report, got none in ${folder.path}; tive select ${run} makes one`,
+        );
+      await access(path);
+      process.stdout.write(`${relative(process.cwd(), path)}\n`);
+      if (open === true) {
+        const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
+        spawn(program, [path], { detached: true, stdio: 'ignore' })
+          .on('error', () => undefined)
+          .unref();
+      }
+    });
+}
+
+/** `tive export`: the subset in another tool's form. */
+export function exportCommand() {
+  return withRun(new Command('export'))
+    .description('write a run’s subset or adapter for another tool')
+    .addOption(
+      new Option('--to <form>', 'llava: rows copied byte for byte; indices: NPY and JSON; adapter: PEFT folder')
+        .choices(EXPORT_FORMS)
+        .default('llava' as const),
+    )
+    .option('--output <folder>', 'where to write; without it below the run’s folder')
+    .action(async (run, { runs, to, output }) => {
+      const { folder } = await namedRun(run, runs);
+      const result = await folder.result();
+      const target = output ?? join(folder.path, 'export');
+      const { path, rowCount } = await exportRun(new LocalStore(result.config.store.uri), result, to, target);
+      process.stdout.write(`${relative(process.cwd(), path)}  ${rowCount.toLocaleString('en')} rows\n`);
+    });
+}
+
+function withRun(command: Command) {
+  return command
+    .argument('<run>', 'name of the run, or its folder')
+    .option('--runs <folder>', 'folder of the runs', './runs');
+}
+
+function parseNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && text.trim() !== '') return value;
+  throw new InvalidArgumentError(`must be a number, got "${text}"`);
+}

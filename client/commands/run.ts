@@ -1,0 +1,136 @@
+import { copyFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import type { OptionValues } from '@commander-js/extra-typings';
+import type { RunResult } from '../../contracts/messages.ts';
+import { STAGES } from '../../contracts/stages.ts';
+import { executeRun } from '../execute-run.ts';
+import type { ExecutedRun } from '../execute-run.ts';
+import { countRows } from '../count-rows.ts';
+import { loadPreset, loadRecipe } from '../recipe.ts';
+import type { LoadedRecipe } from '../recipe.ts';
+import { runFolderOf } from '../run-folder.ts';
+import { EXIT } from '../outcome.ts';
+
+/** `tive run`: starts or resumes a recipe. */
+export function runCommand() {
+  return withRunOptions(new Command('run'))
+    .description('run a recipe, or go on with it: the same recipe is the same run')
+    .argument('<recipe>', 'recipe file, or a run’s manifest.json')
+    .argument('[settings...]', 'key.path=value, which win over the recipe')
+    .option('--limit <rows>', 'first rows only: a number, or a share such as 0.01', parseLimit)
+    .option('--detach', 'start on a cluster and return at once')
+    .action(async (recipe, overrides, options) => {
+      const { address = null, limit, detach = false } = options;
+      if (detach && address === null) {
+        throw new InvalidArgumentError('--detach needs --address: the embedded server ends with the command');
+      }
+      const loaded = loadRecipe(recipe, { overrides, checksFiles: address === null });
+      if (limit !== undefined) loaded.config.dataset.maxRows = await limitRows(loaded, limit);
+      const folder = runFolderOf(loaded.config, loaded.runName);
+      await folder.write('recipe.yaml', '');
+      await copyFile(recipe, join(folder.path, 'recipe.yaml'));
+      const resumeCommand = ['tive run', recipe, ...overrides, ...optionWords(options)].join(' ');
+      process.exitCode = conclude(await execute(loaded, options, resumeCommand, detach), loaded.runName);
+    });
+}
+
+/** `tive demo`: the preset `demo`, on the bundled pictures and model. */
+export function demoCommand() {
+  return withRunOptions(new Command('demo'))
+    .description('a whole run on bundled pictures and a bundled model, in minutes, no download')
+    .argument('[settings...]', 'key.path=value')
+    .action(async (overrides, options) => {
+      const loaded = loadPreset('demo', { overrides });
+      const resumeCommand = ['tive demo', ...overrides].join(' ');
+      process.exitCode = conclude(await execute(loaded, options, resumeCommand, false), loaded.runName);
+    });
+}
+
+function withRunOptions<Args extends unknown[], Options extends OptionValues>(command: Command<Args, Options>) {
+  return command
+    .addOption(new Option('--until <stage>', 'last stage to run').choices(STAGES))
+    .option('--address <host:port>', 'Temporal server of a cluster; without it an embedded one is started')
+    .option('--namespace <name>', 'Temporal namespace of the cluster')
+    .option('--processes <count>', 'compute processes of the embedded runtime', parseCount)
+    .option('--heartbeat-timeout <seconds>', 'a compute process that is silent for so long is given up', parseCount)
+    .option('--ui', 'serve Temporal’s own pages beside the embedded server')
+    .option('--quiet', 'no progress, only results and errors');
+}
+
+interface RunOptions {
+  until?: (typeof STAGES)[number] | undefined;
+  address?: string | undefined;
+  namespace?: string | undefined;
+  processes?: number | undefined;
+  heartbeatTimeout?: number | undefined;
+  ui?: true | undefined;
+  quiet?: true | undefined;
+}
+
+const HEARTBEAT_TIMEOUT_SECONDS = 120;
+
+function execute(
+  { runName, config }: LoadedRecipe,
+  options: RunOptions,
+  resumeCommand: string,
+  detach: boolean,
+): Promise<ExecutedRun> {
+  return executeRun({
+    runName,
+    config,
+    until: options.until ?? 'report',
+    address: options.address ?? null,
+    namespace: options.namespace ?? null,
+    detach,
+    withUi: options.ui ?? false,
+    processCount: options.processes ?? null,
+    heartbeatTimeoutMs: 1000 * (options.heartbeatTimeout ?? HEARTBEAT_TIMEOUT_SECONDS),
+    resumeCommand,
+    isTerminal: process.stderr.isTTY === true && !process.env['CI'],
+    quiet: options.quiet ?? false,
+  });
+}
+
+/** Prints what the run has found. */
+function conclude({ exitCode, result, reportPath }: ExecutedRun, runName: string): number {
+  if (result === null) return exitCode;
+  const selection = result.methods[0]?.selection ?? null;
+  const lines = [
+    ...(result.report?.verdict ?? [doneUntil(result)]),
+    ...(reportPath === null ? [] : ['', `report: ${relative(process.cwd(), reportPath)}`]),
+    ...(selection === null ? [] : [`subset: tive export ${runName} --to llava`]),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return EXIT.done;
+}
+
+function doneUntil({ runName, stages }: RunResult): string {
+  const last = stages.findLast(({ state }) => state === 'done' || state === 'cached');
+  return `run ${runName} is done until ${last?.stage ?? 'no stage'}: ${last?.detail ?? ''}`;
+}
+
+function optionWords({ until, limit, address, ui }: RunOptions & { limit?: number | undefined }): string[] {
+  return [
+    ...(until === undefined ? [] : [`--until ${until}`]),
+    ...(limit === undefined ? [] : [`--limit ${limit}`]),
+    ...(address === undefined ? [] : [`--address ${address}`]),
+    ...(ui === undefined ? [] : ['--ui']),
+  ];
+}
+
+function parseCount(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError(`must be a whole number above 0, got "${text}"`);
+}
+
+function parseLimit(text: string): number {
+  const value = Number(text);
+  if ((Number.isInteger(value) && value > 0) || (value > 0 && value < 1)) return value;
+  throw new InvalidArgumentError(`must be a number of rows or a share in (0, 1), got "${text}"`);
+}
+
+async function limitRows({ config }: LoadedRecipe, limit: number): Promise<number> {
+  return limit < 1 ? Math.max(1, Math.round(limit * (await countRows(config.dataset.path)))) : limit;
+}

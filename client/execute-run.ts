@@ -1,0 +1,147 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { checkModel } from '../activities/model-checks.ts';
+import type { Config } from '../contracts/config.ts';
+import { withDiskNames } from '../contracts/disk-names.ts';
+import type { RunResult } from '../contracts/messages.ts';
+import { COMPUTE_QUEUE } from '../contracts/queues.ts';
+import type { Stage } from '../contracts/stages.ts';
+import { LocalStore } from '../store/local-store.ts';
+import { interruptible } from './interrupt.ts';
+import { EXIT } from './outcome.ts';
+import { createProgressDisplay } from './progress-display.ts';
+import type { ProgressDisplay } from './progress-display.ts';
+import { runFolderOf, saveResult } from './run-folder.ts';
+import { openRunLog } from './run-log.ts';
+import { startRun } from './runs.ts';
+import type { RunHandle } from './runs.ts';
+import { openRuntime } from './runtime.ts';
+import type { Runtime } from './runtime.ts';
+
+/** How a run is executed; what it computes is in its config. */
+export interface ExecuteOptions {
+  runName: string;
+  config: Config;
+  until: Stage;
+  /** Server of a cluster, or null for the embedded one. */
+  address: string | null;
+  namespace: string | null;
+  /** Starts the run and returns; only on a cluster. */
+  detach: boolean;
+  withUi: boolean;
+  /** Compute processes, null = as fits the machine. */
+  processCount: number | null;
+  heartbeatTimeoutMs: number;
+  /** Command that resumes the run, for messages. */
+  resumeCommand: string;
+  /** Shows the progress as lines that are redrawn. */
+  isTerminal: boolean;
+  /** Says nothing but results and errors. */
+  quiet: boolean;
+}
+
+/** What a finished run left. */
+export interface ExecutedRun {
+  exitCode: number;
+  /** Null where it was detached or interrupted. */
+  result: RunResult | null;
+  /** Place of the report, if there is one. */
+  reportPath: string | null;
+}
+
+const POLL_MS = 400;
+/** A run on a cluster without any compute worker is called out after this. */
+const NO_WORKER_MS = 60_000;
+
+/** Runs a config to its last stage, showing progress on standard error; joins or resumes a run of the same name. */
+export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
+  const { runName, config, address, isTerminal, quiet } = options;
+  const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
+  if (address === null) await checkModel(config);
+  const folder = runFolderOf(config, runName);
+  await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
+  const interrupt = interruptible(say);
+  const runtime = await openRuntime({
+    address,
+    namespace: options.namespace,
+    databasePath: join(folder.path, 'temporal.db'),
+    withUi: options.withUi,
+    processCount: options.processCount,
+    log: openRunLog(join(folder.path, 'log.jsonl'), { run: runName }),
+    say,
+  });
+  interrupt.atOnce = () => runtime.supervisor?.kill();
+  const display = quiet ? null : createProgressDisplay(process.stderr, isTerminal);
+  try {
+    await folder.write('server.json', JSON.stringify({ address: runtime.address, pid: process.pid }));
+    if (runtime.uiUrl !== null) say(`Temporal's own pages: ${runtime.uiUrl}`);
+    const handle = await startRun(runtime.client, {
+      runName,
+      config,
+      until: options.until,
+      heartbeatTimeoutMs: options.heartbeatTimeoutMs,
+      replaces: runtime.embedded,
+    });
+    if (options.detach) {
+      say(`run ${runName} goes on at ${runtime.address}; tive status ${runName} --address ${runtime.address}`);
+      return { exitCode: EXIT.done, result: null, reportPath: null };
+    }
+    const result = await follow(handle, runtime, display, interrupt.signal, say);
+    if (result === null) {
+      const goesOn = runtime.embedded ? 'stopped at a checkpoint; resume' : 'the run goes on; follow it';
+      say(`${goesOn}: ${options.resumeCommand}`);
+      return { exitCode: EXIT.interrupted, result: null, reportPath: null };
+    }
+    return {
+      exitCode: EXIT.done,
+      result,
+      reportPath: await saveResult(folder, new LocalStore(config.store.uri), result),
+    };
+  } finally {
+    await runtime.close();
+    await folder.remove('server.json');
+    interrupt.release();
+  }
+}
+
+/** Shows the run until it ends. @returns null where the person interrupted it */
+async function follow(
+  handle: RunHandle,
+  runtime: Runtime,
+  display: ProgressDisplay | null,
+  interrupted: AbortSignal,
+  say: (text: string) => void,
+): Promise<RunResult | null> {
+  let settled = false;
+  const result = handle.result().finally(() => {
+    settled = true;
+  });
+  // The loop below ends first where the person interrupts; the connection's end is then no news.
+  result.catch(() => undefined);
+  const startedAt = Date.now();
+  let warned = runtime.embedded;
+  while (!settled && !interrupted.aborted) {
+    const status = await handle.progress();
+    if (status !== null) display?.show(status);
+    if (!warned && Date.now() - startedAt > NO_WORKER_MS) {
+      warned = true;
+      if (!(await hasComputeWorker(runtime))) {
+        say(
+          `run: a worker must poll ${COMPUTE_QUEUE}, got none for 60 s; start tive worker compute --address ${runtime.address}`,
+        );
+      }
+    }
+    await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => undefined);
+  }
+  if (!settled) return null;
+  const status = await handle.progress();
+  if (status !== null) display?.show(status);
+  return result;
+}
+
+async function hasComputeWorker({ client }: Runtime): Promise<boolean> {
+  const request = { namespace: client.options.namespace, taskQueue: { name: COMPUTE_QUEUE }, taskQueueType: 2 };
+  const { pollers } = await client.workflowService.describeTaskQueue(request);
+  return (pollers ?? []).length > 0;
+}

@@ -1,0 +1,31 @@
+import { EXIT } from './outcome.ts';
+
+/** What Ctrl-C means while something runs. */
+export interface Interrupt {
+  /** Aborted by the first interrupt. */
+  signal: AbortSignal;
+  /** What the second interrupt ends before the process exits. */
+  atOnce: () => void;
+  /** Gives the signals back. */
+  release(): void;
+}
+
+/** The first SIGINT or SIGTERM asks to stop at a checkpoint, the second exits at once. */
+export function interruptible(say: (text: string) => void): Interrupt {
+  const controller = new AbortController();
+  const interrupt: Interrupt = { signal: controller.signal, atOnce: () => undefined, release };
+  const onSignal = (): void => {
+    if (controller.signal.aborted) {
+      interrupt.atOnce();
+      process.exit(EXIT.interrupted);
+    }
+    say('\nstopping at the next checkpoint; once more to exit at once');
+    controller.abort();
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  function release(): void {
+    for (const signal of signals) process.off(signal, onSignal);
+  }
+  return interrupt;
+}

@@ -1,0 +1,44 @@
+import { Command, CommanderError } from '@commander-js/extra-typings';
+import { cancelCommand, statusCommand } from './commands/control.ts';
+import { doctorCommand, packageVersion } from './commands/doctor.ts';
+import { exportCommand, reportCommand, selectCommand } from './commands/results.ts';
+import { demoCommand, runCommand } from './commands/run.ts';
+import { workerCommand } from './commands/worker.ts';
+import { EXIT, outcomeOf } from './outcome.ts';
+
+/** The command line. Results go to standard output, progress and errors to standard error. Ends the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('tive')
+    .description('selects the most valuable rows of a visual-instruction dataset, as durable Temporal workflows')
+    .version(packageVersion())
+    .option('--verbose', 'stack traces of errors');
+  const commands = [
+    runCommand(),
+    demoCommand(),
+    statusCommand(),
+    cancelCommand(),
+    selectCommand(),
+    reportCommand(),
+    exportCommand(),
+    workerCommand(),
+    doctorCommand(),
+  ];
+  for (const command of commands) program.addCommand(command as unknown as Command);
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    process.exitCode = exitCodeOf(error, program.opts().verbose === true);
+  }
+  // Temporal's native core may keep the process alive.
+  process.exit();
+}
+
+function exitCodeOf(error: unknown, verbose: boolean): number {
+  // commander has already said what is wrong, or printed help or version.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.callerMustAct;
+  const { exitCode, message } = outcomeOf(error);
+  process.stderr.write(`${message}\n`);
+  if (verbose && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return exitCode;
+}
