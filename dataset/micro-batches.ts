@@ -28,16 +28,21 @@ export function planMicroBatches(tokenCounts: ArrayLike<number>, tokenBudget: nu
   return batches;
 }
 
-/** Shard of each micro-batch: a shard is a run of whole micro-batches with at least `shardRows` rows, the last may have fewer. */
-export function planShards(batchSizes: readonly number[], shardRows: number): number[] {
+/**
+ * Shard of each micro-batch, asked in order: a shard is a run of whole micro-batches with at least `shardRows` rows, the
+ * last may have fewer.
+ *
+ * @returns takes the rows of the next micro-batch, gives its shard
+ */
+export function shardCounter(shardRows: number): (batchSize: number) => number {
   let shard = 0;
   let rows = 0;
-  return batchSizes.map((size) => {
+  return (batchSize) => {
     if (rows >= shardRows) {
       shard += 1;
       rows = 0;
     }
-    rows += size;
+    rows += batchSize;
     return shard;
-  });
+  };
 }

@@ -101,7 +101,8 @@ class Run {
     for (const stage of ['dataset', 'warmup', 'gradients'] as const) {
       this.#progress.finish(stage, 'cached', base.stages.find((line) => line.stage === stage)?.detail ?? '');
     }
-    await this.#selectAll(dataset, await this.#values(dataset, gradients));
+    const values = (result.values = await this.#values(dataset, gradients));
+    await this.#selectAll(dataset, values);
     await this.#report();
     return result;
   }

@@ -2,7 +2,9 @@
 // questions that differ from the demo's. Resumable: run it again with the same arguments and it goes on.
 //
 //   node dist/examples/demo/pretrain.js --fashion-mnist DIR --digits FILE --work DIR --out examples/demo/model
-//     [--steps 3000,2500,4500] [--engine tensorflow]
+//     [--steps 3000,2500,4500] [--initial FILE] [--engine tensorflow]
+//
+// `--steps` gives the steps of each phase; 0 leaves a phase out. `--initial` starts from weights that are there.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -153,6 +155,15 @@ async function readState(path: string, names: readonly string[]): Promise<{ phas
   return { phase: Number(header.__metadata__.phase) as Phase, state: { parameters, optimizer } };
 }
 
+/** Weights of a model file by canonical name. */
+async function readWeights(path: string, config: LlavaConfig): Promise<Map<string, Float32Array>> {
+  const file = await openSafetensors(path);
+  const weights = new Map<string, Float32Array>();
+  for (const name of weightShapes(config).keys()) weights.set(name, await file.read(diskName(name)));
+  await file.close();
+  return weights;
+}
+
 async function main(): Promise<void> {
   const { values: options } = parseArgs({
     options: {
@@ -161,6 +172,7 @@ async function main(): Promise<void> {
       work: { type: 'string' },
       out: { type: 'string' },
       steps: { type: 'string', default: '3000,2500,4500' },
+      initial: { type: 'string' },
       engine: { type: 'string', default: 'tensorflow' },
     },
   });
@@ -176,18 +188,20 @@ async function main(): Promise<void> {
   );
   const readJson = (name: string) => JSON.parse(readFileSync(join(out, name), 'utf8')) as Record<string, unknown>;
   const tokenizer = new Tokenizer(readJson('tokenizer.json'), readJson('tokenizer_config.json'));
-  await pretrain(config, createEncoder(tokenizer, config), sources, options.steps.split(',').map(Number), work, out);
+  const initial = options.initial === undefined ? initialWeights(config) : await readWeights(options.initial, config);
+  const steps = options.steps.split(',').map(Number);
+  await pretrain(config, initial, createEncoder(tokenizer, config), sources, steps, work, out);
 }
 
 async function pretrain(
   config: LlavaConfig,
+  initial: ReadonlyMap<string, Float32Array>,
   encode: (row: DemoRow) => PixelExample,
   sources: Sources,
   steps: readonly number[],
   work: string,
   out: string,
 ): Promise<void> {
-  const initial = initialWeights(config);
   const names = [...initial.keys()];
   const shapes = weightShapes(config);
   const variables = names.map((name) => tf.variable(tf.tensor(initial.get(name)!, shapes.get(name)!, 'float32')));
@@ -199,6 +213,7 @@ async function pretrain(
   for (const phase of PHASES) {
     if (resumed !== null && resumed.phase > phase) continue;
     const stepCount = steps[phase - 1]!;
+    if (stepCount === 0) continue;
     const batches = Array.from({ length: stepCount }, (_, step) => Uint32Array.of(step));
     const schedule = { kind: 'cosine', learningRate: PEAK_RATE, warmupFraction: WARMUP_STEPS / stepCount } as const;
     const load = (rows: Uint32Array) => Promise.resolve(stepRows(phase, rows[0]!, sources).map(encode));

@@ -1,0 +1,196 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RunResult } from '../../contracts/messages.ts';
+import { BAD_ROWS, USABLE_ROWS, writeSmallDataset } from './small-dataset.ts';
+import { hashesOf, tive } from './tive-process.ts';
+import type { Finished } from './tive-process.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'tive-run-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+function freshFolder(name: string, settings = ''): string {
+  const folder = join(root, name);
+  mkdirSync(folder);
+  writeSmallDataset(folder, settings);
+  return folder;
+}
+
+function resultOf(folder: string, run = 'small'): RunResult {
+  return JSON.parse(readFileSync(join(folder, 'runs', run, 'result.json'), 'utf8')) as RunResult;
+}
+
+const BUDGET = Math.round(0.15 * USABLE_ROWS);
+
+describe('a recipe of one’s own, run by the command line', () => {
+  let folder: string;
+  let first: Finished;
+  beforeAll(async () => {
+    folder = freshFolder('whole');
+    first = await tive(folder, 'run', 'recipe.yaml');
+  }, 180_000);
+
+  test('ends with a verdict, the place of the report and exit code 0', () => {
+    expect(first.exitCode, first.stderr).toBe(0);
+    expect(first.stdout).toMatch(/^tive kept 8 of 56 usable rows \(14\.3\u00a0%\) and reached /);
+    expect(first.stdout).toMatch(/\nreport: runs\/small\/report\.html\nsubset: tive export small --to llava\n$/);
+  });
+
+  test('leaves its files in the run folder, and neither server nor half-written files', () => {
+    const names = readdirSync(join(folder, 'runs/small'));
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'log.jsonl',
+        'manifest.json',
+        'quarantine.jsonl',
+        'recipe.resolved.yaml',
+        'recipe.yaml',
+        'report.html',
+        'result.json',
+        'tasks.csv',
+      ]),
+    );
+    expect(names).not.toContain('server.json');
+    const stored = readdirSync(join(folder, 'tive-store'), { recursive: true }).map(String);
+    expect(stored.filter((name) => name.endsWith('.partial') || name.endsWith('.part'))).toEqual([]);
+  });
+
+  test('sets the bad rows aside, each with its reason', () => {
+    const { dataset } = resultOf(folder);
+    expect(dataset?.rowCount).toBe(USABLE_ROWS + BAD_ROWS);
+    expect(dataset?.quarantined).toEqual([
+      { reason: 'answer_empty', count: 1 },
+      { reason: 'answer_missing', count: 1 },
+      { reason: 'image_missing', count: 1 },
+    ]);
+    const lines = readFileSync(join(folder, 'runs/small/quarantine.jsonl'), 'utf8').trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { row_index: number }).row_index)).toEqual([7, 31, 58]);
+  });
+
+  test('export --to llava holds the selected rows, copied byte for byte', async () => {
+    const exported = await tive(folder, 'export', 'small', '--to', 'llava');
+    expect(exported).toMatchObject({ exitCode: 0, stdout: `runs/small/export/llava.json  ${BUDGET} rows\n` });
+    const text = readFileSync(join(folder, 'runs/small/export/llava.json'), 'utf8');
+    const rows = text.slice('[\n'.length, -'\n]\n'.length).split(/,\n(?=\{)/);
+    const source = readFileSync(join(folder, 'train.json'), 'utf8');
+    expect(JSON.parse(text)).toHaveLength(BUDGET);
+    expect(rows).toHaveLength(BUDGET);
+    for (const row of rows) expect(source).toContain(row);
+  });
+
+  test('export --to indices and --to adapter write what numpy and peft read', async () => {
+    expect((await tive(folder, 'export', 'small', '--to', 'indices')).exitCode).toBe(0);
+    const npy = readFileSync(join(folder, 'runs/small/export/selected_indices.npy'));
+    const indices = JSON.parse(
+      readFileSync(join(folder, 'runs/small/export/selected_indices.json'), 'utf8'),
+    ) as number[];
+    expect(npy.subarray(0, 8).toString('latin1')).toBe('\x93NUMPY\x01\x00');
+    expect(npy.length - 10 - npy.readUInt16LE(8)).toBe(8 * BUDGET);
+    expect(indices).toHaveLength(BUDGET);
+    expect((await tive(folder, 'export', 'small', '--to', 'adapter')).exitCode).toBe(0);
+    expect(readdirSync(join(folder, 'runs/small/export/adapter')).sort()).toEqual([
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'training.arrow',
+    ]);
+  });
+
+  test('run again, every stage is cached and the numbers are the same', async () => {
+    const before = resultOf(folder);
+    const again = await tive(folder, 'run', 'recipe.yaml');
+    const after = resultOf(folder);
+    expect(again.exitCode, again.stderr).toBe(0);
+    const states = after.stages.map(({ stage, state }) => `${stage} ${state}`);
+    expect(states).toEqual([
+      'dataset cached',
+      'warmup cached',
+      'gradients cached',
+      'values cached',
+      'allocation done',
+      'selection cached',
+      'finetune cached',
+      'evaluation cached',
+      'report done',
+    ]);
+    expect(after.methods.map(({ selection }) => selection?.selection)).toEqual(
+      before.methods.map(({ selection }) => selection?.selection),
+    );
+  });
+
+  test('its manifest is a recipe that repeats it', async () => {
+    const again = await tive(folder, 'run', 'runs/small/manifest.json');
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(again.stderr).toContain('gradients: cached');
+  });
+
+  test('select makes another run from the same gradients, without a compute process', async () => {
+    const selected = await tive(
+      folder,
+      'select',
+      'small',
+      '--method',
+      'task_balanced',
+      '--budget',
+      '9',
+      '--name',
+      'other',
+    );
+    expect(selected.exitCode, selected.stderr).toBe(0);
+    expect(selected.stdout).toMatch(/^task_balanced selected 9 rows\n {2}name +3\n {2}sum +3\n {2}tell +3\nreport: /);
+    const { methods, gradients } = resultOf(folder, 'other');
+    expect(methods.map(({ method }) => method)).toEqual(['task_balanced']);
+    expect(gradients).toEqual(resultOf(folder).gradients);
+  });
+
+  test('status and report tell of the finished run', async () => {
+    const status = await tive(folder, 'status', 'small');
+    expect(status.stdout).toMatch(/^dataset: cached {2}59 rows {2}3 tasks {2}3 quarantined\n/);
+    const report = await tive(folder, 'report', 'small');
+    expect(report).toMatchObject({ exitCode: 0, stdout: 'runs/small/report.html\n' });
+    const page = readFileSync(join(folder, 'runs/small/report.html'), 'utf8');
+    expect(page).toContain('<!doctype html>');
+    expect(page).not.toMatch(/src="http|href="http/);
+  });
+});
+
+describe('the numbers of a run do not depend on who computes them', () => {
+  const tables: [string, string][] = [
+    ['values', 'values.arrow'],
+    ['selection', 'selection.arrow'],
+    ['warmup', 'adapter_model.safetensors'],
+    ['finetune', 'adapter_model.safetensors'],
+  ];
+  const hashes = (folder: string): string[][] =>
+    tables.map(([stage, name]) => hashesOf(join(folder, 'tive-store'), stage, name));
+  let reference: string[][];
+  beforeAll(async () => {
+    const folder = freshFolder('one-process');
+    const done = await tive(folder, 'run', 'recipe.yaml', '--processes', '1');
+    expect(done.exitCode, done.stderr).toBe(0);
+    reference = hashes(folder);
+  }, 180_000);
+
+  test.each([2, 3])(
+    '%i compute processes give the bytes of one',
+    async (processCount) => {
+      const folder = freshFolder(`processes-${processCount}`);
+      const done = await tive(folder, 'run', 'recipe.yaml', '--processes', String(processCount));
+      expect(done.exitCode, done.stderr).toBe(0);
+      expect(hashes(folder)).toEqual(reference);
+    },
+    180_000,
+  );
+
+  test('another shard size gives the same numbers, bit for bit', async () => {
+    const folder = freshFolder('shards');
+    const done = await tive(folder, 'run', 'recipe.yaml', 'gradients.shard_rows=30', '--until', 'selection');
+    expect(done.exitCode, done.stderr).toBe(0);
+    const shardCount = resultOf(folder).dataset!.shardCount;
+    expect(shardCount).toBeLessThan(5);
+    const store = join(folder, 'tive-store');
+    expect(hashesOf(store, 'values', 'values.arrow')).toEqual(reference[0]);
+    expect(reference[1]).toContain(hashesOf(store, 'selection', 'selection.arrow')[0]);
+    expect(existsSync(join(store, 'artifacts/finetune'))).toBe(false);
+  }, 180_000);
+});
