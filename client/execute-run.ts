@@ -114,11 +114,12 @@ async function follow(
   say: (text: string) => void,
 ): Promise<RunResult | null> {
   let settled = false;
-  const result = handle.result().finally(() => {
-    settled = true;
-  });
-  // The loop below ends first where the person interrupts; the connection's end is then no news.
-  result.catch(() => undefined);
+  // Without the signal the call would go on, and fail on the closed connection.
+  const result = runtime.client.withAbortSignal(interrupted, () => handle.result());
+  const end = (): void => {
+    settled = !interrupted.aborted;
+  };
+  result.then(end, end);
   const startedAt = Date.now();
   let warned = runtime.embedded;
   while (!settled && !interrupted.aborted) {

@@ -42,7 +42,7 @@ export function demoCommand() {
     .argument('[settings...]', 'key.path=value')
     .action(async (overrides, options) => {
       const loaded = loadPreset('demo', { overrides });
-      const resumeCommand = ['tive demo', ...overrides].join(' ');
+      const resumeCommand = ['tive demo', ...overrides, ...optionWords(options)].join(' ');
       process.exitCode = conclude(await execute(loaded, options, resumeCommand, false), loaded.runName);
     });
 }
@@ -110,13 +110,18 @@ function doneUntil({ runName, stages }: RunResult): string {
   return `run ${runName} is done until ${last?.stage ?? 'no stage'}: ${last?.detail ?? ''}`;
 }
 
-function optionWords({ until, limit, address, ui }: RunOptions & { limit?: number | undefined }): string[] {
-  return [
-    ...(until === undefined ? [] : [`--until ${until}`]),
-    ...(limit === undefined ? [] : [`--limit ${limit}`]),
-    ...(address === undefined ? [] : [`--address ${address}`]),
-    ...(ui === undefined ? [] : ['--ui']),
-  ];
+/** The options that a resumed run needs again. */
+function optionWords(options: RunOptions & { limit?: number | undefined }): string[] {
+  const words = {
+    '--until': options.until,
+    '--limit': options.limit,
+    '--address': options.address,
+    '--namespace': options.namespace,
+    '--processes': options.processes,
+    '--heartbeat-timeout': options.heartbeatTimeout,
+  };
+  const valued = Object.entries(words).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+  return options.ui === true ? [...valued, '--ui'] : valued;
 }
 
 function parseCount(text: string): number {
