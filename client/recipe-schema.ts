@@ -67,7 +67,7 @@ const targets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj',
 const map = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, says('a map of keys')).prefault({} as never);
 
-/** Every key of a recipe with its type, range and default. Formulas: docs/method.md; names: docs/glossary.md. */
+/** Every key of a recipe with its type, range and default. docs/recipe.md says the same in words, docs/glossary.md has the formulas. */
 export const recipeSchema = map({
   run: map({
     name: z
