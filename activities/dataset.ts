@@ -118,7 +118,10 @@ async function* rowBatches(
 
 function quarantineLine({ record: { rowIndex, task, rejection } }: PlannedRow): string {
   const { reason, detail } = rejection!;
-  return `${JSON.stringify({ row_index: rowIndex, task, reason, detail: `row ${rowIndex.toLocaleString('en')} ${detail}` })}\n`;
+  // `row 88 turn 0: …`, but `row 97: image must …`.
+  const separator = /^(turn|line) /.test(detail) ? ' ' : ': ';
+  const text = `row ${rowIndex.toLocaleString('en')}${separator}${detail.replace(/^row /, '')}`;
+  return `${JSON.stringify({ row_index: rowIndex, task, reason, detail: text })}\n`;
 }
 
 function requireKnownTasks({ tasks }: DatasetTally, { excludeTasks }: DatasetConfig): void {

@@ -49,8 +49,14 @@ export function startPulse(stage: Stage, where: string): Pulse {
     mustStop: () => context.cancellationSignal.aborted,
     pause,
     committed: async (doneCount, totalCount) => {
-      const moved = doneCount > checkpoint.doneCount || checkpoint.totalCount === 0;
-      checkpoint = { stage, doneCount, totalCount, movedAtAttempt: moved ? attempt : checkpoint.movedAtAttempt };
+      // An attempt that starts over counts up again: only what no attempt had reached before is progress.
+      const moved = doneCount > checkpoint.doneCount;
+      checkpoint = {
+        stage,
+        doneCount: Math.max(doneCount, checkpoint.doneCount),
+        totalCount,
+        movedAtAttempt: moved ? attempt : checkpoint.movedAtAttempt,
+      };
       await pause();
     },
   };

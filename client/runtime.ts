@@ -1,5 +1,6 @@
 import { availableParallelism, freemem } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
+import { InvalidConfigError } from '../contracts/failures.ts';
 import { prepareEngine } from '../setup/engine.ts';
 import type { EngineSetup } from '../setup/engine.ts';
 import { prepareTemporal } from '../setup/temporal.ts';
@@ -41,9 +42,13 @@ export interface RuntimeOptions {
 
 /** Connects to a cluster, or starts server, control worker and compute processes in and below this process. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
-  return options.address === null
-    ? openEmbedded(options)
-    : connectTo({ address: options.address, namespace: options.namespace ?? null });
+  const { address, namespace = null } = options;
+  return address === null ? openEmbedded(options) : connectTo({ address, namespace });
+}
+
+/** Connects to the embedded server of another command. */
+export async function joinEmbedded(address: string): Promise<Runtime> {
+  return connectTo({ address, namespace: null, isEmbedded: true });
 }
 
 async function connectTo(server: ServerAddress): Promise<Runtime> {
@@ -51,7 +56,7 @@ async function connectTo(server: ServerAddress): Promise<Runtime> {
   const address = String(connectionOptions.address ?? server.address);
   const connection = await Connection.connect({ ...connectionOptions, connectTimeout: 5000 } as object).catch(
     (error: Error) => {
-      throw new Error(
+      throw new InvalidConfigError(
         `temporal: server must answer at ${address} within 5 s, got ${error.message}; start it, or omit --address for the embedded one`,
       );
     },
@@ -73,7 +78,7 @@ async function openEmbedded({
   const [engine, temporal] = await Promise.all([prepared, prepareTemporal(say)]);
   if (engine !== null) useEngine(engine, say);
   const server = await startEmbeddedServer(temporal.path, databasePath, withUi);
-  const address: ServerAddress = { address: server.address, namespace: 'default' };
+  const address: ServerAddress = { address: server.address, namespace: 'default', isEmbedded: true };
   const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine?.gpuCount ?? 0 };
   const supervisor = new Supervisor(address, planComputeSlots(host, processCount), log);
   supervisor.start();

@@ -18,7 +18,7 @@ export interface DatasetCounts {
  */
 export function requireUsable({ rowCount, usableCount, quarantined }: DatasetCounts, dataset: DatasetConfig): void {
   const byCount = [...quarantined].sort(([, left], [, right]) => right - left);
-  if (rowCount > 0 && quarantined.get('task_missing') === rowCount) {
+  if (usableCount === 0 && byCount[0]?.[0] === 'task_missing') {
     throw new InvalidDatasetError(
       `dataset: rows must have "${dataset.taskField}" or task_rules must be set, got neither; set task_rules: llava-1.5, prefix or single`,
     );
@@ -34,7 +34,7 @@ export function requireUsable({ rowCount, usableCount, quarantined }: DatasetCou
     const [most] = byCount[0]!;
     const fix = most.startsWith('image_') ? 'fix image_folder' : 'fix the rows';
     throw new InvalidDatasetError(
-      `dataset: quarantined share must be at most ${dataset.maxQuarantinedFraction}, got ${(badCount / rowCount).toFixed(3)} ` +
+      `dataset: quarantined share must be at most ${dataset.maxQuarantinedFraction}, got ${Number((badCount / rowCount).toPrecision(3))} ` +
         `(${number(badCount)} of ${number(rowCount)}, mostly ${most}); ${fix} or raise max_quarantined_fraction`,
     );
   }

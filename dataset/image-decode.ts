@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { imageType } from './image-type.ts';
+import type { ImageType } from './image-type.ts';
 import type { Rejection } from './row-outcome.ts';
 
 /** PIL's limit against decompression bombs, in pixels. */
@@ -23,26 +24,36 @@ sharp.cache(false);
 export async function decodeImage(bytes: Uint8Array): Promise<RgbImage | Rejection> {
   const type = imageType(bytes);
   if (typeof type !== 'string') return type;
+  return (await decode(bytes, 'truncated')) ?? rejection(bytes, type);
+}
+
+async function decode(bytes: Uint8Array, failOn: 'truncated' | 'none'): Promise<RgbImage | null> {
   try {
-    const image = sharp(bytes, { ignoreIcc: true, failOn: 'truncated', limitInputPixels: MAX_PIXELS });
+    const image = sharp(bytes, { ignoreIcc: true, failOn, limitInputPixels: MAX_PIXELS });
     const { data, info } = await image.removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data };
-  } catch (error) {
-    return rejection(error instanceof Error ? error.message : String(error));
+  } catch {
+    return null;
   }
 }
 
-function rejection(message: string): Rejection {
-  const got = message.split('\n')[0] ?? '';
-  if (/pixel limit/i.test(message)) {
+/**
+ * Why a picture cannot be decoded. libvips keeps one text of errors for all threads, so what it says of a picture depends
+ * on those decoded at the same time; whether it succeeds does not, so that alone decides.
+ */
+async function rejection(bytes: Uint8Array, type: ImageType): Promise<Rejection> {
+  const { width, height } = await sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch(() => ({ width: 0, height: 0 }));
+  if (width * height > MAX_PIXELS) {
+    const number = (value: number): string => value.toLocaleString('en');
     return {
       reason: 'image_too_large',
-      detail: `image must have at most ${MAX_PIXELS.toLocaleString('en')} pixels, got more`,
+      detail: `image must have at most ${number(MAX_PIXELS)} pixels, got ${number(width)} × ${number(height)}`,
     };
   }
-  const truncated =
-    /premature|truncated|unexpected end|end of (stream|file)|not enough data|read error|exhausted/i.test(message);
-  return truncated
-    ? { reason: 'image_truncated', detail: `image must be complete, got ${got}` }
-    : { reason: 'image_corrupt', detail: `image must be readable, got ${got}` };
+  const form = type.toUpperCase();
+  return (await decode(bytes, 'none')) !== null
+    ? { reason: 'image_truncated', detail: `image must be complete, got a premature end of ${form} data` }
+    : { reason: 'image_corrupt', detail: `image must be readable, got damaged ${form} data` };
 }

@@ -2,6 +2,9 @@ import { readFile, realpath } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { Rejection } from './row-outcome.ts';
 
+/** Codes that speak of the path, not of passing trouble. Where the picture itself stands in the row, the path is too long. */
+const NO_SUCH_FILE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP']);
+
 /**
  * Reads a picture below the image folder. Absolute paths, `..` and symbolic links that lead outside are refused.
  */
@@ -14,12 +17,19 @@ export async function readImageFile(imageFolder: string, path: string): Promise<
     return { bytes: await readFile(file) };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR')
-      return { reason: 'image_missing', detail: `image must exist, got ${path}` };
+    if (code !== undefined && NO_SUCH_FILE.has(code))
+      return { reason: 'image_missing', detail: `image must exist, got ${shortened(path)}` };
     throw error;
   }
 }
 
 function escapes(path: string): Rejection {
-  return { reason: 'image_path_escapes', detail: `image must lie below image_folder, got ${JSON.stringify(path)}` };
+  return {
+    reason: 'image_path_escapes',
+    detail: `image must lie below image_folder, got ${JSON.stringify(shortened(path))}`,
+  };
+}
+
+function shortened(path: string): string {
+  return path.length <= 200 ? path : `${path.slice(0, 199)}…`;
 }

@@ -51,14 +51,7 @@ export function parseRow(bytes: Uint8Array | null, options: ParseOptions): Parse
   try {
     row = JSON.parse(text);
   } catch (error) {
-    const got =
-      error instanceof Error
-        ? error.message
-            .replace(/, ".*$/s, '')
-            .replace(/ in JSON.*$/s, '')
-            .toLowerCase()
-        : 'an error';
-    return { ...unknown, reason: 'json_syntax', detail: `must be valid JSON, got ${got}` };
+    return { ...unknown, reason: 'json_syntax', detail: `must be valid JSON, got ${syntaxProblem(error as Error)}` };
   }
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
     return { ...unknown, reason: 'not_an_object', detail: `row must be an object, got ${quoted(row)}` };
@@ -73,6 +66,15 @@ export function parseRow(bytes: Uint8Array | null, options: ParseOptions): Parse
   return isRejection(parsed) ? { ...identity, ...parsed } : { ...identity, ...parsed };
 }
 
+/** What V8 says of a text that is not JSON, without its excerpt of the text and its position. */
+function syntaxProblem({ message }: Error): string {
+  return message
+    .replace(/, (\.\.\.)?".*$/s, '')
+    .replace(/ (in|of|after|is not valid) JSON.*$/s, '')
+    .replace(/^Unexpected/, 'an unexpected')
+    .replace(/^[A-Z]/, (letter) => letter.toLowerCase());
+}
+
 function parseFields(fields: Json, { maxImages }: ParseOptions): Omit<ParsedRow, keyof RowIdentity> | Rejection {
   const images = parseImages(fields);
   if (isRejection(images)) return images;
@@ -81,8 +83,11 @@ function parseFields(fields: Json, { maxImages }: ParseOptions): Omit<ParsedRow,
   const turns = parseTurns(fields);
   if (isRejection(turns)) return turns;
   const hasImage = images.length > 0;
-  const answering = turns[0]?.role === 'human' ? turns : turns.slice(1);
-  const problem = checkRoles(answering) ?? checkPlaceholders(answering, images.length);
+  // A leading turn of another role than gpt is not among the turns any more: no second one is dropped.
+  const isDropped = turns.length < (fields['conversations'] as unknown[]).length;
+  const answering = isDropped || turns[0]?.role === 'human' ? turns : turns.slice(1);
+  const firstTurn = isDropped || answering !== turns ? 1 : 0;
+  const problem = checkRoles(answering, firstTurn) ?? checkPlaceholders(answering, firstTurn, images.length);
   if (problem !== null) return problem;
   const promptTurns = hasImage ? answering.map(({ role, value }) => ({ role, value: normalise(value) })) : answering;
   return { images, turns, promptTurns };
@@ -126,21 +131,26 @@ function parseTurns(fields: Json): Turn[] | Rejection {
   return turns;
 }
 
-function checkRoles(turns: readonly Turn[]): Rejection | null {
+/** @param firstTurn place of the first of the turns in the row, for messages */
+function checkRoles(turns: readonly Turn[], firstTurn: number): Rejection | null {
   for (const [index, { role, value }] of turns.entries()) {
     const wanted = index % 2 === 0 ? 'human' : 'gpt';
-    if (role !== wanted) return { reason: 'role_order', detail: `turn ${index}: role must be ${wanted}, got ${role}` };
+    const place = `turn ${firstTurn + index}`;
+    if (role !== wanted) return { reason: 'role_order', detail: `${place}: role must be ${wanted}, got ${role}` };
     if (role === 'gpt' && value.trim() === '')
-      return { reason: 'answer_empty', detail: `turn ${index}: answer must not be empty, got ${quoted(value)}` };
+      return { reason: 'answer_empty', detail: `${place}: answer must not be empty, got ${quoted(value)}` };
   }
   if (turns.length % 2 === 0 && turns.length > 0) return null;
   return { reason: 'answer_missing', detail: `every question must have an answer, got ${turns.length} turns` };
 }
 
-function checkPlaceholders(turns: readonly Turn[], imageCount: number): Rejection | null {
+function checkPlaceholders(turns: readonly Turn[], firstTurn: number, imageCount: number): Rejection | null {
   const answer = turns.findIndex(({ role, value }) => role === 'gpt' && value.includes(IMAGE_PLACEHOLDER));
   if (answer >= 0)
-    return { reason: 'image_token_in_answer', detail: `turn ${answer}: an answer must not contain <image>, got one` };
+    return {
+      reason: 'image_token_in_answer',
+      detail: `turn ${firstTurn + answer}: an answer must not contain <image>, got one`,
+    };
   const count = turns.reduce((sum, { value }) => sum + placeholderCount(value), 0);
   if (count === 0 && imageCount > 0) {
     return {

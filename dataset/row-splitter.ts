@@ -22,12 +22,15 @@ const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const NEWLINE = 0x0a;
 
+/** Bytes that are awaited before the form is told, so that chunk borders do not matter; a Git LFS pointer has fewer. */
+const HEAD_BYTES = 1024;
+
 /**
  * Splits a JSON array or JSON lines into rows, streaming: depth, in-string and escape are all that is tracked, so the
  * rows' own JSON is parsed later, row by row. Memory is one row, whatever the file's size. A byte order mark is skipped.
  *
  * @param name the file's name for messages
- * @throws InvalidDatasetError for a file that is no such form, or an array that is not closed
+ * @throws InvalidDatasetError for a file that is no such form, or an array that is not closed or not the file's end
  */
 export async function* splitRows(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<SourceRow> {
   let splitter: Splitter | null = null;
@@ -39,11 +42,14 @@ export async function* splitRows(chunks: AsyncIterable<Uint8Array>, name: string
     }
     head = concat(head, chunk);
     const first = firstByte(head);
-    if (first === null && head.length < MAX_ROW_BYTES) continue;
+    if (head.length < (first === null ? MAX_ROW_BYTES : first + HEAD_BYTES)) continue;
     splitter = createSplitter(head, first, name);
     yield* splitter.push(head);
   }
-  splitter ??= createSplitter(head, firstByte(head), name);
+  if (splitter === null) {
+    splitter = createSplitter(head, firstByte(head), name);
+    yield* splitter.push(head);
+  }
   yield* splitter.end();
 }
 
@@ -61,7 +67,8 @@ function firstByte(bytes: Uint8Array): number | null {
 
 function createSplitter(head: Uint8Array, first: number | null, name: string): Splitter {
   if (first !== null && head[first] === 0x5b) return arraySplitter(first + 1, name);
-  if (first !== null && head[first] === 0x7b) return lineSplitter(first);
+  if (first !== null && head[first] === 0x7b)
+    return lineSplitter(first, head.subarray(0, first).filter((byte) => byte === NEWLINE).length);
   const text = Buffer.from(head.subarray(first ?? 0, (first ?? 0) + 64)).toString('utf8');
   if (text.startsWith('version https://git-lfs')) {
     throw new InvalidDatasetError(
@@ -118,7 +125,7 @@ function arraySplitter(bodyStart: number, name: string): Splitter {
   return {
     *push(chunk) {
       let from = 0;
-      for (let place = offset === 0 ? bodyStart : 0; place < chunk.length && !closed; place += 1) {
+      for (let place = offset === 0 ? bodyStart : 0; place < chunk.length; place += 1) {
         const byte = chunk[place]!;
         if (inString) {
           if (escaped) escaped = false;
@@ -128,6 +135,7 @@ function arraySplitter(bodyStart: number, name: string): Splitter {
           continue;
         }
         if (isSpace(byte)) continue;
+        if (closed) throw notTheEnd(name, offset + place, chunk.subarray(place, place + 1));
         if (depth === 0 && (byte === COMMA || byte === 0x5d)) {
           if (rowStart >= 0) yield* finish(chunk, from, place);
           if (byte === 0x5d) closed = true;
@@ -140,7 +148,7 @@ function arraySplitter(bodyStart: number, name: string): Splitter {
         lastByte = offset + place;
         if (byte === QUOTE) inString = true;
         else if (OPEN[byte] === 1) depth += 1;
-        else if (CLOSE[byte] === 1) depth -= 1;
+        else if (CLOSE[byte] === 1 && depth > 0) depth -= 1;
       }
       if (rowStart >= 0) open.add(chunk.subarray(from));
       offset += chunk.length;
@@ -154,10 +162,16 @@ function arraySplitter(bodyStart: number, name: string): Splitter {
   };
 }
 
-/** Rows of JSON lines; blank lines are skipped. */
-function lineSplitter(bodyStart: number): Splitter {
+function notTheEnd(name: string, byte: number, text: Uint8Array): InvalidDatasetError {
+  return new InvalidDatasetError(
+    `${name} byte ${byte.toLocaleString('en')}: the array must be all of the file, got ${JSON.stringify(Buffer.from(text).toString('latin1'))} after its end; give several arrays as several files`,
+  );
+}
+
+/** Rows of JSON lines; blank lines are skipped, but counted. */
+function lineSplitter(bodyStart: number, linesBefore: number): Splitter {
   let offset = 0;
-  let line = 0;
+  let line = linesBefore;
   let lineStart = bodyStart;
   const open = new RowBytes();
   const finish = function* (bytes: Uint8Array | null, byteEnd: number): Generator<SourceRow> {

@@ -68,7 +68,10 @@ export async function* scanDataset({ dataset, encoder }: ScanOptions): AsyncGene
   let chunk: RowRecord[] = [];
   let pending: Promise<RowRecord>[] = [];
   for await (const { row, sourceIndex, rowIndex } of sourceRows(dataset)) {
-    pending.push(scanRow(row, rowIndex, sourceIndex, dataset, encoder, check));
+    const record = scanRow(row, rowIndex, sourceIndex, dataset, encoder, check);
+    // An error is thrown where the rows are gathered; until then, or where the source fails first, it counts as handled.
+    record.catch(() => undefined);
+    pending.push(record);
     if (pending.length < CONCURRENT_ROWS) continue;
     chunk.push(...(await Promise.all(pending)));
     pending = [];

@@ -122,14 +122,25 @@ function withLock(work) {
 
 /** Whether the process that holds the lock is gone. */
 function isStale(lock) {
+  const pid = pidIn(lock);
+  if (pid === 0) {
+    const { mtimeMs } = statSync(lock, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };
+    return Date.now() - mtimeMs > 5000;
+  }
   try {
-    process.kill(Number(readFileSync(join(lock, 'pid'), 'utf8')), 0);
+    process.kill(pid, 0);
     return false;
   } catch (error) {
-    if (error.code === 'EPERM') return false;
-    if (error.code === 'ESRCH') return true;
-    // No pid yet: its owner has just made it, or died in between.
-    return existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 5000;
+    return error.code === 'ESRCH';
+  }
+}
+
+/** The owner; 0 where there is no whole pid: it has just made the lock, or died or met a full disk in between. */
+function pidIn(lock) {
+  try {
+    return Number(readFileSync(join(lock, 'pid'), 'utf8')) || 0;
+  } catch {
+    return 0;
   }
 }
 

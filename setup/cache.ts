@@ -37,14 +37,16 @@ async function takeLock(lock: string): Promise<boolean> {
 }
 
 async function isOrphan(lock: string): Promise<boolean> {
-  try {
-    process.kill(Number(await readFile(join(lock, 'pid'), 'utf8')), 0);
-    return false;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ESRCH') return true;
-    if (code === 'EPERM') return false;
+  // 0 where there is no whole pid: the owner has just made the lock, or died or met a full disk in between.
+  const pid = Number(await readFile(join(lock, 'pid'), 'utf8').catch(() => 0));
+  if (!(pid > 0)) {
     const { mtimeMs } = await stat(lock).catch(() => ({ mtimeMs: Date.now() }));
     return Date.now() - mtimeMs > ORPHAN_MS;
+  }
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { access, constants, stat } from 'node:fs/promises';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
@@ -26,21 +26,22 @@ export async function runCommand(
   }
 }
 
-/** Full path of the first of the programs that `PATH` holds, or null. */
+/** Full path of the first of the programs that there is, by full path or on `PATH`, or null. */
 export async function findProgram(...names: string[]): Promise<string | null> {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   for (const name of names) {
-    for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-      const path = join(folder, name);
-      if (folder !== '' && (await isExecutable(path))) return path;
-    }
+    const paths = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name));
+    for (const path of paths) if (await isExecutable(path)) return path;
   }
   return null;
 }
 
-/** Whether the file exists and may be run. */
+/** Whether it is a file that may be run; folders may be "executed" too. */
 export async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }

@@ -93,17 +93,13 @@ async function installGpuTensorflow(say: (text: string) => void): Promise<string
     say(`fetching ${cudaRequirement()} (several GB, once)`);
     const partial = `${target}.${process.pid}.partial`;
     await rm(partial, { recursive: true, force: true });
-    await runCommand(python, [
-      '-m',
-      'pip',
-      'install',
-      '--quiet',
-      '--disable-pip-version-check',
-      '--target',
-      partial,
-      cudaRequirement(),
-    ]);
-    await rename(partial, target);
+    const options = ['--quiet', '--disable-pip-version-check', '--target', partial];
+    try {
+      await runCommand(python, ['-m', 'pip', 'install', ...options, cudaRequirement()]);
+      await rename(partial, target);
+    } finally {
+      await rm(partial, { recursive: true, force: true });
+    }
   }
   return join(target, 'tensorflow');
 }

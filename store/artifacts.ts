@@ -72,7 +72,15 @@ function contentOf({ files, rowCount, details }: ArtifactManifest): string {
 }
 
 function parseManifest(bytes: Uint8Array, uri: string): ArtifactManifest {
-  const manifest = JSON.parse(Buffer.from(bytes).toString('utf8')) as ArtifactManifest;
+  const text = Buffer.from(bytes).toString('utf8');
+  let manifest: ArtifactManifest;
+  try {
+    manifest = JSON.parse(text) as ArtifactManifest;
+  } catch {
+    throw new ArtifactMismatchError(
+      `${uri}/${MANIFEST_NAME}: must be JSON, got ${JSON.stringify(text.slice(0, 12))}; delete the artifact's folder and run again`,
+    );
+  }
   if (manifest.schemaVersion !== SCHEMA_VERSION) {
     throw new ArtifactMismatchError(
       `${uri}: schema version must be ${SCHEMA_VERSION}, got ${manifest.schemaVersion}; use another store`,

@@ -7,13 +7,16 @@ export interface ServerAddress {
   address: string | null;
   /** null = as configured there, else `default`. */
   namespace: string | null;
+  /** A server of this machine's own: keys and TLS of a profile are not for it. */
+  isEmbedded?: boolean;
 }
 
 /** Connection options and namespace by Temporal's environment configuration; the given address and namespace win. */
-export function connectionConfig({ address, namespace }: ServerAddress): {
+export function connectionConfig({ address, namespace, isEmbedded = false }: ServerAddress): {
   connectionOptions: NativeConnectionOptions;
   namespace: string;
 } {
+  if (isEmbedded && address !== null) return { connectionOptions: { address }, namespace: namespace ?? 'default' };
   const config = loadClientConnectConfig();
   const connectionOptions = (
     address === null ? config.connectionOptions : { ...config.connectionOptions, address }

@@ -19,15 +19,23 @@ export class Supervisor {
   readonly #server: ServerAddress;
   readonly #slots: readonly ComputeSlot[];
   readonly #log: LogSink;
+  readonly #processPath: string;
   readonly #children = new Map<number, ChildProcess>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #stopping = false;
   #restartCount = 0;
 
-  constructor(server: ServerAddress, slots: readonly ComputeSlot[], log: LogSink) {
+  /** @param processPath what each process runs; another script in tests */
+  constructor(
+    server: ServerAddress,
+    slots: readonly ComputeSlot[],
+    log: LogSink,
+    processPath: string = computeProcessPath(),
+  ) {
     this.#server = server;
     this.#slots = slots;
     this.#log = log;
+    this.#processPath = processPath;
   }
 
   /** Processes that died and were started again. */
@@ -60,7 +68,7 @@ export class Supervisor {
 
   #launch(slot: ComputeSlot, restartMs: number): void {
     const startedAt = Date.now();
-    const child = fork(processPath(), [JSON.stringify(this.#server)], {
+    const child = fork(this.#processPath, [JSON.stringify(this.#server)], {
       env: computeEnvironment(slot, process.env),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: process.execArgv,
@@ -75,7 +83,7 @@ export class Supervisor {
         this.#log({ level: 'debug', message: text.trimEnd(), attributes: { process: slot.index } });
       });
     }
-    child.on('exit', (code, signal) => {
+    const ended = (cause: string): void => {
       this.#children.delete(slot.index);
       if (this.#stopping) return;
       this.#restartCount += 1;
@@ -83,7 +91,7 @@ export class Supervisor {
       const delayMs = healthy ? FIRST_RESTART_MS : restartMs;
       this.#log({
         level: 'warn',
-        message: `compute process ${slot.index} ended (${signal ?? code}); started again in ${delayMs} ms`,
+        message: `compute process ${slot.index} ended (${cause}); started again in ${delayMs} ms`,
         attributes: {},
       });
       const timer = setTimeout(() => {
@@ -91,11 +99,17 @@ export class Supervisor {
         this.#launch(slot, Math.min(delayMs * 2, LAST_RESTART_MS));
       }, delayMs);
       this.#timers.add(timer);
+    };
+    child.once('exit', (code, signal) => ended(String(signal ?? code)));
+    child.on('error', ({ message }) => {
+      // A process that could not be started has no exit.
+      if (child.pid === undefined) ended(message);
+      else this.#log({ level: 'warn', message, attributes: { process: slot.index } });
     });
   }
 }
 
-function processPath(): string {
+function computeProcessPath(): string {
   return fileURLToPath(new URL(`./compute-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url));
 }
 

@@ -2,6 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OptionValues } from '@commander-js/extra-typings';
+import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { RunResult } from '../../contracts/messages.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import { executeRun } from '../execute-run.ts';
@@ -23,7 +24,7 @@ export function runCommand() {
     .action(async (recipe, overrides, options) => {
       const { address = null, limit, detach = false } = options;
       if (detach && address === null) {
-        throw new InvalidArgumentError('--detach needs --address: the embedded server ends with the command');
+        throw new InvalidConfigError('--detach: needs --address, got none; the embedded server ends with the command');
       }
       const loaded = loadRecipe(recipe, { overrides, checksFiles: address === null });
       if (limit !== undefined) loaded.config.dataset.maxRows = await limitRows(loaded, limit);

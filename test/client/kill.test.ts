@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { openRuntime } from '../../client/runtime.ts';
+import { joinEmbedded } from '../../client/runtime.ts';
 import { findRun } from '../../client/runs.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { namedRun } from '../../client/find-run.ts';
@@ -47,8 +47,7 @@ async function reach(folder: string, stage: Stage): Promise<void> {
     },
     { timeout: 60_000, interval: 50 },
   );
-  const quiet = { databasePath: '', log: () => undefined, say: () => undefined };
-  const runtime = await openRuntime({ address, ...quiet });
+  const runtime = await joinEmbedded(address);
   try {
     await vi.waitFor(
       async () => {

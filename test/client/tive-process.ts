@@ -33,7 +33,9 @@ export function startTive(folder: string, ...args: string[]): TiveProcess {
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const finished = new Promise<Finished>((resolve) => {
-    child.once('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+    // A changed source is built first, and says so.
+    const setUp = /^tive set-up: .*\n/gm;
+    child.once('close', (exitCode) => resolve({ exitCode, stdout, stderr: stderr.replace(setUp, '') }));
   });
   return { child, finished, computeProcesses: () => childrenOf(child.pid!, 'compute-process') };
 }
