@@ -1,16 +1,13 @@
 import type { AdapterResult, FinetuneInput } from '../contracts/messages.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import { stageAddress } from '../store/addresses.ts';
-import { fileOf, readManifest } from '../store/artifacts.ts';
-import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
-import { readTable } from '../store/tables.ts';
 import type { ComputeDependencies } from './dependencies.ts';
-import { modelFingerprint } from './fingerprints.ts';
 import { startPulse } from './heartbeat.ts';
 import { usableRows } from './row-table.ts';
 import type { TableRow } from './row-table.ts';
-import { findAdapter, tuneAdapter } from './tune-adapter.ts';
+import { readCopies } from './selection-copies.ts';
+import { findAdapter, trainingDeterminants, tuneAdapter } from './tune-adapter.ts';
 
 /** Stage finetune: the selected rows → a LoRA adapter of the base model, by the recipe of the warm-up. */
 export function createFinetuneActivities({ openStore, models }: ComputeDependencies) {
@@ -19,21 +16,12 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
       const pulse = startPulse('finetune', 'training');
       const store = openStore(config.store.uri);
       const { description: engine } = await models.engine(config.model);
-      const { template, imageAspect } = config.model;
       const { loraRank, loraAlpha, loraTarget, schedule, warmupFraction } = config.warmup;
       const determinants = {
         rows: rows.sha256,
         selection: selection.sha256,
         finetune: { ...config.finetune, loraRank, loraAlpha, loraTarget, schedule, warmupFraction },
-        model: await modelFingerprint(config.model.path),
-        prompt: {
-          template,
-          imageAspect,
-          cutoffLen: config.gradients.cutoffLen,
-          tokenBudget: config.gradients.tokenBudget,
-        },
-        seed: config.run.seed,
-        engine: { ...engine },
+        ...(await trainingDeterminants(config, engine)),
       };
       const address = stageAddress('finetune', determinants);
       const found = await findAdapter(store, 'finetune', address);
@@ -50,17 +38,7 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
 
 /** The selected rows in row order, each as often as it was drawn. */
 async function selectedRows(store: Store, rows: ArtifactReference, selection: ArtifactReference): Promise<TableRow[]> {
-  const manifest = await readManifest(store, selection);
-  const copies = new Map<number, number>();
-  for await (const batch of readTable(
-    store,
-    selection.uri,
-    fileOf(manifest, 'selection.arrow'),
-    tableSchema('selection'),
-  )) {
-    const counts = batch.uint32('copies');
-    batch.uint32('row_index').forEach((rowIndex, row) => copies.set(rowIndex, counts[row]!));
-  }
+  const copies = await readCopies(store, selection);
   const places: TableRow[] = [];
   for await (const row of usableRows(store, rows)) {
     for (let copy = 0; copy < (copies.get(row.rowIndex) ?? 0); copy += 1) places.push(row);

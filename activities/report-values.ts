@@ -36,22 +36,6 @@ export interface ValueScan {
   candidates: Candidate[];
 }
 
-/** Copies of every selected row by its row index. */
-export async function readCopies(store: Store, selection: ArtifactReference): Promise<ReadonlyMap<number, number>> {
-  const manifest = await readManifest(store, selection);
-  const copies = new Map<number, number>();
-  for await (const batch of readTable(
-    store,
-    selection.uri,
-    fileOf(manifest, 'selection.arrow'),
-    tableSchema('selection'),
-  )) {
-    const counts = batch.uint32('copies');
-    for (const [row, rowIndex] of batch.uint32('row_index').entries()) copies.set(rowIndex, counts[row]!);
-  }
-  return copies;
-}
-
 /** Distributions and example rows of the values table, in two passes over it; memory is one batch and the selection. */
 export async function scanValues(
   store: Store,

@@ -23,7 +23,8 @@ import { summarizeEvaluation } from './report-evaluation.ts';
 import { readExamples } from './report-examples.ts';
 import { installedVersions, runManifest, tasksCsv } from './report-files.ts';
 import { QUARANTINE_FILE, streamQuarantine, summarizeQuarantine } from './report-quarantine.ts';
-import { readCopies, scanValues } from './report-values.ts';
+import { scanValues } from './report-values.ts';
+import { readCopies } from './selection-copies.ts';
 
 /** Stage report: everything that the run has found → one page, the task table, the manifest, the quarantined rows. */
 export function createReportActivities({ openStore }: ControlDependencies) {

@@ -7,6 +7,7 @@ import type { RowPlace } from '../dataset/load-example.ts';
 import { initialAdapter } from '../model/adapter.ts';
 import type { AdapterValues } from '../model/adapter.ts';
 import { encodeAdapter } from '../model/adapter-files.ts';
+import type { EngineDescription } from '../model/engine.ts';
 import type { LlavaModel } from '../model/load-model.ts';
 import { ADAMW_DEFAULTS } from '../model/optimizer.ts';
 import { adapterGradient, train } from '../model/training.ts';
@@ -18,6 +19,7 @@ import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { writeTable } from '../store/tables.ts';
 import { loaderOf } from './compute-context.ts';
+import { modelFingerprint } from './fingerprints.ts';
 import { ExampleSource } from './examples.ts';
 import type { Pulse } from './heartbeat.ts';
 import { createTrainingCheckpoints } from './training-checkpoints.ts';
@@ -39,6 +41,18 @@ export interface TuneRequest {
   /** Rows in row order; a row drawn n times stands n times. */
   places: readonly RowPlace[];
   pulse: Pulse;
+}
+
+/** What every trained adapter is determined by, beside its rows and its schedule. */
+export async function trainingDeterminants({ model, gradients, run }: Config, engine: EngineDescription) {
+  const { template, imageAspect } = model;
+  const { cutoffLen, tokenBudget } = gradients;
+  return {
+    model: await modelFingerprint(model.path),
+    prompt: { template, imageAspect, cutoffLen, tokenBudget },
+    seed: run.seed,
+    engine: { ...engine },
+  };
 }
 
 /** What the artifact says beside its files. */

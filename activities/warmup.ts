@@ -12,7 +12,7 @@ import { modelFingerprint } from './fingerprints.ts';
 import { startPulse } from './heartbeat.ts';
 import { usableRows } from './row-table.ts';
 import type { TableRow } from './row-table.ts';
-import { findAdapter, tuneAdapter } from './tune-adapter.ts';
+import { findAdapter, trainingDeterminants, tuneAdapter } from './tune-adapter.ts';
 import type { TuneDetails } from './tune-adapter.ts';
 
 /** Stage warmup: rows → a LoRA adapter tuned on a small sample, the reference model of all gradients. */
@@ -23,19 +23,10 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
       const store = openStore(config.store.uri);
       if (config.model.adapter !== null) return importAdapter(store, config, config.model.adapter);
       const { description: engine } = await models.engine(config.model);
-      const { template, imageAspect } = config.model;
       const determinants = {
         rows: rows.sha256,
         warmup: { ...config.warmup },
-        model: await modelFingerprint(config.model.path),
-        prompt: {
-          template,
-          imageAspect,
-          cutoffLen: config.gradients.cutoffLen,
-          tokenBudget: config.gradients.tokenBudget,
-        },
-        seed: config.run.seed,
-        engine: { ...engine },
+        ...(await trainingDeterminants(config, engine)),
       };
       const address = stageAddress('warmup', determinants);
       const found = await findAdapter(store, 'warmup', address);

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readCopies } from '../activities/selection-copies.ts';
 import type { RunResult } from '../contracts/messages.ts';
-import type { ArtifactReference } from '../contracts/references.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
 import { LocalStore } from '../store/local-store.ts';
 import { tableSchema } from '../store/schemas.ts';
@@ -42,21 +42,6 @@ export async function exportRun(
   }
   await files.write('llava.json', llavaBytes(store, result, copies));
   return { path: join(folder, 'llava.json'), rowCount: [...copies.values()].reduce((sum, count) => sum + count, 0) };
-}
-
-async function readCopies(store: Store, selection: ArtifactReference): Promise<Map<number, number>> {
-  const manifest = await readManifest(store, selection);
-  const copies = new Map<number, number>();
-  for await (const batch of readTable(
-    store,
-    selection.uri,
-    fileOf(manifest, 'selection.arrow'),
-    tableSchema('selection'),
-  )) {
-    const counts = batch.uint32('copies');
-    batch.uint32('row_index').forEach((rowIndex, row) => copies.set(rowIndex, counts[row]!));
-  }
-  return copies;
 }
 
 /** The selected rows as one array: each row's own bytes, in row order, a row drawn n times n times. */

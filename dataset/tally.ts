@@ -1,21 +1,9 @@
-import type { TaskCounts } from '../contracts/messages.ts';
+import type { ScanResult, TaskCounts } from '../contracts/messages.ts';
 import type { Reason } from '../contracts/reasons.ts';
 import type { PlannedRow } from './plan-rows.ts';
 
 /** What a dataset's rows add up to. */
-export interface DatasetTally {
-  rowCount: number;
-  usableCount: number;
-  /** By task name; rows whose task is not known are counted in no task. */
-  tasks: TaskCounts[];
-  /** Most first. */
-  quarantined: { reason: Reason; count: number }[];
-  /** Usable rows whose content another one has as well. */
-  duplicateCount: number;
-  microBatchCount: number;
-  shardCount: number;
-  /** Tokens of all usable rows, image tokens included. */
-  tokenCount: number;
+export interface DatasetTally extends Omit<ScanResult, 'rows' | 'warnings' | 'cached'> {
   /** Rows with a picture whose extension names another type than its bytes. */
   extensionDiffersCount: number;
 }

@@ -3,7 +3,8 @@ import { COMPUTE_QUEUE } from '../contracts/queues.ts';
 import { TiveComputePlugin } from '../plugins/compute-plugin.ts';
 import { connectionConfig } from './connection.ts';
 import type { ServerAddress } from './connection.ts';
-import type { RunningWorker } from './control-worker.ts';
+import { runWorker } from './running-worker.ts';
+import type { RunningWorker } from './running-worker.ts';
 
 /** Starts a worker of heavy activities in this process: one at a time, since the process holds one engine. */
 export async function startComputeWorker(server: ServerAddress): Promise<RunningWorker> {
@@ -18,12 +19,5 @@ export async function startComputeWorker(server: ServerAddress): Promise<Running
     maxHeartbeatThrottleInterval: '5s',
     shutdownForceTime: '2m',
   });
-  const finished = worker.run().finally(() => connection.close());
-  return {
-    finished,
-    stop: async () => {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
-      await finished;
-    },
-  };
+  return runWorker(worker, connection);
 }
