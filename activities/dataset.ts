@@ -145,7 +145,8 @@ function warningsOf(
   return warnings;
 }
 
-function toTableRows(rows: readonly PlannedRow[]): TableRows {
+/** Rows with their places in the plan, as the rows table has them. */
+export function toTableRows(rows: readonly PlannedRow[]): TableRows {
   const contentHash = new Uint8Array(rows.length * 32);
   rows.forEach(({ record }, row) => contentHash.set(record.contentHash, row * 32));
   const numbers = (pick: (row: PlannedRow) => number): Uint32Array => Uint32Array.from(rows, pick);

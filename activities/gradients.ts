@@ -42,7 +42,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       startPulse('gradients', 'plan');
       const { config, rows } = input;
       const store = openStore(config.store.uri);
-      const address = stageAddress('gradients', await determine(input, models));
+      const address = stageAddress('gradients', await gradientDeterminants(input, models));
       const { shardCount } = (await readManifest(store, rows)).details as unknown as { shardCount: number };
       const found = await findArtifact(store, 'gradients', address);
       const { fallbackReason } = await models.engine(config.model);
@@ -53,7 +53,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
         address,
         shardCount,
         warnings,
-        finished: { gradients: found, parameterCount, quarantined, cached: true } as GradientsResult,
+        finished: { gradients: found, reused: [], parameterCount, quarantined, cached: true } as GradientsResult,
       };
     },
 
@@ -98,17 +98,18 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const details: GradientDetails = { sketch, storage: config.gradients.storage, parameterCount, quarantined };
       const files = shards.map(({ file }) => file);
       const gradients = await finishArtifact(store, 'gradients', address, {
-        determinants: await determine(input, models),
+        determinants: await gradientDeterminants(input, models),
         files,
         rowCount: files.reduce((sum, { rowCount }) => sum + rowCount, 0),
         details: details as unknown as Json,
       });
-      return { gradients, parameterCount, quarantined, cached: false };
+      return { gradients, reused: [], parameterCount, quarantined, cached: false };
     },
   };
 }
 
-async function determine(
+/** What a gradient table is determined by. */
+export async function gradientDeterminants(
   { config, rows, adapter }: GradientsInput,
   models: ComputeDependencies['models'],
 ): Promise<Json> {
@@ -130,7 +131,7 @@ async function requireSameEngine(
   address: string,
   models: ComputeDependencies['models'],
 ): Promise<void> {
-  const here = await determine(input, models);
+  const here = await gradientDeterminants(input, models);
   if (stageAddress('gradients', here) === address) return;
   const { engine } = here as { engine: Json };
   throw new ArtifactMismatchError(

@@ -111,6 +111,7 @@ async function summarize(
     evaluation: await summarizeEvaluation(store, result),
     quarantine,
     examples: await readExamples(store, dataset.rows, candidates, config, pulse),
+    reselection: result.reselection,
     facts: {
       engine: engineOf(result, inputs),
       durationMs: wallTimeMs(result),

@@ -34,12 +34,13 @@ interface ValuesDetails {
 /** Stage values: gradients → value of every task and of every row. Three passes over the table, one batch in memory. */
 export function createValuesActivities({ openStore }: ControlDependencies) {
   return {
-    async estimateValues({ config, gradients }: EstimateValuesInput): Promise<ValuesResult> {
+    async estimateValues({ config, rows, gradients }: EstimateValuesInput): Promise<ValuesResult> {
       const pulse = startPulse('values', 'values');
       const store = openStore(config.store.uri);
       const { excludeTasks } = config.dataset;
       const determinants = {
-        gradients: gradients.sha256,
+        rows: rows.sha256,
+        gradients: gradients.map(({ sha256 }) => sha256),
         values: { ...config.values },
         excludeTasks,
         seed: config.run.seed,
@@ -50,7 +51,7 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
         const details = (await readManifest(store, found)).details as unknown as ValuesDetails;
         return { values: found, ...details, cached: true };
       }
-      const table = await openGradientTable(store, gradients);
+      const table = await openGradientTable(store, rows, gradients);
       const eligible = await listTasks(table, excludeTasks, pulse);
       const statistics = await sumTasks(table, eligible, pulse);
       const columns = await scoreRows(table, eligible, statistics, config.values.selfTerm, pulse);
@@ -87,17 +88,18 @@ interface EligibleTasks {
 
 /** First pass: which tasks there are, their rows and bounds. */
 async function listTasks(table: GradientTable, excluded: readonly string[], pulse: Pulse): Promise<EligibleTasks> {
-  const { sketch } = table.details;
+  const { sketch } = table;
   const largest = new Map<string, Float64Array>();
   const seen = new Set<string>();
   let rowCount = 0;
   for await (const part of table.batches()) {
     for (const [row, task] of part.tasks.entries()) {
-      seen.add(task!);
-      if (part.reasons[row] !== null || excluded.includes(task!)) continue;
+      if (task === null) continue;
+      seen.add(task);
+      if (part.reasons[row] !== null || excluded.includes(task)) continue;
       rowCount += 1;
-      let maximum = largest.get(task!);
-      if (maximum === undefined) largest.set(task!, (maximum = new Float64Array(1)));
+      let maximum = largest.get(task);
+      if (maximum === undefined) largest.set(task, (maximum = new Float64Array(1)));
       addMaximum(maximum, 0, part.gradient, row * sketch, sketch);
     }
     await pulse.pause();
@@ -120,14 +122,14 @@ async function listTasks(table: GradientTable, excluded: readonly string[], puls
 /** Usable rows of eligible tasks of a batch: position in the batch and task index. */
 function* usableRows(part: GradientBatch, { index }: EligibleTasks): Generator<[number, number]> {
   for (const [row, task] of part.tasks.entries()) {
-    const taskIndex = index.get(task!);
+    const taskIndex = task === null ? undefined : index.get(task);
     if (part.reasons[row] === null && taskIndex !== undefined) yield [row, taskIndex];
   }
 }
 
 async function sumTasks(table: GradientTable, eligible: EligibleTasks, pulse: Pulse): Promise<TaskStatistics> {
-  const { sketch } = table.details;
-  const sums = createTaskSums(eligible.maxima, sketch);
+  const { sketch } = table;
+  const sums = createTaskSums(eligible.maxima, table.sketch);
   for await (const part of table.batches()) {
     const norms = part.batch.float64('gradient_norm');
     const tokens = part.batch.uint32('supervised_token_count');
@@ -164,7 +166,7 @@ async function scoreRows(
   selfTerm: boolean,
   pulse: Pulse,
 ): Promise<ValueColumns> {
-  const { sketch } = table.details;
+  const { sketch } = table;
   const count = eligible.rowCount;
   const columns: ValueColumns = {
     rowIndex: new Uint32Array(count),
@@ -183,7 +185,7 @@ async function scoreRows(
     const { batch } = part;
     const hashes = batch.bytes('content_hash');
     for (const [row, taskIndex] of usableRows(part, eligible)) {
-      columns.rowIndex[position] = batch.uint32('row_index')[row]!;
+      columns.rowIndex[position] = part.rowIndex[row]!;
       columns.contentHash.set(hashes.subarray(row * 32, (row + 1) * 32), position * 32);
       columns.taskIndex[position] = taskIndex;
       columns.loss[position] = batch.float64('loss')[row]!;

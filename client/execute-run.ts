@@ -24,6 +24,8 @@ export interface ExecuteOptions {
   runName: string;
   config: Config;
   until: Stage;
+  /** Keeps what the last run of the name has computed, as far as its rows are still there. */
+  incremental: boolean;
   /** Server of a cluster, or null for the embedded one. */
   address: string | null;
   namespace: string | null;
@@ -80,6 +82,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
       runName,
       config,
       until: options.until,
+      incremental: options.incremental,
       heartbeatTimeoutMs: options.heartbeatTimeoutMs,
       replaces: runtime.embedded,
     });

@@ -153,6 +153,7 @@ export const recipeSchema = map({
     thumbnails: flag().default(true),
     examples_per_task: integer(0, 100).default(12),
   }),
+  reselect: map({ max_new_fraction: share().default(0.25) }),
 });
 
 /** Holds the schema to the contract: a key or type that only one of the two has is a compile error here. */

@@ -42,6 +42,8 @@ export interface StartOptions {
   until?: Stage;
   heartbeatTimeoutMs?: number;
   shardWindow?: number;
+  /** Keeps what the last run of the name has computed, as far as its rows are still there. */
+  incremental?: boolean;
   /** Ends a run of the same name that an earlier process left behind; what it has done is in the store. */
   replaces?: boolean;
 }
@@ -84,8 +86,9 @@ function inputOf({
   until = 'report',
   heartbeatTimeoutMs = 120_000,
   shardWindow = 8,
+  incremental = false,
 }: StartOptions): RunInput {
-  return { runName, config, until, heartbeatTimeoutMs, shardWindow };
+  return { runName, config, until, heartbeatTimeoutMs, shardWindow, incremental };
 }
 
 /** The run of a name. @throws RangeError where there is none */

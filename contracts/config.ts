@@ -15,6 +15,7 @@ export interface Config {
   finetune: FinetuneConfig;
   evaluation: EvaluationConfig;
   report: ReportConfig;
+  reselect: ReselectConfig;
 }
 
 export interface RunConfig {
@@ -152,4 +153,9 @@ export interface ReportConfig {
   /** False leaves pictures and dialogues out of the report. */
   thumbnails: boolean;
   examplesPerTask: number;
+}
+
+export interface ReselectConfig {
+  /** Up to this share of new rows an incremental run keeps its reference model. Default 0.25. */
+  maxNewFraction: number;
 }

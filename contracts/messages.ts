@@ -14,6 +14,8 @@ export interface RunInput {
   heartbeatTimeoutMs: number;
   /** Gradient shards in work or waiting for a worker at a time. */
   shardWindow: number;
+  /** Keeps the reference model and the gradients of the last run of the name, as far as its rows are still there. */
+  incremental: boolean;
 }
 
 /** A new selection from the gradient table of a run that is there. */
@@ -119,7 +121,10 @@ export interface CloseGradientsInput extends GradientsInput {
 }
 
 export interface GradientsResult {
+  /** The table that this run has made. */
   gradients: ArtifactReference;
+  /** Tables of earlier runs whose rows are used as well. */
+  reused: ArtifactReference[];
   /** Coordinates of a whole gradient vector, before projection. */
   parameterCount: number;
   /** Rows that turned out unusable only now. */
@@ -129,8 +134,9 @@ export interface GradientsResult {
 
 export interface EstimateValuesInput {
   config: Config;
+  /** Says which rows of the tables count, with their tasks and places: joined by content. */
   rows: ArtifactReference;
-  gradients: ArtifactReference;
+  gradients: ArtifactReference[];
 }
 
 /** What one task is worth. */
@@ -250,9 +256,107 @@ export interface RunResult {
   stages: StageProgress[];
   warnings: string[];
   report: ReportResult | null;
+  /** What an incremental run has kept and changed; null for a run from nothing. */
+  reselection: Reselection | null;
 }
 
 export type StageState = 'waiting' | 'running' | 'done' | 'cached' | 'skipped' | 'failed';
+
+/** What an incremental run has kept of the last one, and what became of the selection. */
+export interface Reselection {
+  /** Whether nothing has changed, so that the last result stands. */
+  unchanged: boolean;
+  /** Usable rows without a gradient so far; edited ones count. */
+  newRowCount: number;
+  /** Rows of the last tables that the dataset has no more. */
+  removedRowCount: number;
+  /** New rows over usable rows, in [0, 1]. */
+  newFraction: number;
+  /** Whether the reference model was kept, or tuned again, and why. */
+  referenceModel: 'kept' | 'tuned_again';
+  reason: string;
+  /** Against the last selection; null where there is none to compare with. */
+  change: SelectionChange | null;
+}
+
+/** Why a row entered or left the selection. */
+export type ChangeReason =
+  /** The dataset has not had it before. */
+  | 'new_row'
+  /** The dataset has it no more. */
+  | 'removed_row'
+  /** It cannot be used any more. */
+  | 'quarantined_row'
+  /** Its task has more, or fewer, rows to give. */
+  | 'quota_changed'
+  /** Others of its task are drawn before it now, or it before them. */
+  | 'redrawn';
+
+/** Two selections, row content by row content. */
+export interface SelectionChange {
+  /** Holds `changes.jsonl`: one line a row that entered or left. */
+  changes: ArtifactReference;
+  enteredCount: number;
+  leftCount: number;
+  stayedCount: number;
+  /** Common rows over rows of either, in [0, 1]. */
+  jaccard: number;
+  entered: { reason: ChangeReason; count: number }[];
+  left: { reason: ChangeReason; count: number }[];
+}
+
+/** The last finished run of a name, as the store keeps it. */
+export interface LastRun {
+  /** Hash of what the dataset was. */
+  fingerprint: string;
+  /** Start of the run, milliseconds since the epoch: a later one is never replaced by an earlier one. */
+  startedAtMs: number;
+  result: RunResult;
+}
+
+export interface FingerprintInput {
+  config: Config;
+}
+
+export interface ReadLastRunInput {
+  config: Config;
+  runName: string;
+}
+
+export interface KeepLastRunInput extends ReadLastRunInput {
+  last: LastRun;
+}
+
+export interface PlanNewRowsInput extends GradientsInput {
+  /** Gradient tables that are there. */
+  tables: ArtifactReference[];
+}
+
+/** Which rows lack a gradient. */
+export interface NewRowsPlan {
+  /** Why the tables cannot be used, in words; null where they can. */
+  refusal: string | null;
+  /** A rows table of the new rows alone with a plan of its own; null where there are none. */
+  newRows: ArtifactReference | null;
+  newRowCount: number;
+  keptRowCount: number;
+  removedRowCount: number;
+  /** Rows of the tables that are still there and turned out unusable when their gradient was taken. */
+  quarantined: { reason: Reason; count: number }[];
+}
+
+/** One side of a comparison. */
+export interface ComparedSelection {
+  rows: ArtifactReference;
+  selection: ArtifactReference;
+  quotas: { task: string; quota: number }[];
+}
+
+export interface CompareSelectionsInput {
+  config: Config;
+  before: ComparedSelection;
+  after: ComparedSelection;
+}
 
 /** One line of the progress display. */
 export interface StageProgress {

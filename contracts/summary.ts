@@ -2,7 +2,7 @@ import type { Config, SelectionMethod } from './config.ts';
 import type { Reason } from './reasons.ts';
 import type { ArtifactReference } from './references.ts';
 import type { Stage } from './stages.ts';
-import type { StageState } from './messages.ts';
+import type { Reselection, StageState } from './messages.ts';
 
 /**
  * Everything that the report shows: numbers per task and small samples, plain JSON. All texts that come from the
@@ -23,6 +23,8 @@ export interface RunSummary {
   quarantine: QuarantineSummary[];
   /** Example rows by task, then by group, then by rank; empty where the config leaves pictures and dialogues out. */
   examples: ExampleRow[];
+  /** Null for a run from nothing. */
+  reselection: Reselection | null;
   facts: RunFacts;
   /** Warnings of the stages as they came, each once. */
   warnings: string[];

@@ -5,6 +5,7 @@ import { createEvaluationActivities } from '../activities/evaluation.ts';
 import { createFinetuneActivities } from '../activities/finetune.ts';
 import { createGradientActivities } from '../activities/gradients.ts';
 import { ModelHost } from '../activities/model-host.ts';
+import { createNewRowsActivities } from '../activities/new-rows.ts';
 import { createWarmupActivities } from '../activities/warmup.ts';
 import { addActivities } from './add-activities.ts';
 import { createStoreOpener } from './open-store.ts';
@@ -22,6 +23,7 @@ export class TiveComputePlugin extends SimplePlugin {
       activities: addActivities({
         ...createDatasetActivities(dependencies),
         ...createWarmupActivities(dependencies),
+        ...createNewRowsActivities(dependencies),
         ...createGradientActivities(dependencies),
         ...createFinetuneActivities(dependencies),
         ...createEvaluationActivities(dependencies),

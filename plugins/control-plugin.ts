@@ -1,8 +1,10 @@
 import { SimplePlugin } from '@temporalio/plugin';
 import { createAllocationActivities } from '../activities/allocation.ts';
 import type { ControlDependencies } from '../activities/dependencies.ts';
+import { createLastRunActivities } from '../activities/last-run.ts';
 import { createReportActivities } from '../activities/report.ts';
 import { createSelectionActivities } from '../activities/selection.ts';
+import { createSelectionChangeActivities } from '../activities/selection-change.ts';
 import { createValuesActivities } from '../activities/values.ts';
 import { addActivities } from './add-activities.ts';
 import { createStoreOpener } from './open-store.ts';
@@ -21,6 +23,8 @@ export class TiveControlPlugin extends SimplePlugin {
         ...createAllocationActivities(),
         ...createSelectionActivities(dependencies),
         ...createReportActivities(dependencies),
+        ...createSelectionChangeActivities(dependencies),
+        ...createLastRunActivities(dependencies),
       }),
     });
   }

@@ -6,6 +6,7 @@ import type { Html } from './html.ts';
 import { effectiveShareFigure, instanceValueFigure } from './instance-value-chart.ts';
 import { mixtureFigure } from './mixture-chart.ts';
 import { quarantineSection } from './quarantine-section.ts';
+import { reselectionSection } from './reselection-section.ts';
 import { runSection } from './run-section.ts';
 import { SORT_SCRIPT } from './sort-script.ts';
 import { STYLE } from './style.ts';
@@ -24,6 +25,7 @@ export function renderReport(summary: RunSummary): string {
   const sections = [
     { id: 'verdict', title: 'Verdict', content: verdictSection(summary) },
     { id: 'evaluation', title: 'Evaluation', content: evaluationSection(summary) },
+    { id: 'reselection', title: 'Since the last run', content: reselectionSection(summary) },
     { id: 'mixture', title: 'Mixture', content: mixtureSection(summary) },
     { id: 'tasks', title: 'Tasks', content: taskSection(summary) },
     { id: 'values', title: 'Instance values', content: valueSection(summary) },

@@ -1,6 +1,34 @@
+import type { createAllocationActivities } from '../activities/allocation.ts';
+import type { createDatasetActivities } from '../activities/dataset.ts';
+import type { createEvaluationActivities } from '../activities/evaluation.ts';
+import type { createFinetuneActivities } from '../activities/finetune.ts';
+import type { createGradientActivities } from '../activities/gradients.ts';
+import type { createLastRunActivities } from '../activities/last-run.ts';
+import type { createNewRowsActivities } from '../activities/new-rows.ts';
+import type { createReportActivities } from '../activities/report.ts';
+import type { createSelectionActivities } from '../activities/selection.ts';
+import type { createSelectionChangeActivities } from '../activities/selection-change.ts';
+import type { createValuesActivities } from '../activities/values.ts';
+import type { createWarmupActivities } from '../activities/warmup.ts';
 import type { ActivityOptions } from '@temporalio/workflow';
 import { NON_RETRYABLE_ERRORS } from '../contracts/failures.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../contracts/queues.ts';
+
+/** Heavy activities, as workflows call them. */
+export type ComputeActivities = ReturnType<typeof createDatasetActivities> &
+  ReturnType<typeof createWarmupActivities> &
+  ReturnType<typeof createNewRowsActivities> &
+  ReturnType<typeof createGradientActivities> &
+  ReturnType<typeof createFinetuneActivities> &
+  ReturnType<typeof createEvaluationActivities>;
+
+/** Light activities, as workflows call them. */
+export type ControlActivities = ReturnType<typeof createValuesActivities> &
+  ReturnType<typeof createAllocationActivities> &
+  ReturnType<typeof createSelectionActivities> &
+  ReturnType<typeof createSelectionChangeActivities> &
+  ReturnType<typeof createLastRunActivities> &
+  ReturnType<typeof createReportActivities>;
 
 /**
  * Options of heavy activities. There is no limit of attempts: drains, pauses and resets each consume one, so a small

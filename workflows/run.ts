@@ -1,43 +1,34 @@
-import { ApplicationFailure, executeChild, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { createDatasetActivities } from '../activities/dataset.ts';
-import type { createEvaluationActivities } from '../activities/evaluation.ts';
-import type { createFinetuneActivities } from '../activities/finetune.ts';
-import type { createGradientActivities } from '../activities/gradients.ts';
-import type { createWarmupActivities } from '../activities/warmup.ts';
-import type { createReportActivities } from '../activities/report.ts';
-import type { createAllocationActivities } from '../activities/allocation.ts';
-import type { createSelectionActivities } from '../activities/selection.ts';
-import type { createValuesActivities } from '../activities/values.ts';
+import { ApplicationFailure, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { SelectionMethod } from '../contracts/config.ts';
 import type {
   AdapterResult,
-  GradientShard,
   GradientsResult,
+  LastRun,
   MethodResult,
+  NewRowsPlan,
+  Reselection,
   ReselectInput,
   RunInput,
   RunResult,
   ScanResult,
   ValuesResult,
 } from '../contracts/messages.ts';
+import type { ArtifactReference } from '../contracts/references.ts';
 import { STAGES } from '../contracts/stages.ts';
 import type { Stage } from '../contracts/stages.ts';
 import { computeOptions, controlOptions } from './activity-options.ts';
-import { collectGradients } from './collect-gradients.ts';
+import type { ComputeActivities, ControlActivities } from './activity-options.ts';
+import { adapterFacts, count, facts, percent, stateOf } from './facts.ts';
+import { hasSameReference, isUnchanged, mergeCounts, tunedAgain } from './incremental.ts';
+import { makeGradients } from './make-gradients.ts';
 import { RunProgress, progressQuery } from './progress.ts';
 
-type ComputeActivities = ReturnType<typeof createDatasetActivities> &
-  ReturnType<typeof createWarmupActivities> &
-  ReturnType<typeof createGradientActivities> &
-  ReturnType<typeof createFinetuneActivities> &
-  ReturnType<typeof createEvaluationActivities>;
-type ControlActivities = ReturnType<typeof createValuesActivities> &
-  ReturnType<typeof createAllocationActivities> &
-  ReturnType<typeof createSelectionActivities> &
-  ReturnType<typeof createReportActivities>;
-
-/** Shards of one child workflow: their events stay well below the history's limit. */
-const SHARDS_PER_CHILD = 500;
+/** What an incremental run takes over from the last one. */
+interface KeptRows {
+  warmup: AdapterResult;
+  gradients: GradientsResult;
+  plan: NewRowsPlan;
+}
 
 /** One run: the nine stages in order, each a pure step from references to a reference. */
 export async function tiveRun(input: RunInput): Promise<RunResult> {
@@ -73,6 +64,7 @@ class Run {
       stages: this.#progress.stages,
       warnings: [],
       report: null,
+      reselection: null,
     };
     this.#progress.skipAfter(input.until);
     setHandler(progressQuery, () => this.#progress.stages, { description: 'Where the run stands, stage by stage.' });
@@ -109,18 +101,89 @@ class Run {
 
   async #stages(): Promise<RunResult> {
     const result = this.#result;
+    const { config, runName, incremental } = this.#input;
+    const last = incremental ? await this.#control.readLastRun({ config, runName }) : null;
+    const fingerprint = incremental ? await this.#compute.fingerprintDataset({ config }) : '';
+    if (last !== null && isUnchanged(last, fingerprint, this.#input)) return this.#repeat(last);
     const dataset = (result.dataset = await this.#scanDataset());
     if (!this.#wants('warmup')) return result;
-    const warmup = (result.warmup = await this.#warmup(dataset));
+    const kept = last === null ? null : await this.#keep(last, dataset);
+    const warmup = (result.warmup = kept === null ? await this.#warmup(dataset) : this.#keepWarmup(kept));
     if (!this.#wants('gradients')) return result;
-    const gradients = (result.gradients = await this.#gradients(dataset, warmup));
+    const gradients = (result.gradients = await this.#gradients(dataset, warmup, kept));
     if (!this.#wants('values')) return result;
     const values = (result.values = await this.#values(dataset, gradients));
     if (!this.#wants('allocation')) return result;
     await this.#selectAll(dataset, values);
+    if (last !== null) await this.#compare(last, dataset);
     if (this.#wants('finetune')) await this.#finetuneAll(dataset);
     if (this.#wants('report')) await this.#report();
+    if (incremental) {
+      const startedAtMs = workflowInfo().startTime.getTime();
+      await this.#control.keepLastRun({ config, runName, last: { fingerprint, startedAtMs, result } });
+    }
     return result;
+  }
+
+  /** Nothing has changed: the last result stands. */
+  #repeat({ result }: LastRun): RunResult {
+    for (const { stage, state, detail } of result.stages) {
+      if (state === 'done' || state === 'cached') this.#progress.finish(stage, 'cached', detail);
+    }
+    const reselection: Reselection = {
+      ...tunedAgain('neither data nor recipe has changed', { newFraction: 0, referenceModel: 'kept' }),
+      unchanged: true,
+    };
+    return { ...result, stages: this.#progress.stages, reselection };
+  }
+
+  /** What of the last run can be kept; null where its reference model does not serve any more. */
+  async #keep({ result: then }: LastRun, { rows, usableCount }: ScanResult): Promise<KeptRows | null> {
+    const { config } = this.#input;
+    const { warmup, gradients } = then;
+    const again = (reason: string, counts: Partial<Reselection> = {}): null => {
+      this.#result.reselection = tunedAgain(reason, counts);
+      return null;
+    };
+    if (warmup === null || gradients === null) return again('the last run has no gradients');
+    if (!hasSameReference(then.config, config)) return again('settings of the reference model have changed');
+    const { adapter } = warmup;
+    const tables = [gradients.gradients, ...gradients.reused];
+    const summary = 'gradients: find new rows';
+    const plan = await this.#compute.planNewRows.executeWithOptions({ summary }, [{ config, rows, adapter, tables }]);
+    const { newRowCount, removedRowCount } = plan;
+    if (plan.refusal !== null) return again(plan.refusal);
+    const newFraction = newRowCount / usableCount;
+    const counts = { newRowCount, removedRowCount, newFraction };
+    const { maxNewFraction } = config.reselect;
+    const shares = `${percent(newFraction)} of the rows are new`;
+    if (newFraction > maxNewFraction) return again(`${shares}, above the limit of ${percent(maxNewFraction)}`, counts);
+    const reason = `${shares}, within the limit of ${percent(maxNewFraction)}`;
+    this.#result.reselection = { ...tunedAgain(reason, counts), referenceModel: 'kept' };
+    return { warmup, gradients, plan };
+  }
+
+  #keepWarmup({ warmup }: KeptRows): AdapterResult {
+    this.#progress.start('warmup');
+    this.#progress.finish('warmup', 'cached', facts('kept', adapterFacts(warmup)));
+    return { ...warmup, cached: true };
+  }
+
+  /** What entered and left the selection since the last run. */
+  async #compare({ result: then }: LastRun, { rows }: ScanResult): Promise<void> {
+    const { config } = this.#input;
+    const [before = null] = then.methods;
+    const [after = null] = this.#result.methods;
+    const { reselection } = this.#result;
+    if (reselection === null || then.dataset === null || !before?.selection || !after?.selection) return;
+    const side = (of: ScanResult['rows'], { selection, allocation }: MethodResult) => ({
+      rows: of,
+      selection: selection!.selection,
+      quotas: allocation.tasks.map(({ task, quota }) => ({ task, quota })),
+    });
+    reselection.change = await this.#control.compareSelections.executeWithOptions({ summary: 'selection: compare' }, [
+      { config, before: side(then.dataset.rows, before), after: side(rows, after) },
+    ]);
   }
 
   async #scanDataset(): Promise<ScanResult> {
@@ -150,56 +213,31 @@ class Run {
     return result;
   }
 
-  async #gradients(dataset: ScanResult, { adapter }: AdapterResult): Promise<GradientsResult> {
-    const { config, heartbeatTimeoutMs, shardWindow } = this.#input;
-    const { rows } = dataset;
-    this.#progress.start('gradients', dataset.shardCount);
-    const plan = await this.#compute.planGradients.executeWithOptions({ summary: 'gradients: plan' }, [
-      { config, rows, adapter },
-    ]);
-    this.#result.warnings.push(...plan.warnings);
-    let result = plan.finished;
-    if (result === null) {
-      const { address, shardCount } = plan;
-      const starts = Array.from(
-        { length: Math.ceil(shardCount / SHARDS_PER_CHILD) },
-        (_, index) => index * SHARDS_PER_CHILD,
-      );
-      const shards: GradientShard[] = [];
-      for (const [index, shardStart] of starts.entries()) {
-        const shardEnd = Math.min(shardCount, shardStart + SHARDS_PER_CHILD);
-        const child = {
-          config,
-          rows,
-          adapter,
-          address,
-          shardCount,
-          shardStart,
-          shardEnd,
-          heartbeatTimeoutMs,
-          shardWindow,
-          next: shardStart,
-          done: [],
-        };
-        const workflowId = `${workflowInfo().workflowId}/gradients/${index}`;
-        const staticSummary = `gradient shards ${shardStart + 1} to ${shardEnd} of ${shardCount}`;
-        shards.push(...(await executeChild(collectGradients, { workflowId, args: [child], staticSummary })));
-        this.#progress.advance('gradients', shardEnd - shardStart);
-      }
-      result = await this.#compute.closeGradients.executeWithOptions({ summary: 'gradients: close the table' }, [
-        { config, rows, adapter, address, shards },
-      ]);
-    }
+  /** Gradients of all rows, or of those alone that a kept table lacks. */
+  async #gradients(dataset: ScanResult, { adapter }: AdapterResult, kept: KeptRows | null): Promise<GradientsResult> {
+    this.#progress.start('gradients');
+    const rows = kept === null ? dataset.rows : kept.plan.newRows;
+    const made = rows === null ? null : await this.#makeGradients(rows, adapter);
+    const result = kept === null ? made! : joinTables(kept, made);
     const late = result.quarantined.reduce((sum, { count: rowCount }) => sum + rowCount, 0);
-    this.#progress.finish(
-      'gradients',
-      stateOf(result),
-      facts(`${count(result.gradients.rowCount - late)} rows`, late > 0 ? `${count(late)} quarantined` : ''),
+    const rowCount = kept === null ? result.gradients.rowCount : kept.plan.keptRowCount + kept.plan.newRowCount;
+    const detail = facts(
+      `${count(rowCount - late)} rows`,
+      kept === null ? '' : `${count(kept.plan.newRowCount)} new`,
+      late > 0 ? `${count(late)} quarantined` : '',
     );
+    this.#progress.finish('gradients', stateOf(result), detail);
     return result;
   }
 
-  async #values({ rows }: ScanResult, { gradients }: GradientsResult): Promise<ValuesResult> {
+  async #makeGradients(rows: ArtifactReference, adapter: ArtifactReference): Promise<GradientsResult> {
+    const { warnings, ...made } = await makeGradients(this.#input, this.#progress, rows, adapter);
+    this.#result.warnings.push(...warnings);
+    return made;
+  }
+
+  async #values({ rows }: ScanResult, made: GradientsResult): Promise<ValuesResult> {
+    const gradients = [made.gradients, ...made.reused];
     this.#progress.start('values');
     const { config } = this.#input;
     const result = await this.#control.estimateValues.executeWithOptions({ summary: 'values: value tasks and rows' }, [
@@ -324,34 +362,16 @@ class Run {
   }
 }
 
+/** The kept table and what was made beside it. */
+function joinTables({ gradients, plan }: KeptRows, made: GradientsResult | null): GradientsResult {
+  const quarantined = mergeCounts(plan.quarantined, made?.quarantined ?? []);
+  if (made === null) return { ...gradients, quarantined, cached: true };
+  return { ...made, reused: [gradients.gradients, ...gradients.reused], quarantined };
+}
+
 /** The selection's own method, then those that the evaluation compares it with, each once. */
 function methodsOf({ config, until }: RunInput): SelectionMethod[] {
   const compares =
     config.finetune.enabled && config.evaluation.path !== null && STAGES.indexOf(until) >= STAGES.indexOf('evaluation');
   return [...new Set([config.selection.method, ...(compares ? config.evaluation.compare : [])])];
-}
-
-function stateOf({ cached }: { cached: boolean }): 'cached' | 'done' {
-  return cached ? 'cached' : 'done';
-}
-
-function adapterFacts({ rowCount, stepCount, firstLoss, lastLoss }: AdapterResult): string {
-  if (firstLoss === null || lastLoss === null) return 'adapter given';
-  return facts(
-    `${count(rowCount)} rows`,
-    `${count(stepCount)} steps`,
-    `loss ${firstLoss.toFixed(2)} → ${lastLoss.toFixed(2)}`,
-  );
-}
-
-function facts(...parts: string[]): string {
-  return parts.filter((part) => part !== '').join('  ');
-}
-
-function count(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-function percent(fraction: number): string {
-  return `${(100 * fraction).toFixed(1)} %`;
 }

@@ -20,6 +20,10 @@ export function runCommand() {
     .argument('<recipe>', 'recipe file, or a run’s manifest.json')
     .argument('[settings...]', 'key.path=value, which win over the recipe')
     .option('--limit <rows>', 'first rows only: a number, or a share such as 0.01', parseLimit)
+    .option(
+      '--incremental',
+      'keep the reference model and gradients of the last such run, as far as its rows are there',
+    )
     .option('--detach', 'start on a cluster and return at once')
     .action(async (recipe, overrides, options) => {
       const { address = null, limit, detach = false } = options;
@@ -67,6 +71,7 @@ interface RunOptions {
   heartbeatTimeout?: number | undefined;
   ui?: true | undefined;
   quiet?: true | undefined;
+  incremental?: true | undefined;
 }
 
 const HEARTBEAT_TIMEOUT_SECONDS = 120;
@@ -83,6 +88,7 @@ function execute(
     until: options.until ?? 'report',
     address: options.address ?? null,
     namespace: options.namespace ?? null,
+    incremental: options.incremental ?? false,
     detach,
     withUi: options.ui ?? false,
     processCount: options.processes ?? null,
@@ -122,7 +128,8 @@ function optionWords(options: RunOptions & { limit?: number | undefined }): stri
     '--heartbeat-timeout': options.heartbeatTimeout,
   };
   const valued = Object.entries(words).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
-  return options.ui === true ? [...valued, '--ui'] : valued;
+  const flags = { '--incremental': options.incremental, '--ui': options.ui };
+  return [...valued, ...Object.entries(flags).flatMap(([name, isSet]) => (isSet === true ? [name] : []))];
 }
 
 function parseCount(text: string): number {

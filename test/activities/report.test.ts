@@ -270,6 +270,7 @@ async function makeRun(): Promise<RunResult> {
     ],
     warnings: ['same', 'same'],
     report: null,
+    reselection: null,
   };
 }
 

@@ -51,6 +51,7 @@ export const DEMO_CONFIG: Config = {
   finetune: { enabled: true, epochs: 3, batchSize: 16, learningRate: 0.003 },
   evaluation: { path: '/demo/test.json', imageFolder: null, maxRows: 2000, compare: ['random', 'task_balanced'] },
   report: { thumbnails: true, examplesPerTask: 12 },
+  reselect: { maxNewFraction: 0.25 },
 };
 
 /** Tasks of the demo with its prototype's scores: rows, task value, selected rows, accuracy of random, balanced, tive, base. */
@@ -236,6 +237,7 @@ export function demoSummary(taskCount = TASKS.length): RunSummary {
         { name: 'node', version: 'v20.20.0' },
       ],
     },
+    reselection: null,
     warnings: [],
   };
 }

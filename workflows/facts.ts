@@ -1,0 +1,31 @@
+import type { AdapterResult } from '../contracts/messages.ts';
+
+/** State of a finished stage. */
+export function stateOf({ cached }: { cached: boolean }): 'cached' | 'done' {
+  return cached ? 'cached' : 'done';
+}
+
+/** What a trained adapter was, in words. */
+export function adapterFacts({ rowCount, stepCount, firstLoss, lastLoss }: AdapterResult): string {
+  if (firstLoss === null || lastLoss === null) return 'adapter given';
+  return facts(
+    `${count(rowCount)} rows`,
+    `${count(stepCount)} steps`,
+    `loss ${firstLoss.toFixed(2)} → ${lastLoss.toFixed(2)}`,
+  );
+}
+
+/** Facts that are not empty, side by side. */
+export function facts(...parts: string[]): string {
+  return parts.filter((part) => part !== '').join('  ');
+}
+
+/** A whole number with thousands separators; the sandbox has no locales to rely on. */
+export function count(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** A share in per cent with one decimal. */
+export function percent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
+}

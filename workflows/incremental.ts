@@ -1,0 +1,44 @@
+import type { Config } from '../contracts/config.ts';
+import type { LastRun, Reselection, RunInput } from '../contracts/messages.ts';
+import type { Reason } from '../contracts/reasons.ts';
+
+/** Whether the last run answers this one: the same data, recipe and last stage. */
+export function isUnchanged({ fingerprint, result }: LastRun, now: string, { config, until }: RunInput): boolean {
+  const reached = result.stages.find(({ stage }) => stage === until)?.state;
+  return fingerprint === now && equal(result.config, config) && (reached === 'done' || reached === 'cached');
+}
+
+/** Whether both recipes give the same reference model for the same rows. */
+export function hasSameReference(then: Config, now: Config): boolean {
+  const sections = ({ model, warmup, gradients, run }: Config): unknown => [model, warmup, gradients, run.seed];
+  return equal(sections(then), sections(now));
+}
+
+/** A reselection that starts from nothing, with the reason. */
+export function tunedAgain(reason: string, counts: Partial<Reselection> = {}): Reselection {
+  return {
+    unchanged: false,
+    newRowCount: 0,
+    removedRowCount: 0,
+    newFraction: 1,
+    referenceModel: 'tuned_again',
+    change: null,
+    ...counts,
+    reason,
+  };
+}
+
+/** Counts by reason of two lists together. */
+export function mergeCounts(
+  left: readonly { reason: Reason; count: number }[],
+  right: readonly { reason: Reason; count: number }[],
+): { reason: Reason; count: number }[] {
+  const counts = new Map<Reason, number>();
+  for (const { reason, count } of [...left, ...right]) counts.set(reason, (counts.get(reason) ?? 0) + count);
+  return [...counts].map(([reason, count]) => ({ reason, count }));
+}
+
+/** Both sides came through JSON, with their keys in one order. */
+function equal(left: unknown, right: unknown): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}
