@@ -154,27 +154,33 @@ function encodePieces(pieces: readonly PromptPiece[], tokenizer: TextTokenizer, 
 
 function cut({ ids, supervised }: Joined, { cutoffLen, imageTokenId }: PromptOptions): EncodedPrompt | Rejection {
   const length = Math.min(ids.length, cutoffLen);
-  const imageTokens = (end: number): number => ids.slice(0, end).filter((id) => id === imageTokenId).length;
-  const imageTokenCount = imageTokens(length);
-  const cutImages = ids.length > length ? imageTokens(ids.length) - imageTokenCount : 0;
+  let imageTokenCount = 0;
+  let cutImages = 0;
+  for (let token = 0; token < ids.length; token += 1) {
+    if (ids[token] !== imageTokenId) continue;
+    if (token < length) imageTokenCount += 1;
+    else cutImages += 1;
+  }
   if (cutImages > 0) {
     return {
       reason: 'image_cut_off',
       detail: `pictures must lie within cutoff_len ${cutoffLen}, got ${cutImages} image tokens behind it; raise cutoff_len`,
     };
   }
-  const labels = Int32Array.from({ length }, (_, token) => (supervised[token] === true ? ids[token]! : IGNORED_LABEL));
-  const supervisedTokenCount = labels.reduce(
-    (count, label, token) => count + (token > 0 && label !== IGNORED_LABEL ? 1 : 0),
-    0,
-  );
+  const labels = new Int32Array(length).fill(IGNORED_LABEL);
+  let supervisedTokenCount = 0;
+  for (let token = 0; token < length; token += 1) {
+    if (supervised[token] !== true) continue;
+    labels[token] = ids[token]!;
+    if (token > 0) supervisedTokenCount += 1;
+  }
   if (supervisedTokenCount === 0) {
     const first = supervised.indexOf(true);
     const detail = `an answer token must lie within cutoff_len ${cutoffLen}, got the first at ${first}; raise cutoff_len`;
     return { reason: 'no_supervised_tokens', detail };
   }
   return {
-    ids: Int32Array.from(ids.slice(0, length)),
+    ids: new Int32Array(ids.slice(0, length)),
     labels,
     imageTokenCount,
     supervisedTokenCount,

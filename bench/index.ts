@@ -1,0 +1,34 @@
+import { parseArgs } from 'node:util';
+import type { Bench } from './bench.ts';
+
+/** The benches in the order in which they run. */
+const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
+  matmul: () => import('./matmul.ts'),
+  gradients: () => import('./gradients.ts'),
+  memory: () => import('./memory.ts'),
+  dataset: () => import('./dataset.ts'),
+  start: () => import('./start.ts'),
+};
+
+const { values, positionals } = parseArgs({
+  options: { bytes: { type: 'string', default: '1e9' } },
+  allowPositionals: true,
+});
+const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
+const datasetBytes = Number(values.bytes);
+if (unknown !== undefined || !(datasetBytes > 0)) {
+  const got = unknown === undefined ? `--bytes ${values.bytes}` : `"${unknown}"`;
+  console.error(`bench: names must be among ${Object.keys(BENCHES).join(', ')}, --bytes a number above 0, got ${got}`);
+  process.exit(2);
+}
+
+for (const name of names) {
+  try {
+    const { bench } = await BENCHES[name]!();
+    for await (const line of bench({ datasetBytes })) console.log([line.name.padEnd(18), ...line.facts].join('   '));
+  } catch (error) {
+    console.log(`${name.padEnd(18)}   crashed: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}
