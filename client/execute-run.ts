@@ -7,7 +7,7 @@ import { withDiskNames } from '../contracts/disk-names.ts';
 import type { RunResult } from '../contracts/messages.ts';
 import { COMPUTE_QUEUE } from '../contracts/queues.ts';
 import type { Stage } from '../contracts/stages.ts';
-import { LocalStore } from '../store/local-store.ts';
+import { openStore } from '../store/open-store.ts';
 import { interruptible } from './interrupt.ts';
 import { EXIT } from './outcome.ts';
 import { createProgressDisplay } from './progress-display.ts';
@@ -99,7 +99,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     return {
       exitCode: EXIT.done,
       result,
-      reportPath: await saveResult(folder, new LocalStore(config.store.uri), result),
+      reportPath: await saveResult(folder, openStore(config.store.uri), result),
     };
   } finally {
     await runtime.close();

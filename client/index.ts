@@ -11,5 +11,6 @@ export type { RunHandle, RunStatus, StartOptions, WorkInProgress } from './runs.
 export { openRuntime } from './runtime.ts';
 export type { Runtime, RuntimeOptions } from './runtime.ts';
 export { LocalStore } from '../store/local-store.ts';
+export { openStore } from '../store/open-store.ts';
 export type { Config } from '../contracts/config.ts';
 export type { RunResult, StageProgress } from '../contracts/messages.ts';

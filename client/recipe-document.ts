@@ -3,6 +3,7 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, isMap, isNode, isPair, parseDocument } from 'yaml';
 import type { Document, Node } from 'yaml';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import { hasScheme } from '../store/open-store.ts';
 import { PRESETS } from './presets.ts';
 
 /** Keys of a recipe or of one of its maps, as they stand in the file. */
@@ -23,7 +24,10 @@ export interface RecipeLayer {
 
 const MAX_RECIPE_BYTES = 1024 * 1024;
 
-/** Keys that name files or folders: relative to the recipe's folder, or to the working folder on the command line. */
+/**
+ * Keys that name files or folders: relative to the recipe's folder, or to the working folder on the command line. A
+ * store may have an address `scheme://…` instead, which stays as it is.
+ */
 const PATH_KEYS = [
   'run.output_dir',
   'store.uri',
@@ -164,7 +168,9 @@ function withAbsolutePaths(keys: Keys, folder: string): Keys {
     if (typeof map !== 'object' || map === null || Array.isArray(map)) continue;
     const value = map[key];
     const absolute = (item: unknown): unknown =>
-      typeof item === 'string' && !isAbsolute(item) ? join(folder, item) : item;
+      typeof item === 'string' && !isAbsolute(item) && !(path === 'store.uri' && hasScheme(item))
+        ? join(folder, item)
+        : item;
     if (value !== undefined) map[key] = Array.isArray(value) ? value.map(absolute) : absolute(value);
   }
   return result;

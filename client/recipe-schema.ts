@@ -78,7 +78,7 @@ export const recipeSchema = map({
     seed: integer(0).default(42),
     output_dir: text('a folder').default('./runs'),
   }),
-  store: map({ uri: text('a folder').default('./tive-store') }),
+  store: map({ uri: text('a folder or s3://bucket/prefix').default('./tive-store') }),
   model: map({
     path: text('a model folder'),
     adapter: text('a PEFT folder or null').nullable().default(null),

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { Config } from '../contracts/config.ts';
 import { withMemoryNames } from '../contracts/disk-names.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import { hasScheme, openStore } from '../store/open-store.ts';
 import { nearest } from './nearest.ts';
 import { overrideLayer, presetLayer, readRecipeLayers } from './recipe-document.ts';
 import type { Keys, RecipeLayer } from './recipe-document.ts';
@@ -56,6 +57,8 @@ function resolveRecipe(
     allocation.budget_fraction = null;
   const config = withMemoryNames({ ...parsed.data, dataset: { ...dataset, path: [dataset.path].flat() } }) as Config;
   const located = locate(config);
+  // Refuses an address that no store has; nothing is connected or made.
+  openStore(located.store.uri);
   const missing = checksFiles ? missingFiles(located, folder) : [];
   if (missing.length > 0) throw new InvalidConfigError(missing.join('\n'));
   return { runName: config.run.name ?? defaultName(located), config: located };
@@ -144,14 +147,14 @@ function conflicts(layers: readonly RecipeLayer[]): string[] {
   return findings;
 }
 
-/** Absolute paths everywhere, a folder of data as its files. */
+/** Absolute paths everywhere but for an address `scheme://…` of the store, a folder of data as its files. */
 function locate(config: Config): Config {
   const { run, store, model, dataset, evaluation } = config;
   const optional = (path: string | null): string | null => (path === null ? null : resolve(path));
   return {
     ...config,
     run: { ...run, outputDir: resolve(run.outputDir) },
-    store: { ...store, uri: resolve(store.uri) },
+    store: { ...store, uri: hasScheme(store.uri) ? store.uri : resolve(store.uri) },
     model: { ...model, path: resolve(model.path), adapter: optional(model.adapter) },
     dataset: {
       ...dataset,

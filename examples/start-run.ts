@@ -2,7 +2,7 @@
 // In a project of your own the import is from 'tive/client'.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LocalStore, exportRun, loadRecipe, openRuntime, startRun } from '../client/index.ts';
+import { exportRun, loadRecipe, openRuntime, openStore, startRun } from '../client/index.ts';
 
 const { runName, config } = loadRecipe(process.argv[2] ?? 'recipe.yaml');
 const folder = join(config.run.outputDir, runName);
@@ -27,7 +27,7 @@ try {
   }
   const { methods } = await result;
   for (const { task, selected } of methods[0]!.selection!.tasks) console.log(task, selected);
-  const { path, rowCount } = await exportRun(new LocalStore(config.store.uri), await result, 'llava', folder);
+  const { path, rowCount } = await exportRun(openStore(config.store.uri), await result, 'llava', folder);
   console.log(`${rowCount} rows in ${path}`);
 } finally {
   await runtime.close();

@@ -1,11 +1,11 @@
-import { LocalStore } from '../store/local-store.ts';
+import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 
 /** Opens each store once a process. */
 export function createStoreOpener(): (uri: string) => Store {
   const stores = new Map<string, Store>();
   return (uri) => {
-    const store = stores.get(uri) ?? new LocalStore(uri);
+    const store = stores.get(uri) ?? openStore(uri);
     stores.set(uri, store);
     return store;
   };

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { keyParts } from './keys.ts';
 import type { ByteChunks, Store, WrittenFile } from './store.ts';
 
 /** Ending of a file that is being written. Readers and listings never see it. */
@@ -81,10 +82,7 @@ export class LocalStore implements Store {
   }
 
   #path(key: string): string {
-    if (key.split('/').some((part) => part === '' || part === '.' || part === '..')) {
-      throw new RangeError(`store: key must be a relative path without empty parts, got "${key}"`);
-    }
-    return join(this.#root, ...key.split('/'));
+    return join(this.#root, ...keyParts(key));
   }
 }
 

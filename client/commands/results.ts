@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { LocalStore } from '../../store/local-store.ts';
+import { openStore } from '../../store/open-store.ts';
 import { EXPORT_FORMS, exportRun } from '../export.ts';
 import { namedRun } from '../find-run.ts';
 import { METHODS } from '../recipe-schema.ts';
@@ -22,7 +22,7 @@ export function selectCommand() {
     .action(async (run, options) => {
       const { folder } = await namedRun(run, options.runs);
       const made = await reselect(await folder.result(), options);
-      const store = new LocalStore(made.config.store.uri);
+      const store = openStore(made.config.store.uri);
       const reportPath = await saveResult(made.folder, store, made.result);
       const { method, selection } = made.result.methods[0]!;
       const lines = [
@@ -45,7 +45,7 @@ export function reportCommand() {
     .action(async (run, { runs, open }) => {
       const { folder } = await namedRun(run, runs);
       const result = await folder.result();
-      const path = await saveResult(folder, new LocalStore(result.config.store.uri), result);
+      const path = await saveResult(folder, openStore(result.config.store.uri), result);
       if (path === null)
         throw new RangeError(
           `report: run must have a report, got none in ${folder.path}; tive select ${run} makes one`,
@@ -75,7 +75,7 @@ export function exportCommand() {
       const { folder } = await namedRun(run, runs);
       const result = await folder.result();
       const target = output ?? join(folder.path, 'export');
-      const { path, rowCount } = await exportRun(new LocalStore(result.config.store.uri), result, to, target);
+      const { path, rowCount } = await exportRun(openStore(result.config.store.uri), result, to, target);
       process.stdout.write(`${relative(process.cwd(), path)}  ${rowCount.toLocaleString('en')} rows\n`);
     });
 }

@@ -104,6 +104,18 @@ describe('a recipe', () => {
     expect(allocation).toMatchObject({ budgetRows: 500, budgetFraction: null });
   });
 
+  test('an address of a store stays as it is, a folder becomes absolute', () => {
+    const uriOf = (text: string, overrides: string[] = []): string =>
+      loadRecipe(write(`${NEEDED}${text}`), { overrides }).config.store.uri;
+    expect(uriOf('store: { uri: s3://bucket/prefix }\n')).toBe('s3://bucket/prefix');
+    expect(uriOf('', ['store.uri=s3://bucket/a/b'])).toBe('s3://bucket/a/b');
+    expect(uriOf('store: { uri: kept/here }\n')).toBe(join(folder, 'kept/here'));
+    expect(uriOf('', ['store.uri=there'])).toBe(join(process.cwd(), 'there'));
+    expect(refusal(NEEDED, ['store.uri=gs://bucket/a'])).toBe(
+      'store: address must be a folder or s3://bucket/prefix, got one of gs://',
+    );
+  });
+
   test('files are not looked for where they lie on other machines', () => {
     const path = write('model: { path: /models/llava }\ndataset: { path: /data/mix.json }\n');
     expect(loadRecipe(path, { checksFiles: false }).config.model.path).toBe('/models/llava');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LocalStore } from '../../store/local-store.ts';
+import { describeStore } from './contract.ts';
 
 let folder: string;
 let store: LocalStore;
@@ -12,6 +13,8 @@ beforeEach(async () => {
   store = new LocalStore(folder);
 });
 afterEach(() => rm(folder, { recursive: true }));
+
+describeStore('a folder', () => store);
 
 const text = async (key: string): Promise<string> => Buffer.from(await store.read(key)).toString('utf8');
 

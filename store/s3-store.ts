@@ -1,0 +1,141 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InvalidConfigError } from '../contracts/failures.ts';
+import { isKey, keyParts } from './keys.ts';
+import { bring, cacheOf } from './s3-cache.ts';
+import { connectS3, parseS3Uri, s3Settings } from './s3-client.ts';
+import type { S3Bucket, S3Settings } from './s3-client.ts';
+import { download } from './s3-download.ts';
+import { S3Error, answerOf } from './s3-errors.ts';
+import { abortUpload, listUploads, listValues, removeValues } from './s3-listing.ts';
+import type { ListedValue } from './s3-listing.ts';
+import { upload } from './s3-upload.ts';
+import type { ByteChunks, Store, WrittenFile } from './store.ts';
+
+/** An upload that is older belongs to nobody any more. */
+const LEFTOVER_MS = 7 * 24 * 60 * 60 * 1000;
+
+/**
+ * A store in a bucket, `s3://bucket/prefix`, of AWS or of another vendor. Values appear whole when their request or
+ * their upload is complete. What lies below `artifacts/` is determined by its key, so it is put if nothing is there, and
+ * what is there must be the same.
+ *
+ * Credentials, region and profile are found by the SDK's own chain; the address holds none of them.
+ */
+export class S3Store implements Store {
+  readonly uri: string;
+  readonly #name: string;
+  readonly #prefix: string;
+  readonly #settings: S3Settings;
+  readonly #cache: string;
+  #bucket: Promise<S3Bucket> | null = null;
+  #swept = false;
+
+  /** @throws InvalidConfigError for an address of another form */
+  constructor(uri: string, settings: S3Settings = s3Settings()) {
+    const { bucket, prefix } = parseS3Uri(uri);
+    this.uri = uri;
+    this.#name = bucket;
+    this.#prefix = prefix;
+    this.#settings = settings;
+    this.#cache = cacheOf(`${bucket}/${prefix}`, settings);
+  }
+
+  async size(key: string): Promise<number | null> {
+    const Key = this.#key(key);
+    const { s3, name } = await this.#connect();
+    try {
+      return (await answerOf(`s3://${name}/${Key}`, s3.headObject({ Bucket: name, Key }))).ContentLength ?? 0;
+    } catch (error) {
+      if (error instanceof S3Error && error.code === 'ENOENT') return null;
+      throw error;
+    }
+  }
+
+  async read(key: string): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of this.stream(key)) pieces.push(piece);
+    return Buffer.concat(pieces);
+  }
+
+  stream(key: string): AsyncIterable<Uint8Array> {
+    return this.#download(this.#key(key));
+  }
+
+  async *#download(key: string): AsyncGenerator<Uint8Array> {
+    yield* download(await this.#connect(), key);
+  }
+
+  async write(key: string, chunks: ByteChunks): Promise<WrittenFile> {
+    const target = { key: this.#key(key), once: key.startsWith('artifacts/') };
+    return upload({ ...target, bucket: await this.#connect() }, chunks);
+  }
+
+  async list(folder: string): Promise<string[]> {
+    const values = await this.#values(folder);
+    return values.map(({ key }) => key.slice(this.#prefix.length)).sort();
+  }
+
+  /** Uploads below the folder end too; the first time, so do leftovers anywhere in the store. */
+  async removeFolder(folder: string): Promise<void> {
+    const prefix = `${this.#key(folder)}/`;
+    const bucket = await this.#connect();
+    await this.#sweep(prefix);
+    const values = await listValues(bucket, prefix);
+    await removeValues(
+      bucket,
+      values.map(({ key }) => key),
+    );
+    await rm(join(this.#cache, ...keyParts(folder)), { recursive: true, force: true });
+  }
+
+  async localFolder(folder: string): Promise<string> {
+    const path = join(this.#cache, ...keyParts(folder));
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const bucket = await this.#connect();
+    for (const value of await this.#values(folder))
+      await bring(bucket, value, this.#cache, value.key.slice(this.#prefix.length));
+    return path;
+  }
+
+  /** Aborts uploads in the store that began longer ago: what killed processes left. @returns how many */
+  abortLeftovers(olderThanMs: number = LEFTOVER_MS): Promise<number> {
+    return this.#abort(this.#prefix, olderThanMs);
+  }
+
+  /** Best effort: who may not list uploads, or has a server that cannot, can do everything else. */
+  async #sweep(prefix: string): Promise<void> {
+    const refused = (error: unknown): number => {
+      if (error instanceof InvalidConfigError) return 0;
+      throw error;
+    };
+    await this.#abort(prefix, 0).catch(refused);
+    if (this.#swept) return;
+    this.#swept = true;
+    await this.abortLeftovers().catch(refused);
+  }
+
+  async #abort(prefix: string, olderThanMs: number): Promise<number> {
+    const bucket = await this.#connect();
+    const uploads = await listUploads(bucket, prefix);
+    const old = uploads.filter(({ begunMs }) => begunMs <= Date.now() - olderThanMs);
+    for (const { key, id } of old) await abortUpload(bucket, key, id);
+    return old.length;
+  }
+
+  /** Values of the store below a folder. Names that are no keys, such as a console's folder marks, are not of the store. */
+  async #values(folder: string): Promise<ListedValue[]> {
+    const prefix = `${this.#key(folder)}/`;
+    const values = await listValues(await this.#connect(), prefix);
+    return values.filter(({ key }) => isKey(key.slice(this.#prefix.length)));
+  }
+
+  #key(key: string): string {
+    return this.#prefix + keyParts(key).join('/');
+  }
+
+  #connect(): Promise<S3Bucket> {
+    this.#bucket ??= connectS3(this.#settings).then((s3) => ({ s3, name: this.#name }));
+    return this.#bucket;
+  }
+}
