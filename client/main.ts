@@ -3,6 +3,7 @@ import { cancelCommand, statusCommand } from './commands/control.ts';
 import { doctorCommand, packageVersion } from './commands/doctor.ts';
 import { exportCommand, reportCommand, selectCommand } from './commands/results.ts';
 import { demoCommand, runCommand } from './commands/run.ts';
+import { scheduleCommand } from './commands/schedule.ts';
 import { workerCommand } from './commands/worker.ts';
 import { EXIT, outcomeOf } from './outcome.ts';
 
@@ -20,11 +21,14 @@ export async function main(argv: readonly string[]): Promise<void> {
     selectCommand(),
     reportCommand(),
     exportCommand(),
+    scheduleCommand(),
     workerCommand(),
     doctorCommand(),
   ];
   for (const command of commands) program.addCommand(command as unknown as Command);
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
+    command.exitOverride();
+  }
   try {
     await program.parseAsync(argv);
   } catch (error) {

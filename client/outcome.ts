@@ -17,11 +17,14 @@ export function outcomeOf(error: unknown): Outcome {
     root = next;
     if (next instanceof CancelledFailure)
       return { exitCode: EXIT.interrupted, message: 'the run was cancelled; what it has done is kept' };
-    // The class name of the first application failure is the kind; deeper causes are its details.
-    if ('type' in next && typeof next.type === 'string') break;
+    // The first error whose kind is known says it best; deeper causes are its details.
+    if (('type' in next && typeof next.type === 'string') || isCallerError(next.constructor.name)) break;
   }
   if (!(root instanceof Error)) return { exitCode: EXIT.failed, message: String(root) };
   const kind = 'type' in root && typeof root.type === 'string' ? root.type : root.constructor.name;
-  const callerMustAct = CALLER_ERRORS.some((name) => name === kind);
-  return { exitCode: callerMustAct ? EXIT.callerMustAct : EXIT.failed, message: root.message };
+  return { exitCode: isCallerError(kind) ? EXIT.callerMustAct : EXIT.failed, message: root.message };
+}
+
+function isCallerError(kind: string): boolean {
+  return CALLER_ERRORS.some((name) => name === kind);
 }

@@ -55,14 +55,13 @@ export function workflowIdOf(runName: string): string {
 
 /** Starts a run, or joins the one of the same name that is running. */
 export async function startRun(client: Client, options: StartOptions): Promise<RunHandle> {
-  const { runName, config, replaces = false } = options;
-  const files = config.dataset.path.map((path) => basename(path)).join(', ');
+  const { runName, replaces = false } = options;
   const workflow = await client.workflow.start<typeof tiveRun>('tiveRun', {
     taskQueue: CONTROL_QUEUE,
     workflowId: workflowIdOf(runName),
     workflowIdConflictPolicy: replaces ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
     args: [inputOf(options)],
-    staticSummary: `${config.selection.method}: ${files}`.slice(0, 100),
+    staticSummary: summaryOf(options),
   });
   return handleOf(client, runName, workflow);
 }
@@ -80,7 +79,13 @@ export async function startReselection(client: Client, options: StartOptions, ba
   return handleOf(client, options.runName, workflow);
 }
 
-function inputOf({
+/** A line for Temporal's own pages. */
+export function summaryOf({ config }: StartOptions): string {
+  return `${config.selection.method}: ${config.dataset.path.map((path) => basename(path)).join(', ')}`.slice(0, 100);
+}
+
+/** What the workflow of a run is started with. */
+export function inputOf({
   runName,
   config,
   until = 'report',

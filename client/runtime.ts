@@ -43,15 +43,16 @@ export interface RuntimeOptions {
 /** Connects to a cluster, or starts server, control worker and compute processes in and below this process. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { address, namespace = null } = options;
-  return address === null ? openEmbedded(options) : connectTo({ address, namespace });
+  return address === null ? openEmbedded(options) : connectServer({ address, namespace });
 }
 
 /** Connects to the embedded server of another command. */
 export async function joinEmbedded(address: string): Promise<Runtime> {
-  return connectTo({ address, namespace: null, isEmbedded: true });
+  return connectServer({ address, namespace: null, isEmbedded: true });
 }
 
-async function connectTo(server: ServerAddress): Promise<Runtime> {
+/** Connects to a running server, by Temporal's own configuration where no address is given. */
+export async function connectServer(server: ServerAddress): Promise<Runtime> {
   const { connectionOptions, namespace } = connectionConfig(server);
   const address = String(connectionOptions.address ?? server.address);
   const connection = await Connection.connect({ ...connectionOptions, connectTimeout: 5000 } as object).catch(
@@ -83,7 +84,7 @@ async function openEmbedded({
   const supervisor = new Supervisor(address, planComputeSlots(host, processCount), log);
   supervisor.start();
   const control = await startControlWorker(address);
-  const runtime = await connectTo(address);
+  const runtime = await connectServer(address);
   return {
     ...runtime,
     embedded: true,

@@ -11,7 +11,9 @@ import { countRows } from '../count-rows.ts';
 import { loadPreset, loadRecipe } from '../recipe.ts';
 import type { LoadedRecipe } from '../recipe.ts';
 import { runFolderOf } from '../run-folder.ts';
+import { interruptible } from '../interrupt.ts';
 import { EXIT } from '../outcome.ts';
+import { watchDataset } from '../watch.ts';
 
 /** `tive run`: starts or resumes a recipe. */
 export function runCommand() {
@@ -24,6 +26,7 @@ export function runCommand() {
       '--incremental',
       'keep the reference model and gradients of the last such run, as far as its rows are there',
     )
+    .option('--on-change', 'run incrementally now, and again whenever the dataset’s files change, until stopped')
     .option('--detach', 'start on a cluster and return at once')
     .action(async (recipe, overrides, options) => {
       const { address = null, limit, detach = false } = options;
@@ -36,8 +39,21 @@ export function runCommand() {
       await folder.write('recipe.yaml', '');
       await copyFile(recipe, join(folder.path, 'recipe.yaml'));
       const resumeCommand = ['tive run', recipe, ...overrides, ...optionWords(options)].join(' ');
-      process.exitCode = conclude(await execute(loaded, options, resumeCommand, detach), loaded.runName);
+      if (options.onChange === true) process.exitCode = await runOnChange(loaded, options, resumeCommand);
+      else process.exitCode = conclude(await execute(loaded, options, resumeCommand, detach), loaded.runName);
     });
+}
+
+/** Runs now and after every change of the dataset, each time from what the last run has kept. */
+async function runOnChange(loaded: LoadedRecipe, options: RunOptions, resumeCommand: string): Promise<number> {
+  const interrupt = interruptible(() => undefined);
+  const watch = { pollMs: WATCH_POLL_MS, quietMs: WATCH_QUIET_MS, signal: interrupt.signal };
+  await watchDataset(loaded.config.dataset, watch, async () => {
+    conclude(await execute(loaded, { ...options, incremental: true }, resumeCommand, false), loaded.runName);
+    const waits = !interrupt.signal.aborted && options.quiet !== true;
+    if (waits) process.stderr.write('waiting for a change; Ctrl-C to stop\n');
+  });
+  return EXIT.interrupted;
 }
 
 /** `tive demo`: the preset `demo`, on the bundled pictures and model. */
@@ -72,9 +88,14 @@ interface RunOptions {
   ui?: true | undefined;
   quiet?: true | undefined;
   incremental?: true | undefined;
+  onChange?: true | undefined;
 }
 
 const HEARTBEAT_TIMEOUT_SECONDS = 120;
+
+/** How often the dataset is looked at, and how long a change must have come to rest. */
+const WATCH_POLL_MS = 2000;
+const WATCH_QUIET_MS = 3000;
 
 function execute(
   { runName, config }: LoadedRecipe,
@@ -128,7 +149,7 @@ function optionWords(options: RunOptions & { limit?: number | undefined }): stri
     '--heartbeat-timeout': options.heartbeatTimeout,
   };
   const valued = Object.entries(words).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
-  const flags = { '--incremental': options.incremental, '--ui': options.ui };
+  const flags = { '--incremental': options.incremental, '--on-change': options.onChange, '--ui': options.ui };
   return [...valued, ...Object.entries(flags).flatMap(([name, isSet]) => (isSet === true ? [name] : []))];
 }
 

@@ -36,6 +36,7 @@ describe('what a failure means', () => {
       130,
       'the run was cancelled; what it has done is kept',
     ],
+    ['a mistake with a cause', new RangeError('no such run', { cause: new Error('not found') }), 2, 'no such run'],
     ['trouble with a cause', new Error('outer', { cause: new Error('disk full') }), 1, 'disk full'],
     ['no error at all', 'odd', 1, 'odd'],
   ])('%s', (_, error, exitCode, message) => {

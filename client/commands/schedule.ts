@@ -1,0 +1,128 @@
+import { Command } from '@commander-js/extra-typings';
+import type { Client } from '@temporalio/client';
+import type { SelectionChange } from '../../contracts/messages.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import { loadRecipe } from '../recipe.ts';
+import { runFolderOf, saveResult } from '../run-folder.ts';
+import { connectServer } from '../runtime.ts';
+import {
+  createSchedule,
+  deleteSchedule,
+  describeSchedule,
+  lastScheduledResult,
+  listSchedules,
+  pauseSchedule,
+  triggerSchedule,
+} from '../schedules.ts';
+
+/** `tive schedule`: incremental runs at set times, on a cluster. */
+export function scheduleCommand() {
+  const command = new Command('schedule').description('select again at set times, on a cluster with workers');
+  command.addCommand(createCommand() as unknown as Command);
+  const simple: [string, string, (client: Client, name: string) => Promise<string>][] = [
+    ['describe', 'when it runs, and what it has started', describe],
+    [
+      'trigger',
+      'start a run now, unless one is at work',
+      async (client, name) => (await triggerSchedule(client, name), `${name} is started`),
+    ],
+    [
+      'pause',
+      'start no more runs',
+      async (client, name) => (await pauseSchedule(client, name, true), `${name} is paused`),
+    ],
+    [
+      'resume',
+      'start runs again',
+      async (client, name) => (await pauseSchedule(client, name, false), `${name} goes on`),
+    ],
+    [
+      'delete',
+      'remove the schedule; runs and results stay',
+      async (client, name) => (await deleteSchedule(client, name), `${name} is deleted`),
+    ],
+    ['result', 'wait for the last run and put its result into the run folder', result],
+  ];
+  for (const [name, description, work] of simple) {
+    const sub = withServer(new Command(name)).description(description).argument('<name>', 'name of the run');
+    sub.action(async (run, options) => {
+      await withClient(options, async (client) => process.stdout.write(`${await work(client, run)}\n`));
+    });
+    command.addCommand(sub as unknown as Command);
+  }
+  const list = withServer(new Command('list')).description('names of all schedules');
+  list.action(async (options) => {
+    await withClient(options, async (client) => {
+      for (const name of await listSchedules(client)) process.stdout.write(`${name}\n`);
+    });
+  });
+  command.addCommand(list as unknown as Command);
+  return command;
+}
+
+function createCommand() {
+  return withServer(new Command('create'))
+    .description('schedule incremental runs of a recipe')
+    .argument('<recipe>', 'recipe file')
+    .argument('[settings...]', 'key.path=value, which win over the recipe')
+    .option('--every <time>', 'e.g. 30m, 6h, 1d')
+    .option('--cron <fields>', 'five fields, in UTC')
+    .action(async (recipe, overrides, { every, cron, ...server }) => {
+      const loaded = loadRecipe(recipe, { overrides, checksFiles: false });
+      await withClient(server, (client) => createSchedule(client, loaded, { every, cron }));
+      process.stdout.write(`${loaded.runName} is scheduled; tive schedule describe ${loaded.runName}\n`);
+    });
+}
+
+interface ServerOptions {
+  address?: string | undefined;
+  namespace?: string | undefined;
+}
+
+function withServer(command: Command) {
+  return command
+    .option('--address <host:port>', 'Temporal server; without it as Temporal’s own configuration says')
+    .option('--namespace <name>', 'Temporal namespace');
+}
+
+async function withClient(
+  { address = undefined, namespace = undefined }: ServerOptions,
+  work: (client: Client) => Promise<unknown>,
+): Promise<void> {
+  const runtime = await connectServer({ address: address ?? null, namespace: namespace ?? null });
+  try {
+    await work(runtime.client);
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function describe(client: Client, name: string): Promise<string> {
+  const { paused, runCount, skippedCount, nextAt, recentRuns, running } = await describeSchedule(client, name);
+  return [
+    `${name}: ${paused ? 'paused' : 'active'}, ${runCount} runs started, ${skippedCount} skipped because one was at work`,
+    `next: ${nextAt === null || paused ? 'none' : nextAt.toISOString()}`,
+    ...recentRuns.map(({ workflowId, startedAt }) => {
+      return `${startedAt.toISOString()}  ${workflowId}${running.includes(workflowId) ? '  at work' : ''}`;
+    }),
+  ].join('\n');
+}
+
+async function result(client: Client, name: string): Promise<string> {
+  const last = await lastScheduledResult(client, name);
+  const folder = runFolderOf(last.config, name);
+  const reportPath = await saveResult(folder, new LocalStore(last.config.store.uri), last);
+  const { reselection } = last;
+  const change = reselection?.change ?? null;
+  return [
+    ...(reselection === null
+      ? []
+      : [`reference model ${reselection.referenceModel.replace('_', ' ')}: ${reselection.reason}`]),
+    ...(change === null ? [] : [changeLine(change)]),
+    reportPath ?? folder.path,
+  ].join('\n');
+}
+
+function changeLine({ enteredCount, leftCount, stayedCount, jaccard }: SelectionChange): string {
+  return `${stayedCount} rows stayed, ${enteredCount} entered, ${leftCount} left (Jaccard ${jaccard.toFixed(3)})`;
+}
