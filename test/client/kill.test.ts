@@ -7,7 +7,7 @@ import { findRun } from '../../client/runs.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { namedRun } from '../../client/find-run.ts';
 import { writeSmallDataset } from './small-dataset.ts';
-import { hashesOf, startTive, tive } from './tive-process.ts';
+import { hashesOf, processesWith, startTive, tive } from './tive-process.ts';
 import type { TiveProcess } from './tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-kill-'));
@@ -140,6 +140,23 @@ test(
     expect(again.exitCode, again.stderr).toBe(0);
     expect(again.stderr).toContain('warmup: cached');
     expect(hashes(folder)).toEqual(undisturbed);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'the Temporal server killed in gradients is started again on its database, and the run ends with the same bytes',
+  async () => {
+    const folder = freshFolder('kill-server');
+    const command = startTive(folder, ...RUN);
+    await reach(folder, 'gradients');
+    const servers = processesWith(join(folder, 'runs/small/temporal.db'));
+    expect(servers).toHaveLength(1);
+    process.kill(servers[0]!, 'SIGKILL');
+    const done = await command.finished;
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect(hashes(folder)).toEqual(undisturbed);
+    expect(processesWith(join(folder, 'runs/small/temporal.db'))).toEqual([]);
   },
   TIMEOUT_MS,
 );

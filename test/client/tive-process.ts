@@ -53,6 +53,15 @@ function childrenOf(pid: number, name: string): number[] {
     .map((line) => Number(line.trim().split(' ')[0]));
 }
 
+/** Programs that have the text among their arguments, shells around them left out. */
+export function processesWith(text: string): number[] {
+  const { stdout } = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .filter((line) => line.includes(text) && !/^\s*\d+ (sh|ps) /.test(line))
+    .map((line) => Number(line.trim().split(' ')[0]));
+}
+
 /** Hash of every file with the name below a folder of the store, sorted: equal for stores with equal results. */
 export function hashesOf(store: string, stage: string, name: string): string[] {
   const folder = join(store, 'artifacts', stage);
