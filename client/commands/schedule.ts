@@ -1,7 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
 import type { Client } from '@temporalio/client';
 import type { SelectionChange } from '../../contracts/messages.ts';
-import { LocalStore } from '../../store/local-store.ts';
+import { openStore } from '../../store/open-store.ts';
 import { loadRecipe } from '../recipe.ts';
 import { runFolderOf, saveResult } from '../run-folder.ts';
 import { connectServer } from '../runtime.ts';
@@ -111,7 +111,7 @@ async function describe(client: Client, name: string): Promise<string> {
 async function result(client: Client, name: string): Promise<string> {
   const last = await lastScheduledResult(client, name);
   const folder = runFolderOf(last.config, name);
-  const reportPath = await saveResult(folder, new LocalStore(last.config.store.uri), last);
+  const reportPath = await saveResult(folder, openStore(last.config.store.uri), last);
   const { reselection } = last;
   const change = reselection?.change ?? null;
   return [
