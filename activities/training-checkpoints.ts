@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Stage } from '../contracts/stages.ts';
 import { encodeSafetensors, openSafetensors } from '../model/safetensors.ts';
 import type { TrainingState } from '../model/training.ts';
@@ -11,11 +12,17 @@ interface TrainingCheckpoint {
   losses: StepNumbers[];
 }
 
-/** Exact states of a training run in the store: one file each, named by step and hash, of which the newest whole one counts. */
+/**
+ * Exact states of a training run in the store: a folder each, named by step and hash. The newest whole one counts; the
+ * one before it is kept as well, older ones are removed.
+ */
 export interface TrainingCheckpoints {
   save(state: TrainingState, losses: readonly StepNumbers[]): Promise<void>;
   latest(): Promise<TrainingCheckpoint | null>;
 }
+
+const FILE = 'state.safetensors';
+const KEPT = 2;
 
 /** @param names of the parameters, in order */
 export function createTrainingCheckpoints(
@@ -25,6 +32,14 @@ export function createTrainingCheckpoints(
   names: readonly string[],
 ): TrainingCheckpoints {
   const folder = checkpointFolder(stage, address);
+  /** Folders of the states, newest first. */
+  const folders = async (): Promise<string[]> => {
+    const keys = await store.list(folder);
+    return keys
+      .filter((key) => key.endsWith(`/${FILE}`))
+      .map((key) => key.slice(0, -FILE.length - 1))
+      .reverse();
+  };
   return {
     async save({ parameters, optimizer }, losses) {
       const part = (kind: string, arrays: readonly Float32Array[]) =>
@@ -35,39 +50,34 @@ export function createTrainingCheckpoints(
         ...part('second', optimizer.second),
       ];
       const bytes = encodeSafetensors(tensors, { step: String(optimizer.step), losses: JSON.stringify(losses) });
-      await store.write(`${folder}/${fileName(optimizer.step, sha256(bytes))}`, [bytes]);
+      const name = `step-${String(optimizer.step).padStart(8, '0')}-${sha256(bytes).slice(0, 16)}`;
+      await store.write(`${folder}/${name}/${FILE}`, [bytes]);
+      for (const old of (await folders()).slice(KEPT)) await store.removeFolder(old);
     },
     async latest() {
-      const keys = await store.list(folder);
-      for (const key of keys.reverse()) {
-        const bytes = await store.read(key);
+      for (const found of await folders()) {
         // A damaged checkpoint costs the work since the one before, never the run.
-        if (!key.endsWith(fileName(stepOf(key), sha256(bytes)))) continue;
-        return read(`${await store.localFolder(folder)}/${key.slice(folder.length + 1)}`, bytes, names);
+        if (!found.endsWith(`-${await hashOf(store, `${found}/${FILE}`)}`)) continue;
+        return read(`${await store.localFolder(found)}/${FILE}`, names);
       }
       return null;
     },
   };
 }
 
-function fileName(step: number, hash: string): string {
-  return `step-${String(step).padStart(8, '0')}-${hash.slice(0, 16)}.safetensors`;
+/** First 16 digits of the hash of a value, without holding it. */
+async function hashOf(store: Store, key: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of store.stream(key)) hash.update(piece);
+  return hash.digest('hex').slice(0, 16);
 }
 
-function stepOf(key: string): number {
-  return Number(/step-(\d+)-/.exec(key)?.[1] ?? -1);
-}
-
-async function read(path: string, bytes: Uint8Array, names: readonly string[]): Promise<TrainingCheckpoint> {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const header = JSON.parse(view.toString('utf8', 8, 8 + Number(view.readBigUInt64LE(0)))) as {
-    __metadata__: { step: string; losses: string };
-  };
+async function read(path: string, names: readonly string[]): Promise<TrainingCheckpoint> {
   const file = await openSafetensors(path);
   try {
     const part = (kind: string) => Promise.all(names.map((name) => file.read(`${kind}/${name}`)));
     const [parameters, first, second] = await Promise.all([part('parameter'), part('first'), part('second')]);
-    const { step, losses } = header.__metadata__;
+    const { step, losses } = file.metadata as { step: string; losses: string };
     return {
       state: { parameters, optimizer: { step: Number(step), first, second } },
       losses: JSON.parse(losses) as StepNumbers[],

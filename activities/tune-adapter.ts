@@ -24,8 +24,9 @@ import { ExampleSource } from './examples.ts';
 import type { Pulse } from './heartbeat.ts';
 import { createTrainingCheckpoints } from './training-checkpoints.ts';
 
-/** Least time between two checkpoints of a training run. */
+/** Least time between two checkpoints of a training run, and how many times as long as saving one it must be. */
 const CHECKPOINT_MS = 5000;
+const CHECKPOINT_RATIO = 20;
 
 const MAX_GRADIENT_NORM = 1;
 
@@ -94,7 +95,7 @@ export async function tuneAdapter(request: TuneRequest, model: LlavaModel): Prom
       );
     const gradient = adapterGradient(model, initial);
     const parameters = initial.parameters.map(({ values }) => values);
-    let savedAt = performance.now();
+    let nextSaveAt = performance.now() + CHECKPOINT_MS;
     let trained = resumed?.state.parameters ?? parameters;
     for await (const step of train(parameters, batches, settingsOf(request), load, gradient, resumed?.state ?? null)) {
       if (step === null) {
@@ -103,9 +104,11 @@ export async function tuneAdapter(request: TuneRequest, model: LlavaModel): Prom
       }
       losses.push({ learningRate: step.learningRate, loss: step.loss, gradientNorm: step.gradientNorm });
       trained = step.state.parameters;
-      if (performance.now() - savedAt > CHECKPOINT_MS || pulse.mustStop()) {
+      const startedAt = performance.now();
+      if (startedAt > nextSaveAt || pulse.mustStop()) {
         await checkpoints.save(step.state, losses);
-        savedAt = performance.now();
+        const savedAt = performance.now();
+        nextSaveAt = savedAt + Math.max(CHECKPOINT_MS, CHECKPOINT_RATIO * (savedAt - startedAt));
         await pulse.committed(step.step + 1, batches.length);
       } else await pulse.breathe();
     }

@@ -15,6 +15,8 @@ export interface StoredTensor {
 export interface SafetensorsFile {
   path: string;
   tensors: ReadonlyMap<string, StoredTensor>;
+  /** Texts that the writer has put beside the tensors. */
+  metadata: Readonly<Record<string, string>>;
   /** Values as float32, row-major. BF16 and F16 are widened, F64 narrowed. */
   read(name: string): Promise<Float32Array>;
   close(): Promise<void>;
@@ -53,11 +55,12 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       );
     }
     const header = (await readExactly(file, 8, headerLength, size, path)).toString('utf8');
-    const tensors = parseHeader(header, size - 8 - headerLength, path);
+    const { tensors, metadata } = parseHeader(header, size - 8 - headerLength, path);
     const dataStart = 8 + headerLength;
     return {
       path,
       tensors,
+      metadata,
       read: async (name) => {
         const stored = tensors.get(name);
         if (stored === undefined) throw new InvalidConfigError(`${path}: tensor must exist, got no "${name}"`);
@@ -99,7 +102,7 @@ async function readExactly(
   return buffer;
 }
 
-function parseHeader(text: string, dataBytes: number, path: string): Map<string, StoredTensor> {
+function parseHeader(text: string, dataBytes: number, path: string): Pick<SafetensorsFile, 'tensors' | 'metadata'> {
   let header: unknown;
   try {
     header = JSON.parse(text);
@@ -115,7 +118,7 @@ function parseHeader(text: string, dataBytes: number, path: string): Map<string,
   for (const [name, entry] of Object.entries(header)) {
     if (name !== '__metadata__') tensors.set(name, parseEntry(name, entry, dataBytes, path));
   }
-  return tensors;
+  return { tensors, metadata: ((header as Record<string, unknown>)['__metadata__'] ?? {}) as Record<string, string> };
 }
 
 function parseEntry(name: string, entry: unknown, dataBytes: number, path: string): StoredTensor {
