@@ -1,4 +1,5 @@
 import { availableParallelism, freemem } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { prepareEngine } from '../setup/engine.ts';
@@ -12,6 +13,10 @@ import { installRuntime } from '../workers/runtime.ts';
 import type { LogSink } from '../workers/runtime.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import { startEmbeddedServer } from './embedded-server.ts';
+
+/** An embedded server that does not serve within this has failed. */
+const SERVING_TIMEOUT_MS = 60_000;
+const SERVING_POLL_MS = 200;
 
 /** Where runs are started, and what belongs to this process of it. */
 export interface Runtime {
@@ -80,11 +85,11 @@ async function openEmbedded({
   if (engine !== null) useEngine(engine, say);
   const server = await startEmbeddedServer(temporal.path, databasePath, withUi);
   const address: ServerAddress = { address: server.address, namespace: 'default', isEmbedded: true };
+  const runtime = await connectWhenServing(address);
   const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine?.gpuCount ?? 0 };
   const supervisor = new Supervisor(address, planComputeSlots(host, processCount), log);
   supervisor.start();
   const control = await startControlWorker(address);
-  const runtime = await connectServer(address);
   return {
     ...runtime,
     embedded: true,
@@ -97,6 +102,19 @@ async function openEmbedded({
       await server.stop();
     },
   };
+}
+
+/** A server that has just been started takes connections before it serves. */
+async function connectWhenServing(address: ServerAddress): Promise<Runtime> {
+  const deadline = Date.now() + SERVING_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await connectServer(address);
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await sleep(SERVING_POLL_MS);
+    }
+  }
 }
 
 /** Hands what set-up found to the compute processes, through the environment that they inherit. */

@@ -43,8 +43,9 @@ describe('a schedule on a cluster', () => {
     writeSmallDataset(folder);
     const { path } = await prepareTemporal(() => undefined);
     server = await startEmbeddedServer(path, join(folder, 'server/temporal.db'), false);
+    await vi.waitFor(async () => expect((await schedule('list')).exitCode).toBe(0), { timeout: 60_000, interval: 500 });
     worker = startTive(folder, 'worker', 'all', '--address', server.address, '--processes', '1');
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     worker.child.kill('SIGTERM');
     expect((await worker.finished).exitCode).toBe(0);
