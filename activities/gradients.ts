@@ -1,6 +1,6 @@
 import { createProjector } from '../algorithms/projection.ts';
 import type { Config } from '../contracts/config.ts';
-import { ArtifactMismatchError } from '../contracts/failures.ts';
+import { ArtifactMismatchError, InvalidConfigError } from '../contracts/failures.ts';
 import type {
   CloseGradientsInput,
   GradientShard,
@@ -47,6 +47,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const found = await findArtifact(store, 'gradients', address);
       const { fallbackReason } = await models.engine(config.model);
       const warnings = fallbackReason === null ? [] : [fallbackReason];
+      if (found === null) await requireSpace(store, input);
       if (found === null) return { address, shardCount, finished: null, warnings };
       const { parameterCount, quarantined } = (await readManifest(store, found)).details as unknown as GradientDetails;
       return {
@@ -123,6 +124,24 @@ export async function gradientDeterminants(
     prompt: { template: config.model.template, imageAspect: config.model.imageAspect, cutoffLen },
     engine: { ...engine },
   };
+}
+
+/** Bytes of a row of the table beside its gradient, about. */
+const ROW_BYTES = 128;
+
+/** The table must fit beside its finished micro-batches, which are removed shard by shard. */
+async function requireSpace(store: Store, input: GradientsInput): Promise<void> {
+  const { length: parameterCount } = gradientLayout(await adapterOf(store, input));
+  const { sketch } = projectionOf(input.config, parameterCount);
+  const valueBytes = input.config.gradients.storage === 'int8' ? 1 : 4;
+  const wanted = input.rows.rowCount * (sketch * valueBytes + ROW_BYTES);
+  const free = await store.freeBytes();
+  if (free === null || free >= wanted) return;
+  const size = (bytes: number): string =>
+    bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new InvalidConfigError(
+    `store: ${size(wanted)} must be free, got ${size(free)}; free space, or lower gradients.sketch, or storage: int8`,
+  );
 }
 
 /** @throws ArtifactMismatchError on a worker whose engine gives other bits than the one that planned the table */

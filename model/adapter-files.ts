@@ -4,6 +4,7 @@ import type { LoraTarget } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { adaptedPaths } from './adapter.ts';
 import type { AdapterValues } from './adapter.ts';
+import { refusePickles } from './load-model.ts';
 import type { TextConfig } from './model-config.ts';
 import { encodeSafetensors, openSafetensors } from './safetensors.ts';
 import type { SafetensorsFile } from './safetensors.ts';
@@ -34,6 +35,14 @@ interface PeftConfig {
  */
 export async function readAdapter(folder: string, text: TextConfig): Promise<AdapterValues> {
   const config = await readPeftConfig(folder);
+  const names = await readdir(folder);
+  // A PEFT folder may hold pickles that nobody needs, such as training_args.bin.
+  if (names.includes('non_lora_trainables.bin') || !names.includes(ADAPTER_MODEL_FILE)) {
+    await refusePickles(folder);
+    throw new InvalidConfigError(
+      `model.adapter: must hold ${ADAPTER_MODEL_FILE}, got ${names.length} files in ${folder}`,
+    );
+  }
   const file = await openSafetensors(join(folder, ADAPTER_MODEL_FILE));
   try {
     const stored = new Map([...file.tensors.keys()].map((name) => [canonicalAdapterName(name), name]));

@@ -101,11 +101,24 @@ export async function weightFiles(folder: string): Promise<string[]> {
   }
   const single = join(folder, 'model.safetensors');
   if (await exists(single)) return [single];
-  const pickle = (await readdir(folder)).find((name) => /\.(bin|pt|pth)$/.test(name));
+  await refusePickles(folder);
+  throw new InvalidConfigError(`model.path: must hold model.safetensors, got none in ${folder}`);
+}
+
+/**
+ * Pickle files run code when they are read, so they are never parsed.
+ * @throws InvalidConfigError naming the first one of a folder, and how to convert it
+ */
+export async function refusePickles(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => /\.(bin|pt|pth)$/.test(name)).sort();
+  if (names.includes('non_lora_trainables.bin')) {
+    throw new InvalidConfigError(
+      'non_lora_trainables.bin: must be safetensors, got a pickle file; merge and convert with convert_llava_weights_to_hf.py',
+    );
+  }
+  if (names[0] === undefined) return;
   throw new InvalidConfigError(
-    pickle === undefined
-      ? `model.path: must hold model.safetensors, got none in ${folder}`
-      : `${pickle}: weights must be safetensors, got a pickle file; convert it: torch.load(weights_only=True), safetensors save_file`,
+    `${names[0]}: weights must be safetensors, got a pickle file; convert it: torch.load(weights_only=True), safetensors save_file`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { keyParts } from './keys.ts';
@@ -75,6 +75,12 @@ export class LocalStore implements Store {
 
   async removeFolder(folder: string): Promise<void> {
     await rm(this.#path(folder), { recursive: true, force: true });
+  }
+
+  async freeBytes(): Promise<number | null> {
+    await mkdir(this.#root, { recursive: true });
+    const { bavail, bsize } = await statfs(this.#root);
+    return bavail * bsize;
   }
 
   async localFolder(folder: string): Promise<string> {

@@ -89,6 +89,11 @@ export class S3Store implements Store {
     await rm(join(this.#cache, ...keyParts(folder)), { recursive: true, force: true });
   }
 
+  /** A bucket has no end that it tells of. */
+  freeBytes(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   async localFolder(folder: string): Promise<string> {
     const path = join(this.#cache, ...keyParts(folder));
     await mkdir(path, { recursive: true, mode: 0o700 });
