@@ -27,7 +27,10 @@ export async function collectGradients(input: CollectGradientsInput): Promise<Gr
   let failure: unknown;
   let next = input.next;
   while (next < shardEnd && failure === undefined && !workflowInfo().continueAsNewSuggested) {
-    await condition(() => failure !== undefined || running.size < shardWindow);
+    // Cancellation ends the wait with an error; what is in work still gets to its checkpoint before the child ends.
+    await condition(() => failure !== undefined || running.size < shardWindow).catch((error: unknown) => {
+      failure ??= error;
+    });
     if (failure !== undefined) break;
     const shard = next++;
     // The rejection handler is attached at once: an unhandled rejection would fail the workflow task for ever.

@@ -1,13 +1,26 @@
-import { executeChild, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, executeChild, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { createGradientActivities } from '../activities/gradients.ts';
 import type { GradientShard, GradientsPlan, GradientsResult, RunInput } from '../contracts/messages.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import { computeOptions } from './activity-options.ts';
 import { collectGradients } from './collect-gradients.ts';
+import { count } from './facts.ts';
 import type { RunProgress } from './progress.ts';
 
 /** Shards of one child workflow: their events stay well below the history's limit. */
 const SHARDS_PER_CHILD = 500;
+
+/** Shards of one table: all are named in one message, about 200 bytes each, and a message has at most 2 MiB. */
+const LARGEST_SHARD_COUNT = 8000;
+
+/** @throws ApplicationFailure of type InvalidConfigError where the table's last message could not be sent */
+export function requireFewShards(shardCount: number): void {
+  if (shardCount <= LARGEST_SHARD_COUNT) return;
+  throw ApplicationFailure.nonRetryable(
+    `gradients.shard_rows: must give at most ${count(LARGEST_SHARD_COUNT)} shards, got ${count(shardCount)}; raise it`,
+    'InvalidConfigError',
+  );
+}
 
 /** Gradients of all usable rows of a rows table, shard by shard in child workflows. */
 export async function makeGradients(

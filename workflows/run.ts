@@ -20,7 +20,7 @@ import { computeOptions, controlOptions } from './activity-options.ts';
 import type { ComputeActivities, ControlActivities } from './activity-options.ts';
 import { adapterFacts, count, facts, percent, stateOf } from './facts.ts';
 import { hasSameReference, isUnchanged, mergeCounts, tunedAgain } from './incremental.ts';
-import { makeGradients } from './make-gradients.ts';
+import { makeGradients, requireFewShards } from './make-gradients.ts';
 import { RunProgress, progressQuery } from './progress.ts';
 
 /** What an incremental run takes over from the last one. */
@@ -107,6 +107,8 @@ class Run {
     if (last !== null && isUnchanged(last, fingerprint, this.#input)) return this.#repeat(last);
     const dataset = (result.dataset = await this.#scanDataset());
     if (!this.#wants('warmup')) return result;
+    // Before the heavy work, which would be in vain.
+    if (this.#wants('gradients')) requireFewShards(dataset.shardCount);
     const kept = last === null ? null : await this.#keep(last, dataset);
     const warmup = (result.warmup = kept === null ? await this.#warmup(dataset) : this.#keepWarmup(kept));
     if (!this.#wants('gradients')) return result;
@@ -308,7 +310,7 @@ class Run {
       this.#progress.advance('finetune');
       if (test !== null) done.evaluation = await this.#evaluate(done.method, await test, done.finetune);
     });
-    await Promise.all([...all, base]);
+    await allFinished([...all, base]);
     const first = result.methods[0]!;
     this.#progress.finish(
       'finetune',
@@ -360,6 +362,12 @@ class Run {
   #wants(stage: Stage): boolean {
     return STAGES.indexOf(stage) <= STAGES.indexOf(this.#input.until);
   }
+}
+
+/** Waits for all, failed ones too, so that each gets to its checkpoint. @throws what the first of them was rejected with */
+async function allFinished(parts: readonly (Promise<void> | undefined)[]): Promise<void> {
+  await Promise.allSettled(parts);
+  await Promise.all(parts);
 }
 
 /** The kept table and what was made beside it. */

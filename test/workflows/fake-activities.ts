@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto';
+import type { AdapterResult, EvaluationResult, GradientsResult, LastRun, TaskValue } from '../../contracts/messages.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
+import type { ComputeActivities, ControlActivities } from '../../workflows/activity-options.ts';
+
+export type Activities = ComputeActivities & ControlActivities;
+
+/** Any of them. */
+export type Activity = (input: unknown) => unknown;
+
+/** One call of an activity, attempts counted singly. */
+export interface Call {
+  name: keyof Activities;
+  input: unknown;
+}
+
+/** Activities for both workers, and what workflows asked of them, in order. */
+export interface Fakes {
+  compute: ComputeActivities;
+  control: ControlActivities;
+  calls: Call[];
+  /** Names of the calls, in order. */
+  names(): string[];
+  /** How often an activity was called. */
+  count(name: keyof Activities): number;
+  /** Inputs of an activity's calls, in order. */
+  inputs<Name extends keyof Activities>(name: Name): Parameters<Activities[Name]>[0][];
+}
+
+/** What the fakes answer with. */
+export interface FakeFacts {
+  /** Shards of every gradient table. Default 2. */
+  shardCount?: number;
+  fingerprint?: string;
+  /** What the store has kept of the run's name. */
+  last?: LastRun | null;
+}
+
+/** A reference whose address tells what it was made from, e.g. `values(rows(dataset),gradients(…))`. */
+export function made(what: string, ...from: (ArtifactReference | string)[]): ArtifactReference {
+  const uri = `${what}(${from.map((source) => (typeof source === 'string' ? source : source.uri)).join(',')})`;
+  return { uri, sha256: createHash('sha256').update(uri).digest('hex'), rowCount: 100, schemaVersion: 1 };
+}
+
+const TASKS: TaskValue[] = ['name', 'tell'].map((task) => ({
+  task,
+  rowCount: 50,
+  value: 2,
+  interval: [1.5, 2.5],
+  meanLoss: 1,
+  meanSupervisedTokens: 9,
+}));
+
+/** Fakes in the place of all activities: they answer at once, except those that are given. */
+export function fakeActivities(
+  facts: FakeFacts = {},
+  instead: Partial<Activities> = {},
+  /** Called inside each activity before it answers. */
+  before: (name: string) => Promise<void> | void = () => undefined,
+): Fakes {
+  const calls: Call[] = [];
+  const record = async (name: string, activity: Activity, input: unknown): Promise<unknown> => {
+    calls.push({ name: name as keyof Activities, input });
+    await before(name);
+    return ((instead as Record<string, Activity>)[name] ?? activity)(input);
+  };
+  return {
+    compute: mapActivities(honestCompute(facts), record),
+    control: mapActivities(honestControl(facts), record),
+    calls,
+    names: () => calls.map(({ name }) => name),
+    count: (wanted) => calls.filter(({ name }) => name === wanted).length,
+    inputs: (wanted) => calls.filter(({ name }) => name === wanted).map(({ input }) => input as never),
+  };
+}
+
+/** Activities under the same names, each called through another function. */
+export function mapActivities<Kind extends object>(
+  activities: Kind,
+  call: (name: string, activity: Activity, input: unknown) => unknown,
+): Kind {
+  const entries = Object.entries(activities) as [string, Activity][];
+  return Object.fromEntries(entries.map(([name, each]) => [name, (input: unknown) => call(name, each, input)])) as Kind;
+}
+
+/** Heavy activities that answer at once. */
+export function honestCompute({ shardCount = 2, fingerprint = 'first' }: FakeFacts): ComputeActivities {
+  return {
+    scanRows: async ({ source }) => ({
+      rows: made('rows', source),
+      rowCount: 103,
+      usableCount: 100,
+      tasks: TASKS.map(({ task }) => ({ task, rowCount: 50, usableCount: 50 })),
+      quarantined: [{ reason: 'image_missing', count: 3 }],
+      duplicateCount: 0,
+      microBatchCount: 10,
+      shardCount,
+      tokenCount: 9000,
+      warnings: [`${source} warning`],
+      cached: false,
+    }),
+    fingerprintDataset: async () => fingerprint,
+    tuneReference: async ({ rows }) => adapterResult(made('warmup', rows)),
+    planNewRows: async ({ rows }) => ({
+      refusal: null,
+      newRows: made('new', rows),
+      newRowCount: 10,
+      keptRowCount: 90,
+      removedRowCount: 1,
+      quarantined: [],
+    }),
+    planGradients: async ({ rows, adapter }) => ({
+      address: made('gradients', rows, adapter).uri,
+      shardCount,
+      finished: null,
+      warnings: [],
+    }),
+    computeGradientShard: async ({ shard, shardCount: of }) => ({
+      shard,
+      file: { name: `gradients-${shard}-of-${of}.arrow`, sha256: 'f'.repeat(64), byteCount: 4096, rowCount: 50 },
+      quarantined: [],
+      cached: false,
+    }),
+    closeGradients: async ({ rows, adapter }) => gradientsResult(made('gradients', rows, adapter)),
+    finetuneModel: async ({ rows, selection }) => adapterResult(made('finetune', rows, selection)),
+    evaluateModel: async ({ rows, adapter }) => evaluationResult(made('evaluation', rows, adapter ?? 'base')),
+  };
+}
+
+/** Light activities that answer at once. */
+export function honestControl({ last = null }: FakeFacts): ControlActivities {
+  return {
+    readLastRun: async () => last,
+    keepLastRun: async () => undefined,
+    estimateValues: async ({ rows, gradients }) => ({
+      values: made('values', rows, ...gradients),
+      tasks: TASKS,
+      warnings: [],
+      cached: false,
+    }),
+    allocateRows: async ({ method, tasks }) => ({
+      method,
+      budget: 10,
+      tasks: tasks.map(({ task, value }) => ({ task, rows: 50, value, share: 0.5, ideal: 5, quota: 5 })),
+      warnings: [],
+    }),
+    selectRows: async ({ method, values }) => ({
+      method,
+      selection: made('selection', method, values),
+      rowCount: 10,
+      tasks: TASKS.map(({ task }) => ({ task, selected: 5, copies: 0, effectiveShare: 0.1 })),
+      warnings: [],
+      cached: false,
+    }),
+    compareSelections: async ({ before, after }) => ({
+      changes: made('changes', before.selection, after.selection),
+      enteredCount: 2,
+      leftCount: 2,
+      stayedCount: 8,
+      jaccard: 8 / 12,
+      entered: [{ reason: 'new_row', count: 2 }],
+      left: [{ reason: 'redrawn', count: 2 }],
+    }),
+    writeReport: async ({ result }) => ({ report: made('report', result.runName), verdict: ['tive is best'] }),
+  };
+}
+
+function adapterResult(adapter: ArtifactReference): AdapterResult {
+  return { adapter, rowCount: 8, stepCount: 4, firstLoss: 2, lastLoss: 1, cached: false };
+}
+
+function gradientsResult(gradients: ArtifactReference): GradientsResult {
+  return { gradients, reused: [], parameterCount: 1000, quarantined: [], cached: false };
+}
+
+function evaluationResult(outcomes: ArtifactReference): EvaluationResult {
+  const tasks = TASKS.map(({ task }) => ({ task, rowCount: 50, correctCount: 25, meanLoss: 1 }));
+  return { outcomes, tasks, macroAccuracy: 0.5, meanLoss: 1, cached: false };
+}

@@ -1,0 +1,17 @@
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { findServer, startTestServer } from './test-server.ts';
+import type { TestServer, TestServerOptions } from './test-server.ts';
+
+/** One server for all tests of a file; without one each test is skipped with the reason. */
+export function useTestServer(options: TestServerOptions = {}): () => TestServer {
+  let server: TestServer | undefined;
+  let reason = '';
+  beforeAll(async () => {
+    const found = await findServer();
+    if ('reason' in found) reason = found.reason;
+    else server = await startTestServer(found.program, options);
+  });
+  beforeEach(({ skip }) => skip(server === undefined, reason));
+  afterAll(() => server?.stop());
+  return () => server!;
+}
