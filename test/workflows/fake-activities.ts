@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Context } from '@temporalio/activity';
 import type { AdapterResult, EvaluationResult, GradientsResult, LastRun, TaskValue } from '../../contracts/messages.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ComputeActivities, ControlActivities } from '../../workflows/activity-options.ts';
@@ -71,6 +72,32 @@ export function fakeActivities(
     names: () => calls.map(({ name }) => name),
     count: (wanted) => calls.filter(({ name }) => name === wanted).length,
     inputs: (wanted) => calls.filter(({ name }) => name === wanted).map(({ input }) => input as never),
+  };
+}
+
+/** An activity that works until it is cancelled, then takes a turn of the event loop to commit. */
+export function untilCancelled<Input, Output>(): {
+  instead: (input: Input) => Promise<Output>;
+  working: Input[];
+  committed: string[];
+} {
+  const working: Input[] = [];
+  const committed: string[] = [];
+  return {
+    working,
+    committed,
+    instead: async (input) => {
+      const context = Context.current();
+      working.push(input);
+      const pulse = setInterval(() => context.heartbeat(), 20);
+      try {
+        return await context.cancelled;
+      } finally {
+        clearInterval(pulse);
+        await new Promise((resolve) => setImmediate(resolve));
+        committed.push(context.cancellationDetails?.cancelRequested === true ? 'cancelRequested' : 'too late');
+      }
+    },
   };
 }
 

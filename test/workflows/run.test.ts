@@ -3,11 +3,19 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, test, vi } from 'vitest';
 import { startReselection } from '../../client/runs.ts';
 import { InvalidDatasetError, NumericalError } from '../../contracts/failures.ts';
-import type { KeepLastRunInput, RunResult, StageProgress } from '../../contracts/messages.ts';
+import type {
+  AdapterResult,
+  FinetuneInput,
+  GradientShard,
+  GradientShardInput,
+  KeepLastRunInput,
+  RunResult,
+  StageProgress,
+} from '../../contracts/messages.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import { fakeActivities, honestCompute } from './fake-activities.ts';
+import { fakeActivities, honestCompute, untilCancelled } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
 import { CONFIG, failureType, refusalOf, start, statesOf } from './start-runs.ts';
 import { useTestServer } from './use-test-server.ts';
@@ -163,7 +171,7 @@ describe('failures', () => {
   });
 
   test('cancelling reaches the shards in work and waits for their checkpoints', async () => {
-    const { instead, working, committed } = untilCancelled(honestCompute({}).computeGradientShard);
+    const { instead, working, committed } = untilCancelled<GradientShardInput, GradientShard>();
     const fakes = fakeActivities({ shardCount: 5 }, { computeGradientShard: instead });
     const { error, stages } = await server().play(fakes, async () => {
       const run = await start(server().client, 'cancelled');
@@ -181,7 +189,7 @@ describe('failures', () => {
   });
 
   test('cancelling waits for every method that is fine-tuned', async () => {
-    const { instead, working, committed } = untilCancelled(honestCompute({}).finetuneModel);
+    const { instead, working, committed } = untilCancelled<FinetuneInput, AdapterResult>();
     const fakes = fakeActivities({ shardCount: 1 }, { finetuneModel: instead });
     await server().play(fakes, async () => {
       const run = await start(server().client, 'cancelled-late');
@@ -218,30 +226,6 @@ describe('failures', () => {
     expect(fakes.count('evaluateModel')).toBe(2);
   });
 });
-
-/** An activity that works until it is cancelled, then takes a turn of the event loop to commit. */
-function untilCancelled<Input, Output>(
-  _: (input: Input) => Promise<Output>,
-): { instead: (input: Input) => Promise<Output>; working: Input[]; committed: string[] } {
-  const working: Input[] = [];
-  const committed: string[] = [];
-  return {
-    working,
-    committed,
-    instead: async (input) => {
-      const context = Context.current();
-      working.push(input);
-      const pulse = setInterval(() => context.heartbeat(), 20);
-      try {
-        return await context.cancelled;
-      } finally {
-        clearInterval(pulse);
-        await new Promise((resolve) => setImmediate(resolve));
-        committed.push(context.cancellationDetails?.cancelRequested === true ? 'cancelRequested' : 'too late');
-      }
-    },
-  };
-}
 
 describe('an incremental run', () => {
   let ran: Promise<RunResult> | undefined;

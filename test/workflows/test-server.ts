@@ -30,7 +30,10 @@ export async function startTestServer(program: string, options: TestServerOption
   const log = { format: 'pretty', level: 'never' };
   const executable = { type: 'existing-path', path: program } as const;
   const [environment, bundle] = await Promise.all([
-    TestWorkflowEnvironment.createLocal({ server: { executable, log, extraArgs } }),
+    TestWorkflowEnvironment.createLocal({
+      server: { executable, log, extraArgs },
+      client: { identity: 'client' },
+    }),
     workflowBundle(),
   ]);
   let current: Fakes = fakeActivities();
@@ -38,6 +41,8 @@ export async function startTestServer(program: string, options: TestServerOption
   const control = await Worker.create({
     ...common,
     taskQueue: CONTROL_QUEUE,
+    // Recorded histories name neither machine nor process.
+    identity: 'control',
     workflowBundle: bundle,
     maxCachedWorkflows,
     activities: forwarded(current.control, () => current.control),
@@ -45,6 +50,7 @@ export async function startTestServer(program: string, options: TestServerOption
   const compute = await Worker.create({
     ...common,
     taskQueue: COMPUTE_QUEUE,
+    identity: 'compute',
     // Cancellation arrives with the answer to a heartbeat.
     maxHeartbeatThrottleInterval: '50ms',
     activities: forwarded(current.compute, () => current.compute),
