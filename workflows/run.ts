@@ -70,17 +70,26 @@ class Run {
     setHandler(progressQuery, () => this.#progress.stages, { description: 'Where the run stands, stage by stage.' });
   }
 
-  async execute(): Promise<RunResult> {
+  execute(): Promise<RunResult> {
+    return this.#marked(() => this.#stages());
+  }
+
+  /** @throws ApplicationFailure of type RangeError where the base has no gradients */
+  reselect(base: RunResult): Promise<RunResult> {
+    return this.#marked(() => this.#selectFrom(base));
+  }
+
+  /** Does the work; where it fails, the stages that were in work say so. */
+  async #marked(work: () => Promise<RunResult>): Promise<RunResult> {
     try {
-      return await this.#stages();
+      return await work();
     } catch (error) {
       this.#progress.fail();
       throw error;
     }
   }
 
-  /** @throws ApplicationFailure of type RangeError where the base has no gradients */
-  async reselect(base: RunResult): Promise<RunResult> {
+  async #selectFrom(base: RunResult): Promise<RunResult> {
     const { dataset, warmup, gradients } = base;
     if (dataset === null || gradients === null) {
       throw ApplicationFailure.nonRetryable(
@@ -364,7 +373,7 @@ class Run {
   }
 }
 
-/** Waits for all, failed ones too, so that each gets to its checkpoint. @throws what the first of them was rejected with */
+/** Waits for all, failed ones too, so that each gets to its checkpoint. @throws what the first in the list failed with */
 async function allFinished(parts: readonly (Promise<void> | undefined)[]): Promise<void> {
   await Promise.allSettled(parts);
   await Promise.all(parts);

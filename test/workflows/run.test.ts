@@ -2,7 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, test, vi } from 'vitest';
 import { startReselection } from '../../client/runs.ts';
-import { InvalidDatasetError, NumericalError } from '../../contracts/failures.ts';
+import { ArtifactMismatchError, InvalidDatasetError, NumericalError } from '../../contracts/failures.ts';
 import type {
   AdapterResult,
   FinetuneInput,
@@ -348,6 +348,19 @@ describe('a reselection', () => {
     });
     expect(result.gradients).toEqual(base.gradients);
     expect(statesOf(result.stages)).toMatchObject({ gradients: 'cached', selection: 'done', finetune: 'skipped' });
+  });
+
+  test('that fails marks the stage that was in work', async () => {
+    const base = await server().play(fakeActivities(), async () => (await start(server().client, 'sound')).result());
+    const error = new ArtifactMismatchError('values: hash must be 1f…, got 2e…');
+    const fakes = fakeActivities({}, { selectRows: () => Promise.reject(error) });
+    const stages = await server().play(fakes, async () => {
+      const options = { runName: 'mismatch', config: CONFIG };
+      const { workflow, result } = await startReselection(server().client, options, base);
+      expect(failureType(await refusalOf(result()))).toBe('ArtifactMismatchError');
+      return workflow.query<StageProgress[]>('progress');
+    });
+    expect(statesOf(stages)).toMatchObject({ values: 'done', selection: 'failed' });
   });
 
   test('from a run without gradients is refused', async () => {
