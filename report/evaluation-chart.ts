@@ -37,6 +37,8 @@ export function drawScores(scores: readonly ScoreSummary[], width: number): stri
       percent: true,
       grid: true,
       zero: true,
+      // Without a bar above 0 there is no scale to draw.
+      ...(bars.some(({ high }) => high > 0) ? {} : { domain: [0, 100] }),
       ticks: width < 500 ? 3 : 6,
       tickFormat: (value: number) => `${value} %`,
     },

@@ -40,7 +40,14 @@ export function drawTaskValues(tasks: readonly ValuedTask[], width: number): str
     marginRight: 52,
     marginTop: 4,
     marginBottom: 30,
-    x: { label: null, grid: true, zero: true, ticks: width < 500 ? 3 : 6 },
+    x: {
+      label: null,
+      grid: true,
+      zero: true,
+      // Without a bar above 0 there is no scale to draw.
+      ...(bars.some(({ high }) => high > 0) ? {} : { domain: [0, 1] }),
+      ticks: width < 500 ? 3 : 6,
+    },
     y: { label: null, domain: bars.map(({ task }) => task), tickSize: 0, padding: 0.3 },
     marks: [
       Plot.barX(bars, { x: 'value', y: 'task', fill: 'var(--selected)', fillOpacity: 0.85 }),

@@ -76,3 +76,16 @@ describe('task labels', () => {
     expect(names.every((name) => label(name).length <= 14)).toBe(true);
   });
 });
+
+test('bars of value 0 have no width', () => {
+  const none = scores.map((score) => ({ ...score, macroAccuracy: 0, interval: [0, 0] as [number, number] }));
+  const tasks = valuedTasks(summary.tasks).map((task) => ({ ...task, value: 0, interval: null }));
+  for (const svg of [drawScores(none, 700), drawTaskValues(tasks, 700)]) {
+    const { document } = parseHTML(svg);
+    const widths = [...document.querySelectorAll('rect')].map((bar) =>
+      Number(bar.getAttribute('width')),
+    );
+    expect(widths.length).toBeGreaterThan(0);
+    expect(widths.every((width) => width === 0)).toBe(true);
+  }
+});
