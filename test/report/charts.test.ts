@@ -82,9 +82,7 @@ test('bars of value 0 have no width', () => {
   const tasks = valuedTasks(summary.tasks).map((task) => ({ ...task, value: 0, interval: null }));
   for (const svg of [drawScores(none, 700), drawTaskValues(tasks, 700)]) {
     const { document } = parseHTML(svg);
-    const widths = [...document.querySelectorAll('rect')].map((bar) =>
-      Number(bar.getAttribute('width')),
-    );
+    const widths = [...document.querySelectorAll('rect')].map((bar) => Number(bar.getAttribute('width')));
     expect(widths.length).toBeGreaterThan(0);
     expect(widths.every((width) => width === 0)).toBe(true);
   }
