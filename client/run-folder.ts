@@ -6,6 +6,7 @@ import type { ArtifactReference } from '../contracts/references.ts';
 import { readManifest, streamVerified } from '../store/artifacts.ts';
 import { LocalStore } from '../store/local-store.ts';
 import type { Store } from '../store/store.ts';
+import { trainingMetrics } from './training-metrics.ts';
 
 /** What a person finds of a run on this machine. */
 export interface RunFolder {
@@ -51,11 +52,13 @@ export async function copyFiles(
   }
 }
 
-/** Saves what a run has found, and its report where there is one. @returns place of the report, or null */
+/** Saves what a run has found, its training steps, and its report where there is one. @returns place of the report, or null */
 export async function saveResult(folder: RunFolder, store: Store, result: RunResult): Promise<string | null> {
   await folder.write(RESULT_FILE, `${JSON.stringify(result, null, 2)}\n`);
+  const files = new LocalStore(folder.path);
+  await files.write('metrics.jsonl', trainingMetrics(store, result));
   if (result.report === null) return null;
-  await copyFiles(store, result.report.report, new LocalStore(folder.path));
+  await copyFiles(store, result.report.report, files);
   return join(folder.path, 'report.html');
 }
 

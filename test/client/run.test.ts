@@ -43,6 +43,7 @@ describe('a recipe of one’s own, run by the command line', () => {
       expect.arrayContaining([
         'log.jsonl',
         'manifest.json',
+        'metrics.jsonl',
         'quarantine.jsonl',
         'recipe.resolved.yaml',
         'recipe.yaml',
@@ -54,6 +55,17 @@ describe('a recipe of one’s own, run by the command line', () => {
     expect(names).not.toContain('server.json');
     const stored = readdirSync(join(folder, 'tive-store'), { recursive: true }).map(String);
     expect(stored.filter((name) => name.endsWith('.partial') || name.endsWith('.part'))).toEqual([]);
+  });
+
+  test('writes every training step as a line of metrics', () => {
+    const lines = readFileSync(join(folder, 'runs/small/metrics.jsonl'), 'utf8').trim().split('\n');
+    const steps = lines.map((line) => JSON.parse(line) as { stage: string; method: string | null; loss: number });
+    const { warmup, methods } = resultOf(folder);
+    const count = (stage: string, method: string | null) =>
+      steps.filter((step) => step.stage === stage && step.method === method).length;
+    expect(count('warmup', null)).toBe(warmup!.stepCount);
+    for (const { method, finetune } of methods) expect(count('finetune', method)).toBe(finetune!.stepCount);
+    expect(steps[0]!.loss).toBe(warmup!.firstLoss);
   });
 
   test('sets the bad rows aside, each with its reason', () => {
