@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import type { Config, DatasetConfig } from '../contracts/config.ts';
 import { InvalidDatasetError } from '../contracts/failures.ts';
 import type { ScanInput, ScanResult } from '../contracts/messages.ts';
+import type { Stage } from '../contracts/stages.ts';
 import { countWarnings, requireUsable } from '../dataset/dataset-checks.ts';
 import { planRows } from '../dataset/plan-rows.ts';
 import type { PlannedRow } from '../dataset/plan-rows.ts';
@@ -20,6 +21,7 @@ import type { ComputeDependencies } from './dependencies.ts';
 import { datasetFingerprint, promptFingerprint } from './fingerprints.ts';
 import { startPulse } from './heartbeat.ts';
 import type { Pulse } from './heartbeat.ts';
+import { countRows } from './metrics.ts';
 import { checkModel } from './model-checks.ts';
 import { QUARANTINE_FILE } from './report-quarantine.ts';
 
@@ -34,7 +36,8 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
   return {
     /** One pass in bounded memory. @throws InvalidDatasetError where the dataset as a whole cannot be used */
     async scanRows({ config, source }: ScanInput): Promise<ScanResult> {
-      const pulse = startPulse(source === 'dataset' ? 'dataset' : 'evaluation', source);
+      const stage = source === 'dataset' ? 'dataset' : 'evaluation';
+      const pulse = startPulse(stage, source);
       const store = openStore(config.store.uri);
       if (source === 'dataset') await checkModel(config);
       const dataset = source === 'dataset' ? config.dataset : evaluationDataset(config);
@@ -52,7 +55,7 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
       // Its own failure is met where it is awaited below.
       quarantine.catch(() => undefined);
       try {
-        const batches = rowBatches(config, dataset, tally, setAside, pulse);
+        const batches = rowBatches(config, dataset, tally, setAside, pulse, stage);
         const file = await writeTable(store, folder, 'rows.arrow', tableSchema('rows'), batches);
         setAside.end();
         const { extensionDiffersCount, ...counts } = tally.result();
@@ -91,6 +94,7 @@ async function* rowBatches(
   tally: RowTally,
   setAside: PassThrough,
   pulse: Pulse,
+  stage: Stage,
 ): AsyncGenerator<TableRows> {
   const records = scanDataset({ dataset, encoder: await encoderOf(config) });
   let batch: PlannedRow[] = [];
@@ -102,6 +106,7 @@ async function* rowBatches(
       batch.push(row);
     }
     rowCount += window.length;
+    countRows(stage, window.length);
     await pulse.committed(rowCount, 0);
     if (batch.length < BATCH_ROWS) continue;
     yield toTableRows(batch);

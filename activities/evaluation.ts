@@ -15,6 +15,7 @@ import type { ComputeDependencies } from './dependencies.ts';
 import { ExampleSource } from './examples.ts';
 import { modelFingerprint } from './fingerprints.ts';
 import { startPulse } from './heartbeat.ts';
+import { countRows } from './metrics.ts';
 import { usableRows } from './row-table.ts';
 import type { TableRow } from './row-table.ts';
 
@@ -59,6 +60,7 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
           for (const batch of batches) {
             const outcomes = scoreExamples(model, tensors, await source.examples(batch, scope));
             batch.forEach((row, place) => scored.push({ row, ...outcomes[place]! }));
+            countRows('evaluation', batch.length);
             await pulse.committed(scored.length, table.length);
           }
         }

@@ -31,6 +31,7 @@ import type { GradientComputer, ShardParts } from './gradient-shard.ts';
 import type { GradientDetails } from './gradient-table.ts';
 import { startPulse } from './heartbeat.ts';
 import type { Pulse } from './heartbeat.ts';
+import { countRows } from './metrics.ts';
 import { usableRows } from './row-table.ts';
 import type { TableRow } from './row-table.ts';
 
@@ -230,6 +231,7 @@ async function computeParts(
       keys.push(
         usable ? known : await parts.save(microBatch, gradientRows(computer, rows, await source.examples(rows, scope))),
       );
+      if (!usable) countRows('gradients', rows.length);
       rowCount += rows.length;
       await pulse.committed(rowCount, total);
     }

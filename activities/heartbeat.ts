@@ -2,6 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { NoProgressError, WORKER_DRAINING } from '../contracts/failures.ts';
 import type { Checkpoint } from '../contracts/messages.ts';
 import type { Stage } from '../contracts/stages.ts';
+import { setCheckpointAge } from './metrics.ts';
 
 /** Attempts that may pass without getting further before the activity is given up. */
 const STUCK_ATTEMPTS = 5;
@@ -36,8 +37,10 @@ export function startPulse(stage: Stage, where: string): Pulse {
         `at ${checkpoint.doneCount} of ${checkpoint.totalCount}; a process that is killed each time is often out of memory: lower gradients.token_budget`,
     );
   }
+  let committedAt = performance.now();
   const breathe = async (): Promise<void> => {
     context.heartbeat(checkpoint);
+    setCheckpointAge(stage, (performance.now() - committedAt) / 1000);
     await new Promise((resolve) => setImmediate(resolve));
   };
   const pause = async (): Promise<void> => {
@@ -57,7 +60,9 @@ export function startPulse(stage: Stage, where: string): Pulse {
         totalCount,
         movedAtAttempt: moved ? attempt : checkpoint.movedAtAttempt,
       };
+      // The age that the last checkpoint had reached stays on show until the next heartbeat.
       await pause();
+      committedAt = performance.now();
     },
   };
 }

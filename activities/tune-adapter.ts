@@ -22,6 +22,7 @@ import { loaderOf } from './compute-context.ts';
 import { modelFingerprint } from './fingerprints.ts';
 import { ExampleSource } from './examples.ts';
 import type { Pulse } from './heartbeat.ts';
+import { countRows } from './metrics.ts';
 import { createTrainingCheckpoints } from './training-checkpoints.ts';
 
 /** Least time between two checkpoints of a training run, and how many times as long as saving one it must be. */
@@ -104,6 +105,7 @@ export async function tuneAdapter(request: TuneRequest, model: LlavaModel): Prom
       }
       losses.push({ learningRate: step.learningRate, loss: step.loss, gradientNorm: step.gradientNorm });
       trained = step.state.parameters;
+      countRows(stage, batches[step.step]!.length);
       const startedAt = performance.now();
       if (startedAt > nextSaveAt || pulse.mustStop()) {
         await checkpoints.save(step.state, losses);

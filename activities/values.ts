@@ -17,6 +17,7 @@ import { openGradientTable } from './gradient-table.ts';
 import type { GradientBatch, GradientTable } from './gradient-table.ts';
 import { startPulse } from './heartbeat.ts';
 import type { Pulse } from './heartbeat.ts';
+import { countRows } from './metrics.ts';
 
 /** Tasks larger than this get a normal interval: the bootstrap would take long and say the same. */
 const BOOTSTRAP_ROWS = 2000;
@@ -184,6 +185,7 @@ async function scoreRows(
   for await (const part of table.batches()) {
     const { batch } = part;
     const hashes = batch.bytes('content_hash');
+    const positionStart = position;
     for (const [row, taskIndex] of usableRows(part, eligible)) {
       columns.rowIndex[position] = part.rowIndex[row]!;
       columns.contentHash.set(hashes.subarray(row * 32, (row + 1) * 32), position * 32);
@@ -195,6 +197,7 @@ async function scoreRows(
       score(taskIndex, part.gradient, row * sketch, columns, position);
       position += 1;
     }
+    countRows('values', position - positionStart);
     await pulse.pause();
   }
   return columns;

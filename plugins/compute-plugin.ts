@@ -8,6 +8,7 @@ import { ModelHost } from '../activities/model-host.ts';
 import { createNewRowsActivities } from '../activities/new-rows.ts';
 import { createWarmupActivities } from '../activities/warmup.ts';
 import { addActivities } from './add-activities.ts';
+import { addObserver } from './observe-activities.ts';
 import { createStoreOpener } from './open-store.ts';
 
 /**
@@ -20,6 +21,7 @@ export class TiveComputePlugin extends SimplePlugin {
     const dependencies: ComputeDependencies = { openStore: createStoreOpener(), models };
     super({
       name: 'tive.compute',
+      workerInterceptors: addObserver,
       activities: addActivities({
         ...createDatasetActivities(dependencies),
         ...createWarmupActivities(dependencies),

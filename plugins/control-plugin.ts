@@ -7,6 +7,7 @@ import { createSelectionActivities } from '../activities/selection.ts';
 import { createSelectionChangeActivities } from '../activities/selection-change.ts';
 import { createValuesActivities } from '../activities/values.ts';
 import { addActivities } from './add-activities.ts';
+import { addObserver } from './observe-activities.ts';
 import { createStoreOpener } from './open-store.ts';
 
 /**
@@ -18,6 +19,7 @@ export class TiveControlPlugin extends SimplePlugin {
     const dependencies: ControlDependencies = { openStore: createStoreOpener() };
     super({
       name: 'tive.control',
+      workerInterceptors: addObserver,
       activities: addActivities({
         ...createValuesActivities(dependencies),
         ...createAllocationActivities(),

@@ -2,24 +2,26 @@
 import type { ServerAddress } from './connection.ts';
 import { startComputeWorker } from './compute-worker.ts';
 import { installRuntime } from './runtime.ts';
+import type { RuntimeSettings } from './runtime.ts';
 
 const server = JSON.parse(process.argv[2] ?? 'null') as ServerAddress;
+const settings = JSON.parse(process.argv[3] ?? 'null') as RuntimeSettings;
 
-installRuntime((line) => void process.send?.({ log: line }));
-const worker = await startComputeWorker(server);
-
-const stop = (): void => {
-  worker.stop().catch(() => process.exit(1));
-};
-process.on('SIGTERM', stop);
-// Ctrl-C reaches the whole process group; the supervisor says when to stop.
-process.on('SIGINT', () => undefined);
-process.on('disconnect', stop);
-process.send?.({ ready: true });
 try {
+  installRuntime((line) => void process.send?.({ log: line }), settings);
+  const worker = await startComputeWorker(server);
+  const stop = (): void => {
+    worker.stop().catch(() => process.exit(1));
+  };
+  process.on('SIGTERM', stop);
+  // Ctrl-C reaches the whole process group; the supervisor says when to stop.
+  process.on('SIGINT', () => undefined);
+  process.on('disconnect', stop);
+  process.send?.({ ready: true });
   await worker.finished;
   process.exit(0);
 } catch (error) {
-  process.send?.({ log: { level: 'error', message: String(error), attributes: {} } });
-  process.exit(1);
+  if (process.send === undefined || !process.connected) process.exit(1);
+  // Ends once the message is on its way.
+  process.send({ log: { level: 'error', message: String(error), attributes: {} } }, () => process.exit(1));
 }

@@ -1,21 +1,57 @@
 import { DefaultLogger, Runtime, makeTelemetryFilterString } from '@temporalio/worker';
 import type { LogEntry, LogLevel } from '@temporalio/worker';
+import type { MetricsAddress } from './metrics-address.ts';
 
 /** One line of the log. */
 export type LogSink = (line: { level: string; message: string; attributes: Record<string, unknown> }) => void;
 
+/** How a process tells what it does. */
+export interface RuntimeSettings {
+  /** Least level of Temporal's and the activities' log. */
+  level: LogLevel;
+  /** Where metrics are served, or null for nowhere. */
+  metrics: MetricsAddress | null;
+}
+
+/** What a runtime of one's own, embedded in a command, needs. */
+export const QUIET: RuntimeSettings = { level: 'WARN', metrics: null };
+
 let installed = false;
 
-/** Sets up Temporal's native core once a process, before any worker or connection: its log goes to `sink`. */
-export function installRuntime(sink: LogSink, level: LogLevel = 'WARN'): void {
+/**
+ * Sets up Temporal's native core once a process, before any worker or connection: its log goes to `sink`.
+ * @throws Error where the metrics address cannot be had
+ */
+export function installRuntime(sink: LogSink, { level, metrics }: RuntimeSettings = QUIET): void {
   if (installed) return;
   installed = true;
-  Runtime.install({
-    logger: new DefaultLogger(level, (entry: LogEntry) => {
-      sink({ level: entry.level.toLowerCase(), message: entry.message, attributes: { ...entry.meta } });
+  const bindAddress = metrics === null ? null : `${metrics.host}:${metrics.port}`;
+  try {
+    Runtime.install({
+      logger: new DefaultLogger(level, (entry: LogEntry) => {
+        sink({ level: entry.level.toLowerCase(), message: entry.message, attributes: plainAttributes(entry.meta) });
+      }),
+      telemetryOptions: {
+        logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) },
+        ...(bindAddress === null ? {} : { metrics: { prometheus: { bindAddress } } }),
+      },
+      // Each command decides itself what its first and second interrupt mean.
+      shutdownSignals: [],
+    });
+  } catch (error) {
+    if (bindAddress === null) throw error;
+    throw new Error(`metrics: ${bindAddress} must be an address that is free here, got ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Attributes that survive JSON: an error as its stack, a bigint as text. */
+export function plainAttributes(attributes: Record<string | symbol, unknown> = {}): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => {
+      if (value instanceof Error) return [name, value.stack ?? value.message];
+      return [name, typeof value === 'bigint' ? String(value) : value];
     }),
-    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) } },
-    // Each command decides itself what its first and second interrupt mean.
-    shutdownSignals: [],
-  });
+  );
 }

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { computeEnvironment } from './compute-environment.ts';
 import type { ComputeSlot } from './compute-environment.ts';
 import type { ServerAddress } from './connection.ts';
-import type { LogSink } from './runtime.ts';
+import { computeMetricsAddress } from './metrics-address.ts';
+import { QUIET } from './runtime.ts';
+import type { LogSink, RuntimeSettings } from './runtime.ts';
 
 /** Restarts wait this long at first, twice as long each time, up to the last; a process that lived a minute starts anew. */
 const FIRST_RESTART_MS = 500;
@@ -19,22 +21,28 @@ export class Supervisor {
   readonly #server: ServerAddress;
   readonly #slots: readonly ComputeSlot[];
   readonly #log: LogSink;
+  readonly #settings: RuntimeSettings;
   readonly #processPath: string;
   readonly #children = new Map<number, ChildProcess>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #stopping = false;
   #restartCount = 0;
 
-  /** @param processPath what each process runs; another script in tests */
+  /**
+   * @param settings of this process; the ports of the compute processes' metrics follow its own
+   * @param processPath what each process runs; another script in tests
+   */
   constructor(
     server: ServerAddress,
     slots: readonly ComputeSlot[],
     log: LogSink,
+    settings: RuntimeSettings = QUIET,
     processPath: string = computeProcessPath(),
   ) {
     this.#server = server;
     this.#slots = slots;
     this.#log = log;
+    this.#settings = settings;
     this.#processPath = processPath;
   }
 
@@ -68,7 +76,12 @@ export class Supervisor {
 
   #launch(slot: ComputeSlot, restartMs: number): void {
     const startedAt = Date.now();
-    const child = fork(this.#processPath, [JSON.stringify(this.#server)], {
+    const { level, metrics } = this.#settings;
+    const settings: RuntimeSettings = {
+      level,
+      metrics: metrics === null ? null : computeMetricsAddress(metrics, slot.index),
+    };
+    const child = fork(this.#processPath, [JSON.stringify(this.#server), JSON.stringify(settings)], {
       env: computeEnvironment(slot, process.env),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: process.execArgv,

@@ -1,14 +1,17 @@
 import { availableParallelism, freemem } from 'node:os';
-import { Argument, Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { Argument, Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { prepareEngine } from '../../setup/engine.ts';
 import { planComputeSlots } from '../../workers/compute-environment.ts';
 import type { ServerAddress } from '../../workers/connection.ts';
 import { startControlWorker } from '../../workers/control-worker.ts';
+import { parseMetricsAddress } from '../../workers/metrics-address.ts';
+import type { MetricsAddress } from '../../workers/metrics-address.ts';
 import { installRuntime } from '../../workers/runtime.ts';
-import type { LogSink } from '../../workers/runtime.ts';
+import type { LogSink, RuntimeSettings } from '../../workers/runtime.ts';
 import { Supervisor } from '../../workers/supervisor.ts';
 import { interruptible } from '../interrupt.ts';
 import { useEngine } from '../runtime.ts';
+import { LOG_FORMATS, openWorkerLog } from '../worker-log.ts';
 
 /** `tive worker`: serves a cluster until it is told to stop. */
 export function workerCommand() {
@@ -17,26 +20,32 @@ export function workerCommand() {
     .addArgument(new Argument('<kind>').choices(['control', 'compute', 'all'] as const))
     .option('--address <host:port>', 'Temporal server; without it as Temporal’s own configuration says')
     .option('--namespace <name>', 'Temporal namespace')
-    .option('--processes <count>', 'compute processes', (text) => {
-      const value = Number(text);
-      if (Number.isInteger(value) && value > 0) return value;
-      throw new InvalidArgumentError(`must be a whole number above 0, got "${text}"`);
-    })
+    .option('--processes <count>', 'compute processes', parseCount)
+    .option(
+      '--metrics <host:port>',
+      'serve Prometheus metrics there; compute processes at the ports after it',
+      parseMetrics,
+    )
+    .addOption(new Option('--log-format <format>', 'default: text on a terminal, else json').choices(LOG_FORMATS))
     .action(async (kind, options) => {
       const server: ServerAddress = { address: options.address ?? null, namespace: options.namespace ?? null };
-      const say = (text: string): void => void process.stderr.write(`${text}\n`);
-      const log: LogSink = ({ level, message }) => {
-        if (level !== 'debug') say(`${level}: ${message}`);
-      };
+      const settings: RuntimeSettings = { level: 'INFO', metrics: options.metrics ?? null };
+      const format = options.logFormat ?? (process.stderr.isTTY ? 'text' : 'json');
+      const log = openWorkerLog(format, (text) => void process.stderr.write(text));
+      const say = (message: string): void => log({ level: 'info', message, attributes: {} });
       const interrupt = interruptible(say);
-      installRuntime(log);
+      installRuntime(log, settings);
       const control = kind === 'compute' ? null : await startControlWorker(server);
-      const supervisor = kind === 'control' ? null : await startSupervisor(server, options.processes ?? null, log, say);
+      const supervisor =
+        kind === 'control' ? null : await startSupervisor(server, options.processes ?? null, log, settings);
       interrupt.atOnce = () => supervisor?.kill();
       say(
         `serving ${kind}: ${supervisor === null ? '' : `${supervisor.processIds.length} compute processes, `}Ctrl-C to stop`,
       );
-      const stopped = new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve()));
+      const stopped = new Promise<void>((resolve) => {
+        if (interrupt.signal.aborted) resolve();
+        interrupt.signal.addEventListener('abort', () => resolve());
+      });
       // A control worker that ends by itself has failed: its error ends the command.
       await Promise.race([stopped, ...(control === null ? [] : [control.finished])]);
       await Promise.all([supervisor?.stop(), control?.stop()]);
@@ -44,16 +53,29 @@ export function workerCommand() {
     });
 }
 
+function parseCount(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError(`must be a whole number above 0, got "${text}"`);
+}
+
+function parseMetrics(text: string): MetricsAddress {
+  const address = parseMetricsAddress(text);
+  if (address !== null) return address;
+  throw new InvalidArgumentError(`must be HOST:PORT, got "${text}"; 0.0.0.0:9464 serves all interfaces`);
+}
+
 async function startSupervisor(
   server: ServerAddress,
   processCount: number | null,
   log: LogSink,
-  say: (text: string) => void,
+  settings: RuntimeSettings,
 ): Promise<Supervisor> {
+  const say = (message: string): void => log({ level: 'info', message, attributes: {} });
   const engine = await prepareEngine(say);
   useEngine(engine, say);
   const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine.gpuCount };
-  const supervisor = new Supervisor(server, planComputeSlots(host, processCount), log);
+  const supervisor = new Supervisor(server, planComputeSlots(host, processCount), log, settings);
   supervisor.start();
   return supervisor;
 }

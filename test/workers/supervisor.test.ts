@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ComputeSlot } from '../../workers/compute-environment.ts';
-import type { LogSink } from '../../workers/runtime.ts';
+import { QUIET } from '../../workers/runtime.ts';
+import type { LogSink, RuntimeSettings } from '../../workers/runtime.ts';
 import { Supervisor } from '../../workers/supervisor.ts';
 
 const CHILD = fileURLToPath(new URL('../fixtures/compute-child.mjs', import.meta.url));
@@ -16,10 +17,14 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 
 afterEach(() => void vi.useRealTimers());
 const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000, interval: 1 });
 
-function supervise(behaviour: Behaviour, slots: ComputeSlot[]): { supervisor: Supervisor; log: Line[] } {
+function supervise(
+  behaviour: Behaviour,
+  slots: ComputeSlot[],
+  settings: RuntimeSettings = QUIET,
+): { supervisor: Supervisor; log: Line[] } {
   const log: Line[] = [];
   const server = { address: behaviour, namespace: null };
-  const supervisor = new Supervisor(server, slots, (line) => void log.push(line), CHILD);
+  const supervisor = new Supervisor(server, slots, (line) => void log.push(line), settings, CHILD);
   onTestFinished(() => supervisor.kill());
   supervisor.start();
   return { supervisor, log };
