@@ -9,7 +9,7 @@ import type { CollectGradientsInput, GradientShard, GradientShardInput } from '.
 import type { ArtifactReference } from '../contracts/references.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../contracts/queues.ts';
 import { prepareTemporal } from '../setup/temporal.ts';
-import { installRuntime } from '../workers/runtime.ts';
+import { QUIET, installRuntime } from '../workers/runtime.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 import type { collectGradients } from '../workflows/collect-gradients.ts';
 import { megabytes, short } from './bench.ts';
@@ -128,7 +128,7 @@ function inputOf(shardStart: number, shardEnd: number, shardCount: number): Coll
 
 /** Steps of the worker's process: both kinds of worker, with shards that are done at once. */
 export async function prepare(address: string): Promise<Record<string, () => unknown>> {
-  installRuntime(() => undefined, 'ERROR');
+  installRuntime(() => undefined, { ...QUIET, level: 'ERROR' });
   const [connection, bundle] = await Promise.all([NativeConnection.connect({ address }), workflowBundle()]);
   const control = await Worker.create({ connection, taskQueue: CONTROL_QUEUE, workflowBundle: bundle });
   const compute = await Worker.create({

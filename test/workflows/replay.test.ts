@@ -7,7 +7,7 @@ import { DefaultLogger, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { WorkflowBundleOption } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PATHS } from '../histories/paths.ts';
-import { installRuntime } from '../../workers/runtime.ts';
+import { QUIET, installRuntime } from '../../workers/runtime.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
 
 const folder = join(import.meta.dirname, '../histories');
@@ -21,7 +21,7 @@ async function replay(workflowBundle: WorkflowBundleOption, file: string): Promi
   await Worker.runReplayHistory({ workflowBundle }, history, workflowId!);
 }
 
-beforeAll(() => installRuntime(() => undefined, 'ERROR'));
+beforeAll(() => installRuntime(() => undefined, { ...QUIET, level: 'ERROR' }));
 
 describe('recorded histories', () => {
   let bundle: Awaited<ReturnType<typeof workflowBundle>>;

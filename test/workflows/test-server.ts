@@ -3,7 +3,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { prepareTemporal } from '../../setup/temporal.ts';
-import { installRuntime } from '../../workers/runtime.ts';
+import { QUIET, installRuntime } from '../../workers/runtime.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { fakeActivities, mapActivities } from './fake-activities.ts';
 import type { Activity, Fakes } from './fake-activities.ts';
@@ -26,7 +26,7 @@ export interface TestServerOptions {
 /** Starts the development server in memory, and the workers with the workflows as they are. */
 export async function startTestServer(program: string, options: TestServerOptions = {}): Promise<TestServer> {
   const { extraArgs = [], maxCachedWorkflows = 100 } = options;
-  installRuntime(() => undefined, 'ERROR');
+  installRuntime(() => undefined, { ...QUIET, level: 'ERROR' });
   const log = { format: 'pretty', level: 'never' };
   const executable = { type: 'existing-path', path: program } as const;
   const [environment, bundle] = await Promise.all([
