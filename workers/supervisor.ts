@@ -14,7 +14,7 @@ const LAST_RESTART_MS = 30_000;
 const HEALTHY_MS = 60_000;
 
 /** A process that does not end within this after SIGTERM is killed. */
-const STOP_TIMEOUT_MS = 150_000;
+export const STOP_TIMEOUT_MS = 150_000;
 
 /** Starts the host's compute processes and restarts those that die. */
 export class Supervisor {

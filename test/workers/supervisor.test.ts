@@ -10,7 +10,7 @@ const TWO: ComputeSlot[] = [0, 1].map((index) => ({ index, gpu: null }));
 const ONE = TWO.slice(0, 1);
 
 type Line = Parameters<LogSink>[0];
-type Behaviour = 'works' | 'ends at once' | 'never stops';
+type Behaviour = 'works' | 'tells its settings' | 'ends at once' | 'never stops';
 
 // Restarts wait on the faked clock; processes and `vi.waitFor` live on the real one. Each look moves it by 1 ms.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] }));
@@ -60,6 +60,15 @@ describe('Supervisor', () => {
       expect(log).toContainEqual({ level: 'debug', message: `device ${process}`, attributes: { process } });
     }
     expect(supervisor.restartCount).toBe(0);
+  });
+
+  test('hands on the level of the log, and gives each process a port of its own for metrics', async () => {
+    const settings: RuntimeSettings = { level: 'INFO', metrics: { host: '[::1]', port: 9464 } };
+    const { log } = supervise('tells its settings', TWO, settings);
+    await soon(() => expect(log.filter(({ message }) => message.startsWith('{'))).toHaveLength(2));
+    const told = log.flatMap(({ message }) => (message.startsWith('{') ? [JSON.parse(message) as object] : []));
+    expect(told).toHaveLength(2);
+    for (const port of [9465, 9466]) expect(told).toContainEqual({ level: 'INFO', metrics: { host: '[::1]', port } });
   });
 
   test('starts a killed process again, and leaves the others alone', async () => {
