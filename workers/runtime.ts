@@ -1,5 +1,6 @@
 import { DefaultLogger, Runtime, makeTelemetryFilterString } from '@temporalio/worker';
 import type { LogEntry, LogLevel } from '@temporalio/worker';
+import { InvalidConfigError } from '../contracts/failures.ts';
 import type { MetricsAddress } from './metrics-address.ts';
 
 /** One line of the log. */
@@ -20,7 +21,7 @@ let installed = false;
 
 /**
  * Sets up Temporal's native core once a process, before any worker or connection: its log goes to `sink`.
- * @throws Error where the metrics address cannot be had
+ * @throws InvalidConfigError where the metrics address cannot be had
  */
 export function installRuntime(sink: LogSink, { level, metrics }: RuntimeSettings = QUIET): void {
   if (installed) return;
@@ -40,9 +41,10 @@ export function installRuntime(sink: LogSink, { level, metrics }: RuntimeSetting
     });
   } catch (error) {
     if (bindAddress === null) throw error;
-    throw new Error(`metrics: ${bindAddress} must be an address that is free here, got ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new InvalidConfigError(
+      `--metrics: address must be free and of this machine, got ${bindAddress}: ${(error as Error).message}`,
+      { cause: error },
+    );
   }
 }
 

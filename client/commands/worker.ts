@@ -22,7 +22,7 @@ export function workerCommand() {
     .option('--namespace <name>', 'Temporal namespace')
     .option('--processes <count>', 'compute processes', parseCount)
     .option(
-      '--metrics <host:port>',
+      '--metrics <ip:port>',
       'serve Prometheus metrics there; compute processes at the ports after it',
       parseMetrics,
     )
@@ -62,7 +62,7 @@ function parseCount(text: string): number {
 function parseMetrics(text: string): MetricsAddress {
   const address = parseMetricsAddress(text);
   if (address !== null) return address;
-  throw new InvalidArgumentError(`must be HOST:PORT, got "${text}"; 0.0.0.0:9464 serves all interfaces`);
+  throw new InvalidArgumentError(`must be IP:PORT, got "${text}"; 0.0.0.0:9464 serves on all interfaces`);
 }
 
 async function startSupervisor(

@@ -4,7 +4,8 @@ import { DefaultLogger } from '@temporalio/worker';
 import type { LogEntry } from '@temporalio/worker';
 import { describe, expect, test } from 'vitest';
 import { startPulse } from '../../activities/heartbeat.ts';
-import { METRICS, countRows } from '../../activities/metrics.ts';
+import { countRows } from '../../activities/metrics.ts';
+import type { MetricName } from '../../activities/metrics.ts';
 import { ACTIVITY_STAGES, observeActivities } from '../../activities/observe.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import { TiveComputePlugin, TiveControlPlugin } from '../../plugins/index.ts';
@@ -16,14 +17,16 @@ interface Sample {
   labels: MetricTags;
 }
 
+const TEMPORAL_LABELS = ['namespace', 'taskQueue', 'activityType'];
+
 /** A meter that keeps every sample, without the labels that Temporal adds. */
 function recordingMeter(): { meter: MetricMeter; samples: Sample[] } {
   const samples: Sample[] = [];
   const record =
     (name: string) =>
     (value: number, labels: MetricTags = {}): void => {
-      const { namespace: _namespace, taskQueue: _taskQueue, activityType: _activityType, ...own } = labels;
-      samples.push({ name, value, labels: own });
+      const own = Object.entries(labels).filter(([label]) => !TEMPORAL_LABELS.includes(label));
+      samples.push({ name, value, labels: Object.fromEntries(own) });
     };
   const meter = {
     createCounter: (name: string) => ({ name, kind: 'counter', add: record(name) }),
@@ -35,7 +38,7 @@ function recordingMeter(): { meter: MetricMeter; samples: Sample[] } {
 /** Runs an activity under the interceptor, as a worker would. */
 async function observed(
   activityType: string,
-  input: object,
+  argument: object,
   activity: () => unknown,
   info: { heartbeatTimeoutMs?: number } = {},
 ): Promise<{ samples: Sample[]; log: LogEntry[]; error: unknown }> {
@@ -50,7 +53,7 @@ async function observed(
     },
   );
   const error = await environment
-    .run(async (_: object) => Promise.resolve(activity()), input)
+    .run(async () => Promise.resolve(activity()), argument)
     .then(
       () => null,
       (thrown: unknown) => thrown,
@@ -58,7 +61,7 @@ async function observed(
   return { samples, log, error };
 }
 
-const of = (samples: Sample[], name: keyof typeof METRICS): Omit<Sample, 'name'>[] =>
+const of = (samples: Sample[], name: MetricName): Omit<Sample, 'name'>[] =>
   samples.filter((sample) => sample.name === name).map(({ value, labels }) => ({ value, labels }));
 
 const input = { config: { run: { name: 'small' } }, shard: 3 };

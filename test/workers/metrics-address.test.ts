@@ -6,7 +6,6 @@ describe('parseMetricsAddress', () => {
     ['127.0.0.1:9464', { host: '127.0.0.1', port: 9464 }],
     ['0.0.0.0:1', { host: '0.0.0.0', port: 1 }],
     ['[::1]:65535', { host: '[::1]', port: 65_535 }],
-    ['node-7.example:80', { host: 'node-7.example', port: 80 }],
   ])('reads %s', (text, address) => {
     expect(parseMetricsAddress(text)).toEqual(address);
   });
@@ -20,7 +19,9 @@ describe('parseMetricsAddress', () => {
     'host:65536',
     'host:http',
     '::1:9464',
-    'a b:80',
+    'localhost:80',
+    '[host]:80',
+    '127.0.0.1:http',
     'host:80/metrics',
   ])('refuses "%s"', (text) => {
     expect(parseMetricsAddress(text)).toBeNull();
