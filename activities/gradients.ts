@@ -17,7 +17,7 @@ import { readAdapter } from '../model/adapter-files.ts';
 import { readModelConfig } from '../model/model-config.ts';
 import { artifactFolder, canonicalJson, checkpointFolder, stageAddress } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
-import { findArtifact, finishArtifact, readManifest } from '../store/artifacts.ts';
+import { findArtifact, finishArtifact, readManifest, removeFinishedCheckpoints } from '../store/artifacts.ts';
 import { gradientSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { writeTable } from '../store/tables.ts';
@@ -29,7 +29,7 @@ import { modelFingerprint } from './fingerprints.ts';
 import { createShardParts, gradientRows } from './gradient-shard.ts';
 import type { GradientComputer, ShardParts } from './gradient-shard.ts';
 import type { GradientDetails } from './gradient-table.ts';
-import { startPulse } from './heartbeat.ts';
+import { openPulse, startPulse } from './heartbeat.ts';
 import type { Pulse } from './heartbeat.ts';
 import { countRows } from './metrics.ts';
 import { usableRows } from './row-table.ts';
@@ -62,12 +62,15 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
     /** Computes one shard, going on after the micro-batches that an earlier attempt has finished. */
     async computeGradientShard(input: GradientShardInput): Promise<GradientShard> {
       const { config, rows, address, shard, shardCount } = input;
-      const pulse = startPulse('gradients', `shard ${shard + 1} of ${shardCount}`);
+      const pulse = openPulse('gradients');
       const store = openStore(config.store.uri);
-      const marker = shardMarker(address, shard);
-      if ((await store.size(marker)) !== null)
-        return JSON.parse(Buffer.from(await store.read(marker)).toString()) as GradientShard;
+      const known = await finishedShard(store, input);
+      if (known !== null) return known;
       await requireSameEngine(input, address, models);
+      const windows = await readWindows(store, rows, shard);
+      const parts = createShardParts(store, shardFolder(input));
+      const done = await parts.done();
+      pulse.requireProgress(`shard ${shard + 1} of ${shardCount}`, () => describeNext(windows, done));
       const model = await models.model(config.model, () => pulse.breathe());
       const values = await adapterOf(store, input);
       const { places, length: parameterCount } = gradientLayout(values);
@@ -76,13 +79,12 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       try {
         const projector = createProjector({ ...projectionOf(config, parameterCount), parameterCount });
         const computer: GradientComputer = { model, adapter, places, projector, storage: config.gradients.storage };
-        const windows = await readWindows(store, rows, shard);
-        const parts = createShardParts(store, `${checkpointFolder('gradients', address)}/shard-${number(shard)}`);
         const keys = await computeParts(computer, windows, source, parts, pulse);
-        return await closeShard(store, input, projector.sketch, parts, keys, marker);
+        return await closeShard(store, input, projector.sketch, parts, keys);
       } finally {
         disposeAdapter(adapter);
         await source.close();
+        await removeOvertaken(store, input);
       }
     },
 
@@ -207,6 +209,15 @@ function byLength(left: TableRow, right: TableRow): number {
   return left.tokenCount - right.tokenCount || left.position - right.position;
 }
 
+/** The micro-batch that comes next, for a message about it. */
+function describeNext(windows: readonly Window[], done: ReadonlyMap<number, string>): string {
+  const batches = windows.flatMap((window) => [...window.batches].filter(([microBatch]) => !done.has(microBatch)));
+  const [microBatch, rows] = batches.sort(([left], [right]) => left - right)[0] ?? [];
+  if (microBatch === undefined || rows === undefined) return ' (all micro-batches are there, the shard is not closed)';
+  const tokenCount = Math.max(...rows.map((row) => row.tokenCount));
+  return ` (micro-batch ${microBatch}: ${rows.length} rows padded to ${tokenCount} tokens)`;
+}
+
 /** Computes what is missing, saves each micro-batch, and returns the keys of all in order. */
 async function computeParts(
   computer: GradientComputer,
@@ -241,12 +252,12 @@ async function computeParts(
 
 async function closeShard(
   store: Store,
-  { config, address, shard, shardCount }: GradientShardInput,
+  input: GradientShardInput,
   sketch: number,
   parts: ShardParts,
   keys: readonly string[],
-  marker: string,
 ): Promise<GradientShard> {
+  const { config, address, shard, shardCount } = input;
   const counts = new Map<Reason, number>();
   const batches = async function* (): AsyncGenerator<TableRows> {
     for (const key of keys) {
@@ -269,14 +280,27 @@ async function closeShard(
     quarantined: [...counts].map(([reason, count]) => ({ reason, count })),
     cached: false,
   };
-  await store.write(marker, [Buffer.from(JSON.stringify({ ...result, cached: true }))]);
-  await store.removeFolder(`${checkpointFolder('gradients', address)}/shard-${number(shard)}`);
+  await store.write(`${shardFolder(input)}.json`, [Buffer.from(JSON.stringify({ ...result, cached: true }))]);
+  await store.removeFolder(shardFolder(input));
   return result;
 }
 
-/** Says that a shard is finished, and with which file. */
-function shardMarker(address: string, shard: number): string {
-  return `${checkpointFolder('gradients', address)}/shard-${number(shard)}.json`;
+/** Folder of the finished micro-batches; the file of the same name with `.json` says that the shard is finished, and with which file. */
+function shardFolder({ address, shard }: GradientShardInput): string {
+  return `${checkpointFolder('gradients', address)}/shard-${number(shard)}`;
+}
+
+/** What an earlier attempt, or another run, has finished. */
+async function finishedShard(store: Store, input: GradientShardInput): Promise<GradientShard | null> {
+  const marker = `${shardFolder(input)}.json`;
+  if ((await store.size(marker)) === null) return null;
+  return JSON.parse(Buffer.from(await store.read(marker)).toString()) as GradientShard;
+}
+
+/** An attempt that slept while another finished its shard leaves nothing behind. */
+async function removeOvertaken(store: Store, input: GradientShardInput): Promise<void> {
+  await removeFinishedCheckpoints(store, 'gradients', input.address);
+  if ((await finishedShard(store, input)) !== null) await store.removeFolder(shardFolder(input));
 }
 
 function number(value: number): string {

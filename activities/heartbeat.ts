@@ -17,29 +17,50 @@ export interface Pulse {
   mustStop(): boolean;
   /** Between two checkpoints, where stopping loses only what can be done again: as `breathe`, but throws where the activity must stop. */
   pause(): Promise<void>;
+  /**
+   * The no-progress rule: an attempt that starts more than five attempts after the checkpoint last moved is refused.
+   * Attempts that failed because the store was away do not count.
+   * @param unit what is worked on next, in words
+   * @throws NoProgressError naming the stage, the place, the unit and the attempts
+   */
+  requireProgress(where: string, unit?: () => string): void;
+}
+
+/** What the heartbeats of running activities carry. */
+const checkpoints = new WeakMap<Context, Checkpoint>();
+
+/** The no-progress rule does not count the running attempt: it fails by no fault of the work. */
+export function excuseAttempt(): void {
+  const context = Context.current();
+  const checkpoint = checkpoints.get(context);
+  if (checkpoint !== undefined) context.heartbeat({ ...checkpoint, movedAtAttempt: context.info.attempt });
 }
 
 /**
- * Starts the heartbeat of the running activity and applies the no-progress rule: an attempt that starts more than five
- * attempts after the checkpoint last moved is refused.
+ * Starts the heartbeat of the running activity and applies the no-progress rule.
  * @throws NoProgressError naming the stage, the place and the attempts
  */
 export function startPulse(stage: Stage, where: string): Pulse {
+  const pulse = openPulse(stage);
+  pulse.requireProgress(where);
+  return pulse;
+}
+
+/** Starts the heartbeat of the running activity. The caller applies the no-progress rule once it knows what comes next. */
+export function openPulse(stage: Stage): Pulse {
   const context = Context.current();
   const previous = context.info.heartbeatDetails as Checkpoint | undefined;
   const { attempt } = context.info;
   let checkpoint: Checkpoint = previous ?? { stage, doneCount: 0, totalCount: 0, movedAtAttempt: 1 };
   // A new attempt's own first heartbeat replaces the details of the last one: send them again before anything slow.
-  context.heartbeat(checkpoint);
-  if (attempt - checkpoint.movedAtAttempt > STUCK_ATTEMPTS) {
-    throw new NoProgressError(
-      `${stage}: ${where} must get further within ${STUCK_ATTEMPTS} attempts, got none since attempt ${checkpoint.movedAtAttempt} ` +
-        `at ${checkpoint.doneCount} of ${checkpoint.totalCount}; a process that is killed each time is often out of memory: lower gradients.token_budget`,
-    );
-  }
+  const beat = (): void => {
+    checkpoints.set(context, checkpoint);
+    context.heartbeat(checkpoint);
+  };
+  beat();
   let committedAt = performance.now();
   const breathe = async (): Promise<void> => {
-    context.heartbeat(checkpoint);
+    beat();
     setCheckpointAge(stage, (performance.now() - committedAt) / 1000);
     await new Promise((resolve) => setImmediate(resolve));
   };
@@ -51,6 +72,15 @@ export function startPulse(stage: Stage, where: string): Pulse {
     breathe,
     mustStop: () => context.cancellationSignal.aborted,
     pause,
+    requireProgress: (where, unit = () => '') => {
+      const { doneCount, totalCount, movedAtAttempt } = checkpoint;
+      if (attempt - movedAtAttempt <= STUCK_ATTEMPTS) return;
+      throw new NoProgressError(
+        `${stage}: ${where} must get further within ${STUCK_ATTEMPTS} attempts, got none since attempt ${movedAtAttempt} ` +
+          `at ${doneCount} of ${totalCount}${unit()}; a process that is killed each time is often out of memory: ` +
+          'lower gradients.token_budget, or give the compute process more memory',
+      );
+    },
     committed: async (doneCount, totalCount) => {
       // An attempt that starts over counts up again: only what no attempt had reached before is progress.
       const moved = doneCount > checkpoint.doneCount;

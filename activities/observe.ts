@@ -3,7 +3,9 @@ import type { ActivityInterceptors } from '@temporalio/worker';
 import type { Config } from '../contracts/config.ts';
 import type { GradientShard, GradientsPlan, ScanResult } from '../contracts/messages.ts';
 import type { Stage } from '../contracts/stages.ts';
+import { isOutage } from '../store/outage.ts';
 import { watchEventLoop } from './event-loop.ts';
+import { excuseAttempt } from './heartbeat.ts';
 import { countCacheHit, countQuarantined, countShard, setCheckpointAge } from './metrics.ts';
 
 /** Which stage each activity belongs to. */
@@ -60,6 +62,9 @@ export function observeActivities(context: Context): ActivityInterceptors {
             durationMs: Math.round(performance.now() - startedAt),
           });
           return result;
+        } catch (error) {
+          if (isOutage(error)) excuseAttempt();
+          throw error;
         } finally {
           stopWatching();
           setCheckpointAge(own, 0);

@@ -14,7 +14,7 @@ import { adapterGradient, train } from '../model/training.ts';
 import type { TrainingSettings, TrainingStep } from '../model/training.ts';
 import { artifactFolder } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
-import { findArtifact, finishArtifact, readManifest } from '../store/artifacts.ts';
+import { findArtifact, finishArtifact, readManifest, removeFinishedCheckpoints } from '../store/artifacts.ts';
 import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { writeTable } from '../store/tables.ts';
@@ -117,6 +117,7 @@ export async function tuneAdapter(request: TuneRequest, model: LlavaModel): Prom
     return await finishAdapter(request, withParameters(initial, trained), losses);
   } finally {
     await source.close();
+    await removeFinishedCheckpoints(store, stage, address);
   }
 }
 

@@ -33,7 +33,10 @@ export async function findArtifact(store: Store, stage: Stage, address: string):
   return { uri, sha256: contentOf(manifest), rowCount: manifest.rowCount, schemaVersion: SCHEMA_VERSION };
 }
 
-/** Writes `artifact.json` and removes the stage's checkpoints: from here on the artifact is complete. */
+/**
+ * Writes `artifact.json` and removes the stage's checkpoints and what killed writers left: from here on the artifact is
+ * complete.
+ */
 export async function finishArtifact(
   store: Store,
   stage: Stage,
@@ -50,8 +53,15 @@ export async function finishArtifact(
   };
   const text = `${canonicalJson(manifest as unknown as Json)}\n`;
   await store.write(`${uri}/${MANIFEST_NAME}`, [Buffer.from(text)]);
+  await store.endWrites(uri);
   await store.removeFolder(checkpointFolder(stage, address));
   return { uri, sha256: contentOf(manifest), rowCount: content.rowCount, schemaVersion: SCHEMA_VERSION };
+}
+
+/** Removes what an attempt wrote that slept while another one completed the artifact. */
+export async function removeFinishedCheckpoints(store: Store, stage: Stage, address: string): Promise<void> {
+  const isComplete = (await store.size(`${artifactFolder(stage, address)}/${MANIFEST_NAME}`)) !== null;
+  if (isComplete) await store.removeFolder(checkpointFolder(stage, address));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
@@ -57,13 +58,7 @@ export class LocalStore implements Store {
 
   async list(folder: string): Promise<string[]> {
     const root = this.#path(folder);
-    const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return [];
-        throw error;
-      },
-    );
-    const files = entries.filter((entry) => entry.isFile() && !entry.name.endsWith(PARTIAL_SUFFIX));
+    const files = (await filesBelow(root)).filter(({ name }) => !name.endsWith(PARTIAL_SUFFIX));
     const relative = files.map((entry) =>
       join(entry.parentPath, entry.name)
         .slice(root.length + 1)
@@ -75,6 +70,12 @@ export class LocalStore implements Store {
 
   async removeFolder(folder: string): Promise<void> {
     await rm(this.#path(folder), { recursive: true, force: true });
+  }
+
+  async endWrites(folder: string): Promise<void> {
+    const files = await filesBelow(this.#path(folder));
+    const partial = files.filter(({ name }) => name.endsWith(PARTIAL_SUFFIX));
+    for (const { parentPath, name } of partial) await rm(join(parentPath, name), { force: true });
   }
 
   async freeBytes(): Promise<number | null> {
@@ -90,6 +91,16 @@ export class LocalStore implements Store {
   #path(key: string): string {
     return join(this.#root, ...keyParts(key));
   }
+}
+
+async function filesBelow(root: string): Promise<Dirent[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    },
+  );
+  return entries.filter((entry) => entry.isFile());
 }
 
 async function writeAll(file: FileHandle, chunks: ByteChunks): Promise<WrittenFile> {

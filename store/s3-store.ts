@@ -76,11 +76,17 @@ export class S3Store implements Store {
     return values.map(({ key }) => key.slice(this.#prefix.length)).sort();
   }
 
+  /** Best effort: who may not list uploads, or has a server that cannot, can do everything else. */
+  async endWrites(folder: string): Promise<void> {
+    await this.#abort(`${this.#key(folder)}/`, 0).catch(refused);
+  }
+
   /** Uploads below the folder end too; the first time, so do leftovers anywhere in the store. */
   async removeFolder(folder: string): Promise<void> {
     const prefix = `${this.#key(folder)}/`;
     const bucket = await this.#connect();
-    await this.#sweep(prefix);
+    await this.endWrites(folder);
+    await this.#sweepOnce();
     const values = await listValues(bucket, prefix);
     await removeValues(
       bucket,
@@ -108,13 +114,7 @@ export class S3Store implements Store {
     return this.#abort(this.#prefix, olderThanMs);
   }
 
-  /** Best effort: who may not list uploads, or has a server that cannot, can do everything else. */
-  async #sweep(prefix: string): Promise<void> {
-    const refused = (error: unknown): number => {
-      if (error instanceof InvalidConfigError) return 0;
-      throw error;
-    };
-    await this.#abort(prefix, 0).catch(refused);
+  async #sweepOnce(): Promise<void> {
     if (this.#swept) return;
     this.#swept = true;
     await this.abortLeftovers().catch(refused);
@@ -143,4 +143,10 @@ export class S3Store implements Store {
     this.#bucket ??= connectS3(this.#settings).then((s3) => ({ s3, name: this.#name }));
     return this.#bucket;
   }
+}
+
+/** A sweep that the server refuses is left out. */
+function refused(error: unknown): number {
+  if (error instanceof InvalidConfigError) return 0;
+  throw error;
 }

@@ -28,6 +28,8 @@ export interface Store {
   list(folder: string): Promise<string[]>;
   /** Removes the folder and everything below it; nothing happens where there is none. */
   removeFolder(folder: string): Promise<void>;
+  /** Ends writes below the folder that are not complete and removes what they left: their writers are dead, or fail. */
+  endWrites(folder: string): Promise<void>;
   /** Free space in bytes, or null where nobody can tell. */
   freeBytes(): Promise<number | null>;
   /** A folder of this machine that holds the files below `folder`, for libraries that read from paths. */

@@ -3,7 +3,7 @@ import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { describe, expect, test } from 'vitest';
-import { startPulse } from '../../activities/heartbeat.ts';
+import { excuseAttempt, openPulse, startPulse } from '../../activities/heartbeat.ts';
 import type { Pulse } from '../../activities/heartbeat.ts';
 import { NON_RETRYABLE_ERRORS, NoProgressError } from '../../contracts/failures.ts';
 import type { Checkpoint } from '../../contracts/messages.ts';
@@ -161,10 +161,25 @@ describe('the no-progress rule', () => {
       expect(error).toBeInstanceOf(NoProgressError);
       expect((error as Error).message).toBe(
         `gradients: shard 1 of 2 must get further within 5 attempts, got none since attempt ${movedAtAttempt} at 40 of 100; ` +
-          'a process that is killed each time is often out of memory: lower gradients.token_budget',
+          'a process that is killed each time is often out of memory: lower gradients.token_budget, or give the compute process more memory',
       );
     } else expect(error).toBeUndefined();
     expect(sent).toEqual([given]);
+  });
+
+  test('names the unit that comes next where it is known', async () => {
+    const { environment } = surroundings({ attempt: 7, heartbeatDetails: checkpoint(40, 100, 1) });
+    const run = environment.run(async () => openPulse('gradients').requireProgress('shard 1 of 2', () => ' (unit 5)'));
+    await expect(run).rejects.toThrow('got none since attempt 1 at 40 of 100 (unit 5); a process that is killed');
+  });
+
+  test('an excused attempt does not count', async () => {
+    const { environment, sent } = surroundings({ attempt: 6, heartbeatDetails: checkpoint(40, 100, 1) });
+    await environment.run(async () => {
+      start();
+      excuseAttempt();
+    });
+    expect(sent).toEqual([checkpoint(40, 100, 1), checkpoint(40, 100, 6)]);
   });
 
   test('its error is one that Temporal does not retry, by name', () => {

@@ -41,7 +41,7 @@ async function observed(
   argument: object,
   activity: () => unknown,
   info: { heartbeatTimeoutMs?: number } = {},
-): Promise<{ samples: Sample[]; log: LogEntry[]; error: unknown }> {
+): Promise<{ samples: Sample[]; log: LogEntry[]; heartbeats: unknown[]; error: unknown }> {
   const { meter, samples } = recordingMeter();
   const log: LogEntry[] = [];
   const environment = new MockActivityEnvironment(
@@ -52,13 +52,15 @@ async function observed(
       logger: new DefaultLogger('INFO', (entry) => log.push(entry)),
     },
   );
+  const heartbeats: unknown[] = [];
+  environment.on('heartbeat', (details: unknown) => void heartbeats.push(details));
   const error = await environment
     .run(async () => Promise.resolve(activity()), argument)
     .then(
       () => null,
       (thrown: unknown) => thrown,
     );
-  return { samples, log, error };
+  return { samples, log, heartbeats, error };
 }
 
 const of = (samples: Sample[], name: MetricName): Omit<Sample, 'name'>[] =>
@@ -143,6 +145,15 @@ describe('gauges', () => {
     const { samples, error } = await observed('finetuneModel', input, () => Promise.reject(new Error('disk full')));
     expect(error).toMatchObject({ message: 'disk full' });
     expect(of(samples, 'tive_checkpoint_age_seconds')).toEqual([{ value: 0, labels: { stage: 'finetune' } }]);
+  });
+
+  test('an attempt that fails because the store is away is not one without progress', async () => {
+    const { heartbeats } = await observed('finetuneModel', input, () => {
+      startPulse('finetune', 'training');
+      return Promise.reject(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+    });
+    const checkpoint = { stage: 'finetune', doneCount: 0, totalCount: 0 };
+    expect(heartbeats).toEqual([1, 2].map((movedAtAttempt) => ({ ...checkpoint, movedAtAttempt })));
   });
 
   test('an event loop that stands still for more than a quarter of the heartbeat timeout is measured and told once', async () => {

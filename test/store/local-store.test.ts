@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LocalStore } from '../../store/local-store.ts';
 import { describeStore } from './contract.ts';
@@ -187,4 +187,15 @@ describe('the place', () => {
     await store.write('models/a/config.json', [Buffer.from('{}')]);
     expect(await readFile(join(await store.localFolder('models/a'), 'config.json'), 'utf8')).toBe('{}');
   });
+});
+
+test('writes of killed writers are ended: what they left goes, values stay', async () => {
+  await store.write('artifacts/a/whole', [Buffer.from('whole')]);
+  for (const name of ['a/whole.1234.partial', 'b/other.1234.partial']) {
+    await mkdir(dirname(join(folder, 'artifacts', name)), { recursive: true });
+    await writeFile(join(folder, 'artifacts', name), 'hal');
+  }
+  await store.endWrites('artifacts/a');
+  expect((await filesOnDisk()).sort()).toEqual(['other.1234.partial', 'whole']);
+  await expect(store.endWrites('artifacts/none')).resolves.toBeUndefined();
 });
