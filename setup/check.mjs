@@ -3,24 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bootstrap, root } from './bootstrap.mjs';
+import { root } from './bootstrap.mjs';
+import { prepareTestEnvironment } from './test-environment.mjs';
 
-bootstrap();
-const say = (text) => console.log(`set-up: ${text}`);
-const { prepareEngine } = await import('../dist/setup/engine.js');
-const { prepareTemporal } = await import('../dist/setup/temporal.js');
-const engine = await prepareEngine(say);
-if (engine.reason !== null) say(`the native engine is not used: ${engine.reason}`);
-const temporal = await prepareTemporal(say).catch((error) => {
-  say(`no Temporal server: ${error.message}`);
-  return null;
-});
-const environment = {
-  ...process.env,
-  ...engine.environment,
-  ...(engine.reason === null ? {} : { TIVE_NO_NATIVE: engine.reason }),
-  ...(temporal === null ? {} : { TEMPORAL_CLI_PATH: temporal.path }),
-};
+const environment = await prepareTestEnvironment();
 
 const totals = { passed: 0, failed: 0, skipped: [] };
 check('type check', 'typescript/bin/tsc', ['--noEmit']);
