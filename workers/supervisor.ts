@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { computeEnvironment } from './compute-environment.ts';
 import type { ComputeSlot } from './compute-environment.ts';
 import type { ServerAddress } from './connection.ts';
+import { describeEnd, memoryKillCount } from './memory-kills.ts';
 import { computeMetricsAddress } from './metrics-address.ts';
 import { QUIET } from './runtime.ts';
 import type { LogSink, RuntimeSettings } from './runtime.ts';
@@ -76,6 +77,7 @@ export class Supervisor {
 
   #launch(slot: ComputeSlot, restartMs: number): void {
     const startedAt = Date.now();
+    const memoryKills = memoryKillCount();
     const { level, metrics } = this.#settings;
     const settings: RuntimeSettings = {
       level,
@@ -113,7 +115,7 @@ export class Supervisor {
       }, delayMs);
       this.#timers.add(timer);
     };
-    child.once('exit', (code, signal) => ended(String(signal ?? code)));
+    child.once('exit', (code, signal) => ended(describeEnd(code, signal, memoryKills)));
     child.on('error', ({ message }) => {
       // A process that could not be started has no exit.
       if (child.pid === undefined) ended(message);

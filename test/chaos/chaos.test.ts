@@ -6,7 +6,7 @@ import { processesWith } from '../client/tive-process.ts';
 import { INSTALL_TIMEOUT_MS } from '../store/s3-server.ts';
 import { startCluster } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
-import { mountSmallDisk, unmount } from './faults.ts';
+import { FAULTS, mountSmallDisk, unmount } from './faults.ts';
 import { planStrikes, refusalOf } from './plan.ts';
 import { ChaosRun } from './run.ts';
 import type { Undisturbed } from './run.ts';
@@ -16,9 +16,12 @@ import type { ChaosOutcome } from './table.ts';
 /** A short part by default: a seed whose few strikes are of many kinds and stages. */
 const RUN_COUNT = Number(process.env['TIVE_CHAOS_RUNS'] ?? 6);
 const SEED = Number(process.env['TIVE_CHAOS_SEED'] ?? 1);
+/** Faults whose names hold this. */
+const FAULT = process.env['TIVE_CHAOS_FAULT'] ?? '';
 const TIMEOUT_MS = 300_000;
 
-const plan = planStrikes(RUN_COUNT, SEED);
+const chosen = FAULTS.filter(({ name }) => name.includes(FAULT));
+const plan = planStrikes(RUN_COUNT, SEED, chosen);
 const root = mkdtempSync(join(tmpdir(), 'tive-chaos-'));
 const outcomes: ChaosOutcome[] = [];
 let cluster: Cluster | string;

@@ -12,22 +12,34 @@ import type { FaultyProxy } from '../store/faulty-proxy.ts';
 import { startS3Server } from '../store/s3-server.ts';
 import type { S3Server } from '../store/s3-server.ts';
 import { Component } from './component.ts';
+import { openNetwork, SHARED_NETWORK } from './network.ts';
+import type { Network } from './network.ts';
 
-/** Server, control worker and two nodes with a compute process each, and an object store behind a proxy. */
+/** A compute process and its supervisor, with a folder and, where the machine allows it, a network of their own. */
+export interface ComputeNode {
+  worker: Component;
+  network: Network;
+}
+
+/** Server, control worker and two nodes, and an object store behind a proxy. */
 export interface Cluster {
   folder: string;
   /** Folder of the dataset and its recipe. */
   data: string;
   address: string;
   control: Component;
-  nodes: Component[];
+  nodes: ComputeNode[];
   runtime: Runtime;
   /** Environment of everything that runs on it. */
   environment: Record<string, string>;
   objects: { server: S3Server; proxy: FaultyProxy } | { refusal: string };
   /** Why clocks cannot be shifted, or null. */
   clockRefusal: string | null;
+  /** Why nodes have no network of their own, or null. */
+  networkRefusal: string | null;
   serverProcess(): number;
+  /** Starts one more node. */
+  addNode(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,13 +57,25 @@ export async function startCluster(folder: string): Promise<Cluster | string> {
     ...('refusal' in clock ? {} : { LD_PRELOAD: clock.library }),
   };
   const { address } = server;
-  const worker = (name: string, ...args: string[]): Component => {
-    const component = new Component(join(folder, name), name, ['worker', ...args, '--address', address], environment);
-    component.start();
-    return component;
+  const control = new Component(
+    join(folder, 'control'),
+    'control',
+    ['worker', 'control', '--address', address],
+    environment,
+  );
+  control.start();
+  const nodes: ComputeNode[] = [];
+  let nodeCount = 0;
+  let networkRefusal: string | null = null;
+  const addNode = async (): Promise<void> => {
+    nodeCount += 1;
+    const found = openNetwork(nodeCount);
+    if (typeof found === 'string') networkRefusal = found;
+    const network = typeof found === 'string' ? SHARED_NETWORK : found;
+    nodes.push({ network, worker: await startNode(join(folder, `node-${nodeCount}`), network, address, environment) });
   };
-  const control = worker('control', 'control');
-  const nodes = ['node-1', 'node-2'].map((name) => worker(name, 'compute', '--processes', '1'));
+  await addNode();
+  await addNode();
   const runtime = await connectServer({ address, namespace: 'default' });
   await Promise.all([untilPolled(address, CONTROL_QUEUE, 1), untilPolled(address, COMPUTE_QUEUE, 2)]);
   return {
@@ -64,9 +88,12 @@ export async function startCluster(folder: string): Promise<Cluster | string> {
     environment,
     objects,
     clockRefusal: 'refusal' in clock ? clock.refusal : null,
+    networkRefusal,
+    addNode,
     serverProcess: () => processesWith(join(folder, 'temporal.db'))[0]!,
     stop: async () => {
-      await Promise.all([control, ...nodes].map((component) => component.stop()));
+      await Promise.all([control, ...nodes.map(({ worker }) => worker)].map((component) => component.stop()));
+      for (const { network } of nodes) network.close();
       await runtime.close();
       await server.stop();
       if ('refusal' in objects) return;
@@ -74,6 +101,22 @@ export async function startCluster(folder: string): Promise<Cluster | string> {
       await objects.server.stop();
     },
   };
+}
+
+/** A node owns nothing but the addresses of the server and of the object store. */
+async function startNode(
+  folder: string,
+  network: Network,
+  serverAddress: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<Component> {
+  const passed = async (address: string): Promise<string> => network.pass(Number(address.split(':').at(-1)));
+  const endpoint = environment['AWS_ENDPOINT_URL_S3'];
+  const objects = endpoint === undefined ? {} : { AWS_ENDPOINT_URL_S3: `http://${await passed(endpoint)}` };
+  const args = ['worker', 'compute', '--processes', '1', '--address', await passed(serverAddress)];
+  const worker = new Component(folder, 'node', args, { ...environment, ...objects }, network.prefix);
+  worker.start();
+  return worker;
 }
 
 async function startObjects(): Promise<Cluster['objects']> {

@@ -45,7 +45,8 @@ const processFault = (name: string, losesWork: boolean, strike: Fault['strike'])
 });
 
 function computeProcess({ cluster, random }: Target): number | undefined {
-  const processes = cluster.nodes.filter(({ isRunning }) => isRunning).flatMap((node) => node.computeProcesses());
+  const workers = cluster.nodes.map(({ worker }) => worker).filter(({ isRunning }) => isRunning);
+  const processes = workers.flatMap((worker) => worker.computeProcesses());
   return processes.length === 0 ? undefined : pick(random, processes);
 }
 
@@ -71,6 +72,27 @@ async function freeze(pid: number | undefined, seconds: number): Promise<void> {
   signal(pid, 'SIGSTOP');
   await sleep(1000 * seconds);
   signal(pid, 'SIGCONT');
+}
+
+/** Ends a node with all that it has on its disk, for ever. Another one joins later. */
+async function wipeNode({ cluster, random }: Target): Promise<void> {
+  const { nodes } = cluster;
+  const [wiped] = nodes.splice(random.integer(nodes.length), 1);
+  const { worker, network } = wiped!;
+  for (const pid of [...worker.computeProcesses(), worker.pid]) signal(pid, 'SIGKILL');
+  await worker.finished();
+  rmSync(worker.folder, { recursive: true, force: true });
+  network.close();
+  await sleep(OUTAGE_MS);
+  await cluster.addNode();
+}
+
+/** A node that works on, but reaches nobody for longer than the heartbeat timeout. */
+async function cutNetwork({ cluster, random }: Target): Promise<void> {
+  const { network } = pick(random, cluster.nodes);
+  network.setLink('down');
+  await sleep(1000 * (HEARTBEAT_SECONDS + 3));
+  network.setLink('up');
 }
 
 async function fillDisk({ storeFolder }: Target): Promise<void> {
@@ -117,8 +139,12 @@ export const FAULTS: readonly Fault[] = [
   processFault('compute process: stopped, wakes later', true, (target) =>
     freeze(computeProcess(target), HEARTBEAT_SECONDS + 3),
   ),
-  processFault('supervisor: kill -9', true, ({ cluster, random }) => restart(pick(random, cluster.nodes), 'SIGKILL')),
-  processFault('supervisor: SIGTERM', false, ({ cluster, random }) => restart(pick(random, cluster.nodes), 'SIGTERM')),
+  processFault('supervisor: kill -9', true, ({ cluster, random }) =>
+    restart(pick(random, cluster.nodes).worker, 'SIGKILL'),
+  ),
+  processFault('supervisor: SIGTERM', false, ({ cluster, random }) =>
+    restart(pick(random, cluster.nodes).worker, 'SIGTERM'),
+  ),
   processFault('control worker: kill -9', true, ({ cluster }) => restart(cluster.control, 'SIGKILL')),
   processFault('control worker: SIGTERM', false, ({ cluster }) => restart(cluster.control, 'SIGTERM')),
   processFault('control worker: stopped, wakes later', true, ({ cluster }) =>
@@ -136,7 +162,7 @@ export const FAULTS: readonly Fault[] = [
     return Promise.resolve();
   }),
   processFault('clocks jump', false, async ({ cluster, random }) => {
-    const component = pick(random, [cluster.control, ...cluster.nodes]);
+    const component = pick(random, [cluster.control, ...cluster.nodes.map(({ worker }) => worker)]);
     for (const seconds of CLOCK_JUMPS) {
       component.shiftClock(seconds);
       await sleep(2000);
@@ -148,6 +174,8 @@ export const FAULTS: readonly Fault[] = [
     losesWork: false,
     strike: fillDisk,
   },
+  { name: 'node: wiped, another joins', store: 'bucket', losesWork: true, strike: wipeNode },
+  { name: 'node: network cut, comes back', store: 'bucket', losesWork: true, strike: cutNetwork },
   storeFault('store: slow', 1, [{ kind: 'delay', delayMs: 400 }]),
   storeFault('store: errors', 0.7, [{ kind: 'refuse', status: 503, code: 'SlowDown' }]),
   storeFault('store: transfers cut', 0.2, [

@@ -1,7 +1,6 @@
 import { createRandom, shuffledOrder } from '../../algorithms/random-stream.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import type { Cluster } from './cluster.ts';
-import { FAULTS } from './faults.ts';
 import type { Fault } from './faults.ts';
 import type { Strike } from './run.ts';
 
@@ -10,9 +9,10 @@ const SECOND_SHARE = 0.25;
 
 /** Why a fault cannot be made here, or null. */
 export function refusalOf({ store, name }: Fault, cluster: Cluster, diskRefusal: string | null): string | null {
-  if (store === 'bucket') return 'refusal' in cluster.objects ? cluster.objects.refusal : null;
+  if (name === 'clocks jump') return cluster.clockRefusal;
   if (store === 'small disk') return diskRefusal;
-  return name === 'clocks jump' ? cluster.clockRefusal : null;
+  if (store === 'bucket' && 'refusal' in cluster.objects) return cluster.objects.refusal;
+  return name === 'node: network cut, comes back' ? cluster.networkRefusal : null;
 }
 
 /**
@@ -20,7 +20,7 @@ export function refusalOf({ store, name }: Fault, cluster: Cluster, diskRefusal:
  * moment of it.
  * @returns [run] its strikes in the order of their stages
  */
-export function planStrikes(runCount: number, seed: number, faults: readonly Fault[] = FAULTS): Strike[][] {
+export function planStrikes(runCount: number, seed: number, faults: readonly Fault[]): Strike[][] {
   const random = createRandom('chaos/plan', seed);
   const order = shuffledOrder(runCount, 'chaos/order', seed);
   return Array.from(order, (place) => {
