@@ -1,7 +1,6 @@
-import { createInstanceScorer } from '../algorithms/instance-values.ts';
 import type { InstanceValueColumns } from '../algorithms/instance-values.ts';
 import { bootstrapInterval, mean, standardDeviation } from '../algorithms/statistics.ts';
-import { addMaximum, addRow, createTaskSums, finishTaskSums, taskWarnings } from '../algorithms/task-values.ts';
+import { finishTaskSums, taskWarnings } from '../algorithms/task-values.ts';
 import type { TaskStatistics } from '../algorithms/task-values.ts';
 import type { TaskValueKind } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
@@ -13,11 +12,13 @@ import { tableSchema } from '../store/schemas.ts';
 import { writeTable } from '../store/tables.ts';
 import type { TableRows } from '../store/tables.ts';
 import type { ControlDependencies } from './dependencies.ts';
+import { NO_TASK } from './gradient-pass.ts';
+import type { ScannedRows } from './gradient-pass.ts';
+import { GradientPasses, threadCountFor } from './gradient-passes.ts';
 import { openGradientTable } from './gradient-table.ts';
-import type { GradientBatch, GradientTable } from './gradient-table.ts';
 import { startPulse } from './heartbeat.ts';
-import type { Pulse } from './heartbeat.ts';
 import { countRows } from './metrics.ts';
+import { RowLookup } from './row-lookup.ts';
 
 /** Tasks larger than this get a normal interval: the bootstrap would take long and say the same. */
 const BOOTSTRAP_ROWS = 2000;
@@ -32,7 +33,7 @@ interface ValuesDetails {
   warnings: string[];
 }
 
-/** Stage values: gradients → value of every task and of every row. Three passes over the table, one batch in memory. */
+/** Stage values: gradients → value of every task and of every row. Three passes over the table, shared by threads; memory: a batch a thread, and about 200 bytes a row. */
 export function createValuesActivities({ openStore }: ControlDependencies) {
   return {
     async estimateValues({ config, rows, gradients }: EstimateValuesInput): Promise<ValuesResult> {
@@ -52,10 +53,15 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
         const details = (await readManifest(store, found)).details as unknown as ValuesDetails;
         return { values: found, ...details, cached: true };
       }
-      const table = await openGradientTable(store, rows, gradients);
-      const eligible = await listTasks(table, excludeTasks, pulse);
-      const statistics = await sumTasks(table, eligible, pulse);
-      const columns = await scoreRows(table, eligible, statistics, config.values.selfTerm, pulse);
+      const table = await openGradientTable(store, gradients);
+      const passes = new GradientPasses(store, table, threadCountFor(table), pulse);
+      const scanned = await passes.scan();
+      const eligible = joinRows(scanned, await RowLookup.read(store, rows), excludeTasks);
+      const statistics = finishTaskSums(await passes.sum(eligible.taskIndex, eligible.maxima));
+      const scores = await passes.score(eligible.taskIndex, statistics, config.values.selfTerm);
+      const columns = usableColumns(scanned, eligible, scores);
+      countRows('values', columns.rowIndex.length);
+      await pulse.pause();
       const tasks = describeTasks(eligible.names, statistics, columns, config.values.taskValue, config.run.seed);
       const warnings = taskWarnings(eligible.names, statistics);
       const folder = artifactFolder('values', address);
@@ -78,32 +84,35 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
   };
 }
 
-interface EligibleTasks {
-  /** In code-unit order. */
+/** Rows of the table joined with those of the dataset by content. */
+interface EligibleRows {
+  /** Eligible tasks in code-unit order. */
   names: string[];
-  index: ReadonlyMap<string, number>;
-  /** `[task]` largest |z|. */
+  /** [task] largest |z|. */
   maxima: Float64Array;
-  rowCount: number;
+  /** [row of the table] place in `names`, or NO_TASK: a row of no use, of an excluded task, or one that the dataset has no more. */
+  taskIndex: Int32Array;
+  /** [row of the table] row of the dataset. */
+  rowIndex: Uint32Array;
 }
 
-/** First pass: which tasks there are, their rows and bounds. */
-async function listTasks(table: GradientTable, excluded: readonly string[], pulse: Pulse): Promise<EligibleTasks> {
-  const { sketch } = table;
-  const largest = new Map<string, Float64Array>();
+/** Gives every row of the table the task and place that the dataset gives it now. Equal contents are taken in order. */
+function joinRows(scanned: ScannedRows, lookup: RowLookup, excluded: readonly string[]): EligibleRows {
+  const count = scanned.usable.length;
+  const tasks: (string | null)[] = [];
+  const rowIndex = new Uint32Array(count);
+  const largest = new Map<string, number>();
   const seen = new Set<string>();
-  let rowCount = 0;
-  for await (const part of table.batches()) {
-    for (const [row, task] of part.tasks.entries()) {
-      if (task === null) continue;
-      seen.add(task);
-      if (part.reasons[row] !== null || excluded.includes(task)) continue;
-      rowCount += 1;
-      let maximum = largest.get(task);
-      if (maximum === undefined) largest.set(task, (maximum = new Float64Array(1)));
-      addMaximum(maximum, 0, part.gradient, row * sketch, sketch);
-    }
-    await pulse.pause();
+  const take = lookup.taker();
+  for (let row = 0; row < count; row += 1) {
+    const position = take(scanned.contentHash, row * 32);
+    const task = position < 0 ? null : lookup.task(position);
+    if (task !== null) seen.add(task);
+    const isEligible = task !== null && scanned.usable[row] === 1 && !excluded.includes(task);
+    tasks.push(isEligible ? task : null);
+    if (!isEligible) continue;
+    rowIndex[row] = lookup.rowIndex(position);
+    largest.set(task, Math.max(largest.get(task) ?? 0, scanned.largest[row]!));
   }
   const unknown = excluded.find((task) => !seen.has(task));
   if (unknown !== undefined) {
@@ -112,41 +121,13 @@ async function listTasks(table: GradientTable, excluded: readonly string[], puls
     );
   }
   const names = [...largest.keys()].sort();
+  const index = new Map(names.map((name, place) => [name, place]));
   return {
     names,
-    index: new Map(names.map((name, index) => [name, index])),
-    maxima: Float64Array.from(names, (name) => largest.get(name)![0]!),
-    rowCount,
+    maxima: Float64Array.from(names, (name) => largest.get(name)!),
+    taskIndex: Int32Array.from(tasks, (task) => (task === null ? NO_TASK : index.get(task)!)),
+    rowIndex,
   };
-}
-
-/** Usable rows of eligible tasks of a batch: position in the batch and task index. */
-function* usableRows(part: GradientBatch, { index }: EligibleTasks): Generator<[number, number]> {
-  for (const [row, task] of part.tasks.entries()) {
-    const taskIndex = task === null ? undefined : index.get(task);
-    if (part.reasons[row] === null && taskIndex !== undefined) yield [row, taskIndex];
-  }
-}
-
-async function sumTasks(table: GradientTable, eligible: EligibleTasks, pulse: Pulse): Promise<TaskStatistics> {
-  const { sketch } = table;
-  const sums = createTaskSums(eligible.maxima, table.sketch);
-  for await (const part of table.batches()) {
-    const norms = part.batch.float64('gradient_norm');
-    const tokens = part.batch.uint32('supervised_token_count');
-    for (const [row, taskIndex] of usableRows(part, eligible)) {
-      const { gradient } = part;
-      addRow(sums, {
-        taskIndex,
-        gradientNorm: norms[row]!,
-        supervisedTokenCount: tokens[row]!,
-        gradient,
-        gradientStart: row * sketch,
-      });
-    }
-    await pulse.pause();
-  }
-  return finishTaskSums(sums);
 }
 
 /** All scalars of the usable rows, in the order of the table. */
@@ -160,47 +141,28 @@ interface ValueColumns extends InstanceValueColumns {
   el2n: Float64Array;
 }
 
-async function scoreRows(
-  table: GradientTable,
-  eligible: EligibleTasks,
-  statistics: TaskStatistics,
-  selfTerm: boolean,
-  pulse: Pulse,
-): Promise<ValueColumns> {
-  const { sketch } = table;
-  const count = eligible.rowCount;
-  const columns: ValueColumns = {
-    rowIndex: new Uint32Array(count),
-    contentHash: new Uint8Array(count * 32),
-    taskIndex: new Uint32Array(count),
-    loss: new Float64Array(count),
-    supervisedTokenCount: new Uint32Array(count),
-    gradientNorm: new Float64Array(count),
-    el2n: new Float64Array(count),
-    mean_of_cosines: new Float64Array(count),
-    cosine_to_mean: new Float64Array(count),
+function usableColumns(
+  scanned: ScannedRows,
+  { taskIndex, rowIndex }: EligibleRows,
+  scores: InstanceValueColumns,
+): ValueColumns {
+  const rows = Uint32Array.from(taskIndex.keys()).filter((row) => taskIndex[row] !== NO_TASK);
+  const contentHash = new Uint8Array(rows.length * 32);
+  rows.forEach((row, position) =>
+    contentHash.set(scanned.contentHash.subarray(row * 32, (row + 1) * 32), position * 32),
+  );
+  const numbers = (column: Float64Array): Float64Array => Float64Array.from(rows, (row) => column[row]!);
+  return {
+    rowIndex: rows.map((row) => rowIndex[row]!),
+    contentHash,
+    taskIndex: rows.map((row) => taskIndex[row]!),
+    loss: numbers(scanned.loss),
+    supervisedTokenCount: rows.map((row) => scanned.supervisedTokenCount[row]!),
+    gradientNorm: numbers(scanned.gradientNorm),
+    el2n: numbers(scanned.el2n),
+    mean_of_cosines: numbers(scores.mean_of_cosines),
+    cosine_to_mean: numbers(scores.cosine_to_mean),
   };
-  const score = createInstanceScorer(statistics, selfTerm);
-  let position = 0;
-  for await (const part of table.batches()) {
-    const { batch } = part;
-    const hashes = batch.bytes('content_hash');
-    const positionStart = position;
-    for (const [row, taskIndex] of usableRows(part, eligible)) {
-      columns.rowIndex[position] = part.rowIndex[row]!;
-      columns.contentHash.set(hashes.subarray(row * 32, (row + 1) * 32), position * 32);
-      columns.taskIndex[position] = taskIndex;
-      columns.loss[position] = batch.float64('loss')[row]!;
-      columns.supervisedTokenCount[position] = batch.uint32('supervised_token_count')[row]!;
-      columns.gradientNorm[position] = batch.float64('gradient_norm')[row]!;
-      columns.el2n[position] = batch.float64('el2n')[row]!;
-      score(taskIndex, part.gradient, row * sketch, columns, position);
-      position += 1;
-    }
-    countRows('values', position - positionStart);
-    await pulse.pause();
-  }
-  return columns;
 }
 
 function describeTasks(
@@ -210,8 +172,10 @@ function describeTasks(
   kind: TaskValueKind,
   seed: number,
 ): TaskValue[] {
+  const positions: number[][] = names.map(() => []);
+  columns.taskIndex.forEach((taskIndex, position) => positions[taskIndex]!.push(position));
   return names.map((task, taskIndex) => {
-    const rows = [...columns.taskIndex.keys()].filter((position) => columns.taskIndex[position] === taskIndex);
+    const rows = positions[taskIndex]!;
     const values = Float64Array.from(rows, (position) => rowValue(columns, position, kind));
     const average = (column: ArrayLike<number>): number => mean(rows.map((position) => column[position]!));
     return {

@@ -1,6 +1,6 @@
 export { allocateBudget } from './allocation.ts';
 export type { AllocatedTask, Allocation, ValuedTask } from './allocation.ts';
-export { decodeInt8, encodeInt8 } from './encoding.ts';
+export { decodeInt8, encodeInt8, largestEncoded } from './encoding.ts';
 export type { EncodedGradients } from './encoding.ts';
 export { createInstanceScorer } from './instance-values.ts';
 export type { InstanceScorer, InstanceValueColumns } from './instance-values.ts';
@@ -23,7 +23,14 @@ export {
   standardDeviation,
 } from './statistics.ts';
 export type { BootstrapOptions, Histogram, Interval } from './statistics.ts';
-export { addMaximum, addRow, createTaskSums, finishTaskSums, mergeTaskSums, taskWarnings } from './task-values.ts';
+export {
+  addRow,
+  createTaskSums,
+  finishTaskSums,
+  largestMagnitude,
+  mergeTaskSums,
+  taskWarnings,
+} from './task-values.ts';
 export type { GradientRow, TaskStatistics, TaskSums } from './task-values.ts';
 export { sampleWarmup } from './warmup-sample.ts';
 export type { WarmupRequest } from './warmup-sample.ts';

@@ -1,4 +1,5 @@
 import type { InstanceValueKind } from '../contracts/config.ts';
+import { CODE_COUNT, CODE_ZERO, fillDecoded } from './encoding.ts';
 import type { TaskStatistics } from './task-values.ts';
 
 /** Instance values of rows, one column a kind: [example] float64 in [−1, 1]. */
@@ -7,12 +8,14 @@ export type InstanceValueColumns = Record<InstanceValueKind, Float64Array>;
 /**
  * Writes both instance values of one row to `columns[…][position]`. It makes no objects, so it suits long loops.
  *
- * @param gradient [example, sketch] float32, read from `gradientStart`.
+ * @param gradient [example, sketch] float32 or codes, read from `gradientStart`.
+ * @param scale of the row's codes; 1 for float32.
  */
 export type InstanceScorer = (
   taskIndex: number,
-  gradient: Float32Array,
+  gradient: Float32Array | Int8Array,
   gradientStart: number,
+  scale: number,
   columns: InstanceValueColumns,
   position: number,
 ) => void;
@@ -31,18 +34,14 @@ export type InstanceScorer = (
  * @see arXiv:2403.09559
  */
 export function createInstanceScorer(statistics: TaskStatistics, selfTerm: boolean): InstanceScorer {
-  const { sketch, rowCount, meanDirection, meanGradient, meanGradientNorm } = statistics;
-  return (taskIndex, gradient, gradientStart, columns, position) => {
-    const meanStart = taskIndex * sketch;
-    let squares = 0;
-    let onDirection = 0;
-    let onGradient = 0;
-    for (let index = 0; index < sketch; index += 1) {
-      const component = gradient[gradientStart + index]!;
-      squares += component * component;
-      onDirection += component * meanDirection[meanStart + index]!;
-      onGradient += component * meanGradient[meanStart + index]!;
-    }
+  const { sketch, rowCount, meanGradientNorm } = statistics;
+  const products = new Float64Array(3);
+  return (taskIndex, gradient, gradientStart, scale, columns, position) => {
+    if (gradient instanceof Int8Array) {
+      fillDecoded(components, scale);
+      multiplyCodes(products, gradient, gradientStart, statistics, taskIndex * sketch);
+    } else multiply(products, gradient, gradientStart, statistics, taskIndex * sketch);
+    const [squares, onDirection, onGradient] = products as unknown as [number, number, number];
     const norm = Math.sqrt(squares);
     const count = rowCount[taskIndex]!;
     const meanNorm = meanGradientNorm[taskIndex]!;
@@ -50,6 +49,53 @@ export function createInstanceScorer(statistics: TaskStatistics, selfTerm: boole
     columns.cosine_to_mean[position] =
       norm === 0 || meanNorm === 0 ? 0 : cosineToMean(onGradient / norm / meanNorm, count);
   };
+}
+
+/** Writes z·z, z·m_t and z·z̄_t. */
+function multiply(
+  products: Float64Array,
+  gradient: Float32Array,
+  gradientStart: number,
+  { sketch, meanDirection, meanGradient }: TaskStatistics,
+  meanStart: number,
+): void {
+  let squares = 0;
+  let onDirection = 0;
+  let onGradient = 0;
+  for (let index = 0; index < sketch; index += 1) {
+    const component = gradient[gradientStart + index]!;
+    squares += component * component;
+    onDirection += component * meanDirection[meanStart + index]!;
+    onGradient += component * meanGradient[meanStart + index]!;
+  }
+  products[0] = squares;
+  products[1] = onDirection;
+  products[2] = onGradient;
+}
+
+/** [code + 128] component of the row at hand. */
+const components = new Float64Array(CODE_COUNT);
+
+/** The same of codes. */
+function multiplyCodes(
+  products: Float64Array,
+  codes: Int8Array,
+  codeStart: number,
+  { sketch, meanDirection, meanGradient }: TaskStatistics,
+  meanStart: number,
+): void {
+  let squares = 0;
+  let onDirection = 0;
+  let onGradient = 0;
+  for (let index = 0; index < sketch; index += 1) {
+    const component = components[codes[codeStart + index]! + CODE_ZERO]!;
+    squares += component * component;
+    onDirection += component * meanDirection[meanStart + index]!;
+    onGradient += component * meanGradient[meanStart + index]!;
+  }
+  products[0] = squares;
+  products[1] = onDirection;
+  products[2] = onGradient;
 }
 
 // The mean of one row is the row itself, known better than its fixed-point sum.

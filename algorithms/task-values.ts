@@ -1,7 +1,15 @@
 import type { TaskValueKind } from '../contracts/config.ts';
 import { addExact, createExactSum, exactValue, mergeExact } from './exact-sum.ts';
 import type { ExactSum } from './exact-sum.ts';
-import { addFixedPoint, FIXED_POINT, LARGEST_VECTOR_COUNT, mergeFixedPoint, powerOfTwoBound } from './vector-sum.ts';
+import { CODE_COUNT, CODE_ZERO, fillDecoded } from './encoding.ts';
+import {
+  addFixedPoint,
+  fillFixedPoint,
+  FIXED_POINT,
+  LARGEST_VECTOR_COUNT,
+  mergeFixedPoint,
+  powerOfTwoBound,
+} from './vector-sum.ts';
 
 /** One row of the gradient table, without copying its gradient. */
 export interface GradientRow {
@@ -10,8 +18,10 @@ export interface GradientRow {
   gradientNorm: number;
   /** |M|: answer tokens that the loss is the mean of. */
   supervisedTokenCount: number;
-  /** [example, sketch] projected gradients, float32, decoded. */
-  gradient: Float32Array;
+  /** [example, sketch] projected gradients: float32, or codes of {@link encodeInt8}. */
+  gradient: Float32Array | Int8Array;
+  /** Of this row's codes; 1 for float32. */
+  scale: number;
   /** Where this row starts in `gradient`. */
   gradientStart: number;
 }
@@ -47,31 +57,22 @@ export interface TaskStatistics {
 }
 
 /**
- * First pass over the gradient table: the largest |z| of each task, max over its rows and components.
- *
- * Fixed-point sums of raw gradients need this bound before they start. Maxima of shards merge by `Math.max`.
- *
- * @param maxima [task] changed in place, 0 at first.
+ * Largest |z| of a row, max over its components. Fixed-point sums of raw gradients need the largest of each task before
+ * they start; maxima of rows and of shards merge by `Math.max`. Of an encoded row it is {@link largestEncoded}.
  */
-export function addMaximum(
-  maxima: Float64Array,
-  taskIndex: number,
-  gradient: Float32Array,
-  gradientStart: number,
-  sketch: number,
-): void {
-  let largest = maxima[taskIndex]!;
+export function largestMagnitude(gradient: Float32Array, gradientStart: number, sketch: number): number {
+  let largest = 0;
   for (let index = gradientStart; index < gradientStart + sketch; index += 1) {
     const magnitude = Math.abs(gradient[index]!);
     if (magnitude > largest) largest = magnitude;
   }
-  maxima[taskIndex] = largest;
+  return largest;
 }
 
 /**
  * Empty sums for the second pass. Memory: 16 bytes · T · k.
  *
- * @param maxima [task] largest |z| of each task over the whole table, from {@link addMaximum}.
+ * @param maxima [task] largest |z| of each task over the whole table, from {@link largestMagnitude}.
  */
 export function createTaskSums(maxima: Float64Array, sketch: number): TaskSums {
   const sums = (): ExactSum[] => Array.from(maxima, createExactSum);
@@ -86,13 +87,28 @@ export function createTaskSums(maxima: Float64Array, sketch: number): TaskSums {
 }
 
 /** ‖z‖₂ of one row in float64, by ascending index. */
-export function sketchNorm(gradient: Float32Array, gradientStart: number, sketch: number): number {
+function sketchNorm(gradient: Float32Array, gradientStart: number, sketch: number): number {
   let squares = 0;
   for (let index = gradientStart; index < gradientStart + sketch; index += 1) {
     squares += gradient[index]! * gradient[index]!;
   }
   return Math.sqrt(squares);
 }
+
+/** The same of codes. */
+function codesNorm(codes: Int8Array, codeStart: number, sketch: number, components: Float64Array): number {
+  let squares = 0;
+  for (let index = codeStart; index < codeStart + sketch; index += 1) {
+    const component = components[codes[index]! + CODE_ZERO]!;
+    squares += component * component;
+  }
+  return Math.sqrt(squares);
+}
+
+/** [code + 128] of the row at hand: component, and what it adds to each of the two sums. */
+const components = new Float64Array(CODE_COUNT);
+const directionUnits = new Float64Array(CODE_COUNT);
+const gradientUnits = new Float64Array(CODE_COUNT);
 
 /**
  * Adds one row: r, r² and r·|M| exactly; ẑ = z/‖z‖ and z as fixed-point integers. A row with z = 0 has ẑ = 0 and counts.
@@ -101,8 +117,12 @@ export function sketchNorm(gradient: Float32Array, gradientStart: number, sketch
  */
 export function addRow(sums: TaskSums, row: GradientRow): void {
   const { sketch } = sums;
-  const { taskIndex, gradient, gradientStart } = row;
-  const norm = sketchNorm(gradient, gradientStart, sketch);
+  const { taskIndex, gradient, gradientStart, scale } = row;
+  const isEncoded = gradient instanceof Int8Array;
+  if (isEncoded) fillDecoded(components, scale);
+  const norm = isEncoded
+    ? codesNorm(gradient, gradientStart, sketch, components)
+    : sketchNorm(gradient, gradientStart, sketch);
   // ‖z‖ ≤ √k · max|z|, so a NaN, an infinity or a maximum from another table cannot pass unseen for long.
   if (!(norm <= sums.gradientBound[taskIndex]! * Math.sqrt(sketch) * (1 + 1e-9))) {
     const bound = sums.gradientBound[taskIndex];
@@ -117,10 +137,32 @@ export function addRow(sums: TaskSums, row: GradientRow): void {
   addExact(sums.valueSums.self_influence[taskIndex]!, gradientNorm * gradientNorm);
   addExact(sums.valueSums.gradient_norm_sum[taskIndex]!, gradientNorm * supervisedTokenCount);
   if (norm === 0) return;
-  const start = taskIndex * sketch;
-  addFixedPoint(sums.directionSum, start, gradient, gradientStart, sketch, FIXED_POINT / norm);
+  const [start, directionScale] = [taskIndex * sketch, FIXED_POINT / norm];
   const gradientScale = FIXED_POINT / sums.gradientBound[taskIndex]!;
+  if (isEncoded) {
+    fillFixedPoint(directionUnits, components, directionScale);
+    fillFixedPoint(gradientUnits, components, gradientScale);
+    return addCodes(sums.directionSum, sums.gradientSum, start, gradient, gradientStart, sketch);
+  }
+  addFixedPoint(sums.directionSum, start, gradient, gradientStart, sketch, directionScale);
   addFixedPoint(sums.gradientSum, start, gradient, gradientStart, sketch, gradientScale);
+}
+
+/** Adds one row of codes to both sums, by the tables: one loop over both is the fastest. */
+function addCodes(
+  directionSum: Float64Array,
+  gradientSum: Float64Array,
+  sumStart: number,
+  codes: Int8Array,
+  codeStart: number,
+  length: number,
+): void {
+  const [direction, gradient] = [directionUnits, gradientUnits];
+  for (let index = 0; index < length; index += 1) {
+    const place = codes[codeStart + index]! + CODE_ZERO;
+    directionSum[sumStart + index]! += direction[place]!;
+    gradientSum[sumStart + index]! += gradient[place]!;
+  }
 }
 
 /**

@@ -28,6 +28,15 @@ export function addFixedPoint(
   }
 }
 
+/**
+ * What {@link addFixedPoint} adds for each component: units[place] = Math.round(components[place] · scale).
+ *
+ * @param units [place], filled.
+ */
+export function fillFixedPoint(units: Float64Array, components: Float64Array, scale: number): void {
+  for (let place = 0; place < units.length; place += 1) units[place] = Math.floor(components[place]! * scale + 0.5);
+}
+
 /** Adds the sums of another accumulator: exact, so any order of merging gives the same bits. */
 export function mergeFixedPoint(into: Float64Array, from: Float64Array): void {
   for (let index = 0; index < into.length; index += 1) into[index]! += from[index]!;

@@ -11,6 +11,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ prepare(input: never): St
   gradients: () => import('./gradients.ts'),
   dataset: () => import('./dataset.ts'),
   orchestration: () => import('./orchestration.ts'),
+  values: () => import('./values.ts'),
 };
 
 const [, , module, input] = process.argv;

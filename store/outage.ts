@@ -1,4 +1,4 @@
-import { S3Error } from './s3-errors.ts';
+import type { S3Error } from './s3-errors.ts';
 
 /** Codes of system calls that fail because a disk is full or a file system or server is away for the time being. */
 const PASSING = new Set([
@@ -26,8 +26,9 @@ const FIRST_SERVER_ERROR = 500;
 /** Whether a store failed for reasons outside the work: it is full, away or overloaded, and may come back. */
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (error instanceof S3Error) {
-    const { code, status } = error;
+  // By name: an error that comes from a thread has lost its class.
+  if (error.name === 'S3Error') {
+    const { code, status } = error as S3Error;
     if (code === 'ENOENT') return false;
     return status === null || status === TOO_MANY_REQUESTS || status >= FIRST_SERVER_ERROR;
   }

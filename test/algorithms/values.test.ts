@@ -1,3 +1,4 @@
+import { decodeInt8, encodeInt8 } from '../../algorithms/encoding.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addRow, createTaskSums, finishTaskSums, mergeTaskSums, taskWarnings } from '../../algorithms/task-values.ts';
@@ -183,6 +184,21 @@ describe('values of any rows', () => {
       const merged = createTaskSums(maxima, SKETCH);
       for (const shard of shards) mergeTaskSums(merged, shard);
       expect(finishTaskSums(merged)).toEqual(statisticsOf(rows, 3, SKETCH));
+    });
+    fc.assert(property, { numRuns: 100 });
+  });
+
+  test('of encoded rows have the bits of the decoded rows', () => {
+    const property = fc.property(anyRows, (examples) => {
+      const rows = toGradientRows(examples);
+      const encoded = encodeInt8(rows[0]?.gradient ?? new Float32Array(0), SKETCH);
+      const codes = rows.map((row, index) => ({ ...row, gradient: encoded.codes, scale: encoded.scales[index]! }));
+      const gradient = decodeInt8(encoded, SKETCH);
+      const decoded = rows.map((row) => ({ ...row, gradient }));
+      const statistics = statisticsOf(decoded, 3, SKETCH);
+      expect(statisticsOf(codes, 3, SKETCH)).toEqual(statistics);
+      for (const selfTerm of [true, false])
+        expect(valuesOf(codes, statistics, selfTerm)).toEqual(valuesOf(decoded, statistics, selfTerm));
     });
     fc.assert(property, { numRuns: 100 });
   });

@@ -1,5 +1,6 @@
 import type { GradientRow, TaskStatistics } from '../../algorithms/task-values.ts';
-import { addMaximum, addRow, createTaskSums, finishTaskSums } from '../../algorithms/task-values.ts';
+import { addRow, createTaskSums, finishTaskSums, largestMagnitude } from '../../algorithms/task-values.ts';
+import { largestEncoded } from '../../algorithms/encoding.ts';
 import { createInstanceScorer } from '../../algorithms/instance-values.ts';
 import type { InstanceValueColumns } from '../../algorithms/instance-values.ts';
 
@@ -16,7 +17,9 @@ export const WORKED_ROWS = [
 ];
 
 /** Gradient rows over one contiguous buffer; the norm is that of the vector. */
-export function toGradientRows(rows: readonly { taskIndex: number; gradient: ArrayLike<number> }[]): GradientRow[] {
+export function toGradientRows(
+  rows: readonly { taskIndex: number; gradient: ArrayLike<number> }[],
+): (GradientRow & { gradient: Float32Array })[] {
   const sketch = rows[0]?.gradient.length ?? 0;
   const gradient = new Float32Array(rows.length * sketch);
   rows.forEach((row, index) => {
@@ -28,12 +31,17 @@ export function toGradientRows(rows: readonly { taskIndex: number; gradient: Arr
     supervisedTokenCount: index + 1,
     gradient,
     gradientStart: index * sketch,
+    scale: 1,
   }));
 }
 
 export function maximaOf(rows: readonly GradientRow[], taskCount: number, sketch: number): Float64Array {
   const maxima = new Float64Array(taskCount);
-  for (const row of rows) addMaximum(maxima, row.taskIndex, row.gradient, row.gradientStart, sketch);
+  for (const { taskIndex, gradient, gradientStart, scale } of rows) {
+    const largest =
+      gradient instanceof Int8Array ? largestEncoded(scale) : largestMagnitude(gradient, gradientStart, sketch);
+    maxima[taskIndex] = Math.max(maxima[taskIndex]!, largest);
+  }
   return maxima;
 }
 
@@ -54,7 +62,7 @@ export function valuesOf(
   };
   const score = createInstanceScorer(statistics, selfTerm);
   rows.forEach((row, position) => {
-    score(row.taskIndex, row.gradient, row.gradientStart, columns, position);
+    score(row.taskIndex, row.gradient, row.gradientStart, row.scale, columns, position);
   });
   return columns;
 }

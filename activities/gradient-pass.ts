@@ -1,0 +1,152 @@
+import { largestEncoded } from '../algorithms/encoding.ts';
+import { createInstanceScorer } from '../algorithms/instance-values.ts';
+import type { InstanceValueColumns } from '../algorithms/instance-values.ts';
+import { addRow, createTaskSums, largestMagnitude } from '../algorithms/task-values.ts';
+import type { TaskStatistics, TaskSums } from '../algorithms/task-values.ts';
+import { gradientSchema } from '../store/schemas.ts';
+import type { Store } from '../store/store.ts';
+import { readTable } from '../store/tables.ts';
+import type { TableBatch } from '../store/tables.ts';
+import type { GradientTable } from './gradient-table.ts';
+
+/** Scalars of all rows of a part of the table, in its order. */
+export interface ScannedRows {
+  /** [row, 32]. */
+  contentHash: Uint8Array;
+  /** 1 where the row has a gradient of use. */
+  usable: Uint8Array;
+  /** Largest |z|. */
+  largest: Float64Array;
+  loss: Float64Array;
+  supervisedTokenCount: Uint32Array;
+  gradientNorm: Float64Array;
+  el2n: Float64Array;
+}
+
+/** One pass over a part of the table. It can be sent to a thread, and so can its result. */
+export type PassRequest =
+  | { pass: 'scan' }
+  /** Sums of the rows that have a task. */
+  | { pass: 'sum'; taskIndex: Int32Array; maxima: Float64Array }
+  /** Instance values of the rows that have a task, 0 for the others. */
+  | { pass: 'score'; taskIndex: Int32Array; statistics: TaskStatistics; selfTerm: boolean };
+
+/** What the passes give. */
+export interface PassResults {
+  scan: ScannedRows;
+  sum: TaskSums;
+  score: InstanceValueColumns;
+}
+
+/** Task of a row that takes no part. */
+export const NO_TASK = -1;
+
+const HASH_BYTES = 32;
+
+/** Does what is asked, batch by batch. Memory: one batch, the columns and 16 bytes · T · k. */
+export async function runPass(
+  store: Store,
+  table: GradientTable,
+  request: PassRequest,
+  pause: () => Promise<void>,
+): Promise<PassResults[PassRequest['pass']]> {
+  if (request.pass === 'scan') return scan(store, table, pause);
+  return request.pass === 'sum' ? sum(store, table, request, pause) : score(store, table, request, pause);
+}
+
+interface PlacedBatch {
+  batch: TableBatch;
+  /** Place of its first row in the part. */
+  start: number;
+  gradient: Float32Array | Int8Array;
+  scale: Float64Array;
+}
+
+async function* batchesOf(
+  store: Store,
+  { sketch, files }: GradientTable,
+  pause: () => Promise<void>,
+): AsyncGenerator<PlacedBatch> {
+  let start = 0;
+  for (const { uri, file, storage } of files) {
+    for await (const batch of readTable(store, uri, file, gradientSchema(sketch, storage))) {
+      yield { batch, start, gradient: batch.list('gradient'), scale: batch.float64('gradient_scale') };
+      start += batch.rowCount;
+      await pause();
+    }
+  }
+}
+
+async function scan(store: Store, table: GradientTable, pause: () => Promise<void>): Promise<ScannedRows> {
+  const { sketch } = table;
+  const count = table.files.reduce((rows, { file }) => rows + file.rowCount, 0);
+  const rows: ScannedRows = {
+    contentHash: new Uint8Array(count * HASH_BYTES),
+    usable: new Uint8Array(count),
+    largest: new Float64Array(count),
+    loss: new Float64Array(count),
+    supervisedTokenCount: new Uint32Array(count),
+    gradientNorm: new Float64Array(count),
+    el2n: new Float64Array(count),
+  };
+  for await (const { batch, start, gradient, scale } of batchesOf(store, table, pause)) {
+    rows.contentHash.set(batch.bytes('content_hash'), start * HASH_BYTES);
+    rows.loss.set(batch.float64('loss'), start);
+    rows.supervisedTokenCount.set(batch.uint32('supervised_token_count'), start);
+    rows.gradientNorm.set(batch.float64('gradient_norm'), start);
+    rows.el2n.set(batch.float64('el2n'), start);
+    for (const [row, reason] of batch.strings('reason').entries()) {
+      rows.usable[start + row] = reason === null ? 1 : 0;
+      rows.largest[start + row] =
+        gradient instanceof Int8Array ? largestEncoded(scale[row]!) : largestMagnitude(gradient, row * sketch, sketch);
+    }
+  }
+  return rows;
+}
+
+async function sum(
+  store: Store,
+  table: GradientTable,
+  { taskIndex, maxima }: PassRequest & { pass: 'sum' },
+  pause: () => Promise<void>,
+): Promise<TaskSums> {
+  const { sketch } = table;
+  const sums = createTaskSums(maxima, sketch);
+  for await (const { batch, start, gradient, scale } of batchesOf(store, table, pause)) {
+    const norms = batch.float64('gradient_norm');
+    const tokens = batch.uint32('supervised_token_count');
+    for (let row = 0; row < batch.rowCount; row += 1) {
+      if (taskIndex[start + row] === NO_TASK) continue;
+      addRow(sums, {
+        taskIndex: taskIndex[start + row]!,
+        gradientNorm: norms[row]!,
+        supervisedTokenCount: tokens[row]!,
+        gradient,
+        gradientStart: row * sketch,
+        scale: scale[row]!,
+      });
+    }
+  }
+  return sums;
+}
+
+async function score(
+  store: Store,
+  table: GradientTable,
+  { taskIndex, statistics, selfTerm }: PassRequest & { pass: 'score' },
+  pause: () => Promise<void>,
+): Promise<InstanceValueColumns> {
+  const { sketch } = table;
+  const columns: InstanceValueColumns = {
+    mean_of_cosines: new Float64Array(taskIndex.length),
+    cosine_to_mean: new Float64Array(taskIndex.length),
+  };
+  const scoreRow = createInstanceScorer(statistics, selfTerm);
+  for await (const { batch, start, gradient, scale } of batchesOf(store, table, pause)) {
+    for (let row = 0; row < batch.rowCount; row += 1) {
+      const task = taskIndex[start + row]!;
+      if (task !== NO_TASK) scoreRow(task, gradient, row * sketch, scale[row]!, columns, start + row);
+    }
+  }
+  return columns;
+}

@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { createAllocationActivities } from '../activities/allocation.ts';
+import { createSelectionActivities } from '../activities/selection.ts';
+import { createValuesActivities } from '../activities/values.ts';
+import { createRandom } from '../algorithms/random-stream.ts';
+import { loadPreset } from '../client/recipe.ts';
+import type { Config, GradientsConfig } from '../contracts/config.ts';
+import type { EstimateValuesInput, SelectionResult, ValuesResult } from '../contracts/messages.ts';
+import type { ArtifactReference, FileReference } from '../contracts/references.ts';
+import { createStoreOpener } from '../plugins/open-store.ts';
+import { artifactFolder } from '../store/addresses.ts';
+import { finishArtifact } from '../store/artifacts.ts';
+import { LocalStore } from '../store/local-store.ts';
+import { gradientSchema, tableSchema } from '../store/schemas.ts';
+import { writeTable } from '../store/tables.ts';
+import type { TableRows } from '../store/tables.ts';
+import { megabytes, short } from './bench.ts';
+import type { BenchLine, BenchOptions } from './bench.ts';
+import { withChildren } from './child.ts';
+import { ownPeakBytes } from './processes.ts';
+
+type Storage = GradientsConfig['storage'];
+
+const SKETCH = 8192;
+const ROWS_OF_SHARD = 4096;
+const ROWS_OF_BATCH = 256;
+const TASK_COUNT = 10;
+
+/** Seconds on two cores for 665,298 rows. */
+const GOALS: Record<Storage, number> = { int8: 40, float32: 120 };
+const CHANGE_GOAL = 2;
+
+/** What a step has found. */
+interface Timed {
+  seconds: number;
+  peakBytes: number | null;
+}
+
+interface Work {
+  config: Config;
+  input: EstimateValuesInput;
+}
+
+/** Values, allocation and selection over a large table of gradients; then from cached values with other settings. */
+export async function* bench({ rowCount }: BenchOptions): AsyncGenerator<BenchLine> {
+  for (const storage of ['int8', 'float32'] as const) {
+    const folder = await mkdtemp(join(tmpdir(), 'tive-bench-values-'));
+    try {
+      const store = new LocalStore(join(folder, 'store'));
+      const { config } = loadPreset('demo');
+      const input = await writeTables(store, { ...config, store: { uri: store.uri } }, storage, rowCount);
+      const reading = await timed(() => readAll(store, input.gradients[0]!.uri));
+      yield* await withChildren(1, 'values', { config: input.config, input }, async ([child]) => {
+        const all = await child!.run<Timed>('all');
+        const [lambda, budget] = [await child!.run<Timed>('lambda'), await child!.run<Timed>('budget')];
+        const goal = `(goal for 665,298 rows ${GOALS[storage]})`;
+        return [
+          {
+            name: `values ${storage}`,
+            facts: [
+              `${short(all.seconds)} s ${goal}`,
+              `${short(rowCount / all.seconds)} rows/s`,
+              `peak ${all.peakBytes === null ? 'unknown' : megabytes(all.peakBytes)} (goal 1000)`,
+              `reading and hashing the table once, one thread: ${short(reading.seconds)} s`,
+              `${rowCount} rows × ${SKETCH}`,
+            ],
+          },
+          {
+            name: `values ${storage}`,
+            facts: [
+              `new lambda ${short(lambda.seconds)} s`,
+              `new budget ${short(budget.seconds)} s (goal ${CHANGE_GOAL} each)`,
+            ],
+          },
+        ];
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+async function readAll(store: LocalStore, folder: string): Promise<void> {
+  for (const key of await store.list(folder)) {
+    const hash = createHash('sha256');
+    const path = join(store.uri, key);
+    for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(piece as Uint8Array);
+  }
+}
+
+async function timed(work: () => Promise<unknown>): Promise<Timed> {
+  const start = performance.now();
+  await work();
+  return { seconds: (performance.now() - start) / 1000, peakBytes: ownPeakBytes() };
+}
+
+/** Steps `all`, `lambda` and `budget`. */
+export function prepare({ config, input }: Work): Record<string, () => Promise<Timed>> {
+  const dependencies = { openStore: createStoreOpener() };
+  const { estimateValues } = createValuesActivities(dependencies);
+  const { allocateRows } = createAllocationActivities();
+  const { selectRows } = createSelectionActivities(dependencies);
+  const run = <Result, Input>(activity: (argument: Input) => Promise<Result>, argument: Input): Promise<Result> =>
+    new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(activity, argument);
+  const select = async (changed: Config): Promise<SelectionResult> => {
+    const { values, tasks } = (await run(estimateValues, { ...input, config: changed })) as ValuesResult;
+    const allRowCount = input.rows.rowCount;
+    const allocation = await run(allocateRows, { config: changed, method: 'tive', tasks, allRowCount });
+    return run(selectRows, { config: changed, method: 'tive', values, allocation });
+  };
+  const { selection, allocation } = config;
+  return {
+    all: () => timed(() => select(config)),
+    lambda: () => timed(() => select({ ...config, selection: { ...selection, lambda: 17 } })),
+    budget: () => timed(() => select({ ...config, allocation: { ...allocation, budgetFraction: 0.11 } })),
+  };
+}
+
+/** Rows and gradients as a dataset of that size would have them, with random numbers. */
+async function writeTables(
+  store: LocalStore,
+  config: Config,
+  storage: Storage,
+  rowCount: number,
+): Promise<EstimateValuesInput> {
+  const random = createRandom('bench/values', 1);
+  const values = Float32Array.from({ length: ROWS_OF_BATCH * SKETCH }, () => random.normal());
+  const stored = storage === 'int8' ? Int8Array.from(values, (value) => Math.round(30 * value)) : values;
+  const files: FileReference[] = [];
+  const address = 'a'.repeat(40);
+  const schema = gradientSchema(SKETCH, storage);
+  for (let start = 0; start < rowCount; start += ROWS_OF_SHARD) {
+    const name = `gradients-${String(files.length).padStart(5, '0')}.arrow`;
+    const end = Math.min(rowCount, start + ROWS_OF_SHARD);
+    const batches = gradientBatches(stored, start, end);
+    files.push(await writeTable(store, artifactFolder('gradients', address), name, schema, batches));
+  }
+  const details = { sketch: SKETCH, storage, parameterCount: SKETCH, quarantined: [] };
+  const gradients = await finishArtifact(store, 'gradients', address, { determinants: null, files, rowCount, details });
+  const rows = await writeRows(store, rowCount);
+  return { config, rows, gradients: [gradients] };
+}
+
+function* gradientBatches(
+  stored: Int8Array | Float32Array,
+  shardStart: number,
+  shardEnd: number,
+): Generator<TableRows> {
+  for (let start = shardStart; start < shardEnd; start += ROWS_OF_BATCH) {
+    const count = Math.min(shardEnd, start + ROWS_OF_BATCH) - start;
+    const numbers = (value: (row: number) => number): Float64Array =>
+      Float64Array.from({ length: count }, (_, row) => value(start + row));
+    yield {
+      rowCount: count,
+      columns: {
+        ...identityColumns(start, count),
+        loss: numbers((row) => 1 + (row % 7)),
+        supervised_token_count: Uint32Array.from({ length: count }, (_, row) => 1 + ((start + row) % 90)),
+        gradient_norm: numbers((row) => 90 + (row % 11)),
+        el2n: numbers((row) => (row % 13) / 13),
+        gradient: stored.subarray(0, count * SKETCH),
+        gradient_scale: numbers((row) => (stored instanceof Int8Array ? (1 + (row % 5)) / 127 : 1)),
+        reason: Array.from({ length: count }, () => null),
+      },
+    };
+  }
+}
+
+async function writeRows(store: LocalStore, rowCount: number): Promise<ArtifactReference> {
+  const address = 'b'.repeat(40);
+  const batches = function* (): Generator<TableRows> {
+    for (let start = 0; start < rowCount; start += ROWS_OF_SHARD) {
+      const count = Math.min(rowCount, start + ROWS_OF_SHARD) - start;
+      const zeros = new Uint32Array(count);
+      const nothing = Array.from({ length: count }, () => null);
+      yield {
+        rowCount: count,
+        columns: {
+          ...identityColumns(start, count),
+          source_index: zeros,
+          byte_start: new BigInt64Array(count),
+          byte_end: new BigInt64Array(count),
+          id: nothing,
+          image: nothing,
+          token_count: zeros,
+          image_token_count: zeros,
+          supervised_token_count: zeros,
+          truncated: Array.from({ length: count }, () => false),
+          micro_batch: zeros,
+          shard: zeros,
+          reason: nothing,
+        },
+      };
+    }
+  };
+  const file = await writeTable(
+    store,
+    artifactFolder('dataset', address),
+    'rows.arrow',
+    tableSchema('rows'),
+    batches(),
+  );
+  return finishArtifact(store, 'dataset', address, { determinants: null, files: [file], rowCount, details: {} });
+}
+
+function identityColumns(start: number, count: number): TableRows['columns'] {
+  const contentHash = new Uint8Array(count * 32);
+  for (let row = 0; row < count; row += 1)
+    contentHash.set(
+      createHash('sha256')
+        .update(String(start + row))
+        .digest(),
+      row * 32,
+    );
+  return {
+    row_index: Uint32Array.from({ length: count }, (_, row) => start + row),
+    content_hash: contentHash,
+    task: Array.from({ length: count }, (_, row) => `task-${(start + row) % TASK_COUNT}`),
+  };
+}
