@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { philox4x32 } from './philox.ts';
 import type { PhiloxKey } from './philox.ts';
 
@@ -74,7 +74,7 @@ export function createContentStream(stream: string, seed: number): ContentStream
       }
       message.set(contentHashes.subarray(hashStart, hashStart + CONTENT_HASH_BYTES), prefix.length);
       message.writeUInt32BE(occurrence, prefix.length + CONTENT_HASH_BYTES);
-      const digest = createHash('sha256').update(message).digest();
+      const digest = hash('sha256', message, 'buffer');
       return uniformOfWords(digest.readUInt32BE(0), digest.readUInt32BE(4));
     },
   };

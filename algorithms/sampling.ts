@@ -20,23 +20,44 @@ export interface DrawOrder {
  * Numbers identical rows of a group: 0 for the first by ascending row_index, 1 for the next, …
  *
  * @param group positions in the columns, in any order.
- * @returns [group] occurrence of each. O(n log n).
+ * @returns [group] occurrence of each. O(n) for a group in ascending order, else O(n log n).
  */
 export function numberOccurrences(rows: SampledRows, group: Uint32Array): Uint32Array {
-  const bytes = Buffer.from(rows.contentHash.buffer, rows.contentHash.byteOffset, rows.contentHash.byteLength);
-  const ascending = Uint32Array.from(group.keys()).sort(
-    (left, right) => rows.rowIndex[group[left]!]! - rows.rowIndex[group[right]!]!,
-  );
-  const seen = new Map<string, number>();
   const occurrence = new Uint32Array(group.length);
-  for (const index of ascending) {
-    const start = group[index]! * CONTENT_HASH_BYTES;
-    const content = bytes.toString('latin1', start, start + CONTENT_HASH_BYTES);
-    const count = seen.get(content) ?? 0;
-    occurrence[index] = count;
-    seen.set(content, count + 1);
+  // Open addressing by the first bytes of the content, which are as random as a hash needs to be.
+  const slotCount = 2 ** Math.ceil(Math.log2(Math.max(2, 2 * group.length)));
+  const firsts = new Int32Array(slotCount).fill(-1);
+  const counts = new Uint32Array(group.length);
+  for (const index of ascendingOrder(rows, group)) {
+    const position = group[index]!;
+    let slot = firstWord(rows.contentHash, position) & (slotCount - 1);
+    while (firsts[slot]! >= 0 && compareHashes(rows.contentHash, group[firsts[slot]!]!, position) !== 0)
+      slot = (slot + 1) & (slotCount - 1);
+    if (firsts[slot]! < 0) firsts[slot] = index;
+    const first = firsts[slot]!;
+    occurrence[index] = counts[first]!;
+    counts[first]! += 1;
   }
   return occurrence;
+}
+
+/** Places in the group by ascending row_index. */
+function ascendingOrder({ rowIndex }: SampledRows, group: Uint32Array): Uint32Array {
+  const order = Uint32Array.from(group.keys());
+  const isAscending = group.every(
+    (position, index) => index === 0 || rowIndex[group[index - 1]!]! <= rowIndex[position]!,
+  );
+  return isAscending ? order : order.sort((left, right) => rowIndex[group[left]!]! - rowIndex[group[right]!]!);
+}
+
+function firstWord(contentHash: Uint8Array, position: number): number {
+  const start = position * CONTENT_HASH_BYTES;
+  return (
+    (contentHash[start]! << 24) |
+    (contentHash[start + 1]! << 16) |
+    (contentHash[start + 2]! << 8) |
+    contentHash[start + 3]!
+  );
 }
 
 /**
