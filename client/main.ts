@@ -4,6 +4,7 @@ import { doctorCommand, packageVersion } from './commands/doctor.ts';
 import { exportCommand, reportCommand, selectCommand } from './commands/results.ts';
 import { demoCommand, runCommand } from './commands/run.ts';
 import { scheduleCommand } from './commands/schedule.ts';
+import { storeCommand } from './commands/store.ts';
 import { workerCommand } from './commands/worker.ts';
 import { EXIT, outcomeOf } from './outcome.ts';
 
@@ -22,6 +23,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     reportCommand(),
     exportCommand(),
     scheduleCommand(),
+    storeCommand(),
     workerCommand(),
     doctorCommand(),
   ];

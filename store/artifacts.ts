@@ -8,7 +8,7 @@ import { artifactFolder, canonicalJson, checkpointFolder, sha256 } from './addre
 import type { Json } from './addresses.ts';
 import type { Store } from './store.ts';
 
-const MANIFEST_NAME = 'artifact.json';
+export const MANIFEST_NAME = 'artifact.json';
 
 /** `artifact.json`: written last, so its presence means that the artifact is whole. No time, host, attempt or run name. */
 export interface ArtifactManifest {
@@ -76,8 +76,17 @@ export async function readManifest(store: Store, reference: ArtifactReference): 
   return manifest;
 }
 
+/**
+ * The manifest in a folder, whatever it was made for.
+ * @throws Error with code `ENOENT` where the artifact is not complete
+ * @throws ArtifactMismatchError where it cannot be read
+ */
+export async function readManifestAt(store: Store, uri: string): Promise<ArtifactManifest> {
+  return parseManifest(await store.read(`${uri}/${MANIFEST_NAME}`), uri);
+}
+
 /** Hash of what an artifact holds. What it was made from is left out: equal content from other inputs is the same input. */
-function contentOf({ files, rowCount, details }: ArtifactManifest): string {
+export function contentOf({ files, rowCount, details }: ArtifactManifest): string {
   return sha256(canonicalJson({ files: files as unknown as Json, rowCount, details }));
 }
 

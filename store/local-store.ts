@@ -5,7 +5,7 @@ import { mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:f
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { keyParts } from './keys.ts';
-import type { ByteChunks, Store, WrittenFile } from './store.ts';
+import type { ByteChunks, OpenWrite, Store, StoredFile, WrittenFile } from './store.ts';
 
 /** Ending of a file that is being written. Readers and listings never see it. */
 const PARTIAL_SUFFIX = '.partial';
@@ -72,10 +72,35 @@ export class LocalStore implements Store {
     await rm(this.#path(folder), { recursive: true, force: true });
   }
 
-  async endWrites(folder: string): Promise<void> {
-    const files = await filesBelow(this.#path(folder));
-    const partial = files.filter(({ name }) => name.endsWith(PARTIAL_SUFFIX));
-    for (const { parentPath, name } of partial) await rm(join(parentPath, name), { force: true });
+  async entries(folder: string): Promise<StoredFile[]> {
+    const entries: StoredFile[] = [];
+    for (const key of await this.list(folder)) {
+      const found = await stat(this.#path(key)).catch(() => null);
+      if (found !== null) entries.push({ key, byteCount: found.size, modifiedMs: found.mtimeMs });
+    }
+    return entries;
+  }
+
+  async openWrites(folder: string): Promise<OpenWrite[]> {
+    const root = this.#path(folder);
+    const partial = (await filesBelow(root)).filter(({ name }) => name.endsWith(PARTIAL_SUFFIX));
+    const writes: OpenWrite[] = [];
+    for (const { parentPath, name } of partial) {
+      const found = await stat(join(parentPath, name)).catch(() => null);
+      const key = [
+        folder,
+        ...join(parentPath, name)
+          .slice(root.length + 1)
+          .split(sep),
+      ].join('/');
+      if (found !== null) writes.push({ key, begunMs: found.birthtimeMs });
+    }
+    return writes;
+  }
+
+  async endWrites(folder: string, begunBeforeMs: number = Infinity): Promise<void> {
+    for (const { key, begunMs } of await this.openWrites(folder))
+      if (begunMs <= begunBeforeMs) await rm(this.#path(key), { force: true });
   }
 
   async freeBytes(): Promise<number | null> {

@@ -10,7 +10,7 @@ import { S3Error, answerOf } from './s3-errors.ts';
 import { abortUpload, listUploads, listValues, removeValues } from './s3-listing.ts';
 import type { ListedValue } from './s3-listing.ts';
 import { upload } from './s3-upload.ts';
-import type { ByteChunks, Store, WrittenFile } from './store.ts';
+import type { ByteChunks, OpenWrite, Store, StoredFile, WrittenFile } from './store.ts';
 
 /** An upload that is older belongs to nobody any more. */
 const LEFTOVER_MS = 7 * 24 * 60 * 60 * 1000;
@@ -76,9 +76,20 @@ export class S3Store implements Store {
     return values.map(({ key }) => key.slice(this.#prefix.length)).sort();
   }
 
+  async entries(folder: string): Promise<StoredFile[]> {
+    const values = await this.#values(folder);
+    const entries = values.map((value) => ({ ...value, key: value.key.slice(this.#prefix.length) }));
+    return entries.sort((left, right) => (left.key < right.key ? -1 : 1));
+  }
+
+  async openWrites(folder: string): Promise<OpenWrite[]> {
+    const uploads = await listUploads(await this.#connect(), `${this.#key(folder)}/`).catch(refused);
+    return uploads.map(({ key, begunMs }) => ({ key: key.slice(this.#prefix.length), begunMs }));
+  }
+
   /** Best effort: who may not list uploads, or has a server that cannot, can do everything else. */
-  async endWrites(folder: string): Promise<void> {
-    await this.#abort(`${this.#key(folder)}/`, 0).catch(refused);
+  async endWrites(folder: string, begunBeforeMs: number = Infinity): Promise<void> {
+    await this.#abort(`${this.#key(folder)}/`, begunBeforeMs).catch(refused);
   }
 
   /** Uploads below the folder end too; the first time, so do leftovers anywhere in the store. */
@@ -111,7 +122,7 @@ export class S3Store implements Store {
 
   /** Aborts uploads in the store that began longer ago: what killed processes left. @returns how many */
   abortLeftovers(olderThanMs: number = LEFTOVER_MS): Promise<number> {
-    return this.#abort(this.#prefix, olderThanMs);
+    return this.#abort(this.#prefix, Date.now() - olderThanMs);
   }
 
   async #sweepOnce(): Promise<void> {
@@ -120,10 +131,10 @@ export class S3Store implements Store {
     await this.abortLeftovers().catch(refused);
   }
 
-  async #abort(prefix: string, olderThanMs: number): Promise<number> {
+  async #abort(prefix: string, begunBeforeMs: number): Promise<number> {
     const bucket = await this.#connect();
     const uploads = await listUploads(bucket, prefix);
-    const old = uploads.filter(({ begunMs }) => begunMs <= Date.now() - olderThanMs);
+    const old = uploads.filter(({ begunMs }) => begunMs <= begunBeforeMs);
     for (const { key, id } of old) await abortUpload(bucket, key, id);
     return old.length;
   }
@@ -145,8 +156,8 @@ export class S3Store implements Store {
   }
 }
 
-/** A sweep that the server refuses is left out. */
-function refused(error: unknown): number {
-  if (error instanceof InvalidConfigError) return 0;
+/** What the server refuses to tell about uploads is taken as none. */
+function refused(error: unknown): [] {
+  if (error instanceof InvalidConfigError) return [];
   throw error;
 }

@@ -8,6 +8,20 @@ export interface WrittenFile {
   byteCount: number;
 }
 
+/** A value as a listing shows it. */
+export interface StoredFile {
+  key: string;
+  byteCount: number;
+  /** Milliseconds since the epoch, by the store's clock. */
+  modifiedMs: number;
+}
+
+/** A write that has begun and is not complete: of a living writer, or what a dead one left. */
+export interface OpenWrite {
+  key: string;
+  begunMs: number;
+}
+
 /**
  * Where artifacts and checkpoints lie: keys with `/`, values of bytes, nothing else.
  *
@@ -28,8 +42,15 @@ export interface Store {
   list(folder: string): Promise<string[]>;
   /** Removes the folder and everything below it; nothing happens where there is none. */
   removeFolder(folder: string): Promise<void>;
-  /** Ends writes below the folder that are not complete and removes what they left: their writers are dead, or fail. */
-  endWrites(folder: string): Promise<void>;
+  /** All values whose keys start with the folder's name and `/`, sorted by key. */
+  entries(folder: string): Promise<StoredFile[]>;
+  /** Writes below the folder that are not complete. */
+  openWrites(folder: string): Promise<OpenWrite[]>;
+  /**
+   * Ends writes below the folder that are not complete and removes what they left: their writers are dead, or fail.
+   * @param begunBeforeMs only those that have begun until then; all by default
+   */
+  endWrites(folder: string, begunBeforeMs?: number): Promise<void>;
   /** Free space in bytes, or null where nobody can tell. */
   freeBytes(): Promise<number | null>;
   /** A folder of this machine that holds the files below `folder`, for libraries that read from paths. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Store } from '../../store/store.ts';
 
 const bytesOf = (text: string): Buffer => Buffer.from(text);
@@ -126,6 +126,41 @@ export function describeStore(name: string, open: () => Store): void {
       expect(await store.list('f')).toEqual([]);
       expect(await store.list('fb')).toEqual(['fb/x']);
       await expect(store.removeFolder('f/g')).resolves.toBeUndefined();
+    });
+
+    test('tells size and time of values, and knows writes that are not complete', async () => {
+      const store = open();
+      const startedAt = Date.now();
+      await store.write('e/b', [bytesOf('four')]);
+      await store.write('e/a/1', [bytesOf('one')]);
+      const entries = await store.entries('e');
+      expect(entries.map(({ key, byteCount }) => [key, byteCount])).toEqual([
+        ['e/a/1', 3],
+        ['e/b', 4],
+      ]);
+      for (const { modifiedMs } of entries) expect(Math.abs(modifiedMs - startedAt)).toBeLessThan(60_000);
+      expect(await store.entries('none')).toEqual([]);
+
+      const part = Buffer.alloc(9 * 1024 * 1024, 'x');
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const pieces = async function* (): AsyncGenerator<Uint8Array> {
+        yield part;
+        yield part;
+        await held;
+      };
+      const write = store.write('e/large', pieces()).catch((error: unknown) => error);
+      await vi.waitFor(async () => expect(await store.openWrites('e')).toHaveLength(1), { timeout: 20_000 });
+      const [found] = await store.openWrites('e');
+      expect(found!.key).toMatch(/^e\/large/);
+      expect(await store.openWrites('f')).toEqual([]);
+      await store.endWrites('e', found!.begunMs - 1000);
+      expect(await store.openWrites('e')).toHaveLength(1);
+      await store.endWrites('e');
+      expect(await store.openWrites('e')).toEqual([]);
+      release();
+      expect(await write).toBeInstanceOf(Error);
+      expect(await store.size('e/large')).toBeNull();
     });
 
     test.each(['', '/', '/etc/passwd', 'a//b', 'a/', '..', '../a', 'a/../../b', './a', 'a/.'])(
