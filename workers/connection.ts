@@ -1,5 +1,6 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import type { DeploymentVersion } from './deployment.ts';
 
 /** Where the Temporal server is. */
 export interface ServerAddress {
@@ -9,6 +10,11 @@ export interface ServerAddress {
   namespace: string | null;
   /** A server of this machine's own: keys and TLS of a profile are not for it. */
   isEmbedded?: boolean;
+}
+
+/** Where workers serve, and as which version. */
+export interface WorkerAddress extends ServerAddress {
+  deployment?: DeploymentVersion | null;
 }
 
 /** Connection options and namespace by Temporal's environment configuration; the given address and namespace win. */

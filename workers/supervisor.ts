@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { computeEnvironment } from './compute-environment.ts';
 import type { ComputeSlot } from './compute-environment.ts';
-import type { ServerAddress } from './connection.ts';
+import type { WorkerAddress } from './connection.ts';
 import { describeEnd, memoryKillCount } from './memory-kills.ts';
 import { computeMetricsAddress } from './metrics-address.ts';
 import { QUIET } from './runtime.ts';
@@ -19,7 +19,7 @@ export const STOP_TIMEOUT_MS = 150_000;
 
 /** Starts the host's compute processes and restarts those that die. */
 export class Supervisor {
-  readonly #server: ServerAddress;
+  readonly #server: WorkerAddress;
   readonly #slots: readonly ComputeSlot[];
   readonly #log: LogSink;
   readonly #settings: RuntimeSettings;
@@ -34,7 +34,7 @@ export class Supervisor {
    * @param processPath what each process runs; another script in tests
    */
   constructor(
-    server: ServerAddress,
+    server: WorkerAddress,
     slots: readonly ComputeSlot[],
     log: LogSink,
     settings: RuntimeSettings = QUIET,

@@ -2,7 +2,8 @@ import { availableParallelism, freemem } from 'node:os';
 import { Argument, Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { prepareEngine } from '../../setup/engine.ts';
 import { planComputeSlots } from '../../workers/compute-environment.ts';
-import type { ServerAddress } from '../../workers/connection.ts';
+import type { WorkerAddress } from '../../workers/connection.ts';
+import { deploymentVersion } from '../../workers/deployment.ts';
 import { startControlWorker } from '../../workers/control-worker.ts';
 import { parseMetricsAddress } from '../../workers/metrics-address.ts';
 import type { MetricsAddress } from '../../workers/metrics-address.ts';
@@ -21,6 +22,12 @@ export function workerCommand() {
     .option('--address <host:port>', 'Temporal server; without it as Temporal’s own configuration says')
     .option('--namespace <name>', 'Temporal namespace')
     .option('--processes <count>', 'compute processes', parseCount)
+    .addOption(
+      new Option('--deployment <name>', 'versions of these workers; runs stay on the one that began them').env(
+        'TIVE_DEPLOYMENT',
+      ),
+    )
+    .addOption(new Option('--build-id <id>', 'this version of the deployment').env('TIVE_BUILD_ID'))
     .option(
       '--metrics <ip:port>',
       'serve Prometheus metrics there; compute processes at the ports after it',
@@ -28,7 +35,11 @@ export function workerCommand() {
     )
     .addOption(new Option('--log-format <format>', 'default: text on a terminal, else json').choices(LOG_FORMATS))
     .action(async (kind, options) => {
-      const server: ServerAddress = { address: options.address ?? null, namespace: options.namespace ?? null };
+      const server: WorkerAddress = {
+        address: options.address ?? null,
+        namespace: options.namespace ?? null,
+        deployment: deploymentVersion(options.deployment, options.buildId),
+      };
       const settings: RuntimeSettings = { level: 'INFO', metrics: options.metrics ?? null };
       const format = options.logFormat ?? (process.stderr.isTTY ? 'text' : 'json');
       const log = openWorkerLog(format, (text) => void process.stderr.write(text));
@@ -66,7 +77,7 @@ function parseMetrics(text: string): MetricsAddress {
 }
 
 async function startSupervisor(
-  server: ServerAddress,
+  server: WorkerAddress,
   processCount: number | null,
   log: LogSink,
   settings: RuntimeSettings,
