@@ -15,7 +15,7 @@ import { disposeAdapter, gradientLayout, toTensors } from '../model/adapter.ts';
 import type { AdapterValues } from '../model/adapter.ts';
 import { readAdapter } from '../model/adapter-files.ts';
 import { readModelConfig } from '../model/model-config.ts';
-import { artifactFolder, canonicalJson, checkpointFolder, stageAddress } from '../store/addresses.ts';
+import { artifactFolder, canonicalJson, checkpointFolder, sha256, stageAddress } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
 import { findArtifact, finishArtifact, readManifest, removeFinishedCheckpoints } from '../store/artifacts.ts';
 import { gradientSchema } from '../store/schemas.ts';
@@ -44,15 +44,17 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const { config, rows } = input;
       const store = openStore(config.store.uri);
       const address = stageAddress('gradients', await gradientDeterminants(input, models));
+      const workId = sha256(`${store.uri}\0${address}`).slice(0, 40);
       const { shardCount } = (await readManifest(store, rows)).details as unknown as { shardCount: number };
       const found = await findArtifact(store, 'gradients', address);
       const { fallbackReason } = await models.engine(config.model);
       const warnings = fallbackReason === null ? [] : [fallbackReason];
       if (found === null) await requireSpace(store, input);
-      if (found === null) return { address, shardCount, finished: null, warnings };
+      if (found === null) return { address, workId, shardCount, finished: null, warnings };
       const { parameterCount, quarantined } = (await readManifest(store, found)).details as unknown as GradientDetails;
       return {
         address,
+        workId,
         shardCount,
         warnings,
         finished: { gradients: found, reused: [], parameterCount, quarantined, cached: true } as GradientsResult,

@@ -15,6 +15,7 @@ export const ACTIVITY_STAGES: Readonly<Record<string, Stage>> = {
   tuneReference: 'warmup',
   planNewRows: 'gradients',
   planGradients: 'gradients',
+  awaitGradients: 'gradients',
   computeGradientShard: 'gradients',
   closeGradients: 'gradients',
   estimateValues: 'values',

@@ -81,11 +81,17 @@ export interface GradientsInput {
 /** Where the gradient table will lie. */
 export interface GradientsPlan {
   address: string;
+  /** Names the work on this table in this store: runs that share it compute each shard once. */
+  workId: string;
   shardCount: number;
   /** The whole table where it is already complete. */
   finished: GradientsResult | null;
   /** Why a better engine is not used. */
   warnings: string[];
+}
+
+export interface AwaitGradientsInput {
+  workflowId: string;
 }
 
 export interface GradientShardInput extends GradientsInput {

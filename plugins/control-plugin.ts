@@ -1,5 +1,6 @@
 import { SimplePlugin } from '@temporalio/plugin';
 import { createAllocationActivities } from '../activities/allocation.ts';
+import { createAwaitGradientsActivities } from '../activities/await-gradients.ts';
 import type { ControlDependencies } from '../activities/dependencies.ts';
 import { createLastRunActivities } from '../activities/last-run.ts';
 import { createReportActivities } from '../activities/report.ts';
@@ -27,6 +28,7 @@ export class TiveControlPlugin extends SimplePlugin {
         ...createReportActivities(dependencies),
         ...createSelectionChangeActivities(dependencies),
         ...createLastRunActivities(dependencies),
+        ...createAwaitGradientsActivities(),
       }),
     });
   }

@@ -1,4 +1,5 @@
 import type { createAllocationActivities } from '../activities/allocation.ts';
+import type { createAwaitGradientsActivities } from '../activities/await-gradients.ts';
 import type { createDatasetActivities } from '../activities/dataset.ts';
 import type { createEvaluationActivities } from '../activities/evaluation.ts';
 import type { createFinetuneActivities } from '../activities/finetune.ts';
@@ -28,6 +29,7 @@ export type ControlActivities = ReturnType<typeof createValuesActivities> &
   ReturnType<typeof createSelectionActivities> &
   ReturnType<typeof createSelectionChangeActivities> &
   ReturnType<typeof createLastRunActivities> &
+  ReturnType<typeof createAwaitGradientsActivities> &
   ReturnType<typeof createReportActivities>;
 
 /**

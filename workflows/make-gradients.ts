@@ -1,8 +1,16 @@
-import { ApplicationFailure, executeChild, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { ApplicationFailure, executeChild, proxyActivities } from '@temporalio/workflow';
 import type { createGradientActivities } from '../activities/gradients.ts';
-import type { GradientShard, GradientsPlan, GradientsResult, RunInput } from '../contracts/messages.ts';
+import type { createAwaitGradientsActivities } from '../activities/await-gradients.ts';
+import type {
+  CollectGradientsInput,
+  GradientShard,
+  GradientsPlan,
+  GradientsResult,
+  RunInput,
+} from '../contracts/messages.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
-import { computeOptions } from './activity-options.ts';
+import { computeOptions, controlOptions } from './activity-options.ts';
 import { collectGradients } from './collect-gradients.ts';
 import { count } from './facts.ts';
 import type { RunProgress } from './progress.ts';
@@ -33,19 +41,51 @@ export async function makeGradients(
   const input = { config, rows, adapter };
   const { warnings, ...plan } = await compute.planGradients.executeWithOptions({ summary: 'gradients: plan' }, [input]);
   if (plan.finished !== null) return { ...plan.finished, warnings };
-  const { address, shardCount } = plan;
+  const { address, workId, shardCount } = plan;
   progress.start('gradients', shardCount);
   const shards: GradientShard[] = [];
   for (let shardStart = 0; shardStart < shardCount; shardStart += SHARDS_PER_CHILD) {
     const shardEnd = Math.min(shardCount, shardStart + SHARDS_PER_CHILD);
     const place = { address, shardCount, shardStart, shardEnd, next: shardStart, done: [] };
-    const workflowId = `${workflowInfo().workflowId}/gradients/${shardStart / SHARDS_PER_CHILD}`;
+    const workflowId = `tive-gradients/${workId}/${shardStart / SHARDS_PER_CHILD}`;
     const staticSummary = `gradient shards ${shardStart + 1} to ${shardEnd} of ${shardCount}`;
-    const args = [{ ...input, ...place, heartbeatTimeoutMs, shardWindow }] as const;
-    shards.push(...(await executeChild(collectGradients, { workflowId, args: [...args], staticSummary })));
+    const child = {
+      workflowId,
+      args: [{ ...input, ...place, heartbeatTimeoutMs, shardWindow }] as const,
+      staticSummary,
+    };
+    shards.push(...(await collectOnce(child, heartbeatTimeoutMs)));
     progress.advance('gradients', shardEnd - shardStart);
   }
   const summary = 'gradients: close the table';
   const made = await compute.closeGradients.executeWithOptions({ summary }, [{ ...input, address, shards }]);
   return { ...made, warnings };
+}
+
+/** What a child is started with. */
+interface Child {
+  workflowId: string;
+  args: readonly [CollectGradientsInput];
+  staticSummary: string;
+}
+
+/**
+ * The shards of a child. Where another run's child is at them, waits until it has ended, in whatever way; what it has
+ * finished is in the store, and a child of one's own goes on from there.
+ */
+async function collectOnce({ args, ...options }: Child, heartbeatTimeoutMs: number): Promise<GradientShard[]> {
+  const control = proxyActivities<ReturnType<typeof createAwaitGradientsActivities>>({
+    ...controlOptions(heartbeatTimeoutMs),
+    startToCloseTimeout: '7d',
+  });
+  const { workflowId } = options;
+  for (;;) {
+    try {
+      return await executeChild(collectGradients, { ...options, args: [...args] });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    const summary = 'gradients: another run is at these shards';
+    await control.awaitGradients.executeWithOptions({ summary }, [{ workflowId }]);
+  }
 }

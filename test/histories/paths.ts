@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import { startReselection } from '../../client/runs.ts';
@@ -59,7 +60,23 @@ export const PATHS: Readonly<Record<string, Recording>> = {
     ends: 'rejected',
   }),
   'cancelled-run': cancelled('tive-cancelled-run'),
-  'collect-gradients-cancelled': cancelled('tive-cancelled-run/gradients/0'),
+  'collect-gradients-cancelled': cancelled('tive-gradients/work/0'),
+  'shared-gradients': (server) => {
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const fakes = fakeActivities({ shardCount: 2 }, {}, (name) =>
+      name === 'computeGradientShard' ? finished : undefined,
+    );
+    return server.play(fakes, async () => {
+      const first = await start(server.client, 'sharing', { until: 'gradients' });
+      while (fakes.count('computeGradientShard') === 0) await sleep(20);
+      const second = await start(server.client, 'shared', { until: 'gradients' });
+      while (fakes.count('awaitGradients') === 0) await sleep(20);
+      finish();
+      await Promise.all([first.result(), second.result()]);
+      return historyOf(second.workflow);
+    });
+  },
   'collect-gradients-first-page': page(0),
   'collect-gradients-last-page': page(-1),
 };

@@ -133,7 +133,7 @@ describe('a long history', () => {
     expect(closed!.shards.map(({ shard }) => shard)).toEqual(upTo(70));
     expect(fakes.count('computeGradientShard')).toBe(70);
     expect(result.stages.find(({ stage }) => stage === 'gradients')).toMatchObject({ state: 'done', doneCount: 70 });
-    expect((await pagesOf(server().client, 'tive-pages/gradients/0')).length).toBeGreaterThan(1);
+    expect((await pagesOf(server().client, 'tive-gradients/work/0')).length).toBeGreaterThan(1);
   });
 
   test('a whole run replays at every task and ends as it does from memory', async () => {
@@ -158,7 +158,7 @@ describe('more shards than a child takes', () => {
         ({ startChildWorkflowExecutionInitiatedEventAttributes: started }) => started?.workflowId ?? [],
       );
     });
-    expect(children).toEqual(['tive-children/gradients/0', 'tive-children/gradients/1']);
+    expect(children).toEqual(['tive-gradients/work/0', 'tive-gradients/work/1']);
     const computed = fakes.inputs('computeGradientShard').map(({ shard }) => shard);
     expect(computed.toSorted((left, right) => left - right)).toEqual(upTo(501));
     expect(computed.indexOf(500)).toBeGreaterThanOrEqual(500);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
+import { createAwaitGradientsActivities } from '../../activities/await-gradients.ts';
 import type { AdapterResult, EvaluationResult, GradientsResult, LastRun, TaskValue } from '../../contracts/messages.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ComputeActivities, ControlActivities } from '../../workflows/activity-options.ts';
@@ -138,6 +139,7 @@ export function honestCompute({ shardCount = 2, fingerprint = 'first' }: FakeFac
     }),
     planGradients: async ({ rows, adapter }) => ({
       address: made('gradients', rows, adapter).uri,
+      workId: 'work',
       shardCount,
       finished: null,
       warnings: [],
@@ -159,6 +161,7 @@ export function honestControl({ last = null }: FakeFacts): ControlActivities {
   return {
     readLastRun: async () => last,
     keepLastRun: async () => undefined,
+    awaitGradients: (input) => createAwaitGradientsActivities().awaitGradients(input),
     estimateValues: async ({ rows, gradients }) => ({
       values: made('values', rows, ...gradients),
       tasks: TASKS,

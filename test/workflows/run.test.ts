@@ -99,7 +99,7 @@ describe('a run', () => {
   test('tells at each stage what is done, in work and to come', async () => {
     const seen = new Map<string, StageProgress[]>();
     const look = async (name: string): Promise<void> => {
-      const id = Context.current().info.workflowExecution!.workflowId.replace('/gradients/0', '');
+      const id = Context.current().info.workflowExecution!.workflowId.replace('tive-gradients/work/0', 'tive-progress');
       seen.set(name, await server().client.workflow.getHandle(id).query<StageProgress[]>('progress'));
     };
     const fakes = fakeActivities({ shardCount: 1 }, {}, look);

@@ -37,7 +37,12 @@ export async function startTestServer(program: string, options: TestServerOption
     workflowBundle(),
   ]);
   let current: Fakes = fakeActivities();
-  const common = { connection: environment.nativeConnection, shutdownForceTime: '5s' } as const;
+  const common = {
+    connection: environment.nativeConnection,
+    shutdownForceTime: '5s',
+    // Cancellation arrives with the answer to a heartbeat.
+    maxHeartbeatThrottleInterval: '50ms',
+  } as const;
   const control = await Worker.create({
     ...common,
     taskQueue: CONTROL_QUEUE,
@@ -51,8 +56,6 @@ export async function startTestServer(program: string, options: TestServerOption
     ...common,
     taskQueue: COMPUTE_QUEUE,
     identity: 'compute',
-    // Cancellation arrives with the answer to a heartbeat.
-    maxHeartbeatThrottleInterval: '50ms',
     activities: forwarded(current.compute, () => current.compute),
   });
   const finished = Promise.all([control.run(), compute.run()]);
