@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   memory: () => import('./memory.ts'),
   dataset: () => import('./dataset.ts'),
   orchestration: () => import('./orchestration.ts'),
+  recovery: () => import('./recovery.ts'),
   start: () => import('./start.ts'),
   values: () => import('./values.ts'),
 };

@@ -13,7 +13,8 @@ import type { Undisturbed } from './run.ts';
 import { chaosTable } from './table.ts';
 import type { ChaosOutcome } from './table.ts';
 
-/** A short part by default: a seed whose few strikes are of many kinds and stages. */
+/** By default the first runs of a full suite. */
+const FULL_COUNT = 100;
 const RUN_COUNT = Number(process.env['TIVE_CHAOS_RUNS'] ?? 6);
 const SEED = Number(process.env['TIVE_CHAOS_SEED'] ?? 1);
 /** Faults whose names hold this. */
@@ -21,7 +22,7 @@ const FAULT = process.env['TIVE_CHAOS_FAULT'] ?? '';
 const TIMEOUT_MS = 300_000;
 
 const chosen = FAULTS.filter(({ name }) => name.includes(FAULT));
-const plan = planStrikes(RUN_COUNT, SEED, chosen);
+const plan = planStrikes(Math.max(RUN_COUNT, FULL_COUNT), SEED, chosen).slice(0, RUN_COUNT);
 const root = mkdtempSync(join(tmpdir(), 'tive-chaos-'));
 const outcomes: ChaosOutcome[] = [];
 let cluster: Cluster | string;
