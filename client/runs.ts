@@ -1,5 +1,7 @@
 import { basename } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { Config } from '../contracts/config.ts';
 import type { Checkpoint, ReselectInput, RunInput, RunResult, StageProgress } from '../contracts/messages.ts';
@@ -131,22 +133,25 @@ async function readProgress(client: Client, workflow: RunWorkflow): Promise<RunS
     activities.push(...((await child.describe()).raw.pendingActivities ?? []));
     gradients.doneCount += await child.query<number>('finishedShards');
   }
-  return { stages, ...workingOf(activities) };
+  return { stages, ...(await workingOf(client, activities)) };
 }
 
 interface PendingActivity {
   attempt?: number | null;
-  heartbeatDetails?: { payloads?: { data?: Uint8Array | null }[] | null } | null;
+  heartbeatDetails?: { payloads?: Payload[] | null } | null;
 }
 
-function workingOf(activities: readonly PendingActivity[]): Pick<RunStatus, 'retryCount' | 'working'> {
+async function workingOf(
+  { options: { loadedDataConverter } }: Client,
+  activities: readonly PendingActivity[],
+): Promise<Pick<RunStatus, 'retryCount' | 'working'>> {
   const working: RunStatus['working'] = new Map();
   let retryCount = 0;
   for (const { attempt, heartbeatDetails } of activities) {
     retryCount += Math.max(0, (attempt ?? 1) - 1);
-    const data = heartbeatDetails?.payloads?.[0]?.data;
-    if (data === undefined || data === null) continue;
-    const { stage, doneCount, totalCount } = JSON.parse(Buffer.from(data).toString()) as Checkpoint;
+    const [checkpoint] = await decodeArrayFromPayloads(loadedDataConverter, heartbeatDetails?.payloads);
+    if (checkpoint === undefined) continue;
+    const { stage, doneCount, totalCount } = checkpoint as Checkpoint;
     const sum = working.get(stage) ?? { doneCount: 0, totalCount: 0, doneParts: 0 };
     working.set(stage, {
       doneCount: sum.doneCount + doneCount,

@@ -9,6 +9,7 @@ import { planComputeSlots } from '../workers/compute-environment.ts';
 import { connectionConfig } from '../workers/connection.ts';
 import type { ServerAddress } from '../workers/connection.ts';
 import { startControlWorker } from '../workers/control-worker.ts';
+import { payloadOptions } from '../workers/payload-codecs.ts';
 import { installRuntime } from '../workers/runtime.ts';
 import type { LogSink } from '../workers/runtime.ts';
 import { Supervisor } from '../workers/supervisor.ts';
@@ -67,7 +68,7 @@ export async function connectServer(server: ServerAddress): Promise<Runtime> {
       );
     },
   );
-  const client = new Client({ connection, namespace });
+  const client = new Client({ connection, namespace, ...(await payloadOptions()) });
   return { client, embedded: false, address, uiUrl: null, supervisor: null, close: () => connection.close() };
 }
 

@@ -4,6 +4,7 @@ import { TiveComputePlugin } from '../plugins/compute-plugin.ts';
 import { connectionConfig } from './connection.ts';
 import type { WorkerAddress } from './connection.ts';
 import { deploymentOptions } from './deployment.ts';
+import { payloadOptions } from './payload-codecs.ts';
 import { runWorker } from './running-worker.ts';
 import type { RunningWorker } from './running-worker.ts';
 
@@ -15,6 +16,7 @@ export async function startComputeWorker(server: WorkerAddress): Promise<Running
     connection,
     namespace,
     ...deploymentOptions(server.deployment),
+    ...(await payloadOptions()),
     taskQueue: COMPUTE_QUEUE,
     plugins: [new TiveComputePlugin()],
     maxConcurrentActivityTaskExecutions: 1,

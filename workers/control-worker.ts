@@ -4,6 +4,7 @@ import { TiveControlPlugin } from '../plugins/control-plugin.ts';
 import { connectionConfig } from './connection.ts';
 import type { WorkerAddress } from './connection.ts';
 import { deploymentOptions } from './deployment.ts';
+import { payloadOptions } from './payload-codecs.ts';
 import { runWorker } from './running-worker.ts';
 import type { RunningWorker } from './running-worker.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -16,6 +17,7 @@ export async function startControlWorker(server: WorkerAddress): Promise<Running
     connection,
     namespace,
     ...deploymentOptions(server.deployment),
+    ...(await payloadOptions()),
     taskQueue: CONTROL_QUEUE,
     workflowBundle: bundle,
     plugins: [new TiveControlPlugin()],
