@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { processesWith } from '../client/tive-process.ts';
 import { INSTALL_TIMEOUT_MS } from '../store/s3-server.ts';
 import { startCluster } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
-import { FAULTS, mountSmallDisk, unmount } from './faults.ts';
+import { FAULTS } from './faults.ts';
 import { planStrikes, refusalOf } from './plan.ts';
 import { ChaosRun } from './run.ts';
 import type { Undisturbed } from './run.ts';
@@ -27,15 +27,10 @@ const root = mkdtempSync(join(tmpdir(), 'tive-chaos-'));
 const outcomes: ChaosOutcome[] = [];
 let cluster: Cluster | string;
 let undisturbed: Undisturbed;
-let diskRefusal: string | null;
 
 beforeAll(async () => {
   cluster = await startCluster(root);
   if (typeof cluster === 'string') return;
-  const disk = join(root, 'probe');
-  mkdirSync(disk);
-  diskRefusal = mountSmallDisk(disk, 1);
-  unmount(disk);
   const run = new ChaosRun(cluster, 'undisturbed', 'folder');
   undisturbed = await run.outcome(null);
 }, INSTALL_TIMEOUT_MS);
@@ -55,7 +50,7 @@ for (const [index, strikes] of plan.entries()) {
   test(`run ${index}: ${name}`, { timeout: TIMEOUT_MS }, async ({ skip }) => {
     if (typeof cluster === 'string') return skip(cluster);
     const live = cluster;
-    const refusal = strikes.map(({ fault }) => refusalOf(fault, live, diskRefusal)).find((reason) => reason !== null);
+    const refusal = strikes.map(({ fault }) => refusalOf(fault, live)).find((reason) => reason !== null);
     if (refusal !== undefined) return skip(refusal);
     const run = new ChaosRun(live, `run-${index}`, strikes[0]!.fault.store);
     const outcome: ChaosOutcome = { struck: [], survived: false, longerSeconds: NaN };

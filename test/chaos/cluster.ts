@@ -12,8 +12,11 @@ import type { FaultyProxy } from '../store/faulty-proxy.ts';
 import { startS3Server } from '../store/s3-server.ts';
 import type { S3Server } from '../store/s3-server.ts';
 import { Component } from './component.ts';
+import { mountSmallDisk, unmount } from './small-disk.ts';
 import { openNetwork, SHARED_NETWORK } from './network.ts';
 import type { Network } from './network.ts';
+
+const DISK_MEGABYTES = 64;
 
 /** A compute process and its supervisor, with a folder and, where the machine allows it, a network of their own. */
 export interface ComputeNode {
@@ -33,6 +36,10 @@ export interface Cluster {
   /** Environment of everything that runs on it. */
   environment: Record<string, string>;
   objects: { server: S3Server; proxy: FaultyProxy } | { refusal: string };
+  /** Folder of a small disk. */
+  disk: string;
+  /** Why there is no small disk, or null. */
+  diskRefusal: string | null;
   /** Why clocks cannot be shifted, or null. */
   clockRefusal: string | null;
   /** Why nodes have no network of their own, or null. */
@@ -49,6 +56,10 @@ export async function startCluster(folder: string): Promise<Cluster | string> {
   if (server === null) return refusal;
   const data = join(folder, 'data');
   writeSmallDataset(data);
+  // A network of its own brings a node its own mounts: those of this moment.
+  const disk = join(folder, 'disk');
+  mkdirSync(disk);
+  const diskRefusal = mountSmallDisk(disk, DISK_MEGABYTES);
   const objects = await startObjects();
   const clock = buildClock(folder);
   const environment = {
@@ -87,6 +98,8 @@ export async function startCluster(folder: string): Promise<Cluster | string> {
     runtime,
     environment,
     objects,
+    disk,
+    diskRefusal,
     clockRefusal: 'refusal' in clock ? clock.refusal : null,
     networkRefusal,
     addNode,
@@ -96,6 +109,7 @@ export async function startCluster(folder: string): Promise<Cluster | string> {
       for (const { network } of nodes) network.close();
       await runtime.close();
       await server.stop();
+      unmount(disk);
       if ('refusal' in objects) return;
       await objects.proxy.stop();
       await objects.server.stop();

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,8 +13,6 @@ export type StoreKind = 'folder' | 'bucket' | 'small disk';
 export interface Target {
   cluster: Cluster;
   client: Component;
-  /** Folder of the store's files. */
-  storeFolder: string;
   random: Random;
 }
 
@@ -95,8 +92,8 @@ async function cutNetwork({ cluster, random }: Target): Promise<void> {
   network.setLink('up');
 }
 
-async function fillDisk({ storeFolder }: Target): Promise<void> {
-  const path = join(storeFolder, '..', 'filler');
+async function fillDisk({ cluster }: Target): Promise<void> {
+  const path = join(cluster.disk, 'filler');
   const file = openSync(path, 'w');
   for (let size = 1024 * 1024; size >= 1024;) {
     try {
@@ -184,15 +181,3 @@ export const FAULTS: readonly Fault[] = [
     { kind: 'lose-answer' },
   ]),
 ];
-
-/** Mounts a small disk. @returns null, or why not */
-export function mountSmallDisk(folder: string, megabytes: number): string | null {
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder], {
-    encoding: 'utf8',
-  });
-  return status === 0 ? null : `small disk: mount must be allowed, got ${(stderr ?? 'no mount').trim()}`;
-}
-
-export function unmount(folder: string): void {
-  spawnSync('umount', ['-l', folder]);
-}

@@ -8,9 +8,9 @@ import type { Strike } from './run.ts';
 const SECOND_SHARE = 0.25;
 
 /** Why a fault cannot be made here, or null. */
-export function refusalOf({ store, name }: Fault, cluster: Cluster, diskRefusal: string | null): string | null {
+export function refusalOf({ store, name }: Fault, cluster: Cluster): string | null {
   if (name === 'clocks jump') return cluster.clockRefusal;
-  if (store === 'small disk') return diskRefusal;
+  if (store === 'small disk') return cluster.diskRefusal;
   if (store === 'bucket' && 'refusal' in cluster.objects) return cluster.objects.refusal;
   return name === 'node: network cut, comes back' ? cluster.networkRefusal : null;
 }
