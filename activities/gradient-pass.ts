@@ -1,7 +1,8 @@
 import { largestEncoded } from '../algorithms/encoding.ts';
 import { createInstanceScorer } from '../algorithms/instance-values.ts';
 import type { InstanceValueColumns } from '../algorithms/instance-values.ts';
-import { addRow, createTaskSums, largestMagnitude } from '../algorithms/task-values.ts';
+import { RowKernels } from '../algorithms/row-kernels.ts';
+import { TaskAccumulator } from '../algorithms/task-values.ts';
 import type { TaskStatistics, TaskSums } from '../algorithms/task-values.ts';
 import { gradientSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
@@ -89,6 +90,7 @@ async function scan(store: Store, table: GradientTable, pause: () => Promise<voi
     gradientNorm: new Float64Array(count),
     el2n: new Float64Array(count),
   };
+  const kernels = new RowKernels(sketch, 0);
   for await (const { batch, start, gradient, scale } of batchesOf(store, table, pause)) {
     rows.contentHash.set(batch.bytes('content_hash'), start * HASH_BYTES);
     rows.loss.set(batch.float64('loss'), start);
@@ -97,11 +99,21 @@ async function scan(store: Store, table: GradientTable, pause: () => Promise<voi
     rows.el2n.set(batch.float64('el2n'), start);
     for (const [row, reason] of batch.strings('reason').entries()) {
       rows.usable[start + row] = reason === null ? 1 : 0;
-      rows.largest[start + row] =
-        gradient instanceof Int8Array ? largestEncoded(scale[row]!) : largestMagnitude(gradient, row * sketch, sketch);
+      rows.largest[start + row] = largestOf(kernels, gradient, row * sketch, scale[row]!);
     }
   }
   return rows;
+}
+
+function largestOf(
+  kernels: RowKernels,
+  gradient: Float32Array | Int8Array,
+  gradientStart: number,
+  scale: number,
+): number {
+  if (gradient instanceof Int8Array) return largestEncoded(scale);
+  kernels.load(gradient, gradientStart, scale);
+  return kernels.largest();
 }
 
 async function sum(
@@ -111,13 +123,13 @@ async function sum(
   pause: () => Promise<void>,
 ): Promise<TaskSums> {
   const { sketch } = table;
-  const sums = createTaskSums(maxima, sketch);
+  const accumulator = new TaskAccumulator(maxima, sketch);
   for await (const { batch, start, gradient, scale } of batchesOf(store, table, pause)) {
     const norms = batch.float64('gradient_norm');
     const tokens = batch.uint32('supervised_token_count');
     for (let row = 0; row < batch.rowCount; row += 1) {
       if (taskIndex[start + row] === NO_TASK) continue;
-      addRow(sums, {
+      accumulator.add({
         taskIndex: taskIndex[start + row]!,
         gradientNorm: norms[row]!,
         supervisedTokenCount: tokens[row]!,
@@ -127,7 +139,7 @@ async function sum(
       });
     }
   }
-  return sums;
+  return accumulator.sums;
 }
 
 async function score(

@@ -54,22 +54,6 @@ export function decodeInt8({ codes, scales }: EncodedGradients, sketch: number):
   return gradients;
 }
 
-/** Codes of int8, −128 included. */
-export const CODE_COUNT = 256;
-
-/** Place of code 0 in a table of all codes. */
-export const CODE_ZERO = 128;
-
-/**
- * The component that each code of a row stands for, table[code + 128], as {@link decodeInt8} rounds it. A loop that
- * reads codes through it gives the bits of one over the decoded row, and takes half the time.
- *
- * @param table [256], filled.
- */
-export function fillDecoded(table: Float64Array, scale: number): void {
-  for (let place = 0; place < CODE_COUNT; place += 1) table[place] = Math.fround(scale * (place - CODE_ZERO));
-}
-
 /** The largest magnitude of an encoded row: that of code 127, which every row but a zero row has. */
 export function largestEncoded(scale: number): number {
   return Math.fround(scale * LARGEST_CODE);

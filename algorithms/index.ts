@@ -9,6 +9,7 @@ export type { ProjectionOptions, Projector } from './projection.ts';
 export { equalQuotas } from './quotas.ts';
 export { createContentStream, createRandom, gumbel, shuffledOrder } from './random-stream.ts';
 export type { ContentStream, Random } from './random-stream.ts';
+export { RowKernels } from './row-kernels.ts';
 export { drawOrder, effectiveSampleSize, probabilities, topOrder } from './sampling.ts';
 export type { DrawOrder, SampledRows } from './sampling.ts';
 export { methodWeighting, selectRows } from './selectors.ts';
@@ -23,14 +24,7 @@ export {
   standardDeviation,
 } from './statistics.ts';
 export type { BootstrapOptions, Histogram, Interval } from './statistics.ts';
-export {
-  addRow,
-  createTaskSums,
-  finishTaskSums,
-  largestMagnitude,
-  mergeTaskSums,
-  taskWarnings,
-} from './task-values.ts';
+export { createTaskSums, finishTaskSums, mergeTaskSums, TaskAccumulator, taskWarnings } from './task-values.ts';
 export type { GradientRow, TaskStatistics, TaskSums } from './task-values.ts';
 export { sampleWarmup } from './warmup-sample.ts';
 export type { WarmupRequest } from './warmup-sample.ts';

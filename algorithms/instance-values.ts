@@ -1,5 +1,5 @@
 import type { InstanceValueKind } from '../contracts/config.ts';
-import { CODE_COUNT, CODE_ZERO, fillDecoded } from './encoding.ts';
+import { RowKernels } from './row-kernels.ts';
 import type { TaskStatistics } from './task-values.ts';
 
 /** Instance values of rows, one column a kind: [example] float64 in [−1, 1]. */
@@ -26,7 +26,7 @@ export type InstanceScorer = (
  * - `mean_of_cosines`: s = ẑ·m_t = (1/n_t) Σ_j ẑ·ẑ_j. Without self term (n_t s − 1)/(n_t − 1).
  * - `cosine_to_mean`: s = ẑ·z̄_t/‖z̄_t‖, which has no self term to leave out.
  *
- * Dot products in float64, by ascending index. A zero gradient and a zero mean give 0, never NaN. The only row of a
+ * Dot products in float64. A zero gradient and a zero mean give 0, never NaN. The only row of a
  * task has 1, without self term 0. Cost O(k) a row.
  *
  * @param statistics of the whole table, these rows included.
@@ -34,68 +34,21 @@ export type InstanceScorer = (
  * @see arXiv:2403.09559
  */
 export function createInstanceScorer(statistics: TaskStatistics, selfTerm: boolean): InstanceScorer {
-  const { sketch, rowCount, meanGradientNorm } = statistics;
-  const products = new Float64Array(3);
+  const { sketch, rowCount, meanDirection, meanGradient, meanGradientNorm } = statistics;
+  const taskCount = rowCount.length;
+  const kernels = new RowKernels(sketch, 2 * taskCount);
+  kernels.vectors.set(meanDirection);
+  kernels.vectors.set(meanGradient, taskCount * sketch);
   return (taskIndex, gradient, gradientStart, scale, columns, position) => {
-    if (gradient instanceof Int8Array) {
-      fillDecoded(components, scale);
-      multiplyCodes(products, gradient, gradientStart, statistics, taskIndex * sketch);
-    } else multiply(products, gradient, gradientStart, statistics, taskIndex * sketch);
-    const [squares, onDirection, onGradient] = products as unknown as [number, number, number];
-    const norm = Math.sqrt(squares);
+    kernels.load(gradient, gradientStart, scale);
+    const products = kernels.products(taskIndex, taskCount + taskIndex);
+    const norm = Math.sqrt(products[0]!);
     const count = rowCount[taskIndex]!;
     const meanNorm = meanGradientNorm[taskIndex]!;
-    columns.mean_of_cosines[position] = norm === 0 ? 0 : meanOfCosines(onDirection / norm, count, selfTerm);
+    columns.mean_of_cosines[position] = norm === 0 ? 0 : meanOfCosines(products[1]! / norm, count, selfTerm);
     columns.cosine_to_mean[position] =
-      norm === 0 || meanNorm === 0 ? 0 : cosineToMean(onGradient / norm / meanNorm, count);
+      norm === 0 || meanNorm === 0 ? 0 : cosineToMean(products[2]! / norm / meanNorm, count);
   };
-}
-
-/** Writes z·z, z·m_t and z·z̄_t. */
-function multiply(
-  products: Float64Array,
-  gradient: Float32Array,
-  gradientStart: number,
-  { sketch, meanDirection, meanGradient }: TaskStatistics,
-  meanStart: number,
-): void {
-  let squares = 0;
-  let onDirection = 0;
-  let onGradient = 0;
-  for (let index = 0; index < sketch; index += 1) {
-    const component = gradient[gradientStart + index]!;
-    squares += component * component;
-    onDirection += component * meanDirection[meanStart + index]!;
-    onGradient += component * meanGradient[meanStart + index]!;
-  }
-  products[0] = squares;
-  products[1] = onDirection;
-  products[2] = onGradient;
-}
-
-/** [code + 128] component of the row at hand. */
-const components = new Float64Array(CODE_COUNT);
-
-/** The same of codes. */
-function multiplyCodes(
-  products: Float64Array,
-  codes: Int8Array,
-  codeStart: number,
-  { sketch, meanDirection, meanGradient }: TaskStatistics,
-  meanStart: number,
-): void {
-  let squares = 0;
-  let onDirection = 0;
-  let onGradient = 0;
-  for (let index = 0; index < sketch; index += 1) {
-    const component = components[codes[codeStart + index]! + CODE_ZERO]!;
-    squares += component * component;
-    onDirection += component * meanDirection[meanStart + index]!;
-    onGradient += component * meanGradient[meanStart + index]!;
-  }
-  products[0] = squares;
-  products[1] = onDirection;
-  products[2] = onGradient;
 }
 
 // The mean of one row is the row itself, known better than its fixed-point sum.

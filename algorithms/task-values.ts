@@ -1,15 +1,8 @@
 import type { TaskValueKind } from '../contracts/config.ts';
 import { addExact, createExactSum, exactValue, mergeExact } from './exact-sum.ts';
 import type { ExactSum } from './exact-sum.ts';
-import { CODE_COUNT, CODE_ZERO, fillDecoded } from './encoding.ts';
-import {
-  addFixedPoint,
-  fillFixedPoint,
-  FIXED_POINT,
-  LARGEST_VECTOR_COUNT,
-  mergeFixedPoint,
-  powerOfTwoBound,
-} from './vector-sum.ts';
+import { RowKernels } from './row-kernels.ts';
+import { FIXED_POINT, LARGEST_VECTOR_COUNT, mergeFixedPoint, powerOfTwoBound } from './vector-sum.ts';
 
 /** One row of the gradient table, without copying its gradient. */
 export interface GradientRow {
@@ -57,111 +50,63 @@ export interface TaskStatistics {
 }
 
 /**
- * Largest |z| of a row, max over its components. Fixed-point sums of raw gradients need the largest of each task before
- * they start; maxima of rows and of shards merge by `Math.max`. Of an encoded row it is {@link largestEncoded}.
- */
-export function largestMagnitude(gradient: Float32Array, gradientStart: number, sketch: number): number {
-  let largest = 0;
-  for (let index = gradientStart; index < gradientStart + sketch; index += 1) {
-    const magnitude = Math.abs(gradient[index]!);
-    if (magnitude > largest) largest = magnitude;
-  }
-  return largest;
-}
-
-/**
- * Empty sums for the second pass. Memory: 16 bytes · T · k.
+ * Empty sums of a part of the table. Memory: 16 bytes · T · k.
  *
- * @param maxima [task] largest |z| of each task over the whole table, from {@link largestMagnitude}.
+ * @param maxima [task] largest |z| of each task over the whole table, from `RowKernels.largest` or `largestEncoded`;
+ * maxima of rows and of shards merge by `Math.max`.
  */
 export function createTaskSums(maxima: Float64Array, sketch: number): TaskSums {
+  return sumsOver(maxima, sketch, new Float64Array(2 * maxima.length * sketch));
+}
+
+function sumsOver(maxima: Float64Array, sketch: number, vectors: Float64Array): TaskSums {
   const sums = (): ExactSum[] => Array.from(maxima, createExactSum);
   return {
     sketch,
     rowCount: new Float64Array(maxima.length),
     valueSums: { gradient_norm: sums(), self_influence: sums(), gradient_norm_sum: sums() },
     gradientBound: maxima.map(powerOfTwoBound),
-    directionSum: new Float64Array(maxima.length * sketch),
-    gradientSum: new Float64Array(maxima.length * sketch),
+    directionSum: vectors.subarray(0, maxima.length * sketch),
+    gradientSum: vectors.subarray(maxima.length * sketch),
   };
 }
 
-/** ‖z‖₂ of one row in float64, by ascending index. */
-function sketchNorm(gradient: Float32Array, gradientStart: number, sketch: number): number {
-  let squares = 0;
-  for (let index = gradientStart; index < gradientStart + sketch; index += 1) {
-    squares += gradient[index]! * gradient[index]!;
-  }
-  return Math.sqrt(squares);
-}
+/** The second pass over a part of the table: adds row after row to sums, which can be merged. */
+export class TaskAccumulator {
+  readonly sums: TaskSums;
+  readonly #kernels: RowKernels;
 
-/** The same of codes. */
-function codesNorm(codes: Int8Array, codeStart: number, sketch: number, components: Float64Array): number {
-  let squares = 0;
-  for (let index = codeStart; index < codeStart + sketch; index += 1) {
-    const component = components[codes[index]! + CODE_ZERO]!;
-    squares += component * component;
+  /** @param maxima as for {@link createTaskSums} */
+  constructor(maxima: Float64Array, sketch: number) {
+    this.#kernels = new RowKernels(sketch, 2 * maxima.length);
+    this.sums = sumsOver(maxima, sketch, this.#kernels.vectors);
   }
-  return Math.sqrt(squares);
-}
 
-/** [code + 128] of the row at hand: component, and what it adds to each of the two sums. */
-const components = new Float64Array(CODE_COUNT);
-const directionUnits = new Float64Array(CODE_COUNT);
-const gradientUnits = new Float64Array(CODE_COUNT);
-
-/**
- * Adds one row: r, r² and r·|M| exactly; ẑ = z/‖z‖ and z as fixed-point integers. A row with z = 0 has ẑ = 0 and counts.
- *
- * @throws RangeError where a norm is not finite, a component exceeds the task's maximum, or the task has 2^23 rows.
- */
-export function addRow(sums: TaskSums, row: GradientRow): void {
-  const { sketch } = sums;
-  const { taskIndex, gradient, gradientStart, scale } = row;
-  const isEncoded = gradient instanceof Int8Array;
-  if (isEncoded) fillDecoded(components, scale);
-  const norm = isEncoded
-    ? codesNorm(gradient, gradientStart, sketch, components)
-    : sketchNorm(gradient, gradientStart, sketch);
-  // ‖z‖ ≤ √k · max|z|, so a NaN, an infinity or a maximum from another table cannot pass unseen for long.
-  if (!(norm <= sums.gradientBound[taskIndex]! * Math.sqrt(sketch) * (1 + 1e-9))) {
-    const bound = sums.gradientBound[taskIndex];
-    throw new RangeError(`task values: components must be finite and at most ${bound}, got a norm of ${norm}`);
-  }
-  if (sums.rowCount[taskIndex] === LARGEST_VECTOR_COUNT) {
-    throw new RangeError(`task values: a task must have at most 2^23 rows, got more in task ${taskIndex}`);
-  }
-  sums.rowCount[taskIndex]! += 1;
-  const { gradientNorm, supervisedTokenCount } = row;
-  addExact(sums.valueSums.gradient_norm[taskIndex]!, gradientNorm);
-  addExact(sums.valueSums.self_influence[taskIndex]!, gradientNorm * gradientNorm);
-  addExact(sums.valueSums.gradient_norm_sum[taskIndex]!, gradientNorm * supervisedTokenCount);
-  if (norm === 0) return;
-  const [start, directionScale] = [taskIndex * sketch, FIXED_POINT / norm];
-  const gradientScale = FIXED_POINT / sums.gradientBound[taskIndex]!;
-  if (isEncoded) {
-    fillFixedPoint(directionUnits, components, directionScale);
-    fillFixedPoint(gradientUnits, components, gradientScale);
-    return addCodes(sums.directionSum, sums.gradientSum, start, gradient, gradientStart, sketch);
-  }
-  addFixedPoint(sums.directionSum, start, gradient, gradientStart, sketch, directionScale);
-  addFixedPoint(sums.gradientSum, start, gradient, gradientStart, sketch, gradientScale);
-}
-
-/** Adds one row of codes to both sums, by the tables: one loop over both is the fastest. */
-function addCodes(
-  directionSum: Float64Array,
-  gradientSum: Float64Array,
-  sumStart: number,
-  codes: Int8Array,
-  codeStart: number,
-  length: number,
-): void {
-  const [direction, gradient] = [directionUnits, gradientUnits];
-  for (let index = 0; index < length; index += 1) {
-    const place = codes[codeStart + index]! + CODE_ZERO;
-    directionSum[sumStart + index]! += direction[place]!;
-    gradientSum[sumStart + index]! += gradient[place]!;
+  /**
+   * Adds one row: r, r² and r·|M| exactly; ẑ = z/‖z‖ and z as fixed-point integers. A row with z = 0 has ẑ = 0 and
+   * counts.
+   *
+   * @throws RangeError where a norm is not finite, a component exceeds the task's maximum, or the task has 2^23 rows.
+   */
+  add({ taskIndex, gradient, gradientStart, scale, gradientNorm, supervisedTokenCount }: GradientRow): void {
+    const { sketch, rowCount, gradientBound, valueSums } = this.sums;
+    const kernels = this.#kernels;
+    kernels.load(gradient, gradientStart, scale);
+    const norm = Math.sqrt(kernels.squares());
+    const bound = gradientBound[taskIndex]!;
+    // ‖z‖ ≤ √k · max|z|, so a NaN, an infinity or a maximum from another table cannot pass unseen for long.
+    if (!(norm <= bound * Math.sqrt(sketch) * (1 + 1e-9))) {
+      throw new RangeError(`task values: components must be finite and at most ${bound}, got a norm of ${norm}`);
+    }
+    if (rowCount[taskIndex] === LARGEST_VECTOR_COUNT) {
+      throw new RangeError(`task values: a task must have at most 2^23 rows, got more in task ${taskIndex}`);
+    }
+    rowCount[taskIndex]! += 1;
+    addExact(valueSums.gradient_norm[taskIndex]!, gradientNorm);
+    addExact(valueSums.self_influence[taskIndex]!, gradientNorm * gradientNorm);
+    addExact(valueSums.gradient_norm_sum[taskIndex]!, gradientNorm * supervisedTokenCount);
+    if (norm === 0) return;
+    kernels.add(taskIndex, FIXED_POINT / norm, rowCount.length + taskIndex, FIXED_POINT / bound);
   }
 }
 

@@ -1,7 +1,13 @@
 import { decodeInt8, encodeInt8 } from '../../algorithms/encoding.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addRow, createTaskSums, finishTaskSums, mergeTaskSums, taskWarnings } from '../../algorithms/task-values.ts';
+import {
+  createTaskSums,
+  finishTaskSums,
+  mergeTaskSums,
+  TaskAccumulator,
+  taskWarnings,
+} from '../../algorithms/task-values.ts';
 import type { GradientRow } from '../../algorithms/task-values.ts';
 import { maximaOf, SIX_DIGITS, statisticsOf, toGradientRows, valuesOf, WORKED_ROWS } from './worked-example.ts';
 
@@ -86,12 +92,12 @@ describe('values at the edges', () => {
 
   test('numbers that are not finite are refused', () => {
     const [row] = toGradientRows([{ taskIndex: 0, gradient: [1, 2] }]) as [GradientRow];
-    const sums = createTaskSums(Float64Array.of(2), 2);
+    const accumulator = new TaskAccumulator(Float64Array.of(2), 2);
     expect(() => {
-      addRow(sums, { ...row, gradient: Float32Array.of(NaN, 1) });
+      accumulator.add({ ...row, gradient: Float32Array.of(NaN, 1) });
     }).toThrow('components must be finite and at most 2, got a norm of NaN');
     expect(() => {
-      addRow(sums, { ...row, gradientNorm: Infinity });
+      accumulator.add({ ...row, gradientNorm: Infinity });
     }).toThrow('numbers must be finite, got Infinity');
   });
 
@@ -177,9 +183,9 @@ describe('values of any rows', () => {
       const maxima = maximaOf(rows, 3, SKETCH);
       const [low, high] = [Math.min(firstCut, secondCut), Math.max(firstCut, secondCut)];
       const shards = [rows.slice(high).reverse(), rows.slice(0, low), rows.slice(low, high).reverse()].map((part) => {
-        const sums = createTaskSums(maxima, SKETCH);
-        for (const row of part) addRow(sums, row);
-        return sums;
+        const accumulator = new TaskAccumulator(maxima, SKETCH);
+        for (const row of part) accumulator.add(row);
+        return accumulator.sums;
       });
       const merged = createTaskSums(maxima, SKETCH);
       for (const shard of shards) mergeTaskSums(merged, shard);

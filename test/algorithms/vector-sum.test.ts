@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { addFixedPoint, FIXED_POINT, mergeFixedPoint, powerOfTwoBound } from '../../algorithms/vector-sum.ts';
+import { mergeFixedPoint, powerOfTwoBound } from '../../algorithms/vector-sum.ts';
 
 describe('powerOfTwoBound', () => {
   test('is the least power of two that is large enough', () => {
@@ -10,13 +10,6 @@ describe('powerOfTwoBound', () => {
 });
 
 describe('fixed-point sums', () => {
-  test('add the integers Math.round(x · 2^30)', () => {
-    const values = Float32Array.of(1, -1, 0.1, -0.3, 2 ** -31, -(2 ** -31), 2 ** -40);
-    const sums = new Float64Array(8).fill(5);
-    addFixedPoint(sums, 1, values, 0, 7, FIXED_POINT);
-    expect([...sums]).toEqual([5, ...Array.from(values, (value) => 5 + Math.round(value * 2 ** 30))]);
-  });
-
   test('merge by adding', () => {
     const sums = Float64Array.of(2 ** 52, -3);
     mergeFixedPoint(sums, Float64Array.of(1, 3));

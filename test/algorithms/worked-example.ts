@@ -1,5 +1,6 @@
 import type { GradientRow, TaskStatistics } from '../../algorithms/task-values.ts';
-import { addRow, createTaskSums, finishTaskSums, largestMagnitude } from '../../algorithms/task-values.ts';
+import { finishTaskSums, TaskAccumulator } from '../../algorithms/task-values.ts';
+import { RowKernels } from '../../algorithms/row-kernels.ts';
 import { largestEncoded } from '../../algorithms/encoding.ts';
 import { createInstanceScorer } from '../../algorithms/instance-values.ts';
 import type { InstanceValueColumns } from '../../algorithms/instance-values.ts';
@@ -37,18 +38,19 @@ export function toGradientRows(
 
 export function maximaOf(rows: readonly GradientRow[], taskCount: number, sketch: number): Float64Array {
   const maxima = new Float64Array(taskCount);
+  const kernels = new RowKernels(sketch, 0);
   for (const { taskIndex, gradient, gradientStart, scale } of rows) {
-    const largest =
-      gradient instanceof Int8Array ? largestEncoded(scale) : largestMagnitude(gradient, gradientStart, sketch);
+    kernels.load(gradient, gradientStart, scale);
+    const largest = gradient instanceof Int8Array ? largestEncoded(scale) : kernels.largest();
     maxima[taskIndex] = Math.max(maxima[taskIndex]!, largest);
   }
   return maxima;
 }
 
 export function statisticsOf(rows: readonly GradientRow[], taskCount: number, sketch: number): TaskStatistics {
-  const sums = createTaskSums(maximaOf(rows, taskCount, sketch), sketch);
-  for (const row of rows) addRow(sums, row);
-  return finishTaskSums(sums);
+  const accumulator = new TaskAccumulator(maximaOf(rows, taskCount, sketch), sketch);
+  for (const row of rows) accumulator.add(row);
+  return finishTaskSums(accumulator.sums);
 }
 
 export function valuesOf(
