@@ -4,6 +4,7 @@ import type { Config, DatasetConfig } from '../contracts/config.ts';
 import { InvalidDatasetError } from '../contracts/failures.ts';
 import type { ScanInput, ScanResult } from '../contracts/messages.ts';
 import type { Stage } from '../contracts/stages.ts';
+import { readRowForms } from '../dataset/dataset-info.ts';
 import { countWarnings, requireUsable } from '../dataset/dataset-checks.ts';
 import { planRows } from '../dataset/plan-rows.ts';
 import type { PlannedRow } from '../dataset/plan-rows.ts';
@@ -21,6 +22,7 @@ import type { ComputeDependencies } from './dependencies.ts';
 import { datasetFingerprint, promptFingerprint } from './fingerprints.ts';
 import { startPulse } from './heartbeat.ts';
 import type { Pulse } from './heartbeat.ts';
+import { localDataset } from './local-dataset.ts';
 import { countRows } from './metrics.ts';
 import { checkModel } from './model-checks.ts';
 import { QUARANTINE_FILE } from './report-quarantine.ts';
@@ -40,7 +42,8 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
       const pulse = startPulse(stage, source);
       const store = openStore(config.store.uri);
       if (source === 'dataset') await checkModel(config);
-      const dataset = source === 'dataset' ? config.dataset : evaluationDataset(config);
+      const given = source === 'dataset' ? config.dataset : evaluationDataset(config);
+      const dataset = await localDataset(openStore, given, null);
       const determinants = await determine(config, dataset);
       const address = stageAddress('dataset', determinants);
       const found = await findArtifact(store, 'dataset', address);
@@ -80,6 +83,7 @@ async function determine({ model, gradients }: Config, dataset: DatasetConfig): 
   const { cutoffLen, tokenBudget, shardRows } = gradients;
   return {
     dataset: { format, taskField, taskRules, maxImages, maxRows, maxQuarantinedFraction },
+    forms: (await readRowForms(dataset.path)) as unknown as Json,
     plan: { cutoffLen, tokenBudget, shardRows },
     template: model.template,
     prompt: await promptFingerprint(model.path),

@@ -15,6 +15,7 @@ import type { ComputeDependencies } from './dependencies.ts';
 import { ExampleSource } from './examples.ts';
 import { modelFingerprint } from './fingerprints.ts';
 import { startPulse } from './heartbeat.ts';
+import { localDataset } from './local-dataset.ts';
 import { countRows } from './metrics.ts';
 import { usableRows } from './row-table.ts';
 import type { TableRow } from './row-table.ts';
@@ -50,7 +51,8 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
       const model = await models.model(config.model, () => pulse.breathe());
       const tensors =
         adapter === null ? null : toTensors(await readAdapter(await store.localFolder(adapter.uri), model.config.text));
-      const source = new ExampleSource(model, await loaderOf(config, evaluationDataset(config)));
+      const dataset = await localDataset(openStore, evaluationDataset(config), rows);
+      const source = new ExampleSource(model, await loaderOf(config, dataset));
       const scored: ScoredRow[] = [];
       try {
         const table: TableRow[] = [];

@@ -4,7 +4,11 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { imageFolderOf } from '../dataset/scan-dataset.ts';
+import { sha256 } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
+import { isS3 } from '../store/s3-client.ts';
+import type { Store } from '../store/store.ts';
+import { isRemote, listRemote } from './local-dataset.ts';
 
 /** Files of a model folder that change what is computed. */
 const MODEL_FILE = /\.(safetensors|json|jinja)$/;
@@ -45,13 +49,27 @@ export async function promptFingerprint(folder: string): Promise<Json> {
 }
 
 /**
- * What a dataset is, without reading its pictures: hashes of its files, and names, sizes and times of everything in the
- * image folder.
+ * What a dataset of local files is, without reading its pictures: hashes of its files, and names, sizes and times of
+ * everything in the image folder.
  */
 export async function datasetFingerprint(dataset: DatasetConfig): Promise<Json> {
   const files: [string, string][] = [];
   for (const path of dataset.path) files.push([basename(path), await hashFile(path)]);
+  return { files, images: await folderFingerprint(imageFolderOf(dataset)) };
+}
+
+/** The same of a dataset that may lie in buckets: there it is the listing alone, and nothing is brought here. */
+export async function changeFingerprint(openStore: (uri: string) => Store, dataset: DatasetConfig): Promise<Json> {
+  if (!isRemote(dataset)) return datasetFingerprint(dataset);
   const folder = imageFolderOf(dataset);
+  const files: [string, string][] = [];
+  for (const path of dataset.path.filter((file) => !isS3(file))) files.push([basename(path), await hashFile(path)]);
+  const images = isS3(folder) ? null : await folderFingerprint(folder);
+  return { files, images, remote: sha256((await listRemote(openStore, dataset)).join('\n')) };
+}
+
+/** Hash of names, sizes and times of everything below a folder. */
+async function folderFingerprint(folder: string): Promise<string> {
   const hash = createHash('sha256');
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
@@ -59,5 +77,5 @@ export async function datasetFingerprint(dataset: DatasetConfig): Promise<Json> 
     const found = await stat(name).catch(() => null);
     hash.update(`${name.slice(folder.length)} ${found?.size} ${found?.mtimeMs}\n`);
   }
-  return { files, images: hash.digest('hex') };
+  return hash.digest('hex');
 }

@@ -31,6 +31,7 @@ import type { GradientComputer, ShardParts } from './gradient-shard.ts';
 import type { GradientDetails } from './gradient-table.ts';
 import { openPulse, startPulse } from './heartbeat.ts';
 import type { Pulse } from './heartbeat.ts';
+import { localDataset } from './local-dataset.ts';
 import { countRows } from './metrics.ts';
 import { usableRows } from './row-table.ts';
 import type { TableRow } from './row-table.ts';
@@ -77,7 +78,8 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const values = await adapterOf(store, input);
       const { places, length: parameterCount } = gradientLayout(values);
       const adapter = toTensors(values);
-      const source = new ExampleSource(model, await loaderOf(config, config.dataset));
+      const dataset = await localDataset(openStore, config.dataset, rows);
+      const source = new ExampleSource(model, await loaderOf(config, dataset));
       try {
         const projector = createProjector({ ...projectionOf(config, parameterCount), parameterCount });
         const computer: GradientComputer = { model, adapter, places, projector, storage: config.gradients.storage };

@@ -12,7 +12,7 @@ import { readTable, writeTable } from '../store/tables.ts';
 import type { TableBatch, TableRows } from '../store/tables.ts';
 import { toTableRows } from './dataset.ts';
 import type { ComputeDependencies } from './dependencies.ts';
-import { datasetFingerprint } from './fingerprints.ts';
+import { changeFingerprint } from './fingerprints.ts';
 import { gradientDeterminants } from './gradients.ts';
 import type { GradientDetails } from './gradient-table.ts';
 import { startPulse } from './heartbeat.ts';
@@ -25,7 +25,7 @@ export function createNewRowsActivities({ openStore, models }: ComputeDependenci
     /** Hash of what the dataset is, without reading its pictures: cheap, and different whenever a file has changed. */
     async fingerprintDataset({ config }: FingerprintInput): Promise<string> {
       startPulse('dataset', 'fingerprint');
-      return sha256(canonicalJson(await datasetFingerprint(config.dataset)));
+      return sha256(canonicalJson(await changeFingerprint(openStore, config.dataset)));
     },
 
     /**

@@ -1,16 +1,22 @@
-import { open, readFile } from 'node:fs/promises';
-import { dirname, resolve, sep } from 'node:path';
+import { open } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import sharp from 'sharp';
-import type { Config } from '../contracts/config.ts';
+import type { Config, DatasetConfig } from '../contracts/config.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import type { ExampleRow } from '../contracts/summary.ts';
+import { readRowForms } from '../dataset/dataset-info.ts';
 import { decodeImage } from '../dataset/image-decode.ts';
+import { readImageFile } from '../dataset/image-file.ts';
+import { parseRow } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
+import { imageFolderOf } from '../dataset/scan-dataset.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
+import { isS3 } from '../store/s3-client.ts';
 import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { readTable } from '../store/tables.ts';
 import type { Pulse } from './heartbeat.ts';
+import { localFile } from './local-dataset.ts';
 import type { Candidate } from './report-values.ts';
 
 /** Longest edge of a picture in the report, in pixels. */
@@ -37,15 +43,17 @@ export async function readExamples(
   store: Store,
   rows: ArtifactReference,
   candidates: readonly Candidate[],
-  config: Config,
+  { dataset }: Config,
+  openStore: (uri: string) => Store,
   pulse: Pulse,
 ): Promise<ExampleRow[]> {
   const places = await findRows(store, rows, new Set(candidates.map(({ rowIndex }) => rowIndex)), pulse);
   const examples: ExampleRow[] = [];
   for (const candidate of candidates) {
     const place = places.get(candidate.rowIndex);
-    const turns = place === undefined ? [] : await readTurns(place, config);
-    const thumbnail = place === undefined || place.image === null ? null : await readThumbnail(place.image, config);
+    const turns = place === undefined ? [] : await readTurns(place, dataset, openStore);
+    const thumbnail =
+      place === undefined || place.image === null ? null : await readThumbnail(place.image, dataset, openStore);
     examples.push({ ...candidate, thumbnail, turns });
     await pulse.pause();
   }
@@ -79,12 +87,17 @@ async function findRows(
 
 async function readTurns(
   { sourceIndex, byteStart, byteEnd }: RowPlace,
-  { dataset }: Config,
+  dataset: DatasetConfig,
+  openStore: (uri: string) => Store,
 ): Promise<ExampleRow['turns']> {
-  const path = dataset.path[sourceIndex];
-  if (path === undefined || byteEnd <= byteStart) return [];
+  const address = dataset.path[sourceIndex];
+  if (address === undefined || byteEnd <= byteStart) return [];
   try {
-    return turnsOf(JSON.parse((await readRange(path, byteStart, byteEnd)).toString('utf8')));
+    const path = await localFile(openStore, address);
+    const [form] = await readRowForms([path]);
+    const parsed = parseRow(await readRange(path, byteStart, byteEnd), { ...dataset, form: form! });
+    if (isRejection(parsed)) return [];
+    return parsed.turns.slice(0, MAX_TURNS).map(({ role, value }) => ({ role, text: cut(value) }));
   } catch {
     return [];
   }
@@ -101,24 +114,25 @@ async function readRange(path: string, start: number, end: number): Promise<Buff
   }
 }
 
-function turnsOf(row: unknown): ExampleRow['turns'] {
-  const { conversations } = row as { conversations?: unknown };
-  if (!Array.isArray(conversations)) return [];
-  return conversations
-    .slice(0, MAX_TURNS)
-    .map((turn: { from?: unknown; value?: unknown }) => ({ role: String(turn.from), text: cut(String(turn.value)) }));
-}
-
 function cut(text: string): string {
   return text.length <= MAX_CHARACTERS ? text : `${text.slice(0, MAX_CHARACTERS - 1)}…`;
 }
 
+/** One picture alone: a machine that only writes the report has no need of the others. */
+async function readPicture(image: string, folder: string, openStore: (uri: string) => Store) {
+  if (!isS3(folder)) return readImageFile(folder, image);
+  const path = await localFile(openStore, `${folder}/${image}`);
+  return readImageFile(dirname(path), basename(path));
+}
+
 /** A small JPEG of the row's picture, made anew from its pixels; null where there is none below the image folder. */
-async function readThumbnail(image: string, { dataset }: Config): Promise<string | null> {
-  const folder = resolve(dataset.imageFolder ?? dirname(dataset.path[0] ?? '.'));
-  const path = resolve(folder, image);
-  if (!path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) return null;
-  const bytes = await readFile(path).catch(() => null);
+async function readThumbnail(
+  image: string,
+  dataset: DatasetConfig,
+  openStore: (uri: string) => Store,
+): Promise<string | null> {
+  const read = await readPicture(image, imageFolderOf(dataset), openStore).catch(() => null);
+  const bytes = read === null || isRejection(read) ? null : read.bytes;
   const decoded = bytes === null ? null : await decodeImage(bytes);
   if (decoded === null || isRejection(decoded)) return null;
   const { data, width, height } = decoded;

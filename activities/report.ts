@@ -39,7 +39,7 @@ export function createReportActivities({ openStore }: ControlDependencies) {
       const store = openStore(result.config.store.uri);
       const run = finished(result);
       const inputs = await readInputs(store, result);
-      const summary = await summarize(store, run, inputs, pulse);
+      const summary = await summarize(store, run, inputs, openStore, pulse);
       const determinants = { summary: sha256(canonicalJson(summary as unknown as Json)) };
       const address = stageAddress('report', determinants);
       const folder = artifactFolder('report', address);
@@ -84,6 +84,7 @@ async function summarize(
   store: Store,
   run: FinishedRun,
   inputs: ReadonlyMap<string, Json>,
+  openStore: ControlDependencies['openStore'],
   pulse: Pulse,
 ): Promise<RunSummary> {
   const { result, dataset, values, selection } = run;
@@ -110,7 +111,7 @@ async function summarize(
     instanceValues,
     evaluation: await summarizeEvaluation(store, result),
     quarantine,
-    examples: await readExamples(store, dataset.rows, candidates, config, pulse),
+    examples: await readExamples(store, dataset.rows, candidates, config, openStore, pulse),
     reselection: result.reselection,
     facts: {
       engine: engineOf(result, inputs),

@@ -1,5 +1,5 @@
 import { createRandom, shuffledOrder } from '../algorithms/random-stream.ts';
-import type { Config, FinetuneConfig } from '../contracts/config.ts';
+import type { Config, DatasetConfig, FinetuneConfig } from '../contracts/config.ts';
 import type { AdapterResult } from '../contracts/messages.ts';
 import type { FileReference } from '../contracts/references.ts';
 import type { Stage } from '../contracts/stages.ts';
@@ -38,6 +38,8 @@ export interface TuneRequest {
   address: string;
   determinants: Json;
   config: Config;
+  /** The config's, as files of this machine. */
+  dataset: DatasetConfig;
   /** Epochs, batch size and rate; everything else is as in the warm-up. */
   schedule: Pick<FinetuneConfig, 'epochs' | 'batchSize' | 'learningRate'>;
   /** Rows in row order; a row drawn n times stands n times. */
@@ -86,7 +88,7 @@ export async function tuneAdapter(request: TuneRequest, model: LlavaModel): Prom
   );
   const resumed = await checkpoints.latest();
   const losses = resumed?.losses ?? [];
-  const source = new ExampleSource(model, await loaderOf(config, config.dataset));
+  const source = new ExampleSource(model, await loaderOf(config, request.dataset));
   try {
     const scope = await source.scope(`training ${address}`, places);
     const load = (rows: Uint32Array) =>

@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts';
 import type { ComputeDependencies } from './dependencies.ts';
 import { modelFingerprint } from './fingerprints.ts';
 import { startPulse } from './heartbeat.ts';
+import { localDataset } from './local-dataset.ts';
 import { usableRows } from './row-table.ts';
 import type { TableRow } from './row-table.ts';
 import { findAdapter, trainingDeterminants, tuneAdapter } from './tune-adapter.ts';
@@ -35,8 +36,9 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
       const table: TableRow[] = [];
       for await (const row of usableRows(store, rows)) table.push(row);
       const places = chooseRows(table, config);
+      const dataset = await localDataset(openStore, config.dataset, rows);
       return tuneAdapter(
-        { store, stage: 'warmup', address, determinants, config, schedule: config.warmup, places, pulse },
+        { store, stage: 'warmup', address, determinants, config, dataset, schedule: config.warmup, places, pulse },
         model,
       );
     },

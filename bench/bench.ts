@@ -8,8 +8,8 @@ export interface BenchLine {
 export interface BenchOptions {
   /** Size of the dataset that bench `dataset` writes and reads. Default 1e9. */
   datasetBytes: number;
-  /** Rows of the table that bench `values` writes and reads. Default 665,298. */
-  rowCount: number;
+  /** Rows that benches `values` and `rows` write and read. Default 665,298 and 10,000,000. */
+  rowCount: number | undefined;
 }
 
 /** Measures, and yields its lines as they are known. */

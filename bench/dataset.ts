@@ -18,7 +18,7 @@ import { writeDataset } from './dataset-file.ts';
 import { ownPeakBytes } from './processes.ts';
 
 /** What a step has found. */
-interface ReadDataset {
+export interface ReadDataset {
   rowCount: number;
   usableCount: number;
   seconds: number;

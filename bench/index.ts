@@ -11,20 +11,22 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   recovery: () => import('./recovery.ts'),
   start: () => import('./start.ts'),
   values: () => import('./values.ts'),
+  rows: () => import('./rows.ts'),
 };
 
-/** Needs some 25 GB on the disk of temporary files, so it runs only when it is named. */
-const LARGE = ['values'];
+/** Need some 25 and 5 GB on the disk of temporary files and many minutes, so they run only when they are named. */
+const LARGE = ['values', 'rows'];
 
 const { values, positionals } = parseArgs({
-  options: { bytes: { type: 'string', default: '1e9' }, rows: { type: 'string', default: '665298' } },
+  options: { bytes: { type: 'string', default: '1e9' }, rows: { type: 'string' } },
   allowPositionals: true,
 });
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES).filter((name) => !LARGE.includes(name));
 const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
-const [datasetBytes, rowCount] = [Number(values.bytes), Number(values.rows)];
-if (unknown !== undefined || !(datasetBytes > 0) || !(rowCount > 0)) {
-  const got = unknown === undefined ? `--bytes ${values.bytes} --rows ${values.rows}` : `"${unknown}"`;
+const datasetBytes = Number(values.bytes);
+const rowCount = values.rows === undefined ? undefined : Number(values.rows);
+if (unknown !== undefined || !(datasetBytes > 0) || (rowCount !== undefined && !(rowCount > 0))) {
+  const got = unknown === undefined ? `--bytes ${values.bytes} --rows ${values.rows ?? ''}` : `"${unknown}"`;
   console.error(
     `bench: names must be among ${Object.keys(BENCHES).join(', ')}, --bytes and --rows above 0, got ${got}`,
   );

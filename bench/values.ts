@@ -48,7 +48,7 @@ interface Work {
 }
 
 /** Values, allocation and selection over a large table of gradients; then from cached values with other settings. */
-export async function* bench({ rowCount }: BenchOptions): AsyncGenerator<BenchLine> {
+export async function* bench({ rowCount = 665_298 }: BenchOptions): AsyncGenerator<BenchLine> {
   for (const storage of ['int8', 'float32'] as const) {
     const folder = await mkdtemp(join(tmpdir(), 'tive-bench-values-'));
     try {

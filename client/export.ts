@@ -1,9 +1,11 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { localFile } from '../activities/local-dataset.ts';
 import { readCopies } from '../activities/selection-copies.ts';
 import type { RunResult } from '../contracts/messages.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
 import { LocalStore } from '../store/local-store.ts';
+import { openStore } from '../store/open-store.ts';
 import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { readTable } from '../store/tables.ts';
@@ -51,7 +53,9 @@ async function* llavaBytes(
   copies: ReadonlyMap<number, number>,
 ): AsyncGenerator<Uint8Array> {
   const manifest = await readManifest(store, dataset!.rows);
-  const sources = await Promise.all(config.dataset.path.map((path) => open(path, 'r')));
+  const sources = await Promise.all(
+    config.dataset.path.map(async (path) => open(await localFile(openStore, path), 'r')),
+  );
   try {
     let separator = '[\n';
     for await (const batch of readTable(

@@ -4,6 +4,7 @@ import { LineCounter, isMap, isNode, isPair, parseDocument } from 'yaml';
 import type { Document, Node } from 'yaml';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { hasScheme } from '../store/open-store.ts';
+import { isS3 } from '../store/s3-client.ts';
 import { PRESETS } from './presets.ts';
 
 /** Keys of a recipe or of one of its maps, as they stand in the file. */
@@ -26,7 +27,7 @@ const MAX_RECIPE_BYTES = 1024 * 1024;
 
 /**
  * Keys that name files or folders: relative to the recipe's folder, or to the working folder on the command line. A
- * store may have an address `scheme://…` instead, which stays as it is.
+ * store may have an address `scheme://…` instead, and data one in a bucket: they stay as they are.
  */
 const PATH_KEYS = [
   'run.output_dir',
@@ -38,6 +39,11 @@ const PATH_KEYS = [
   'evaluation.path',
   'evaluation.image_folder',
 ];
+
+function isAddress(key: string, value: string): boolean {
+  if (key === 'store.uri') return hasScheme(value);
+  return /^(dataset|evaluation)\./.test(key) && isS3(value);
+}
 
 /**
  * Reads a recipe and all that it extends, the most basic first.
@@ -168,9 +174,7 @@ function withAbsolutePaths(keys: Keys, folder: string): Keys {
     if (typeof map !== 'object' || map === null || Array.isArray(map)) continue;
     const value = map[key];
     const absolute = (item: unknown): unknown =>
-      typeof item === 'string' && !isAbsolute(item) && !(path === 'store.uri' && hasScheme(item))
-        ? join(folder, item)
-        : item;
+      typeof item === 'string' && !isAbsolute(item) && !isAddress(path, item) ? join(folder, item) : item;
     if (value !== undefined) map[key] = Array.isArray(value) ? value.map(absolute) : absolute(value);
   }
   return result;

@@ -88,7 +88,7 @@ export const recipeSchema = map({
   }),
   dataset: map({
     path: z.union([text(), list(text(), 'a list of files').min(1)], says('a file, a folder or a list of files')),
-    format: oneOf('auto', 'llava').default('auto'),
+    format: oneOf('auto', 'llava', 'sharegpt', 'messages').default('auto'),
     image_folder: text('a folder or null').nullable().default(null),
     task_field: text('a key of the rows').default('dataset'),
     task_rules: oneOf('llava-1.5', 'prefix', 'single').nullable().default('llava-1.5'),

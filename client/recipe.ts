@@ -6,6 +6,7 @@ import type { Config } from '../contracts/config.ts';
 import { withMemoryNames } from '../contracts/disk-names.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { hasScheme, openStore } from '../store/open-store.ts';
+import { isS3 } from '../store/s3-client.ts';
 import { nearest } from './nearest.ts';
 import { overrideLayer, presetLayer, readRecipeLayers } from './recipe-document.ts';
 import type { Keys, RecipeLayer } from './recipe-document.ts';
@@ -147,10 +148,12 @@ function conflicts(layers: readonly RecipeLayer[]): string[] {
   return findings;
 }
 
-/** Absolute paths everywhere but for an address `scheme://…` of the store, a folder of data as its files. */
+/** Absolute paths everywhere but for addresses `scheme://…` of the store and of data, a folder of data as its files. */
 function locate(config: Config): Config {
   const { run, store, model, dataset, evaluation } = config;
   const optional = (path: string | null): string | null => (path === null ? null : resolve(path));
+  const place = (path: string): string => (isS3(path) ? path.replace(/\/+$/, '') : resolve(path));
+  const optionalPlace = (path: string | null): string | null => (path === null ? null : place(path));
   return {
     ...config,
     run: { ...run, outputDir: resolve(run.outputDir) },
@@ -158,15 +161,22 @@ function locate(config: Config): Config {
     model: { ...model, path: resolve(model.path), adapter: optional(model.adapter) },
     dataset: {
       ...dataset,
-      path: dataset.path.flatMap((path) => dataFiles(resolve(path))),
-      imageFolder: optional(dataset.imageFolder),
+      path: dataset.path.flatMap((path) => dataFiles(place(path))),
+      imageFolder: optionalPlace(dataset.imageFolder),
     },
-    evaluation: { ...evaluation, path: optional(evaluation.path), imageFolder: optional(evaluation.imageFolder) },
+    evaluation: {
+      ...evaluation,
+      path: optionalPlace(evaluation.path),
+      imageFolder: optionalPlace(evaluation.imageFolder),
+    },
   };
 }
 
 /** The JSON and JSONL files of a folder in the order of their names; a file is itself. */
 function dataFiles(path: string): string[] {
+  if (isS3(path) && !/\.jsonl?$/.test(path)) {
+    throw new InvalidConfigError(`dataset.path: in a bucket .json or .jsonl files must be named, got "${path}"`);
+  }
   if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
   const names = readdirSync(path).filter((name) => /\.jsonl?$/.test(name));
   if (names.length === 0)
@@ -185,7 +195,7 @@ function missingFiles({ model, dataset, evaluation }: Config, folder: string): s
     ['evaluation.image_folder', 'folder', evaluation.imageFolder],
   ];
   return needed.flatMap(([key, kind, path]) => {
-    if (path === null || existsSync(path)) return [];
+    if (path === null || isS3(path) || existsSync(path)) return [];
     return [`${key}: ${kind} must exist, got "${relative(folder, path)}" (relative to the recipe's folder)`];
   });
 }

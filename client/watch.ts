@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { datasetFingerprint } from '../activities/fingerprints.ts';
+import { changeFingerprint } from '../activities/fingerprints.ts';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { canonicalJson } from '../store/addresses.ts';
+import { openStore } from '../store/open-store.ts';
 
 export interface WatchOptions {
   /** Time between two looks. */
@@ -13,8 +14,9 @@ export interface WatchOptions {
 }
 
 /**
- * Calls `onChange` at once, and then whenever the dataset's files have changed and come to rest, one call at a time. Looks are cheap: hashes of the
- * dataset's files, names, sizes and times of the pictures; they also see changes on network file systems.
+ * Calls `onChange` at once, and then whenever the dataset's files have changed and come to rest, one call at a time. Looks
+ * are cheap: hashes of the dataset's files, names, sizes and times of the pictures, listings of what lies in buckets; they
+ * also see changes on network file systems.
  */
 export async function watchDataset(
   dataset: DatasetConfig,
@@ -41,5 +43,5 @@ async function isQuiet(dataset: DatasetConfig, before: string, quietMs: number, 
 
 /** Null while a file is away, for instance between its removal and its replacement. */
 async function fingerprint(dataset: DatasetConfig): Promise<string | null> {
-  return datasetFingerprint(dataset).then(canonicalJson, () => null);
+  return changeFingerprint(openStore, dataset).then(canonicalJson, () => null);
 }

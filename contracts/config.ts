@@ -53,7 +53,8 @@ export type TaskRules = 'llava-1.5' | 'prefix' | 'single' | null;
 export interface DatasetConfig {
   /** Files in the order that gives the row indexes. */
   path: string[];
-  format: 'auto' | 'llava';
+  /** Of rows; `auto` tells it row by row from their keys. */
+  format: 'auto' | 'llava' | 'sharegpt' | 'messages';
   /** Folder that image paths are relative to; null = the folder of the dataset's file. */
   imageFolder: string | null;
   /** Row key that holds the task label. Default `dataset`. */

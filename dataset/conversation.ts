@@ -1,6 +1,7 @@
 /** One turn of a dialogue. */
 export interface Turn {
-  role: 'human' | 'gpt';
+  /** A system text comes first alone. */
+  role: 'system' | 'human' | 'gpt';
   value: string;
 }
 

@@ -3,11 +3,13 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { InvalidDatasetError } from '../contracts/failures.ts';
+import { readRowForms } from './dataset-info.ts';
 import { readImageFile } from './image-file.ts';
 import { preprocessImage } from './image-preprocess.ts';
 import type { ImageSettings } from './image-settings.ts';
 import { parseRow } from './parse-row.ts';
 import type { EncodedPrompt, PromptEncoder } from './prompt.ts';
+import type { RowForm } from './row-form.ts';
 import { isRejection } from './row-outcome.ts';
 import { imageFolderOf } from './scan-dataset.ts';
 
@@ -33,6 +35,7 @@ export class ExampleLoader {
   readonly #settings: ImageSettings;
   readonly #aspect: 'pad' | 'crop';
   readonly #files = new Map<number, FileHandle>();
+  #forms: Promise<(RowForm | null)[]> | null = null;
 
   constructor(dataset: DatasetConfig, encoder: PromptEncoder, settings: ImageSettings, aspect: 'pad' | 'crop') {
     this.#dataset = dataset;
@@ -44,7 +47,9 @@ export class ExampleLoader {
   /** @throws InvalidDatasetError where the row is no longer what the dataset stage saw */
   async load(place: RowPlace): Promise<LoadedExample> {
     const bytes = await this.#read(place);
-    const parsed = parseRow(bytes, this.#dataset);
+    this.#forms ??= readRowForms(this.#dataset.path);
+    const form = (await this.#forms)[place.sourceIndex] ?? null;
+    const parsed = parseRow(bytes, { ...this.#dataset, form });
     if (isRejection(parsed)) throw changed(place, parsed.detail);
     const prompt = this.#encoder.encode(parsed.promptTurns, parsed.images.length);
     if (isRejection(prompt)) throw changed(place, prompt.detail);

@@ -1,5 +1,8 @@
+import type { DatasetConfig } from '../contracts/config.ts';
 import { IMAGE_PLACEHOLDER, placeholderCount } from './conversation.ts';
 import type { Turn } from './conversation.ts';
+import { MESSAGES_FORM, readForm, SHAREGPT_FORM, turnsMissing } from './row-form.ts';
+import type { RowForm } from './row-form.ts';
 import { isRejection, quoted } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
 
@@ -23,19 +26,19 @@ export interface RowIdentity {
   task: string | null;
 }
 
-export interface ParseOptions {
-  taskField: string;
-  maxImages: number;
+export interface ParseOptions extends Pick<DatasetConfig, 'format' | 'taskField' | 'maxImages'> {
+  /** Names that the file's own description gives, or null. */
+  form: RowForm | null;
 }
 
 type Json = Record<string, unknown>;
 
 /**
- * Parses one LLaVA row: `{ id, image?, conversations: [{ from, value }] }`.
+ * Parses one row. A LLaVA row is `{ id, image?, conversations: [{ from, value }] }`: the presence of the key `image`
+ * decides the modality; in an image row every turn with `<image>` becomes `<image>⏎` and the rest, stripped; one leading
+ * turn that is not `human` is dropped; then roles alternate human, gpt. Differs: `image: null` counts as absent.
  *
- * The presence of the key `image` decides the modality; in an image row every turn with `<image>` becomes `<image>⏎` and
- * the rest, stripped; one leading turn that is not `human` is dropped; then roles alternate human, gpt.
- * Differs: `image: null` counts as absent.
+ * Rows of other forms ({@link readForm}) keep their texts as they are, and a system text.
  * @see haotian-liu/LLaVA `llava/train/train.py`
  */
 export function parseRow(bytes: Uint8Array | null, options: ParseOptions): ParsedRow | (Rejection & RowIdentity) {
@@ -75,11 +78,48 @@ function syntaxProblem({ message }: Error): string {
     .replace(/^[A-Z]/, (letter) => letter.toLowerCase());
 }
 
-function parseFields(fields: Json, { maxImages }: ParseOptions): Omit<ParsedRow, keyof RowIdentity> | Rejection {
+function parseFields(fields: Json, options: ParseOptions): Omit<ParsedRow, keyof RowIdentity> | Rejection {
+  const form = formOf(fields, options);
+  return form === null ? parseLlava(fields, options) : parseFormed(fields, form, options);
+}
+
+/** By the recipe, else by the file's own description, else by the row's keys; null is LLaVA's form. */
+function formOf(fields: Json, { format, form }: ParseOptions): RowForm | null {
+  if (format === 'llava') return null;
+  if (format === 'messages') return MESSAGES_FORM;
+  if (form !== null) return form;
+  if (format === 'sharegpt') return SHAREGPT_FORM;
+  if (fields['conversations'] === undefined && fields['messages'] !== undefined) return MESSAGES_FORM;
+  return fields['image'] === undefined && fields['images'] !== undefined ? SHAREGPT_FORM : null;
+}
+
+function parseFormed(
+  fields: Json,
+  form: RowForm,
+  { maxImages }: ParseOptions,
+): Omit<ParsedRow, keyof RowIdentity> | Rejection {
+  const formed = readForm(fields, form);
+  if (isRejection(formed)) return formed;
+  const { turns, images } = formed;
+  const asked = turns[0]?.role === 'system' ? turns.slice(1) : turns;
+  const firstTurn = (fields[form.turns] as unknown[]).length - asked.length;
+  const problem =
+    tooManyImages(images, maxImages) ??
+    checkRoles(asked, firstTurn) ??
+    checkPlaceholders(asked, firstTurn, images.length, form.images);
+  return problem ?? { images, turns, promptTurns: turns };
+}
+
+function tooManyImages(images: readonly string[], maxImages: number): Rejection | null {
+  if (images.length <= maxImages) return null;
+  return { reason: 'too_many_images', detail: `a row must have at most ${maxImages} images, got ${images.length}` };
+}
+
+function parseLlava(fields: Json, { maxImages }: ParseOptions): Omit<ParsedRow, keyof RowIdentity> | Rejection {
   const images = parseImages(fields);
   if (isRejection(images)) return images;
-  if (images.length > maxImages)
-    return { reason: 'too_many_images', detail: `a row must have at most ${maxImages} images, got ${images.length}` };
+  const surplus = tooManyImages(images, maxImages);
+  if (surplus !== null) return surplus;
   const turns = parseTurns(fields);
   if (isRejection(turns)) return turns;
   const hasImage = images.length > 0;
@@ -87,7 +127,7 @@ function parseFields(fields: Json, { maxImages }: ParseOptions): Omit<ParsedRow,
   const isDropped = turns.length < (fields['conversations'] as unknown[]).length;
   const answering = isDropped || turns[0]?.role === 'human' ? turns : turns.slice(1);
   const firstTurn = isDropped || answering !== turns ? 1 : 0;
-  const problem = checkRoles(answering, firstTurn) ?? checkPlaceholders(answering, firstTurn, images.length);
+  const problem = checkRoles(answering, firstTurn) ?? checkPlaceholders(answering, firstTurn, images.length, 'image');
   if (problem !== null) return problem;
   const promptTurns = hasImage ? answering.map(({ role, value }) => ({ role, value: normalise(value) })) : answering;
   return { images, turns, promptTurns };
@@ -103,13 +143,7 @@ function parseImages(fields: Json): string[] | Rejection {
 
 function parseTurns(fields: Json): Turn[] | Rejection {
   const { conversations } = fields;
-  if (!Array.isArray(conversations)) {
-    const keys = Object.keys(fields).slice(0, 8).join(', ');
-    return {
-      reason: 'conversations_missing',
-      detail: `conversations must be a list of turns, got ${quoted(conversations)}; keys: ${keys}`,
-    };
-  }
+  if (!Array.isArray(conversations)) return turnsMissing(fields, 'conversations');
   if (conversations.length === 0)
     return { reason: 'conversations_empty', detail: 'conversations must have a turn, got none' };
   const turns: Turn[] = [];
@@ -144,7 +178,12 @@ function checkRoles(turns: readonly Turn[], firstTurn: number): Rejection | null
   return { reason: 'answer_missing', detail: `every question must have an answer, got ${turns.length} turns` };
 }
 
-function checkPlaceholders(turns: readonly Turn[], firstTurn: number, imageCount: number): Rejection | null {
+function checkPlaceholders(
+  turns: readonly Turn[],
+  firstTurn: number,
+  imageCount: number,
+  key: string,
+): Rejection | null {
   const answer = turns.findIndex(({ role, value }) => role === 'gpt' && value.includes(IMAGE_PLACEHOLDER));
   if (answer >= 0)
     return {
@@ -159,7 +198,7 @@ function checkPlaceholders(turns: readonly Turn[], firstTurn: number, imageCount
     };
   }
   if (count > 0 && imageCount === 0)
-    return { reason: 'image_key_missing', detail: '<image> needs the key image, got none' };
+    return { reason: 'image_key_missing', detail: `<image> needs the key ${key}, got none` };
   if (count !== imageCount)
     return {
       reason: 'image_count_mismatch',

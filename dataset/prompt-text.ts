@@ -20,19 +20,25 @@ const VICUNA_SYSTEM =
 
 /**
  * LLaVA's `vicuna_v1`: `{system} USER: {question} ASSISTANT: {answer}</s>USER: …`, one space before `ASSISTANT:`, none
- * after `</s>`. An answer's piece begins with the space after `ASSISTANT:`.
+ * after `</s>`. An answer's piece begins with the space after `ASSISTANT:`. A row's own system text takes the place of the
+ * usual one.
  */
 export function vicunaWriter(): PromptWriter {
   return (turns) => {
     const pieces: PromptPiece[] = [];
-    turns.forEach(({ role, value }, index) => {
-      if (role === 'human')
-        pieces.push({ text: `${index === 0 ? `${VICUNA_SYSTEM} ` : ''}USER: ${value} ASSISTANT:`, supervised: false });
-      else pieces.push({ text: ` ${value}</s>`, supervised: true });
-    });
+    const [first] = turns;
+    let system = `${first?.role === 'system' ? first.value : VICUNA_SYSTEM} `;
+    for (const { role, value } of turns) {
+      if (role === 'system') continue;
+      if (role === 'gpt') pieces.push({ text: ` ${value}</s>`, supervised: true });
+      else pieces.push({ text: `${system}USER: ${value} ASSISTANT:`, supervised: false });
+      system = '';
+    }
     return pieces;
   };
 }
+
+const CHAT_ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
 
 /**
  * The folder's chat template. Bounds come from rendered prefixes: before an answer the messages so far with the
@@ -49,7 +55,7 @@ export function chatTemplateWriter({ chatTemplate, bosToken, eosToken }: TextTok
   const content = (value: string): unknown => (listsParts ? contentParts(value) : value);
   return (turns) => {
     const messages = turns.map(({ role, value }) => ({
-      role: role === 'human' ? 'user' : 'assistant',
+      role: CHAT_ROLES[role],
       content: content(value),
     }));
     const render = (count: number, prompts: boolean): string =>

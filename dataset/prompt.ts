@@ -3,7 +3,7 @@ import { InvalidConfigError } from '../contracts/failures.ts';
 import { IMAGE_PLACEHOLDER, placeholderCount } from './conversation.ts';
 import type { Turn } from './conversation.ts';
 import { promptWriter } from './prompt-text.ts';
-import type { PromptPiece } from './prompt-text.ts';
+import type { PromptPiece, PromptWriter } from './prompt-text.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
 import { readTokenizer } from './tokenizer.ts';
@@ -60,10 +60,25 @@ export async function createPromptEncoder(options: PromptOptions): Promise<Promp
     encode(turns, imageCount) {
       const problem = checkText(turns, imageCount, tokenizer);
       if (problem !== null) return problem;
-      const joined = join(write(turns), tokenizer, options);
+      const pieces = writeRow(write, turns);
+      if (isRejection(pieces)) return pieces;
+      const joined = join(pieces, tokenizer, options);
       return isRejection(joined) ? joined : cut(joined, options);
     },
   };
+}
+
+/** A template may refuse what stands in a row, a system text for instance. */
+function writeRow(write: PromptWriter, turns: readonly Turn[]): PromptPiece[] | Rejection {
+  try {
+    return write(turns);
+  } catch (error) {
+    if (error instanceof InvalidConfigError) throw error;
+    return {
+      reason: 'role_unknown',
+      detail: `chat_template must take the row's roles, got: ${(error as Error).message}`,
+    };
+  }
 }
 
 function checkText(turns: readonly Turn[], imageCount: number, { reservedTexts }: TextTokenizer): Rejection | null {

@@ -5,10 +5,12 @@ import { basename, dirname } from 'node:path';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { InvalidDatasetError } from '../contracts/failures.ts';
 import { contentHash } from './content-hash.ts';
+import { readRowForms } from './dataset-info.ts';
 import { decodeImage } from './image-decode.ts';
 import { readImageFile } from './image-file.ts';
 import { extensionDiffers } from './image-type.ts';
 import { parseRow } from './parse-row.ts';
+import type { ParseOptions } from './parse-row.ts';
 import type { PromptEncoder } from './prompt.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
@@ -65,10 +67,12 @@ export interface ScanOptions {
  */
 export async function* scanDataset({ dataset, encoder }: ScanOptions): AsyncGenerator<RowRecord[]> {
   const check = rememberingImages(imageFolderOf(dataset));
+  const forms = await readRowForms(dataset.path);
   let chunk: RowRecord[] = [];
   let pending: Promise<RowRecord>[] = [];
   for await (const { row, sourceIndex, rowIndex } of sourceRows(dataset)) {
-    const record = scanRow(row, rowIndex, sourceIndex, dataset, encoder, check);
+    const options = { ...dataset, form: forms[sourceIndex]! };
+    const record = scanRow(row, rowIndex, sourceIndex, options, encoder, check);
     // An error is thrown where the rows are gathered; until then, or where the source fails first, it counts as handled.
     record.catch(() => undefined);
     pending.push(record);
@@ -136,7 +140,7 @@ async function scanRow(
   row: SourceRow,
   rowIndex: number,
   sourceIndex: number,
-  dataset: DatasetConfig,
+  dataset: DatasetConfig & ParseOptions,
   encoder: PromptEncoder,
   checkOf: ImageChecker,
 ): Promise<RowRecord> {

@@ -113,6 +113,12 @@ export class LocalStore implements Store {
     return Promise.resolve(this.#path(folder));
   }
 
+  async localFile(key: string): Promise<string> {
+    const path = this.#path(key);
+    await stat(path);
+    return path;
+  }
+
   #path(key: string): string {
     return join(this.#root, ...keyParts(key));
   }

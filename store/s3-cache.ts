@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -42,5 +42,14 @@ export async function bring(bucket: S3Bucket, value: ListedValue, root: string, 
   } catch (error) {
     await rm(partial, { force: true });
     throw error;
+  }
+}
+
+/** Removes files below a folder that are not among `paths`: values that are gone. What is being brought stays. */
+export async function removeOthers(folder: string, paths: ReadonlySet<string>): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !path.endsWith('.partial') && !paths.has(path)) await rm(path, { force: true });
   }
 }

@@ -33,6 +33,11 @@ export function s3Settings(environment: NodeJS.ProcessEnv = process.env): S3Sett
   return { endpoint, pathStyle: style === '1' || (endpoint !== null && style !== '0') };
 }
 
+/** Whether an address is one in a bucket. */
+export function isS3(uri: string): boolean {
+  return uri.startsWith('s3://');
+}
+
 /**
  * Bucket and prefix of `s3://bucket/prefix`; the prefix is empty or ends with `/`.
  * @throws InvalidConfigError for another form; an address with credentials is refused and not repeated

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isKey, keyParts } from './keys.ts';
-import { bring, cacheOf } from './s3-cache.ts';
+import { bring, cacheOf, removeOthers } from './s3-cache.ts';
 import { connectS3, parseS3Uri, s3Settings } from './s3-client.ts';
 import type { S3Bucket, S3Settings } from './s3-client.ts';
 import { download } from './s3-download.ts';
@@ -14,6 +14,9 @@ import type { ByteChunks, OpenWrite, Store, StoredFile, WrittenFile } from './st
 
 /** An upload that is older belongs to nobody any more. */
 const LEFTOVER_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Values that are brought onto this machine at a time. */
+const CONCURRENT_VALUES = 16;
 
 /**
  * A store in a bucket, `s3://bucket/prefix`, of AWS or of another vendor. Values appear whole when their request or
@@ -115,9 +118,28 @@ export class S3Store implements Store {
     const path = join(this.#cache, ...keyParts(folder));
     await mkdir(path, { recursive: true, mode: 0o700 });
     const bucket = await this.#connect();
-    for (const value of await this.#values(folder))
-      await bring(bucket, value, this.#cache, value.key.slice(this.#prefix.length));
+    const values = await this.#values(folder);
+    const bringNext = async (left: Iterator<ListedValue>): Promise<void> => {
+      for (let next = left.next(); next.done !== true; next = left.next())
+        await bring(bucket, next.value, this.#cache, next.value.key.slice(this.#prefix.length));
+    };
+    const left = values.values();
+    await Promise.all(Array.from({ length: CONCURRENT_VALUES }, () => bringNext(left)));
+    await removeOthers(
+      path,
+      new Set(values.map(({ key }) => join(this.#cache, ...keyParts(key.slice(this.#prefix.length))))),
+    );
     return path;
+  }
+
+  async localFile(key: string): Promise<string> {
+    const full = this.#key(key);
+    const bucket = await this.#connect();
+    const value = (await listValues(bucket, full)).find((listed) => listed.key === full);
+    if (value === undefined)
+      throw new S3Error(`s3://${bucket.name}/${full}: value must exist, got none`, 'ENOENT', null);
+    await bring(bucket, value, this.#cache, key);
+    return join(this.#cache, ...keyParts(key));
   }
 
   /** Aborts uploads in the store that began longer ago: what killed processes left. @returns how many */

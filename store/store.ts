@@ -53,6 +53,8 @@ export interface Store {
   endWrites(folder: string, begunBeforeMs?: number): Promise<void>;
   /** Free space in bytes, or null where nobody can tell. */
   freeBytes(): Promise<number | null>;
-  /** A folder of this machine that holds the files below `folder`, for libraries that read from paths. */
+  /** A folder of this machine that holds the files below `folder` and no others, for what reads from paths. */
   localFolder(folder: string): Promise<string>;
+  /** A file of this machine that holds a value. @throws Error with code `ENOENT` where there is no such key */
+  localFile(key: string): Promise<string>;
 }

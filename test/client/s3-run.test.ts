@@ -6,8 +6,9 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { S3Store } from '../../store/s3-store.ts';
 import { ACCESS_KEY, INSTALL_TIMEOUT_MS, SECRET_KEY, startS3Server } from '../store/s3-server.ts';
 import type { S3Server } from '../store/s3-server.ts';
+import type { RunResult } from '../../contracts/messages.ts';
 import { writeSmallDataset } from './small-dataset.ts';
-import { hashesOf, tive } from './tive-process.ts';
+import { hashesOf, startTive, tive } from './tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-s3-run-'));
 let server: S3Server | string;
@@ -79,4 +80,54 @@ test('a run on a bucket gives the bytes of a run on a folder, resumes, and expor
     const text = Buffer.from(await store.read(key)).toString('latin1');
     for (const secret of [ACCESS_KEY, SECRET_KEY]) expect(text.includes(secret), `${key}: ${secret}`).toBe(false);
   }
+}, 400_000);
+
+test('a dataset in a bucket gives the values of one in a folder, and is watched by its listing', async () => {
+  const { bucket } = server as S3Server;
+  const [local, remote] = [freshFolder('local-data'), freshFolder('remote-data')];
+  const first = await tive(local, 'run', 'recipe.yaml', '--until', 'values');
+  expect(first.exitCode, first.stderr).toBe(0);
+  const data = new S3Store(`s3://${bucket}/mix`);
+  const upload = (name: string, bytes: Uint8Array) => data.write(name, [bytes]);
+  const moved = ['train.json', ...readdirSync(join(remote, 'images')).map((name) => `images/${name}`)];
+  for (const name of moved) {
+    await upload(name, readFileSync(join(remote, name)));
+    rmSync(join(remote, name));
+  }
+  const settings = [
+    `dataset.path=s3://${bucket}/mix/train.json`,
+    `dataset.image_folder=s3://${bucket}/mix/images`,
+    'finetune.enabled=false',
+    'evaluation.path=null',
+  ];
+  const watching = startTive(remote, 'run', 'recipe.yaml', ...settings, '--on-change', '--processes', '1');
+  const reached = (check: (result: RunResult) => void) =>
+    vi.waitFor(() => check(JSON.parse(readFileSync(join(remote, 'runs/small/result.json'), 'utf8')) as RunResult), {
+      timeout: 120_000,
+      interval: 200,
+    });
+  await reached(({ dataset, reselection }) => expect([dataset?.usableCount, reselection]).toEqual([56, null]));
+  const wanted = hashesOf(join(local, 'tive-store'), 'values', 'values.arrow');
+  expect(hashesOf(join(remote, 'tive-store'), 'values', 'values.arrow')).toEqual(wanted);
+  expect(readFileSync(join(remote, 'runs/small/report.html'), 'utf8')).toContain('data:image/jpeg');
+
+  const rows = readFileSync(join(local, 'train.json'), 'utf8').replace(/\s*\]$/, '');
+  const turns = [
+    { from: 'human', value: 'What is new?' },
+    { from: 'gpt', value: 'this' },
+  ];
+  const added = JSON.stringify({ id: 990, dataset: 'sum', conversations: turns });
+  await upload('train.json', Buffer.from(`${rows},\n${added}]`));
+  await reached(({ dataset, reselection }) =>
+    expect([dataset?.usableCount, reselection?.newRowCount]).toEqual([57, 1]),
+  );
+  watching.child.kill('SIGINT');
+  expect((await watching.finished).exitCode).toBe(130);
+
+  const gone = await tive(remote, 'run', 'recipe.yaml', `dataset.path=s3://${bucket}/mix/none.json`, 'run.name=none');
+  expect(gone).toMatchObject({ exitCode: 2 });
+  expect(gone.stderr).toContain(`dataset.path: file must exist, got "s3://${bucket}/mix/none.json"`);
+  const folder = await tive(remote, 'run', 'recipe.yaml', `dataset.path=s3://${bucket}/mix`);
+  expect(folder).toMatchObject({ exitCode: 2 });
+  expect(folder.stderr).toContain('dataset.path: in a bucket .json or .jsonl files must be named');
 }, 400_000);

@@ -5,7 +5,7 @@ import type { ParseOptions, ParsedRow } from '../../dataset/parse-row.ts';
 import { isRejection } from '../../dataset/row-outcome.ts';
 import { conversation } from './small-folder.ts';
 
-const OPTIONS: ParseOptions = { taskField: 'dataset', maxImages: 1 };
+const OPTIONS: ParseOptions = { format: 'auto', form: null, taskField: 'dataset', maxImages: 1 };
 
 const parseText = (text: string, options: Partial<ParseOptions> = {}): ReturnType<typeof parseRow> =>
   parseRow(Buffer.from(text), { ...OPTIONS, ...options });

@@ -1,6 +1,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Tokenizer } from '@huggingface/tokenizers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { Turn } from '../../dataset/conversation.ts';
@@ -40,6 +41,12 @@ async function encode(turns: Turn[], images: number, change: Partial<PromptOptio
 
 const dialogue = (...values: string[]): Turn[] =>
   values.map((value, index) => ({ role: index % 2 === 0 ? 'human' : 'gpt', value }));
+
+async function readDecoder(folder: string): Promise<{ decode(ids: Int32Array): string }> {
+  const read = async (name: string) => JSON.parse(await readFile(join(folder, name), 'utf8')) as object;
+  const tokenizer = new Tokenizer(await read('tokenizer.json'), await read('tokenizer_config.json'));
+  return { decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: true }) };
+}
 
 describe('the golden rows', () => {
   test.each(goldenRows.map((row) => [row.id, row] as const))(
@@ -98,6 +105,41 @@ describe('templates', () => {
       const vicuna = await encode(turnsOf(row), imageCount(row));
       expect(await encode(turnsOf(row), imageCount(row), { template: 'chat_template' }), row.id).toEqual(vicuna);
       expect(await encode(turnsOf(row), imageCount(row), { template: 'auto' }), row.id).toEqual(vicuna);
+    }
+  });
+});
+
+describe('a system text', () => {
+  const told: Turn[] = [{ role: 'system', value: 'Be brief.' }, ...dialogue('Who?', 'Me', 'Why?', 'So')];
+
+  test('takes the place of the usual one', () => {
+    const usual = vicunaWriter()(told.slice(1));
+    const pieces = vicunaWriter()(told);
+    expect(pieces[0]).toEqual({ text: 'Be brief. USER: Who? ASSISTANT:', supervised: false });
+    expect(pieces.slice(1)).toEqual(usual.slice(1));
+  });
+
+  test('is a message of the chat template, or sets the row aside where the template refuses it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tive-system-'));
+    try {
+      await cp(MODEL, folder, { recursive: true });
+      const withTemplate = async (template: string) => {
+        await writeFile(join(folder, 'chat_template.jinja'), template);
+        return createPromptEncoder({ ...OPTIONS, modelFolder: folder, template: 'chat_template' });
+      };
+      const plain = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}";
+      const { decode } = await readDecoder(folder);
+      const encoded = (await withTemplate(plain)).encode(told, 0) as EncodedPrompt;
+      expect(decode(encoded.ids)).toContain('system: Be brief.');
+      const refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + plain;
+      const encoder = await withTemplate(refusing);
+      expect(encoder.encode(told, 0)).toEqual({
+        reason: 'role_unknown',
+        detail: "chat_template must take the row's roles, got: no system",
+      });
+      expect(isRejection(encoder.encode(told.slice(1), 0))).toBe(false);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
     }
   });
 });

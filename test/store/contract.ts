@@ -176,6 +176,7 @@ export function describeStore(name: string, open: () => Store): void {
           (k) => store.list(k),
           (k) => store.removeFolder(k),
           (k) => store.localFolder(k),
+          (k) => store.localFile(k),
         ];
         for (const call of calls) await expect((async () => call(key))()).rejects.toThrow(new RangeError(message));
       },
@@ -191,6 +192,10 @@ export function describeStore(name: string, open: () => Store): void {
       await store.write('models/a/parts/1', [bytesOf('other')]);
       expect(await store.localFolder('models/a')).toBe(folder);
       expect(await readFile(join(folder, 'parts/1'), 'utf8')).toBe('other');
+      expect(await readFile(await store.localFile('models/a/parts/1'), 'utf8')).toBe('other');
+      await expect(store.localFile('models/a/none')).rejects.toMatchObject({ code: 'ENOENT' });
+      await store.removeFolder('models/a/parts');
+      await expect(readFile(join(await store.localFolder('models/a'), 'parts/1'))).rejects.toThrow('ENOENT');
     });
   });
 }
