@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { InvalidDatasetError } from '../contracts/failures.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
+import { DESCRIPTION_FILE } from '../dataset/dataset-info.ts';
 import { isS3, parseS3Uri } from '../store/s3-client.ts';
 import type { Store } from '../store/store.ts';
 
@@ -42,9 +43,20 @@ export function localDataset(
 
 async function bring(openStore: OpenStore, dataset: DatasetConfig): Promise<DatasetConfig> {
   const path: string[] = [];
-  for (const file of dataset.path) path.push(await localFile(openStore, file));
+  for (const file of dataset.path) {
+    path.push(await localFile(openStore, file));
+    if (isS3(file)) await bringDescription(openStore, dirname(file));
+  }
   const folder = dataset.imageFolder ?? dirname(dataset.path[0]!);
   return { ...dataset, path, imageFolder: isS3(folder) ? await localFolder(openStore, folder) : folder };
+}
+
+/** What may stand beside a file about its rows. */
+async function bringDescription(openStore: OpenStore, folder: string): Promise<void> {
+  const { store, key } = placeOf(openStore, folder);
+  await store.localFile(`${key}/${DESCRIPTION_FILE}`).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
 }
 
 /** What lies at the dataset's addresses in buckets, from listings alone: key, size and time of each value. */

@@ -4,7 +4,8 @@ import { InvalidDatasetError } from '../contracts/failures.ts';
 import { SHAREGPT_FORM } from './row-form.ts';
 import type { RowForm } from './row-form.ts';
 
-const FILE = 'dataset_info.json';
+/** Stands beside a dataset's file and says how its rows are read. */
+export const DESCRIPTION_FILE = 'dataset_info.json';
 
 type Json = Record<string, unknown>;
 
@@ -22,7 +23,7 @@ export async function readRowForms(paths: readonly string[]): Promise<(RowForm |
 }
 
 async function readRowForm(path: string): Promise<RowForm | null> {
-  const text = await readFile(join(dirname(path), FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readFile(join(dirname(path), DESCRIPTION_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
@@ -31,7 +32,9 @@ async function readRowForm(path: string): Promise<RowForm | null> {
   try {
     info = JSON.parse(text);
   } catch (error) {
-    throw new InvalidDatasetError(`${FILE}: must be valid JSON, got ${(error as Error).message}`, { cause: error });
+    throw new InvalidDatasetError(`${DESCRIPTION_FILE}: must be valid JSON, got ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   const entries = Object.entries((info ?? {}) as Json) as [string, Json | null][];
   const found = entries.find(([, entry]) => entry?.['file_name'] === basename(path));
@@ -43,7 +46,7 @@ function toForm(name: string, entry: Json): RowForm {
   const formatting = entry['formatting'] ?? 'alpaca';
   if (formatting !== 'sharegpt') {
     throw new InvalidDatasetError(
-      `${FILE} ${name}: formatting must be sharegpt, got ${JSON.stringify(formatting)}; convert the rows to turns`,
+      `${DESCRIPTION_FILE} ${name}: formatting must be sharegpt, got ${JSON.stringify(formatting)}; convert the rows to turns`,
     );
   }
   const [columns, tags] = [readNames(name, entry, 'columns'), readNames(name, entry, 'tags')];
@@ -63,5 +66,7 @@ function readNames(name: string, entry: Json, key: 'columns' | 'tags'): Partial<
   const names = (entry[key] ?? {}) as Json;
   const bad = Object.entries(names).find(([, value]) => typeof value !== 'string');
   if (bad === undefined) return names as Record<string, string>;
-  throw new InvalidDatasetError(`${FILE} ${name}: ${key}.${bad[0]} must be a name, got ${JSON.stringify(bad[1])}`);
+  throw new InvalidDatasetError(
+    `${DESCRIPTION_FILE} ${name}: ${key}.${bad[0]} must be a name, got ${JSON.stringify(bad[1])}`,
+  );
 }

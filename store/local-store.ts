@@ -10,6 +10,9 @@ import type { ByteChunks, OpenWrite, Store, StoredFile, WrittenFile } from './st
 /** Ending of a file that is being written. Readers and listings never see it. */
 const PARTIAL_SUFFIX = '.partial';
 
+/** Bytes that are read at a time: record batches then mostly lie in one piece and are not copied. */
+const STREAM_BYTES = 4 * 1024 * 1024;
+
 /** A store in a folder, local or shared. Writes go to a temporary name, are flushed to the disk, then renamed. */
 export class LocalStore implements Store {
   readonly uri: string;
@@ -34,7 +37,7 @@ export class LocalStore implements Store {
   }
 
   stream(key: string): AsyncIterable<Uint8Array> {
-    return createReadStream(this.#path(key), { highWaterMark: 1024 * 1024 });
+    return createReadStream(this.#path(key), { highWaterMark: STREAM_BYTES });
   }
 
   async write(key: string, chunks: ByteChunks): Promise<WrittenFile> {

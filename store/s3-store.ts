@@ -135,11 +135,14 @@ export class S3Store implements Store {
   async localFile(key: string): Promise<string> {
     const full = this.#key(key);
     const bucket = await this.#connect();
+    const path = join(this.#cache, ...keyParts(key));
     const value = (await listValues(bucket, full)).find((listed) => listed.key === full);
-    if (value === undefined)
+    if (value === undefined) {
+      await rm(path, { force: true });
       throw new S3Error(`s3://${bucket.name}/${full}: value must exist, got none`, 'ENOENT', null);
+    }
     await bring(bucket, value, this.#cache, key);
-    return join(this.#cache, ...keyParts(key));
+    return path;
   }
 
   /** Aborts uploads in the store that began longer ago: what killed processes left. @returns how many */

@@ -99,6 +99,7 @@ test('a dataset in a bucket gives the values of one in a folder, and is watched 
     `dataset.image_folder=s3://${bucket}/mix/images`,
     'finetune.enabled=false',
     'evaluation.path=null',
+    'report.examples_per_task=3',
   ];
   const watching = startTive(remote, 'run', 'recipe.yaml', ...settings, '--on-change', '--processes', '1');
   const reached = (check: (result: RunResult) => void) =>
@@ -109,6 +110,7 @@ test('a dataset in a bucket gives the values of one in a folder, and is watched 
   await reached(({ dataset, reselection }) => expect([dataset?.usableCount, reselection]).toEqual([56, null]));
   const wanted = hashesOf(join(local, 'tive-store'), 'values', 'values.arrow');
   expect(hashesOf(join(remote, 'tive-store'), 'values', 'values.arrow')).toEqual(wanted);
+  await reached(() => expect(existsSync(join(remote, 'runs/small/report.html'))).toBe(true));
   expect(readFileSync(join(remote, 'runs/small/report.html'), 'utf8')).toContain('data:image/jpeg');
 
   const rows = readFileSync(join(local, 'train.json'), 'utf8').replace(/\s*\]$/, '');
