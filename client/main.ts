@@ -1,5 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { cancelCommand, statusCommand } from './commands/control.ts';
+import { dataCommand } from './commands/data.ts';
 import { doctorCommand, packageVersion } from './commands/doctor.ts';
 import { exportCommand, reportCommand, selectCommand } from './commands/results.ts';
 import { demoCommand, runCommand } from './commands/run.ts';
@@ -24,6 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     exportCommand(),
     scheduleCommand(),
     storeCommand(),
+    dataCommand(),
     workerCommand(),
     doctorCommand(),
   ];

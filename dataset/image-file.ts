@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { Rejection } from './row-outcome.ts';
 
@@ -9,18 +9,29 @@ const NO_SUCH_FILE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'EL
  * Reads a picture below the image folder. Absolute paths, `..` and symbolic links that lead outside are refused.
  */
 export async function readImageFile(imageFolder: string, path: string): Promise<{ bytes: Uint8Array } | Rejection> {
-  const inside = normalize(path);
-  if (isAbsolute(path) || inside === '..' || inside.startsWith(`..${sep}`) || path.includes('\0')) return escapes(path);
   try {
-    const [root, file] = await Promise.all([realpath(imageFolder), realpath(join(imageFolder, inside))]);
-    if (!file.startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) return escapes(path);
-    return { bytes: await readFile(file) };
+    const file = await findInside(imageFolder, path);
+    return file === null ? escapes(path) : { bytes: await readFile(file) };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== undefined && NO_SUCH_FILE.has(code))
       return { reason: 'image_missing', detail: `image must exist, got ${shortened(path)}` };
     throw error;
   }
+}
+
+/** Whether a picture is a file below the image folder; its bytes are not read. */
+export async function imageExists(imageFolder: string, path: string): Promise<boolean> {
+  const file = await findInside(imageFolder, path).catch(() => null);
+  return file !== null && (await stat(file)).isFile();
+}
+
+/** The real path of a picture, or null where it leads outside of the folder. */
+async function findInside(imageFolder: string, path: string): Promise<string | null> {
+  const inside = normalize(path);
+  if (isAbsolute(path) || inside === '..' || inside.startsWith(`..${sep}`) || path.includes('\0')) return null;
+  const [root, file] = await Promise.all([realpath(imageFolder), realpath(join(imageFolder, inside))]);
+  return file.startsWith(root.endsWith(sep) ? root : `${root}${sep}`) ? file : null;
 }
 
 function escapes(path: string): Rejection {

@@ -33,6 +33,8 @@ export interface ParseOptions extends Pick<DatasetConfig, 'format' | 'taskField'
 
 type Json = Record<string, unknown>;
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * Parses one row. A LLaVA row is `{ id, image?, conversations: [{ from, value }] }`: the presence of the key `image`
  * decides the modality; in an image row every turn with `<image>` becomes `<image>⏎` and the rest, stripped; one leading
@@ -42,24 +44,33 @@ type Json = Record<string, unknown>;
  * @see haotian-liu/LLaVA `llava/train/train.py`
  */
 export function parseRow(bytes: Uint8Array | null, options: ParseOptions): ParsedRow | (Rejection & RowIdentity) {
-  const unknown: RowIdentity = { id: null, task: null };
-  if (bytes === null) return { ...unknown, reason: 'row_too_large', detail: 'row must have at most 16 MiB, got more' };
+  const read = readFields(bytes);
+  return isRejection(read) ? { id: null, task: null, ...read } : parseFieldsOf(read.fields, options);
+}
+
+/** The object that a row's bytes hold. */
+export function readFields(bytes: Uint8Array | null): { fields: Json } | Rejection {
+  if (bytes === null) return { reason: 'row_too_large', detail: 'row must have at most 16 MiB, got more' };
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = UTF8.decode(bytes);
   } catch {
-    return { ...unknown, reason: 'invalid_utf8', detail: 'row must be UTF-8, got other bytes' };
+    return { reason: 'invalid_utf8', detail: 'row must be UTF-8, got other bytes' };
   }
   let row: unknown;
   try {
     row = JSON.parse(text);
   } catch (error) {
-    return { ...unknown, reason: 'json_syntax', detail: `must be valid JSON, got ${syntaxProblem(error as Error)}` };
+    return { reason: 'json_syntax', detail: `must be valid JSON, got ${syntaxProblem(error as Error)}` };
   }
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-    return { ...unknown, reason: 'not_an_object', detail: `row must be an object, got ${quoted(row)}` };
+    return { reason: 'not_an_object', detail: `row must be an object, got ${quoted(row)}` };
   }
-  const fields = row as Json;
+  return { fields: row as Json };
+}
+
+/** {@link parseRow} of an object that is read already. */
+export function parseFieldsOf(fields: Json, options: ParseOptions): ParsedRow | (Rejection & RowIdentity) {
   const label = fields[options.taskField];
   const identity = {
     id: fields['id'] === undefined ? null : JSON.stringify(fields['id']),
@@ -81,6 +92,14 @@ function syntaxProblem({ message }: Error): string {
 function parseFields(fields: Json, options: ParseOptions): Omit<ParsedRow, keyof RowIdentity> | Rejection {
   const form = formOf(fields, options);
   return form === null ? parseLlava(fields, options) : parseFormed(fields, form, options);
+}
+
+/** Name of the form that a row is read in. */
+export function formNameOf(fields: Json, options: ParseOptions): 'llava' | 'sharegpt' | 'messages' | 'described' {
+  const form = formOf(fields, options);
+  if (form === null) return 'llava';
+  if (form === MESSAGES_FORM) return 'messages';
+  return form === SHAREGPT_FORM ? 'sharegpt' : 'described';
 }
 
 /** By the recipe, else by the file's own description, else by the row's keys; null is LLaVA's form. */

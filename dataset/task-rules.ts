@@ -34,8 +34,14 @@ export function taskOf(row: Pick<ParsedRow, 'task' | 'images' | 'turns'>, rules:
   if (row.task !== null || rules === null) return row.task;
   if (rules === 'single') return 'all';
   const [image] = row.images;
-  if (rules === 'prefix') return image === undefined ? 'text' : (image.split('/')[0] ?? image);
+  if (rules === 'prefix') return image === undefined ? 'text' : folderOf(image);
   return llavaTask(row, image);
+}
+
+/** The first folder of a path. */
+function folderOf(image: string): string {
+  const end = image.indexOf('/');
+  return end > 0 ? image.slice(0, end) : 'no_folder';
 }
 
 function llavaTask({ turns }: Pick<ParsedRow, 'turns'>, image: string | undefined): string {

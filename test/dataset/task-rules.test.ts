@@ -67,6 +67,7 @@ describe('other rules', () => {
     ['prefix', 'coco/train2017/1.jpg', 'coco'],
     ['prefix', 'gqa/1.jpg', 'gqa'],
     ['prefix', null, 'text'],
+    ['prefix', '1.jpg', 'no_folder'],
     ['single', 'coco/1.jpg', 'all'],
     ['single', null, 'all'],
     [null, 'coco/1.jpg', null],

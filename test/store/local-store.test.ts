@@ -49,7 +49,7 @@ describe('a value', () => {
   });
 
   test('streams in pieces, in order', async () => {
-    const bytes = Buffer.alloc(3 * 1024 * 1024 + 5, 'abcdefg');
+    const bytes = Buffer.alloc(9 * 1024 * 1024 + 5, 'abcdefg');
     await store.write('large', [bytes]);
     const pieces: Uint8Array[] = [];
     for await (const piece of store.stream('large')) pieces.push(piece);

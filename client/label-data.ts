@@ -1,0 +1,97 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, rm, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { TaskRules } from '../contracts/config.ts';
+import { InvalidDatasetError } from '../contracts/failures.ts';
+import { readRowForms } from '../dataset/dataset-info.ts';
+import { parseRow } from '../dataset/parse-row.ts';
+import type { ParseOptions } from '../dataset/parse-row.ts';
+import { isRejection } from '../dataset/row-outcome.ts';
+import { splitRows } from '../dataset/row-splitter.ts';
+import { taskOf } from '../dataset/task-rules.ts';
+
+/** Pictures of a row do not matter for its label. */
+const ANY_IMAGES = 1_000_000;
+
+export interface LabelOptions {
+  /** Key that holds the labels. */
+  taskField: string;
+  rules: TaskRules;
+}
+
+export interface LabelledData {
+  rowCount: number;
+  /** Rows that got a label now. */
+  labelledCount: number;
+  /** Rows that cannot be used: copied without a label. */
+  unlabelledCount: number;
+  /** Rows of each task, those with a label of their own among them. */
+  tasks: Map<string, number>;
+}
+
+/**
+ * Copies a dataset byte for byte, but for one key that each row without a label gets before its closing brace. An array
+ * stays an array, lines stay lines.
+ *
+ * @throws InvalidDatasetError where the target exists, or the source is no dataset
+ */
+export async function labelData(source: string, target: string, options: LabelOptions): Promise<LabelledData> {
+  if ((await stat(target).catch(() => null)) !== null) {
+    throw new InvalidDatasetError(`data label: output must be a new file, got "${target}", which exists`);
+  }
+  const [form = null] = await readRowForms([source]);
+  const parse: ParseOptions = { format: 'auto', form, taskField: options.taskField, maxImages: ANY_IMAGES };
+  const counts: LabelledData = { rowCount: 0, labelledCount: 0, unlabelledCount: 0, tasks: new Map() };
+  const partial = `${target}.partial`;
+  try {
+    await pipeline(Readable.from(labelledRows(source, parse, options, counts)), createWriteStream(partial));
+    await rename(partial, target);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+  return counts;
+}
+
+async function* labelledRows(
+  source: string,
+  parse: ParseOptions,
+  { taskField, rules }: LabelOptions,
+  counts: LabelledData,
+): AsyncGenerator<Uint8Array> {
+  let isLines = false;
+  const stream = createReadStream(source, { highWaterMark: 1024 * 1024 });
+  for await (const { bytes, line } of splitRows(stream, basename(source))) {
+    isLines ||= line !== null;
+    if (bytes === null) {
+      const row = counts.rowCount.toLocaleString('en');
+      throw new InvalidDatasetError(`row ${row}: must have at most 16 MiB to be copied, got more; take it out`);
+    }
+    if (!isLines) yield Buffer.from(counts.rowCount === 0 ? '[\n' : ',\n');
+    counts.rowCount += 1;
+    const parsed = parseRow(bytes, parse);
+    const task = isRejection(parsed) ? parsed.task : taskOf(parsed, rules);
+    if (task === null) counts.unlabelledCount += 1;
+    else counts.tasks.set(task, (counts.tasks.get(task) ?? 0) + 1);
+    const isNew = task !== null && parsed.task === null;
+    if (isNew) counts.labelledCount += 1;
+    yield isNew ? withField(bytes, taskField, task) : bytes;
+    if (isLines) yield Buffer.from('\n');
+  }
+  if (!isLines) yield Buffer.from(counts.rowCount === 0 ? '[]\n' : '\n]\n');
+}
+
+/** A JSON object's bytes with one key more before its closing brace. */
+export function withField(object: Uint8Array, key: string, value: unknown): Uint8Array {
+  let end = object.lastIndexOf(CLOSING_BRACE) - 1;
+  while (SPACES.has(object[end]!)) end -= 1;
+  const isEmpty = object[end] === OPENING_BRACE;
+  const field = Buffer.from(`${isEmpty ? '' : ', '}${JSON.stringify(key)}: ${JSON.stringify(value)}`);
+  return Buffer.concat([object.subarray(0, end + 1), field, object.subarray(end + 1)]);
+}
+
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
+const SPACES = new Set([0x20, 0x0a, 0x0d, 0x09]);
