@@ -66,7 +66,11 @@ export function exportCommand() {
   return withRun(new Command('export'))
     .description('write a run’s subset or adapter for another tool')
     .addOption(
-      new Option('--to <form>', 'llava: rows copied byte for byte; indices: NPY and JSON; adapter: PEFT folder')
+      new Option(
+        '--to <form>',
+        'llava: rows copied byte for byte; jsonl: the same, a line each; sharegpt: for LLaMA-Factory; indices: NPY and JSON; ' +
+          'csv, parquet: values of all rows; adapter: PEFT folder',
+      )
         .choices(EXPORT_FORMS)
         .default('llava' as const),
     )

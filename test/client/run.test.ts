@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunResult } from '../../contracts/messages.ts';
 import { BAD_ROWS, USABLE_ROWS, writeSmallDataset } from './small-dataset.ts';
@@ -106,6 +107,56 @@ describe('a recipe of one’s own, run by the command line', () => {
       'adapter_model.safetensors',
       'training.arrow',
     ]);
+  });
+
+  test('export --to jsonl and --to sharegpt write the same rows in other forms', async () => {
+    const texts = [];
+    for (const form of ['llava', 'jsonl', 'sharegpt']) {
+      expect((await tive(folder, 'export', 'small', '--to', form)).exitCode).toBe(0);
+      const name = { llava: 'llava.json', jsonl: 'rows.jsonl', sharegpt: 'sharegpt/data.json' }[form]!;
+      texts.push(readFileSync(join(folder, 'runs/small/export', name), 'utf8'));
+    }
+    const rows = JSON.parse(texts[0]!) as { image?: string; conversations: { value: string }[] }[];
+    expect(
+      texts[1]!
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual(rows);
+    const talks = JSON.parse(texts[2]!) as { messages: { role: string; content: string }[]; images: string[] }[];
+    expect(talks.map(({ images }) => images)).toEqual(rows.map(({ image }) => (image === undefined ? [] : [image])));
+    for (const { messages, images } of talks) {
+      expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
+      expect(messages.map(({ content }) => content.split('<image>').length - 1)).toEqual([images.length, 0]);
+    }
+    // What was written is read back by the files' own description.
+    const inspected = await tive(
+      folder,
+      'data',
+      'inspect',
+      'runs/small/export/sharegpt/data.json',
+      '--images',
+      'images',
+    );
+    expect(inspected.stdout).toContain(`form          described ${BUDGET}\n`);
+    expect(inspected.stdout).toContain('set aside     no row\n');
+  });
+
+  test('export --to csv and --to parquet write values and selection of every usable row', async () => {
+    expect(await tive(folder, 'export', 'small', '--to', 'csv')).toMatchObject({
+      stdout: `runs/small/export/values.csv  ${USABLE_ROWS} rows\n`,
+    });
+    const [head, ...lines] = readFileSync(join(folder, 'runs/small/export/values.csv'), 'utf8').trimEnd().split('\n');
+    expect(lines).toHaveLength(USABLE_ROWS);
+    expect((await tive(folder, 'export', 'small', '--to', 'parquet')).exitCode).toBe(0);
+    const bytes = readFileSync(join(folder, 'runs/small/export/values.parquet'));
+    const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer });
+    expect(Object.keys(rows[0]!).join(',')).toBe(head);
+    const cell = (value: unknown): string => (value === null || value === undefined ? '' : String(value));
+    expect(rows.map((row) => Object.values(row).map(cell).join(','))).toEqual(lines);
+    const copies = rows.reduce((sum, { copies: count }) => sum + (count as number), 0);
+    expect(copies).toBe(BUDGET);
+    expect(rows.every(({ copies: count, rank }) => (count === 0) === (rank === null || rank === undefined))).toBe(true);
   });
 
   test('run again, every stage is cached and the numbers are the same', async () => {

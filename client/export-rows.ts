@@ -1,0 +1,142 @@
+import { open } from 'node:fs/promises';
+import { localFile } from '../activities/local-dataset.ts';
+import type { RunResult } from '../contracts/messages.ts';
+import { readRowForms } from '../dataset/dataset-info.ts';
+import { parseRow } from '../dataset/parse-row.ts';
+import { isRejection } from '../dataset/row-outcome.ts';
+import { fileOf, readManifest } from '../store/artifacts.ts';
+import { openStore } from '../store/open-store.ts';
+import { tableSchema } from '../store/schemas.ts';
+import type { Store } from '../store/store.ts';
+import { readTable } from '../store/tables.ts';
+
+/** The selected rows as one array: each row's own bytes, in row order, a row drawn n times n times. */
+export async function* llavaBytes(
+  store: Store,
+  result: RunResult,
+  copies: ReadonlyMap<number, number>,
+): AsyncGenerator<Uint8Array> {
+  yield* asArray(
+    (async function* () {
+      for await (const { bytes } of selectedRows(store, result, copies)) yield bytes;
+    })(),
+  );
+}
+
+/** The selected rows a line each: nothing but white space outside of strings is left out. */
+export async function* jsonLines(
+  store: Store,
+  result: RunResult,
+  copies: ReadonlyMap<number, number>,
+): AsyncGenerator<Uint8Array> {
+  for await (const { bytes } of selectedRows(store, result, copies)) {
+    yield onOneLine(bytes);
+    yield Buffer.from('\n');
+  }
+}
+
+const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
+
+/**
+ * The selected rows as LLaMA-Factory reads them, `messages` and `images`, with as many `<image>` as images. Texts are as
+ * the model is asked.
+ */
+export async function* sharegptBytes(
+  store: Store,
+  result: RunResult,
+  copies: ReadonlyMap<number, number>,
+): AsyncGenerator<Uint8Array> {
+  const { dataset } = result.config;
+  const forms = await readRowForms(await localPaths(dataset.path));
+  yield* asArray(
+    (async function* () {
+      for await (const { bytes, rowIndex, sourceIndex } of selectedRows(store, result, copies)) {
+        const parsed = parseRow(bytes, { ...dataset, form: forms[sourceIndex]! });
+        if (isRejection(parsed)) {
+          const row = rowIndex.toLocaleString('en');
+          throw new RangeError(`export: row ${row} must be as the run saw it, got: ${parsed.detail}; the file changed`);
+        }
+        const messages = parsed.promptTurns.map(({ role, value }) => ({ role: ROLES[role], content: value }));
+        yield Buffer.from(JSON.stringify({ messages, images: parsed.images }));
+      }
+    })(),
+  );
+}
+
+/** What LLaMA-Factory's `dataset_info.json` must say of the file. */
+export function datasetInfo(runName: string, fileName: string): string {
+  const tags = {
+    role_tag: 'role',
+    content_tag: 'content',
+    user_tag: 'user',
+    assistant_tag: 'assistant',
+    system_tag: 'system',
+  };
+  const columns = { messages: 'messages', images: 'images' };
+  return `${JSON.stringify({ [runName]: { file_name: fileName, formatting: 'sharegpt', columns, tags } }, null, 2)}\n`;
+}
+
+/** A JSON text without white space outside of its strings. */
+export function onOneLine(json: Uint8Array): Uint8Array {
+  const kept = new Uint8Array(json.length);
+  let length = 0;
+  let inString = false;
+  for (let place = 0; place < json.length; place += 1) {
+    const byte = json[place]!;
+    if (!inString && (byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d)) continue;
+    kept[length++] = byte;
+    if (byte === QUOTE) inString = !inString;
+    else if (inString && byte === BACKSLASH) kept[length++] = json[++place]!;
+  }
+  return kept.subarray(0, length);
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+async function* asArray(rows: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let separator = '[\n';
+  for await (const row of rows) {
+    yield Buffer.from(separator);
+    yield row;
+    separator = ',\n';
+  }
+  yield Buffer.from(separator === '[\n' ? '[]\n' : '\n]\n');
+}
+
+interface SelectedRow {
+  rowIndex: number;
+  sourceIndex: number;
+  bytes: Uint8Array;
+}
+
+/** Selected rows in row order, each as often as it was drawn. */
+async function* selectedRows(
+  store: Store,
+  { dataset, config }: RunResult,
+  copies: ReadonlyMap<number, number>,
+): AsyncGenerator<SelectedRow> {
+  const { rows } = dataset!;
+  const file = fileOf(await readManifest(store, rows), 'rows.arrow');
+  const sources = await Promise.all((await localPaths(config.dataset.path)).map((path) => open(path, 'r')));
+  try {
+    for await (const batch of readTable(store, rows.uri, file, tableSchema('rows'))) {
+      const [rowIndex, source] = [batch.uint32('row_index'), batch.uint32('source_index')];
+      const [byteStart, byteEnd] = [batch.int64('byte_start'), batch.int64('byte_end')];
+      for (let row = 0; row < batch.rowCount; row += 1) {
+        const count = copies.get(rowIndex[row]!) ?? 0;
+        if (count === 0) continue;
+        const bytes = Buffer.alloc(Number(byteEnd[row]! - byteStart[row]!));
+        await sources[source[row]!]!.read(bytes, 0, bytes.length, Number(byteStart[row]));
+        for (let copy = 0; copy < count; copy += 1)
+          yield { rowIndex: rowIndex[row]!, sourceIndex: source[row]!, bytes };
+      }
+    }
+  } finally {
+    await Promise.all(sources.map((opened) => opened.close()));
+  }
+}
+
+function localPaths(paths: readonly string[]): Promise<string[]> {
+  return Promise.all(paths.map((path) => localFile(openStore, path)));
+}
