@@ -62,6 +62,7 @@ async function makeDataset(): Promise<{ path: string; places: [number, number][]
   for (let row = 0; row < ROWS; row += 1) {
     const json = JSON.stringify({
       id: row,
+      image: `${row}.png`,
       conversations: [
         { from: 'human', value: `<image>\nquestion ${row} <b>ü</b>` },
         { from: 'gpt', value: `answer ${row}` },
