@@ -29,7 +29,7 @@ const mayImport = {
   plugins: ['activities', 'dataset', 'model', 'store', 'contracts'],
   workers: ['plugins', 'contracts', 'workflows'],
   client: ['contracts', 'algorithms', 'activities', 'dataset', 'store', 'plugins', 'workers', 'setup', 'workflows'],
-  setup: ['contracts'],
+  setup: ['contracts', 'store'],
 };
 
 /** Folders whose types alone may be imported. */

@@ -3,6 +3,7 @@ import { readImageSettings } from '../dataset/image-settings.ts';
 import { ExampleLoader } from '../dataset/load-example.ts';
 import { createPromptEncoder } from '../dataset/prompt.ts';
 import type { PromptEncoder } from '../dataset/prompt.ts';
+import type { LocalDataset } from '../dataset/row-source.ts';
 import { readModelConfig } from '../model/model-config.ts';
 
 /** The prompt encoder of a config's model. */
@@ -19,7 +20,7 @@ export async function encoderOf({ model, gradients }: Config): Promise<PromptEnc
 }
 
 /** Reads rows of `dataset` again, as the model of the config sees them. The caller closes it. */
-export async function loaderOf(config: Config, dataset: DatasetConfig): Promise<ExampleLoader> {
+export async function loaderOf(config: Config, dataset: LocalDataset): Promise<ExampleLoader> {
   const [encoder, settings] = await Promise.all([encoderOf(config), readImageSettings(config.model.path)]);
   return new ExampleLoader(dataset, encoder, settings, imageAspectOf(config));
 }

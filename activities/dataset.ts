@@ -6,6 +6,7 @@ import type { ScanInput, ScanResult } from '../contracts/messages.ts';
 import type { Stage } from '../contracts/stages.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { countWarnings, requireUsable } from '../dataset/dataset-checks.ts';
+import type { LocalDataset } from '../dataset/row-source.ts';
 import { planRows } from '../dataset/plan-rows.ts';
 import type { PlannedRow } from '../dataset/plan-rows.ts';
 import { scanDataset } from '../dataset/scan-dataset.ts';
@@ -20,7 +21,7 @@ import type { TableRows } from '../store/tables.ts';
 import { encoderOf, evaluationDataset } from './compute-context.ts';
 import type { ComputeDependencies } from './dependencies.ts';
 import { datasetFingerprint, promptFingerprint } from './fingerprints.ts';
-import { startPulse } from './heartbeat.ts';
+import { keepBeating, startPulse } from './heartbeat.ts';
 import type { Pulse } from './heartbeat.ts';
 import { localDataset } from './local-dataset.ts';
 import { countRows } from './metrics.ts';
@@ -43,7 +44,7 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
       const store = openStore(config.store.uri);
       if (source === 'dataset') await checkModel(config);
       const given = source === 'dataset' ? config.dataset : evaluationDataset(config);
-      const dataset = await localDataset(openStore, given, null);
+      const dataset = await keepBeating(pulse, localDataset(openStore, given, null));
       const determinants = await determine(config, dataset);
       const address = stageAddress('dataset', determinants);
       const found = await findArtifact(store, 'dataset', address);
@@ -78,12 +79,12 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
   };
 }
 
-async function determine({ model, gradients }: Config, dataset: DatasetConfig): Promise<Json> {
+async function determine({ model, gradients }: Config, dataset: LocalDataset): Promise<Json> {
   const { format, taskField, taskRules, maxImages, maxRows, maxQuarantinedFraction } = dataset;
   const { cutoffLen, tokenBudget, shardRows } = gradients;
   return {
     dataset: { format, taskField, taskRules, maxImages, maxRows, maxQuarantinedFraction },
-    forms: (await readRowForms(dataset.path)) as unknown as Json,
+    forms: (await readRowForms(dataset.sources.map(({ origin }) => origin))) as unknown as Json,
     plan: { cutoffLen, tokenBudget, shardRows },
     template: model.template,
     prompt: await promptFingerprint(model.path),
@@ -94,7 +95,7 @@ async function determine({ model, gradients }: Config, dataset: DatasetConfig): 
 /** Reads, plans and counts the rows; lines of those set aside go to `setAside`. Throws at the end where too many are bad. */
 async function* rowBatches(
   config: Config,
-  dataset: DatasetConfig,
+  dataset: LocalDataset,
   tally: RowTally,
   setAside: PassThrough,
   pulse: Pulse,

@@ -14,7 +14,7 @@ import { evaluationDataset, loaderOf } from './compute-context.ts';
 import type { ComputeDependencies } from './dependencies.ts';
 import { ExampleSource } from './examples.ts';
 import { modelFingerprint } from './fingerprints.ts';
-import { startPulse } from './heartbeat.ts';
+import { keepBeating, startPulse } from './heartbeat.ts';
 import { localDataset } from './local-dataset.ts';
 import { countRows } from './metrics.ts';
 import { usableRows } from './row-table.ts';
@@ -51,7 +51,7 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
       const model = await models.model(config.model, () => pulse.breathe());
       const tensors =
         adapter === null ? null : toTensors(await readAdapter(await store.localFolder(adapter.uri), model.config.text));
-      const dataset = await localDataset(openStore, evaluationDataset(config), rows);
+      const dataset = await keepBeating(pulse, localDataset(openStore, evaluationDataset(config), rows));
       const source = new ExampleSource(model, await loaderOf(config, dataset));
       const scored: ScoredRow[] = [];
       try {

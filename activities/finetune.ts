@@ -3,7 +3,7 @@ import type { ArtifactReference } from '../contracts/references.ts';
 import { stageAddress } from '../store/addresses.ts';
 import type { Store } from '../store/store.ts';
 import type { ComputeDependencies } from './dependencies.ts';
-import { startPulse } from './heartbeat.ts';
+import { keepBeating, startPulse } from './heartbeat.ts';
 import { localDataset } from './local-dataset.ts';
 import { usableRows } from './row-table.ts';
 import type { TableRow } from './row-table.ts';
@@ -29,7 +29,7 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
       if (found !== null) return found;
       const model = await models.model(config.model, () => pulse.breathe());
       const places = await selectedRows(store, rows, selection);
-      const dataset = await localDataset(openStore, config.dataset, rows);
+      const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       return tuneAdapter(
         { store, stage: 'finetune', address, determinants, config, dataset, schedule: config.finetune, places, pulse },
         model,

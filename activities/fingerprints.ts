@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DatasetConfig } from '../contracts/config.ts';
-import { imageFolderOf } from '../dataset/scan-dataset.ts';
+import { imageFolderOf } from '../dataset/row-source.ts';
+import type { LocalDataset } from '../dataset/row-source.ts';
 import { sha256 } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
 import { isS3 } from '../store/s3-client.ts';
@@ -49,23 +50,30 @@ export async function promptFingerprint(folder: string): Promise<Json> {
 }
 
 /**
- * What a dataset of local files is, without reading its pictures: hashes of its files, and names, sizes and times of
- * everything in the image folder.
+ * What a dataset on this machine is, without reading its pictures: hashes of its files as they were given, and names,
+ * sizes and times of everything in their image folders. Pictures that a file holds itself are in its hash.
  */
-export async function datasetFingerprint(dataset: DatasetConfig): Promise<Json> {
+export async function datasetFingerprint({ sources }: LocalDataset): Promise<Json> {
   const files: [string, string][] = [];
-  for (const path of dataset.path) files.push([basename(path), await hashFile(path)]);
-  return { files, images: await folderFingerprint(imageFolderOf(dataset)) };
+  for (const { origin } of sources) files.push([basename(origin), await hashFile(origin)]);
+  const folders = sources.filter(({ path, origin }) => path === origin).map(({ imageFolder }) => imageFolder);
+  return { files, images: await foldersFingerprint(folders) };
 }
 
-/** The same of a dataset that may lie in buckets: there it is the listing alone, and nothing is brought here. */
+/** The same of a dataset that may lie in buckets: there it is the listing alone, and nothing is brought or unpacked. */
 export async function changeFingerprint(openStore: (uri: string) => Store, dataset: DatasetConfig): Promise<Json> {
-  if (!isRemote(dataset)) return datasetFingerprint(dataset);
-  const folder = imageFolderOf(dataset);
+  const folders = dataset.path.map((_, index) => imageFolderOf(dataset, index));
   const files: [string, string][] = [];
   for (const path of dataset.path.filter((file) => !isS3(file))) files.push([basename(path), await hashFile(path)]);
-  const images = isS3(folder) ? null : await folderFingerprint(folder);
+  const images = await foldersFingerprint(folders.filter((folder) => !isS3(folder)));
+  if (!isRemote(dataset)) return { files, images };
   return { files, images, remote: sha256((await listRemote(openStore, dataset)).join('\n')) };
+}
+
+async function foldersFingerprint(folders: readonly string[]): Promise<string[]> {
+  const hashes: string[] = [];
+  for (const folder of new Set(folders)) hashes.push(await folderFingerprint(folder));
+  return hashes;
 }
 
 /** Hash of names, sizes and times of everything below a folder. */

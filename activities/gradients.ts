@@ -29,7 +29,7 @@ import { modelFingerprint } from './fingerprints.ts';
 import { createShardParts, gradientRows } from './gradient-shard.ts';
 import type { GradientComputer, ShardParts } from './gradient-shard.ts';
 import type { GradientDetails } from './gradient-table.ts';
-import { openPulse, startPulse } from './heartbeat.ts';
+import { keepBeating, openPulse, startPulse } from './heartbeat.ts';
 import type { Pulse } from './heartbeat.ts';
 import { localDataset } from './local-dataset.ts';
 import { countRows } from './metrics.ts';
@@ -78,7 +78,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const values = await adapterOf(store, input);
       const { places, length: parameterCount } = gradientLayout(values);
       const adapter = toTensors(values);
-      const dataset = await localDataset(openStore, config.dataset, rows);
+      const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       const source = new ExampleSource(model, await loaderOf(config, dataset));
       try {
         const projector = createProjector({ ...projectionOf(config, parameterCount), parameterCount });

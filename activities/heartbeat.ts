@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { NoProgressError, WORKER_DRAINING } from '../contracts/failures.ts';
 import type { Checkpoint } from '../contracts/messages.ts';
@@ -95,6 +96,20 @@ export function openPulse(stage: Stage): Pulse {
       committedAt = performance.now();
     },
   };
+}
+
+/** How often work that cannot be asked is seen to be alive. */
+const BEAT_MS = 500;
+
+/** Lets heartbeats and cancellation through while `work` goes on elsewhere; a cancelled activity leaves it behind. */
+export async function keepBeating<Result>(pulse: Pulse, work: Promise<Result>): Promise<Result> {
+  // Its failure is met where it is awaited below.
+  const done = work.then(
+    () => true,
+    () => true,
+  );
+  while (!(await Promise.race([done, sleep(BEAT_MS, false)]))) await pulse.pause();
+  return work;
 }
 
 /**

@@ -1,34 +1,47 @@
-import { dirname } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { InvalidDatasetError } from '../contracts/failures.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import { DESCRIPTION_FILE } from '../dataset/dataset-info.ts';
+import { imageFolderOf, packedRows } from '../dataset/row-source.ts';
+import type { LocalDataset, RowSource } from '../dataset/row-source.ts';
+import { sourceKind } from '../dataset/source-kind.ts';
+import type { SourceKind } from '../dataset/source-kind.ts';
+import { fillOnce, machineFolder } from '../store/machine-folder.ts';
 import { isS3, parseS3Uri } from '../store/s3-client.ts';
 import type { Store } from '../store/store.ts';
 
 type OpenStore = (uri: string) => Store;
 
 /** Whether a part of the dataset lies in a bucket. */
-export function isRemote({ path, imageFolder }: Pick<DatasetConfig, 'path' | 'imageFolder'>): boolean {
-  return [...path, imageFolder ?? ''].some(isS3);
+export function isRemote(dataset: Pick<DatasetConfig, 'path' | 'imageFolder'>): boolean {
+  return [...dataset.path, ...dataset.path.map((_, index) => imageFolderOf(dataset, index))].some(isS3);
 }
 
 /** What was brought for a rows table stays as it is while the table is in use: buckets are not listed for every shard. */
-const broughtFor = new Map<string, Promise<DatasetConfig>>();
+const broughtFor = new Map<string, Promise<LocalDataset>>();
 const REMEMBERED_TABLES = 8;
 
+/** Names the layout of what is unpacked: raised where the same file would be unpacked to something else. */
+const UNPACK_VERSION = 1;
+const ROWS_FILE = 'rows.jsonl';
+
+const KIND_OF_FORMAT: Partial<Record<DatasetConfig['format'], SourceKind>> = { parquet: 'parquet', webdataset: 'tar' };
+
 /**
- * The dataset as files of this machine: what lies in a bucket is brought here, but for what is here and unchanged.
+ * The dataset as files of JSON on this machine: what lies in a bucket is brought here, but for what is here and unchanged;
+ * rows that are packed together with their pictures are unpacked, once a machine.
  *
  * @param rows the table that the dataset stage has made of it; null to look again
- * @throws InvalidDatasetError where a file is not in its bucket
+ * @throws InvalidDatasetError where a file is not there or cannot be unpacked
  */
 export function localDataset(
   openStore: OpenStore,
   dataset: DatasetConfig,
   rows: ArtifactReference | null,
-): Promise<DatasetConfig> {
-  if (!isRemote(dataset)) return Promise.resolve(dataset);
+): Promise<LocalDataset> {
   if (rows === null) return bring(openStore, dataset);
   const key = JSON.stringify([dataset.path, dataset.imageFolder, rows.sha256]);
   let brought = broughtFor.get(key);
@@ -41,14 +54,52 @@ export function localDataset(
   return brought;
 }
 
-async function bring(openStore: OpenStore, dataset: DatasetConfig): Promise<DatasetConfig> {
-  const path: string[] = [];
-  for (const file of dataset.path) {
-    path.push(await localFile(openStore, file));
-    if (isS3(file)) await bringDescription(openStore, dirname(file));
+async function bring(openStore: OpenStore, dataset: DatasetConfig): Promise<LocalDataset> {
+  const sources: RowSource[] = [];
+  for (const index of dataset.path.keys()) {
+    const source = await localSource(openStore, dataset, index);
+    const { imageFolder } = source;
+    sources.push(isS3(imageFolder) ? { ...source, imageFolder: await localFolder(openStore, imageFolder) } : source);
   }
-  const folder = dataset.imageFolder ?? dirname(dataset.path[0]!);
-  return { ...dataset, path, imageFolder: isS3(folder) ? await localFolder(openStore, folder) : folder };
+  return { ...dataset, sources };
+}
+
+/** One file of the dataset as JSON on this machine; its pictures stay where they are, a bucket maybe. */
+export async function localSource(openStore: OpenStore, dataset: DatasetConfig, index: number): Promise<RowSource> {
+  const address = dataset.path[index]!;
+  const origin = await localFile(openStore, address);
+  if (isS3(address)) await bringDescription(openStore, dirname(address));
+  const imageFolder = imageFolderOf(dataset, index);
+  const folder = await unpackedFolder(origin, dataset.format);
+  if (folder === null) return { path: origin, imageFolder, origin };
+  // Rows of a packed file may also name pictures that lie elsewhere.
+  const hasPictures = (await readdir(folder)).length > 1;
+  return { path: join(folder, ROWS_FILE), imageFolder: hasPictures ? folder : imageFolder, origin };
+}
+
+/** Where rows and pictures of a packed file lie on this machine, by its place, size and time; null for a file of JSON. */
+async function unpackedFolder(path: string, format: DatasetConfig['format']): Promise<string | null> {
+  const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
+  // A file that is not there is refused where it is read.
+  if (size === 0) return null;
+  const kind = await sourceKind(path);
+  const wanted = KIND_OF_FORMAT[format];
+  if (wanted !== undefined && kind !== wanted)
+    throw new InvalidDatasetError(
+      `${basename(path)}: must be ${wanted} as dataset.format says, got ${kind} by its bytes`,
+    );
+  if (kind === 'json') return null;
+  const name = createHash('sha256').update(JSON.stringify([UNPACK_VERSION, await realpath(path), size, mtimeMs]));
+  const folder = join(machineFolder('unpacked'), name.digest('hex').slice(0, 16));
+  await fillOnce(folder, async (write) => {
+    const rows = (await packedRows(path, write))!;
+    await write(ROWS_FILE, asLines(rows));
+  });
+  return folder;
+}
+
+async function* asLines(rows: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
+  for await (const row of rows) yield Buffer.from(`${row}\n`);
 }
 
 /** What may stand beside a file about its rows. */
@@ -61,9 +112,9 @@ async function bringDescription(openStore: OpenStore, folder: string): Promise<v
 
 /** What lies at the dataset's addresses in buckets, from listings alone: key, size and time of each value. */
 export async function listRemote(openStore: OpenStore, dataset: DatasetConfig): Promise<string[]> {
-  const folder = dataset.imageFolder ?? dirname(dataset.path[0]!);
+  const folders = dataset.path.flatMap((path, index) => [dirname(path), imageFolderOf(dataset, index)]);
   const lines: string[] = [];
-  for (const address of [...new Set([...dataset.path.map((path) => dirname(path)), folder])].filter(isS3)) {
+  for (const address of [...new Set(folders)].filter(isS3)) {
     const { store, key } = placeOf(openStore, address);
     for (const entry of await store.entries(key)) lines.push(`${entry.key} ${entry.byteCount} ${entry.modifiedMs}`);
   }

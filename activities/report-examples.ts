@@ -9,14 +9,14 @@ import { decodeImage } from '../dataset/image-decode.ts';
 import { readImageFile } from '../dataset/image-file.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
-import { imageFolderOf } from '../dataset/scan-dataset.ts';
+import type { RowSource } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
 import { isS3 } from '../store/s3-client.ts';
 import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { readTable } from '../store/tables.ts';
 import type { Pulse } from './heartbeat.ts';
-import { localFile } from './local-dataset.ts';
+import { localFile, localSource } from './local-dataset.ts';
 import type { Candidate } from './report-values.ts';
 
 /** Longest edge of a picture in the report, in pixels. */
@@ -48,12 +48,19 @@ export async function readExamples(
   pulse: Pulse,
 ): Promise<ExampleRow[]> {
   const places = await findRows(store, rows, new Set(candidates.map(({ rowIndex }) => rowIndex)), pulse);
+  const sources = new Map<number, Promise<RowSource | null>>();
+  const sourceOf = (index: number): Promise<RowSource | null> => {
+    const found = sources.get(index) ?? localSource(openStore, dataset, index).catch(() => null);
+    sources.set(index, found);
+    return found;
+  };
   const examples: ExampleRow[] = [];
   for (const candidate of candidates) {
-    const place = places.get(candidate.rowIndex);
-    const turns = place === undefined ? [] : await readTurns(place, dataset, openStore);
-    const thumbnail =
-      place === undefined || place.image === null ? null : await readThumbnail(place.image, dataset, openStore);
+    const place = places.get(candidate.rowIndex) ?? null;
+    const source = place === null ? null : await sourceOf(place.sourceIndex);
+    const turns = place === null || source === null ? [] : await readTurns(place, source, dataset);
+    const image = place?.image ?? null;
+    const thumbnail = image === null || source === null ? null : await readThumbnail(image, source, openStore);
     examples.push({ ...candidate, thumbnail, turns });
     await pulse.pause();
   }
@@ -86,15 +93,13 @@ async function findRows(
 }
 
 async function readTurns(
-  { sourceIndex, byteStart, byteEnd }: RowPlace,
+  { byteStart, byteEnd }: RowPlace,
+  { path, origin }: RowSource,
   dataset: DatasetConfig,
-  openStore: (uri: string) => Store,
 ): Promise<ExampleRow['turns']> {
-  const address = dataset.path[sourceIndex];
-  if (address === undefined || byteEnd <= byteStart) return [];
+  if (byteEnd <= byteStart) return [];
   try {
-    const path = await localFile(openStore, address);
-    const [form] = await readRowForms([path]);
+    const [form] = await readRowForms([origin]);
     const parsed = parseRow(await readRange(path, byteStart, byteEnd), { ...dataset, form: form! });
     if (isRejection(parsed)) return [];
     return parsed.turns.slice(0, MAX_TURNS).map(({ role, value }) => ({ role, text: cut(value) }));
@@ -128,10 +133,10 @@ async function readPicture(image: string, folder: string, openStore: (uri: strin
 /** A small JPEG of the row's picture, made anew from its pixels; null where there is none below the image folder. */
 async function readThumbnail(
   image: string,
-  dataset: DatasetConfig,
+  { imageFolder }: RowSource,
   openStore: (uri: string) => Store,
 ): Promise<string | null> {
-  const read = await readPicture(image, imageFolderOf(dataset), openStore).catch(() => null);
+  const read = await readPicture(image, imageFolder, openStore).catch(() => null);
   const bytes = read === null || isRejection(read) ? null : read.bytes;
   const decoded = bytes === null ? null : await decodeImage(bytes);
   if (decoded === null || isRejection(decoded)) return null;

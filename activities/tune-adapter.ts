@@ -1,9 +1,10 @@
 import { createRandom, shuffledOrder } from '../algorithms/random-stream.ts';
-import type { Config, DatasetConfig, FinetuneConfig } from '../contracts/config.ts';
+import type { Config, FinetuneConfig } from '../contracts/config.ts';
 import type { AdapterResult } from '../contracts/messages.ts';
 import type { FileReference } from '../contracts/references.ts';
 import type { Stage } from '../contracts/stages.ts';
 import type { RowPlace } from '../dataset/load-example.ts';
+import type { LocalDataset } from '../dataset/row-source.ts';
 import { initialAdapter } from '../model/adapter.ts';
 import type { AdapterValues } from '../model/adapter.ts';
 import { encodeAdapter } from '../model/adapter-files.ts';
@@ -39,7 +40,7 @@ export interface TuneRequest {
   determinants: Json;
   config: Config;
   /** The config's, as files of this machine. */
-  dataset: DatasetConfig;
+  dataset: LocalDataset;
   /** Epochs, batch size and rate; everything else is as in the warm-up. */
   schedule: Pick<FinetuneConfig, 'epochs' | 'batchSize' | 'learningRate'>;
   /** Rows in row order; a row drawn n times stands n times. */

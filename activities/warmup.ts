@@ -9,7 +9,7 @@ import { finishArtifact } from '../store/artifacts.ts';
 import type { Store } from '../store/store.ts';
 import type { ComputeDependencies } from './dependencies.ts';
 import { modelFingerprint } from './fingerprints.ts';
-import { startPulse } from './heartbeat.ts';
+import { keepBeating, startPulse } from './heartbeat.ts';
 import { localDataset } from './local-dataset.ts';
 import { usableRows } from './row-table.ts';
 import type { TableRow } from './row-table.ts';
@@ -36,7 +36,7 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
       const table: TableRow[] = [];
       for await (const row of usableRows(store, rows)) table.push(row);
       const places = chooseRows(table, config);
-      const dataset = await localDataset(openStore, config.dataset, rows);
+      const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       return tuneAdapter(
         { store, stage: 'warmup', address, determinants, config, dataset, schedule: config.warmup, places, pulse },
         model,

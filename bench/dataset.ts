@@ -54,7 +54,7 @@ function factsOf(step: string, { rowCount, usableCount, seconds, peakBytes }: Re
 /** The demo's model with a dataset and a store in the folder. */
 async function writeConfig(folder: string, datasetBytes: number): Promise<Config> {
   const { config } = loadPreset('demo');
-  const dataset = await writeDataset(folder, datasetBytes, join(config.dataset.imageFolder!, 'train'));
+  const dataset = await writeDataset(folder, datasetBytes, join(config.dataset.imageFolder as string, 'train'));
   return {
     ...config,
     store: { uri: join(folder, 'store') },

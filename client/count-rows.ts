@@ -1,17 +1,13 @@
-import { createReadStream } from 'node:fs';
-import { basename } from 'node:path';
-import { localFile } from '../activities/local-dataset.ts';
-import { splitRows } from '../dataset/row-splitter.ts';
+import { localDataset } from '../activities/local-dataset.ts';
+import type { DatasetConfig } from '../contracts/config.ts';
+import { jsonRows } from '../dataset/row-source.ts';
 import { openStore } from '../store/open-store.ts';
 
 /** Rows of all files, counted without parsing them. */
-export async function countRows(paths: readonly string[]): Promise<number> {
+export async function countRows(dataset: DatasetConfig): Promise<number> {
   let count = 0;
-  for (const path of paths) {
-    const rows = splitRows(
-      createReadStream(await localFile(openStore, path), { highWaterMark: 1024 * 1024 }),
-      basename(path),
-    );
+  for (const { path } of (await localDataset(openStore, dataset, null)).sources) {
+    const rows = jsonRows(path);
     while ((await rows.next()).done !== true) count += 1;
   }
   return count;

@@ -1,35 +1,41 @@
+import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { localFile } from '../activities/local-dataset.ts';
+import { dirname, join } from 'node:path';
+import { localDataset } from '../activities/local-dataset.ts';
 import type { RunResult } from '../contracts/messages.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { parseRow } from '../dataset/parse-row.ts';
+import { PICTURE_NAME } from '../dataset/packed-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
+import type { RowSource } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
 import { openStore } from '../store/open-store.ts';
 import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { readTable } from '../store/tables.ts';
 
+/** What of a run is exported. */
+export interface ExportedRows {
+  store: Store;
+  result: RunResult;
+  /** Selected rows, and how often each was drawn. */
+  copies: ReadonlyMap<number, number>;
+  /** Folder of the rows' file: pictures that were packed with the rows are put below its `images`. */
+  files: Store;
+}
+
 /** The selected rows as one array: each row's own bytes, in row order, a row drawn n times n times. */
-export async function* llavaBytes(
-  store: Store,
-  result: RunResult,
-  copies: ReadonlyMap<number, number>,
-): AsyncGenerator<Uint8Array> {
+export async function* llavaBytes(exported: ExportedRows): AsyncGenerator<Uint8Array> {
   yield* asArray(
     (async function* () {
-      for await (const { bytes } of selectedRows(store, result, copies)) yield bytes;
+      for await (const { bytes } of selectedRows(exported)) yield bytes;
     })(),
   );
 }
 
 /** The selected rows a line each: nothing but white space outside of strings is left out. */
-export async function* jsonLines(
-  store: Store,
-  result: RunResult,
-  copies: ReadonlyMap<number, number>,
-): AsyncGenerator<Uint8Array> {
-  for await (const { bytes } of selectedRows(store, result, copies)) {
+export async function* jsonLines(exported: ExportedRows): AsyncGenerator<Uint8Array> {
+  for await (const { bytes } of selectedRows(exported)) {
     yield onOneLine(bytes);
     yield Buffer.from('\n');
   }
@@ -41,16 +47,13 @@ const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
  * The selected rows as LLaMA-Factory reads them, `messages` and `images`, with as many `<image>` as images. Texts are as
  * the model is asked.
  */
-export async function* sharegptBytes(
-  store: Store,
-  result: RunResult,
-  copies: ReadonlyMap<number, number>,
-): AsyncGenerator<Uint8Array> {
-  const { dataset } = result.config;
-  const forms = await readRowForms(await localPaths(dataset.path));
+export async function* sharegptBytes(exported: ExportedRows): AsyncGenerator<Uint8Array> {
+  const { dataset } = exported.result.config;
+  const { sources } = await localDataset(openStore, dataset, null);
+  const forms = await readRowForms(sources.map(({ origin }) => origin));
   yield* asArray(
     (async function* () {
-      for await (const { bytes, rowIndex, sourceIndex } of selectedRows(store, result, copies)) {
+      for await (const { bytes, rowIndex, sourceIndex } of selectedRows(exported)) {
         const parsed = parseRow(bytes, { ...dataset, form: forms[sourceIndex]! });
         if (isRejection(parsed)) {
           const row = rowIndex.toLocaleString('en');
@@ -111,32 +114,46 @@ interface SelectedRow {
 }
 
 /** Selected rows in row order, each as often as it was drawn. */
-async function* selectedRows(
-  store: Store,
-  { dataset, config }: RunResult,
-  copies: ReadonlyMap<number, number>,
-): AsyncGenerator<SelectedRow> {
+async function* selectedRows({ store, result, copies, files }: ExportedRows): AsyncGenerator<SelectedRow> {
+  const { dataset, config } = result;
   const { rows } = dataset!;
-  const file = fileOf(await readManifest(store, rows), 'rows.arrow');
-  const sources = await Promise.all((await localPaths(config.dataset.path)).map((path) => open(path, 'r')));
+  const table = fileOf(await readManifest(store, rows), 'rows.arrow');
+  const { sources } = await localDataset(openStore, config.dataset, null);
+  const opened = await Promise.all(sources.map(({ path }) => open(path, 'r')));
   try {
-    for await (const batch of readTable(store, rows.uri, file, tableSchema('rows'))) {
+    for await (const batch of readTable(store, rows.uri, table, tableSchema('rows'))) {
       const [rowIndex, source] = [batch.uint32('row_index'), batch.uint32('source_index')];
       const [byteStart, byteEnd] = [batch.int64('byte_start'), batch.int64('byte_end')];
       for (let row = 0; row < batch.rowCount; row += 1) {
         const count = copies.get(rowIndex[row]!) ?? 0;
         if (count === 0) continue;
-        const bytes = Buffer.alloc(Number(byteEnd[row]! - byteStart[row]!));
-        await sources[source[row]!]!.read(bytes, 0, bytes.length, Number(byteStart[row]));
-        for (let copy = 0; copy < count; copy += 1)
-          yield { rowIndex: rowIndex[row]!, sourceIndex: source[row]!, bytes };
+        const sourceIndex = source[row]!;
+        const own = Buffer.alloc(Number(byteEnd[row]! - byteStart[row]!));
+        await opened[sourceIndex]!.read(own, 0, own.length, Number(byteStart[row]));
+        const bytes = isUnpacked(sources[sourceIndex]!)
+          ? await withPictures(own, sources[sourceIndex]!, `images/${sourceIndex}`, files)
+          : own;
+        for (let copy = 0; copy < count; copy += 1) yield { rowIndex: rowIndex[row]!, sourceIndex, bytes };
       }
     }
   } finally {
-    await Promise.all(sources.map((opened) => opened.close()));
+    await Promise.all(opened.map((file) => file.close()));
   }
 }
 
-function localPaths(paths: readonly string[]): Promise<string[]> {
-  return Promise.all(paths.map((path) => localFile(openStore, path)));
+/** Whether a source's pictures were unpacked with its rows, so that nobody else has them as files. */
+function isUnpacked({ path, origin, imageFolder }: RowSource): boolean {
+  return path !== origin && imageFolder === dirname(path);
+}
+
+/** The row with its pictures copied below `folder` and named there. */
+async function withPictures(row: Uint8Array, source: RowSource, folder: string, files: Store): Promise<Uint8Array> {
+  const pictures = new Set<string>();
+  const fields: unknown = JSON.parse(new TextDecoder().decode(row), (_, value: unknown) => {
+    if (typeof value !== 'string' || !PICTURE_NAME.test(value)) return value;
+    pictures.add(value);
+    return `${folder}/${value}`;
+  });
+  for (const name of pictures) await files.write(`${folder}/${name}`, createReadStream(join(source.imageFolder, name)));
+  return Buffer.from(JSON.stringify(fields));
 }

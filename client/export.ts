@@ -67,11 +67,12 @@ async function writeRows(
     return 'selected_indices.npy';
   }
   if (form === 'sharegpt') {
-    await files.write('sharegpt/data.json', sharegptBytes(store, result, copies));
-    await files.write('sharegpt/dataset_info.json', [Buffer.from(datasetInfo(result.runName, 'data.json'))]);
+    const own = new LocalStore(join(files.uri, 'sharegpt'));
+    await own.write('data.json', sharegptBytes({ store, result, copies, files: own }));
+    await own.write('dataset_info.json', [Buffer.from(datasetInfo(result.runName, 'data.json'))]);
     return 'sharegpt/data.json';
   }
   const name = form === 'jsonl' ? 'rows.jsonl' : 'llava.json';
-  await files.write(name, (form === 'jsonl' ? jsonLines : llavaBytes)(store, result, copies));
+  await files.write(name, (form === 'jsonl' ? jsonLines : llavaBytes)({ store, result, copies, files }));
   return name;
 }

@@ -88,8 +88,11 @@ export const recipeSchema = map({
   }),
   dataset: map({
     path: z.union([text(), list(text(), 'a list of files').min(1)], says('a file, a folder or a list of files')),
-    format: oneOf('auto', 'llava', 'sharegpt', 'messages').default('auto'),
-    image_folder: text('a folder or null').nullable().default(null),
+    format: oneOf('auto', 'llava', 'sharegpt', 'messages', 'parquet', 'webdataset').default('auto'),
+    image_folder: z
+      .union([text(), list(text(), 'a list of folders').min(1)], says('a folder, a list of folders or null'))
+      .nullable()
+      .default(null),
     task_field: text('a key of the rows').default('dataset'),
     task_rules: oneOf('llava-1.5', 'prefix', 'single').nullable().default('llava-1.5'),
     exclude_tasks: list(text(), 'a list of task names').default([]),

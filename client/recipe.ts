@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Config } from '../contracts/config.ts';
+import { SOURCE_EXTENSION } from '../dataset/source-kind.ts';
 import { withMemoryNames } from '../contracts/disk-names.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { hasScheme, openStore } from '../store/open-store.ts';
@@ -154,6 +155,13 @@ function locate(config: Config): Config {
   const optional = (path: string | null): string | null => (path === null ? null : resolve(path));
   const place = (path: string): string => (isS3(path) ? path.replace(/\/+$/, '') : resolve(path));
   const optionalPlace = (path: string | null): string | null => (path === null ? null : place(path));
+  const { imageFolder } = dataset;
+  const files = dataset.path.map((path) => dataFiles(place(path)));
+  if (Array.isArray(imageFolder) && imageFolder.length !== files.length) {
+    throw new InvalidConfigError(
+      `dataset.image_folder: list must have one folder for each of ${files.length} paths, got ${imageFolder.length}`,
+    );
+  }
   return {
     ...config,
     run: { ...run, outputDir: resolve(run.outputDir) },
@@ -161,8 +169,10 @@ function locate(config: Config): Config {
     model: { ...model, path: resolve(model.path), adapter: optional(model.adapter) },
     dataset: {
       ...dataset,
-      path: dataset.path.flatMap((path) => dataFiles(place(path))),
-      imageFolder: optionalPlace(dataset.imageFolder),
+      path: files.flat(),
+      imageFolder: Array.isArray(imageFolder)
+        ? files.flatMap((found, index) => found.map(() => place(imageFolder[index]!)))
+        : optionalPlace(imageFolder),
     },
     evaluation: {
       ...evaluation,
@@ -172,23 +182,45 @@ function locate(config: Config): Config {
   };
 }
 
-/** The JSON and JSONL files of a folder in the order of their names; a file is itself. */
+/** The files of rows of a folder in the order of their names; numbers in braces as the files that they name; a file is itself. */
 function dataFiles(path: string): string[] {
-  if (isS3(path) && !/\.jsonl?$/.test(path)) {
-    throw new InvalidConfigError(`dataset.path: in a bucket .json or .jsonl files must be named, got "${path}"`);
+  const range = /^(.*)\{(\d+)\.\.(\d+)\}(.*)$/s.exec(path);
+  if (range !== null) return numbered(range[1]!, range[2]!, range[3]!, range[4]!).flatMap(dataFiles);
+  if (isS3(path) && !SOURCE_EXTENSION.test(path)) {
+    throw new InvalidConfigError(
+      `dataset.path: in a bucket .json, .jsonl, .parquet or .tar files must be named, got "${path}"`,
+    );
   }
   if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
-  const names = readdirSync(path).filter((name) => /\.jsonl?$/.test(name));
+  const names = readdirSync(path).filter((name) => SOURCE_EXTENSION.test(name));
   if (names.length === 0)
-    throw new InvalidConfigError(`dataset.path: folder must hold .json or .jsonl files, got none in "${path}"`);
+    throw new InvalidConfigError(
+      `dataset.path: folder must hold .json, .jsonl, .parquet or .tar files, got none in "${path}"`,
+    );
   return names.sort().map((name) => join(path, name));
+}
+
+const MOST_FILES = 100_000;
+
+/** `shard-{00000..00004}.tar` as its five names: numbers keep the width of the first. */
+function numbered(before: string, first: string, last: string, after: string): string[] {
+  const count = Number(last) - Number(first) + 1;
+  if (!(count >= 1 && count <= MOST_FILES)) {
+    throw new InvalidConfigError(`dataset.path: numbers in braces must rise, got "{${first}..${last}}"`);
+  }
+  return Array.from(
+    { length: count },
+    (_, index) => `${before}${String(Number(first) + index).padStart(first.length, '0')}${after}`,
+  );
 }
 
 /** Files and folders that are not there, as they stand in the recipe. */
 function missingFiles({ model, dataset, evaluation }: Config, folder: string): string[] {
   const needed: [string, 'file' | 'folder', string | null][] = [
     ...dataset.path.map((path): [string, 'file', string] => ['dataset.path', 'file', path]),
-    ['dataset.image_folder', 'folder', dataset.imageFolder],
+    ...[dataset.imageFolder]
+      .flat()
+      .map((path): [string, 'folder', string | null] => ['dataset.image_folder', 'folder', path]),
     ['model.path', 'folder', model.path],
     ['model.adapter', 'folder', model.adapter],
     ['evaluation.path', 'file', evaluation.path],

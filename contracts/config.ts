@@ -53,10 +53,10 @@ export type TaskRules = 'llava-1.5' | 'prefix' | 'single' | null;
 export interface DatasetConfig {
   /** Files in the order that gives the row indexes. */
   path: string[];
-  /** Of rows; `auto` tells it row by row from their keys. */
-  format: 'auto' | 'llava' | 'sharegpt' | 'messages';
-  /** Folder that image paths are relative to; null = the folder of the dataset's file. */
-  imageFolder: string | null;
+  /** Of rows of JSON; `auto` tells it row by row from their keys. */
+  format: 'auto' | 'llava' | 'sharegpt' | 'messages' | 'parquet' | 'webdataset';
+  /** Folder that image paths are relative to, or one for each path; null = the folder of each file. */
+  imageFolder: string | string[] | null;
   /** Row key that holds the task label. Default `dataset`. */
   taskField: string;
   /** Rules for rows without the field; null = such rows are an error of the dataset. */

@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { DatasetConfig } from '../contracts/config.ts';
+import { join, sep } from 'node:path';
 import { InvalidDatasetError } from '../contracts/failures.ts';
 import { readRowForms } from './dataset-info.ts';
 import { readImageFile } from './image-file.ts';
@@ -11,7 +10,7 @@ import { parseRow } from './parse-row.ts';
 import type { EncodedPrompt, PromptEncoder } from './prompt.ts';
 import type { RowForm } from './row-form.ts';
 import { isRejection } from './row-outcome.ts';
-import { imageFolderOf } from './scan-dataset.ts';
+import type { LocalDataset } from './row-source.ts';
 
 /** Where a row stands in its source. */
 export interface RowPlace {
@@ -30,14 +29,14 @@ export interface LoadedExample {
 
 /** Reads rows again by their byte ranges. Close it when done. */
 export class ExampleLoader {
-  readonly #dataset: DatasetConfig;
+  readonly #dataset: LocalDataset;
   readonly #encoder: PromptEncoder;
   readonly #settings: ImageSettings;
   readonly #aspect: 'pad' | 'crop';
   readonly #files = new Map<number, FileHandle>();
   #forms: Promise<(RowForm | null)[]> | null = null;
 
-  constructor(dataset: DatasetConfig, encoder: PromptEncoder, settings: ImageSettings, aspect: 'pad' | 'crop') {
+  constructor(dataset: LocalDataset, encoder: PromptEncoder, settings: ImageSettings, aspect: 'pad' | 'crop') {
     this.#dataset = dataset;
     this.#encoder = encoder;
     this.#settings = settings;
@@ -47,18 +46,22 @@ export class ExampleLoader {
   /** @throws InvalidDatasetError where the row is no longer what the dataset stage saw */
   async load(place: RowPlace): Promise<LoadedExample> {
     const bytes = await this.#read(place);
-    this.#forms ??= readRowForms(this.#dataset.path);
+    this.#forms ??= readRowForms(this.#dataset.sources.map(({ origin }) => origin));
     const form = (await this.#forms)[place.sourceIndex] ?? null;
     const parsed = parseRow(bytes, { ...this.#dataset, form });
     if (isRejection(parsed)) throw changed(place, parsed.detail);
     const prompt = this.#encoder.encode(parsed.promptTurns, parsed.images.length);
     if (isRejection(prompt)) throw changed(place, prompt.detail);
-    return { prompt, imagePaths: parsed.images };
+    const { imageFolder } = this.#dataset.sources[place.sourceIndex]!;
+    return { prompt, imagePaths: parsed.images.map((path) => `${imageFolder}${sep}${path}`) };
   }
 
-  /** A picture as the model's input. @throws InvalidDatasetError where it is no longer readable */
-  async pixels(path: string): Promise<Float32Array> {
-    const folder = imageFolderOf(this.#dataset);
+  /** A picture as the model's input, by its full path. @throws InvalidDatasetError where it is no longer readable */
+  async pixels(imagePath: string): Promise<Float32Array> {
+    const folders = this.#dataset.sources.map(({ imageFolder }) => imageFolder);
+    const folder =
+      folders.filter((name) => imagePath.startsWith(`${name}${sep}`)).sort((a, b) => b.length - a.length)[0] ?? '';
+    const path = imagePath.slice(folder.length + 1);
     const read = await readImageFile(folder, path);
     const done = isRejection(read) ? read : await preprocessImage(read.bytes, this.#settings, this.#aspect);
     if (isRejection(done))
@@ -76,7 +79,7 @@ export class ExampleLoader {
   async #read({ sourceIndex, byteStart, byteEnd }: RowPlace): Promise<Uint8Array> {
     let file = this.#files.get(sourceIndex);
     if (file === undefined)
-      this.#files.set(sourceIndex, (file = await open(this.#dataset.path[sourceIndex] ?? '', 'r')));
+      this.#files.set(sourceIndex, (file = await open(this.#dataset.sources[sourceIndex]?.path ?? '', 'r')));
     const bytes = Buffer.alloc(byteEnd - byteStart);
     await file.read(bytes, 0, bytes.length, byteStart);
     return bytes;

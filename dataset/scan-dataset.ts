@@ -1,8 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import type { DatasetConfig } from '../contracts/config.ts';
 import { InvalidDatasetError } from '../contracts/failures.ts';
 import { contentHash } from './content-hash.ts';
 import { readRowForms } from './dataset-info.ts';
@@ -14,7 +11,8 @@ import type { ParseOptions } from './parse-row.ts';
 import type { PromptEncoder } from './prompt.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
-import { splitRows } from './row-splitter.ts';
+import { jsonRows } from './row-source.ts';
+import type { LocalDataset } from './row-source.ts';
 import type { SourceRow } from './row-splitter.ts';
 import { taskOf } from './task-rules.ts';
 
@@ -55,7 +53,7 @@ const NO_HASH = new Uint8Array(32);
 type ImageCheck = { sha256: string; differs: boolean; rejection: Rejection | null };
 
 export interface ScanOptions {
-  dataset: DatasetConfig;
+  dataset: LocalDataset;
   encoder: PromptEncoder;
 }
 
@@ -66,13 +64,13 @@ export interface ScanOptions {
  * @throws InvalidDatasetError for a source that is missing or of another form
  */
 export async function* scanDataset({ dataset, encoder }: ScanOptions): AsyncGenerator<RowRecord[]> {
-  const check = rememberingImages(imageFolderOf(dataset));
-  const forms = await readRowForms(dataset.path);
+  const checks = dataset.sources.map(({ imageFolder }) => rememberingImages(imageFolder));
+  const forms = await readRowForms(dataset.sources.map(({ origin }) => origin));
   let chunk: RowRecord[] = [];
   let pending: Promise<RowRecord>[] = [];
   for await (const { row, sourceIndex, rowIndex } of sourceRows(dataset)) {
     const options = { ...dataset, form: forms[sourceIndex]! };
-    const record = scanRow(row, rowIndex, sourceIndex, options, encoder, check);
+    const record = scanRow(row, rowIndex, sourceIndex, options, encoder, checks[sourceIndex]!);
     // An error is thrown where the rows are gathered; until then, or where the source fails first, it counts as handled.
     record.catch(() => undefined);
     pending.push(record);
@@ -87,19 +85,14 @@ export async function* scanDataset({ dataset, encoder }: ScanOptions): AsyncGene
   if (chunk.length > 0) yield chunk;
 }
 
-/** Folder that image paths are relative to. */
-export function imageFolderOf({ imageFolder, path }: Pick<DatasetConfig, 'imageFolder' | 'path'>): string {
-  return imageFolder ?? dirname(path[0] ?? '.');
-}
-
 async function* sourceRows({
-  path,
+  sources,
   maxRows,
-}: DatasetConfig): AsyncGenerator<{ row: SourceRow; sourceIndex: number; rowIndex: number }> {
+}: LocalDataset): AsyncGenerator<{ row: SourceRow; sourceIndex: number; rowIndex: number }> {
   let rowIndex = 0;
-  for (const [sourceIndex, file] of path.entries()) {
-    await requireFile(file);
-    for await (const row of splitRows(createReadStream(file, { highWaterMark: 1024 * 1024 }), basename(file))) {
+  for (const [sourceIndex, { path }] of sources.entries()) {
+    await requireFile(path);
+    for await (const row of jsonRows(path)) {
       if (maxRows !== null && rowIndex >= maxRows) return;
       yield { row, sourceIndex, rowIndex };
       rowIndex += 1;
@@ -140,7 +133,7 @@ async function scanRow(
   row: SourceRow,
   rowIndex: number,
   sourceIndex: number,
-  dataset: DatasetConfig & ParseOptions,
+  dataset: LocalDataset & ParseOptions,
   encoder: PromptEncoder,
   checkOf: ImageChecker,
 ): Promise<RowRecord> {

@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { keyParts } from './keys.ts';
+import { machineFolder } from './machine-folder.ts';
 import type { S3Bucket, S3Settings } from './s3-client.ts';
 import { download } from './s3-download.ts';
 import { S3Error } from './s3-errors.ts';
@@ -16,8 +16,7 @@ export function cacheOf(uri: string, { endpoint }: S3Settings): string {
     .update(`${endpoint ?? ''}\n${uri}`)
     .digest('hex')
     .slice(0, 16);
-  const cache = process.env['TIVE_CACHE'];
-  return cache ? join(cache, 's3', store) : join(tmpdir(), `tive-s3-${userInfo().uid}`, store);
+  return join(machineFolder('s3'), store);
 }
 
 /**

@@ -166,5 +166,5 @@ function parseLimit(text: string): number {
 }
 
 async function limitRows({ config }: LoadedRecipe, limit: number): Promise<number> {
-  return limit < 1 ? Math.max(1, Math.round(limit * (await countRows(config.dataset.path)))) : limit;
+  return limit < 1 ? Math.max(1, Math.round(limit * (await countRows(config.dataset)))) : limit;
 }

@@ -56,7 +56,8 @@ describe('a row', () => {
     expect(records).toHaveLength(wanted.length);
     const reader = open(paths);
     for (const index of [3, 0, 2, 1, 2]) {
-      const [values, imagePaths] = wanted[index]!;
+      const [values, images] = wanted[index]!;
+      const imagePaths = images.map((name) => join(folder, name));
       const turns = values.map((value, turn) => ({
         role: turn % 2 === 0 ? ('human' as const) : ('gpt' as const),
         value,
@@ -106,7 +107,7 @@ describe('a picture', () => {
     await writeBelow(folder, 'deep/a.png', bytes);
     const wanted = await preprocessImage(bytes, settings, aspect);
     if ('reason' in wanted) throw new Error(wanted.detail);
-    const pixels = await open([path], aspect).pixels('deep/a.png');
+    const pixels = await open([path], aspect).pixels(join(folder, 'deep/a.png'));
     expect(pixels).toHaveLength(3 * 56 * 56);
     expect(pixels).toEqual(wanted.pixels);
   });
@@ -115,7 +116,7 @@ describe('a picture', () => {
     const dataset = datasetConfig([join(folder, 'mix.json')], { imageFolder: `${GOLDEN}/images` });
     loader = new ExampleLoader(dataset, encoder, settings, 'crop');
     const wanted = await preprocessImage(await readFile(`${GOLDEN}/images/cat.png`), settings, 'crop');
-    expect({ pixels: await loader.pixels('cat.png') }).toEqual(wanted);
+    expect({ pixels: await loader.pixels(`${GOLDEN}/images/cat.png`) }).toEqual(wanted);
   });
 
   test('that is gone, or no picture any more, is an error that names its file', async () => {
@@ -123,9 +124,9 @@ describe('a picture', () => {
     const reader = open([path]);
     const error = (got: string): Error =>
       new InvalidDatasetError(`${join(folder, 'a.png')}: must be as the dataset stage saw it, got: ${got}; run again`);
-    await expect(reader.pixels('a.png')).rejects.toThrow(error('image must exist, got a.png'));
+    await expect(reader.pixels(join(folder, 'a.png'))).rejects.toThrow(error('image must exist, got a.png'));
     await writeFile(join(folder, 'a.png'), '<html></html>');
-    await expect(reader.pixels('a.png')).rejects.toThrow(
+    await expect(reader.pixels(join(folder, 'a.png'))).rejects.toThrow(
       error('image must be a picture, got an HTML page; the link is probably dead'),
     );
   });

@@ -273,16 +273,18 @@ describe('pictures', () => {
     expect(new Set(hashesOf(records)).size).toBe(1);
   });
 
-  test('lie below the folder of the first source where no other is set', async () => {
+  test('lie below the folder of their source, or one folder, or a folder for each source', async () => {
     const first = await writeBelow(folder, 'one/first.json', JSON.stringify([imageRow('a.png')]));
     const second = await writeBelow(folder, 'two/second.json', JSON.stringify([imageRow('a.png')]));
     await writeBelow(folder, 'one/a.png', await noisePng(8, 8, 1));
-    const reasons = async (imageFolder: string | null): Promise<unknown[]> =>
+    const reasons = async (imageFolder: string | string[] | null): Promise<unknown[]> =>
       (await scanAll(datasetConfig([first, second], { imageFolder }), encoder)).map(
         ({ rejection }) => rejection?.reason,
       );
-    expect(await reasons(null)).toEqual([undefined, undefined]);
+    expect(await reasons(null)).toEqual([undefined, 'image_missing']);
+    expect(await reasons(join(folder, 'one'))).toEqual([undefined, undefined]);
     expect(await reasons(join(folder, 'two'))).toEqual(['image_missing', 'image_missing']);
+    expect(await reasons([join(folder, 'two'), join(folder, 'one')])).toEqual(['image_missing', undefined]);
   });
 });
 

@@ -4,12 +4,14 @@ import sharp from 'sharp';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { createPromptEncoder } from '../../dataset/prompt.ts';
 import type { PromptEncoder } from '../../dataset/prompt.ts';
+import { asSources } from '../../dataset/row-source.ts';
+import type { LocalDataset } from '../../dataset/row-source.ts';
 import { scanDataset } from '../../dataset/scan-dataset.ts';
 import type { RowRecord } from '../../dataset/scan-dataset.ts';
 
 /** A dataset's config with defaults of the tests. */
-export function datasetConfig(path: string[], change: Partial<DatasetConfig> = {}): DatasetConfig {
-  return {
+export function datasetConfig(path: string[], change: Partial<DatasetConfig> = {}): LocalDataset {
+  return asSources({
     path,
     format: 'auto',
     imageFolder: null,
@@ -20,7 +22,7 @@ export function datasetConfig(path: string[], change: Partial<DatasetConfig> = {
     maxRows: null,
     maxQuarantinedFraction: 1,
     ...change,
-  };
+  });
 }
 
 /** The golden model's encoder. */
@@ -57,7 +59,7 @@ export function noisePng(width: number, height: number, seed: number): Promise<B
 }
 
 /** All records of a dataset. */
-export async function scanAll(dataset: DatasetConfig, encoder: PromptEncoder): Promise<RowRecord[]> {
+export async function scanAll(dataset: LocalDataset, encoder: PromptEncoder): Promise<RowRecord[]> {
   const records: RowRecord[] = [];
   for await (const chunk of scanDataset({ dataset, encoder })) records.push(...chunk);
   return records;

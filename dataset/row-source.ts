@@ -1,0 +1,53 @@
+import { createReadStream } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { DatasetConfig } from '../contracts/config.ts';
+import { parquetSource } from './parquet-source.ts';
+import type { WritePicture } from './packed-row.ts';
+import { splitRows } from './row-splitter.ts';
+import type { SourceRow } from './row-splitter.ts';
+import { sourceKind } from './source-kind.ts';
+import { tarRows } from './tar-rows.ts';
+
+/** A file of JSON rows on this machine, and the folder that its pictures lie below. */
+export interface RowSource {
+  path: string;
+  imageFolder: string;
+  /** The file as the user gave it: another one where rows and pictures were unpacked from it. */
+  origin: string;
+}
+
+/** A dataset with its files on this machine, as JSON. */
+export interface LocalDataset extends DatasetConfig {
+  sources: RowSource[];
+}
+
+/** Where the pictures of a file lie: the folder that is set, for it or for all, else the file's own. */
+export function imageFolderOf(
+  { path, imageFolder }: Pick<DatasetConfig, 'path' | 'imageFolder'>,
+  source: number,
+): string {
+  const folder = Array.isArray(imageFolder) ? imageFolder[source] : imageFolder;
+  return folder ?? dirname(path[source] ?? '.');
+}
+
+/** The dataset's files as they are: all of JSON, and here. */
+export function asSources(dataset: DatasetConfig): LocalDataset {
+  const sources = dataset.path.map((path, index) => ({
+    path,
+    imageFolder: imageFolderOf(dataset, index),
+    origin: path,
+  }));
+  return { ...dataset, sources };
+}
+
+/** Rows of a JSON file with their places, streaming. */
+export function jsonRows(path: string): AsyncGenerator<SourceRow> {
+  return splitRows(createReadStream(path, { highWaterMark: 1024 * 1024 }), basename(path));
+}
+
+/** Rows of a file in which they are packed with their pictures, as JSON texts; null where it is JSON already. */
+export async function packedRows(path: string, writePicture: WritePicture): Promise<AsyncGenerator<string> | null> {
+  const kind = await sourceKind(path);
+  if (kind === 'json') return null;
+  return kind === 'tar' ? tarRows(path, writePicture) : parquetSource(path, writePicture);
+}

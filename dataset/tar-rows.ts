@@ -1,0 +1,119 @@
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { createTarDecoder } from 'modern-tar';
+import type { ParsedTarEntry } from 'modern-tar';
+import { InvalidDatasetError } from '../contracts/failures.ts';
+import { pictureName } from './packed-row.ts';
+import type { WritePicture } from './packed-row.ts';
+import { MAX_ROW_BYTES } from './row-splitter.ts';
+
+const PICTURE = /^(?:.*\.)?(jpe?g|jpe|jfif|png|gif|webp|tiff?|avif|bmp|heic|svg)$/;
+
+/** Consecutive members with one stem. */
+interface Sample {
+  stem: string;
+  /** Bytes of the member `json`, or null. */
+  json: Uint8Array | null;
+  pictures: string[];
+  /** Members that are neither, by extension, with their sizes. */
+  others: Map<string, number>;
+}
+
+/**
+ * Rows of a WebDataset shard as JSON texts, streaming: consecutive members with one stem, the base name up to its first
+ * dot, are a row. Its fields are those of the member `json`; its pictures are written out and named by `image`, or by
+ * `images` where there are several or the row is of that form. Members' own names never become paths.
+ *
+ * @throws InvalidDatasetError where the archive is damaged or cut short
+ */
+export async function* tarRows(path: string, writePicture: WritePicture): AsyncGenerator<string> {
+  let rowIndex = 0;
+  let sample: Sample | null = null;
+  const name = basename(path);
+  const progress = { bytes: 0 };
+  for await (const { header, body } of members(path, name, progress)) {
+    const { stem, extension } = splitName(header.name);
+    if (header.type !== 'file' || stem === '') {
+      await body.cancel();
+      continue;
+    }
+    if (sample !== null && sample.stem !== stem) {
+      yield toRow(sample);
+      rowIndex += 1;
+      sample = null;
+    }
+    sample ??= { stem, json: null, pictures: [], others: new Map() };
+    const picture = PICTURE.exec(extension);
+    if (extension === 'json') sample.json = await readJson(body, header.size);
+    else if (picture !== null) {
+      const target = pictureName(rowIndex, sample.pictures.length, picture[1]!);
+      await writePicture(target, body as AsyncIterable<Uint8Array>);
+      sample.pictures.push(target);
+    } else {
+      sample.others.set(extension, header.size);
+      await body.cancel();
+    }
+  }
+  if (sample !== null) yield toRow(sample);
+}
+
+async function* members(path: string, name: string, progress: { bytes: number }): AsyncGenerator<ParsedTarEntry> {
+  const file = createReadStream(path, { highWaterMark: 1024 * 1024 });
+  file.on('data', (chunk) => (progress.bytes += chunk.length));
+  try {
+    const decoder = createTarDecoder({ strict: true });
+    const entries = (Readable.toWeb(file) as ReadableStream<Uint8Array>).pipeThrough(decoder as never);
+    yield* entries as unknown as AsyncIterable<ParsedTarEntry>;
+  } catch (error) {
+    if (error instanceof InvalidDatasetError || (error as NodeJS.ErrnoException).code !== undefined) throw error;
+    throw new InvalidDatasetError(
+      `${name}: must be a whole tar archive, got ${(error as Error).message} near byte ${progress.bytes.toLocaleString('en')}; download it again`,
+      { cause: error },
+    );
+  } finally {
+    file.destroy();
+  }
+}
+
+function splitName(path: string): { stem: string; extension: string } {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const dot = name.indexOf('.');
+  if (dot < 1) return { stem: '', extension: '' };
+  return { stem: path.slice(0, path.length - name.length + dot), extension: name.slice(dot + 1).toLowerCase() };
+}
+
+/** @returns null stands for a text that is too large to be a row */
+async function readJson(body: ParsedTarEntry['body'], size: number): Promise<Uint8Array> {
+  if (size > MAX_ROW_BYTES) {
+    await body.cancel();
+    return Buffer.from(JSON.stringify(`a member of ${size.toLocaleString('en')} bytes`));
+  }
+  return new Uint8Array(await new Response(body).arrayBuffer());
+}
+
+function toRow({ stem, json, pictures, others }: Sample): string {
+  const rest = Object.fromEntries(
+    [...others].map(([key, size]) => [key, `a member of ${size.toLocaleString('en')} bytes`]),
+  );
+  const text = json === null ? '{}' : new TextDecoder().decode(json);
+  let fields: unknown;
+  try {
+    fields = JSON.parse(text);
+  } catch {
+    // Set aside later as every row that is not JSON, with the reason: a line must not hold a line break.
+    return text.replaceAll(/[\r\n]+/g, ' ');
+  }
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return JSON.stringify(fields);
+  return JSON.stringify({ id: stem, ...rest, ...fields, ...namesOf(fields as Record<string, unknown>, pictures) });
+}
+
+/** A row says by its keys in which form it wants its pictures named; without any, one is `image`. */
+function namesOf(fields: Record<string, unknown>, pictures: readonly string[]): Record<string, unknown> {
+  if (pictures.length === 0) return {};
+  const isList = pictures.length > 1 || fields['messages'] !== undefined || fields['images'] !== undefined;
+  if (!isList) return { image: pictures[0] };
+  const hasOwn = fields['conversations'] !== undefined && fields['images'] === undefined;
+  return hasOwn ? { image: pictures } : { images: pictures };
+}
