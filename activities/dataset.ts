@@ -10,6 +10,8 @@ import type { LocalDataset } from '../dataset/row-source.ts';
 import { planRows } from '../dataset/plan-rows.ts';
 import type { PlannedRow } from '../dataset/plan-rows.ts';
 import { scanDataset } from '../dataset/scan-dataset.ts';
+import type { ScanOptions } from '../dataset/scan-dataset.ts';
+import { labellingOf } from '../dataset/task-labeller.ts';
 import { RowTally } from '../dataset/tally.ts';
 import type { DatasetTally } from '../dataset/tally.ts';
 import { artifactFolder, stageAddress } from '../store/addresses.ts';
@@ -45,7 +47,8 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
       if (source === 'dataset') await checkModel(config);
       const given = source === 'dataset' ? config.dataset : evaluationDataset(config);
       const dataset = await keepBeating(pulse, localDataset(openStore, given, null));
-      const determinants = await determine(config, dataset);
+      const labelled = await labelledBy(openStore, config, dataset, pulse);
+      const determinants = await determine(config, dataset, labelled);
       const address = stageAddress('dataset', determinants);
       const found = await findArtifact(store, 'dataset', address);
       if (found !== null) {
@@ -59,11 +62,15 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
       // Its own failure is met where it is awaited below.
       quarantine.catch(() => undefined);
       try {
-        const batches = rowBatches(config, dataset, tally, setAside, pulse, stage);
+        const { label, notes } = await keepBeating(pulse, labellingOf(labelled));
+        const batches = rowBatches(config, { dataset, label }, tally, setAside, pulse, stage);
         const file = await writeTable(store, folder, 'rows.arrow', tableSchema('rows'), batches);
         setAside.end();
         const { extensionDiffersCount, ...counts } = tally.result();
-        const details: ScanDetails = { ...counts, warnings: warningsOf(counts, extensionDiffersCount, dataset) };
+        const details: ScanDetails = {
+          ...counts,
+          warnings: [...warningsOf(counts, extensionDiffersCount, dataset), ...notes],
+        };
         const rows = await finishArtifact(store, 'dataset', address, {
           determinants,
           files: [file, { name: QUARANTINE_FILE, rowCount: 0, ...(await quarantine) }],
@@ -79,11 +86,26 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
   };
 }
 
-async function determine({ model, gradients }: Config, dataset: LocalDataset): Promise<Json> {
+/** Whose rows decide over the labels: rows to score are clustered as those that are chosen from. */
+async function labelledBy(
+  openStore: ComputeDependencies['openStore'],
+  config: Config,
+  dataset: LocalDataset,
+  pulse: Pulse,
+): Promise<LocalDataset> {
+  if (config.dataset.taskRules !== 'cluster') return dataset;
+  return keepBeating(pulse, localDataset(openStore, config.dataset, null));
+}
+
+async function determine({ model, gradients }: Config, dataset: LocalDataset, labelled: LocalDataset): Promise<Json> {
   const { format, taskField, taskRules, maxImages, maxRows, maxQuarantinedFraction } = dataset;
   const { cutoffLen, tokenBudget, shardRows } = gradients;
   return {
-    dataset: { format, taskField, taskRules, maxImages, maxRows, maxQuarantinedFraction },
+    dataset: {
+      ...{ format, taskField, maxImages, maxRows, maxQuarantinedFraction },
+      taskRules: taskRules as Json,
+      labelledBy: labelled === dataset ? null : await datasetFingerprint(labelled),
+    },
     forms: (await readRowForms(dataset.sources.map(({ origin }) => origin))) as unknown as Json,
     plan: { cutoffLen, tokenBudget, shardRows },
     template: model.template,
@@ -95,13 +117,13 @@ async function determine({ model, gradients }: Config, dataset: LocalDataset): P
 /** Reads, plans and counts the rows; lines of those set aside go to `setAside`. Throws at the end where too many are bad. */
 async function* rowBatches(
   config: Config,
-  dataset: LocalDataset,
+  { dataset, label }: Pick<ScanOptions, 'dataset' | 'label'>,
   tally: RowTally,
   setAside: PassThrough,
   pulse: Pulse,
   stage: Stage,
 ): AsyncGenerator<TableRows> {
-  const records = scanDataset({ dataset, encoder: await encoderOf(config) });
+  const records = scanDataset({ dataset, label, encoder: await encoderOf(config) });
   let batch: PlannedRow[] = [];
   let rowCount = 0;
   for await (const window of planRows(records, config.gradients)) {

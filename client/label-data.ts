@@ -9,8 +9,11 @@ import { readRowForms } from '../dataset/dataset-info.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import type { ParseOptions } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
+import { asSources } from '../dataset/row-source.ts';
 import { splitRows } from '../dataset/row-splitter.ts';
-import { taskOf } from '../dataset/task-rules.ts';
+import { sourceKind } from '../dataset/source-kind.ts';
+import { labellingOf } from '../dataset/task-labeller.ts';
+import type { Labelling } from '../dataset/task-labeller.ts';
 
 /** Pictures of a row do not matter for its label. */
 const ANY_IMAGES = 1_000_000;
@@ -29,6 +32,8 @@ export interface LabelledData {
   unlabelledCount: number;
   /** Rows of each task, those with a label of their own among them. */
   tasks: Map<string, number>;
+  /** What a person should know of the labels. */
+  notes: string[];
 }
 
 /**
@@ -41,12 +46,23 @@ export async function labelData(source: string, target: string, options: LabelOp
   if ((await stat(target).catch(() => null)) !== null) {
     throw new InvalidDatasetError(`data label: output must be a new file, got "${target}", which exists`);
   }
+  if ((await sourceKind(source)) !== 'json') {
+    throw new InvalidDatasetError(`data label: file must be of JSON, got "${source}"; tive data convert makes one`);
+  }
   const [form = null] = await readRowForms([source]);
   const parse: ParseOptions = { format: 'auto', form, taskField: options.taskField, maxImages: ANY_IMAGES };
-  const counts: LabelledData = { rowCount: 0, labelledCount: 0, unlabelledCount: 0, tasks: new Map() };
+  const dataset = { path: [source], imageFolder: null, maxRows: null, excludeTasks: [], maxQuarantinedFraction: 1 };
+  const { label, notes } = await labellingOf(asSources({ ...dataset, ...parse, taskRules: options.rules }));
+  const counts: LabelledData = {
+    notes,
+    rowCount: 0,
+    labelledCount: 0,
+    unlabelledCount: 0,
+    tasks: new Map(),
+  };
   const partial = `${target}.partial`;
   try {
-    await pipeline(Readable.from(labelledRows(source, parse, options, counts)), createWriteStream(partial));
+    await pipeline(Readable.from(labelledRows(source, { ...parse, label }, counts)), createWriteStream(partial));
     await rename(partial, target);
   } catch (error) {
     await rm(partial, { force: true });
@@ -57,8 +73,7 @@ export async function labelData(source: string, target: string, options: LabelOp
 
 async function* labelledRows(
   source: string,
-  parse: ParseOptions,
-  { taskField, rules }: LabelOptions,
+  options: ParseOptions & Pick<Labelling, 'label'>,
   counts: LabelledData,
 ): AsyncGenerator<Uint8Array> {
   let isLines = false;
@@ -71,13 +86,13 @@ async function* labelledRows(
     }
     if (!isLines) yield Buffer.from(counts.rowCount === 0 ? '[\n' : ',\n');
     counts.rowCount += 1;
-    const parsed = parseRow(bytes, parse);
-    const task = isRejection(parsed) ? parsed.task : taskOf(parsed, rules);
+    const parsed = parseRow(bytes, options);
+    const task = isRejection(parsed) ? parsed.task : options.label(parsed);
     if (task === null) counts.unlabelledCount += 1;
     else counts.tasks.set(task, (counts.tasks.get(task) ?? 0) + 1);
     const isNew = task !== null && parsed.task === null;
     if (isNew) counts.labelledCount += 1;
-    yield isNew ? withField(bytes, taskField, task) : bytes;
+    yield isNew ? withField(bytes, options.taskField, task) : bytes;
     if (isLines) yield Buffer.from('\n');
   }
   if (!isLines) yield Buffer.from(counts.rowCount === 0 ? '[]\n' : '\n]\n');

@@ -55,6 +55,23 @@ const text = (what = 'text') => z.string(says(what)).min(1, says(what));
 const flag = () => z.boolean(says('true or false'));
 const list = <Item extends z.ZodType>(item: Item, what: string) => z.array(item, says(what));
 
+const taskRules = () =>
+  z.union(
+    [
+      z.enum(['llava-1.5', 'prefix', 'single', 'cluster']),
+      z
+        .array(
+          z.strictObject({
+            task: z.string().min(1),
+            image: z.string().min(1).nullable().optional(),
+            question: z.string().min(1).optional(),
+          }),
+        )
+        .min(1),
+    ],
+    says('llava-1.5, prefix, single, cluster, or a list of { task, image?, question? }'),
+  );
+
 const sketch = () => {
   const what = says('a power of two from 2 to 1048576');
   return z.number(what).refine((value) => value >= 2 && value <= 2 ** 20 && Number.isInteger(Math.log2(value)), what);
@@ -94,7 +111,7 @@ export const recipeSchema = map({
       .nullable()
       .default(null),
     task_field: text('a key of the rows').default('dataset'),
-    task_rules: oneOf('llava-1.5', 'prefix', 'single').nullable().default('llava-1.5'),
+    task_rules: taskRules().nullable().default('llava-1.5'),
     exclude_tasks: list(text(), 'a list of task names').default([]),
     max_images: integer(1, 64).default(1),
     max_rows: integer(1).nullable().default(null),

@@ -20,7 +20,7 @@ export function requireUsable({ rowCount, usableCount, quarantined }: DatasetCou
   const byCount = [...quarantined].sort(([, left], [, right]) => right - left);
   if (usableCount === 0 && byCount[0]?.[0] === 'task_missing') {
     throw new InvalidDatasetError(
-      `dataset: rows must have "${dataset.taskField}" or task_rules must be set, got neither; set task_rules: llava-1.5, prefix or single`,
+      `dataset: rows must have "${dataset.taskField}" or task_rules must be set, got neither; run tive data label, or set task_rules: llava-1.5, prefix, single or cluster`,
     );
   }
   if (usableCount === 0) {

@@ -5,13 +5,23 @@ import type { Rejection } from './row-outcome.ts';
 /** Codes that speak of the path, not of passing trouble. Where the picture itself stands in the row, the path is too long. */
 const NO_SUCH_FILE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP']);
 
+/** Largest file that is read as a picture: more than any that is decoded has. */
+const MAX_IMAGE_BYTES = 256 * 1024 ** 2;
+
+function tooLarge(size: number): string {
+  return `image must have at most ${MAX_IMAGE_BYTES.toLocaleString('en')} bytes, got ${size.toLocaleString('en')}`;
+}
+
 /**
  * Reads a picture below the image folder. Absolute paths, `..` and symbolic links that lead outside are refused.
  */
 export async function readImageFile(imageFolder: string, path: string): Promise<{ bytes: Uint8Array } | Rejection> {
   try {
     const file = await findInside(imageFolder, path);
-    return file === null ? escapes(path) : { bytes: await readFile(file) };
+    if (file === null) return escapes(path);
+    const { size } = await stat(file);
+    if (size > MAX_IMAGE_BYTES) return { reason: 'image_too_large', detail: tooLarge(size) };
+    return { bytes: await readFile(file) };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== undefined && NO_SUCH_FILE.has(code))

@@ -1,4 +1,3 @@
-import type { TaskRules } from '../contracts/config.ts';
 import type { Reason } from '../contracts/reasons.ts';
 import { formNameOf, parseFieldsOf, readFields } from './parse-row.ts';
 import type { ParseOptions, ParsedRow } from './parse-row.ts';
@@ -24,7 +23,7 @@ export interface DatasetContents {
   /** Rows of each of the row's own labels. */
   labels: Record<string, number>;
   /** Rows of each task by rules. */
-  tasks: Record<Exclude<TaskRules, null>, Record<string, number>>;
+  tasks: Record<(typeof RULES)[number], Record<string, number>>;
   /** Turns of a row. */
   turns: Spread | null;
   /** Characters of an answer. */

@@ -76,8 +76,27 @@ export function parseFieldsOf(fields: Json, options: ParseOptions): ParsedRow | 
     id: fields['id'] === undefined ? null : JSON.stringify(fields['id']),
     task: typeof label === 'string' && label !== '' ? label : null,
   };
-  const parsed = parseFields(fields, options);
+  const parsed = unreadMedia(fields, options) ?? parseFields(fields, options);
   return isRejection(parsed) ? { ...identity, ...parsed } : { ...identity, ...parsed };
+}
+
+/** A row about a video or a sound without pictures would be learnt as text: it is set aside. */
+function unreadMedia(fields: Json, options: ParseOptions): Rejection | null {
+  const key = ['video', 'videos', 'audio', 'audios'].find((name) => hasContent(fields[name]));
+  if (
+    key === undefined ||
+    hasContent(fields['image']) ||
+    hasContent(fields[formOf(fields, options)?.images ?? 'image'])
+  )
+    return null;
+  return {
+    reason: 'image_type_unsupported',
+    detail: `row must have pictures, got ${key}; give frames as a list of images`,
+  };
+}
+
+function hasContent(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 }
 
 /** What V8 says of a text that is not JSON, without its excerpt of the text and its position. */

@@ -14,7 +14,7 @@ import type { Rejection } from './row-outcome.ts';
 import { jsonRows } from './row-source.ts';
 import type { LocalDataset } from './row-source.ts';
 import type { SourceRow } from './row-splitter.ts';
-import { taskOf } from './task-rules.ts';
+import type { TaskLabeller } from './task-labeller.ts';
 
 /** What is known of one row. */
 export interface RowRecord {
@@ -55,6 +55,7 @@ type ImageCheck = { sha256: string; differs: boolean; rejection: Rejection | nul
 export interface ScanOptions {
   dataset: LocalDataset;
   encoder: PromptEncoder;
+  label: TaskLabeller;
 }
 
 /**
@@ -63,13 +64,13 @@ export interface ScanOptions {
  *
  * @throws InvalidDatasetError for a source that is missing or of another form
  */
-export async function* scanDataset({ dataset, encoder }: ScanOptions): AsyncGenerator<RowRecord[]> {
+export async function* scanDataset({ dataset, encoder, label }: ScanOptions): AsyncGenerator<RowRecord[]> {
   const checks = dataset.sources.map(({ imageFolder }) => rememberingImages(imageFolder));
   const forms = await readRowForms(dataset.sources.map(({ origin }) => origin));
   let chunk: RowRecord[] = [];
   let pending: Promise<RowRecord>[] = [];
   for await (const { row, sourceIndex, rowIndex } of sourceRows(dataset)) {
-    const options = { ...dataset, form: forms[sourceIndex]! };
+    const options = { ...dataset, form: forms[sourceIndex]!, label };
     const record = scanRow(row, rowIndex, sourceIndex, options, encoder, checks[sourceIndex]!);
     // An error is thrown where the rows are gathered; until then, or where the source fails first, it counts as handled.
     record.catch(() => undefined);
@@ -133,7 +134,7 @@ async function scanRow(
   row: SourceRow,
   rowIndex: number,
   sourceIndex: number,
-  dataset: LocalDataset & ParseOptions,
+  dataset: LocalDataset & ParseOptions & Pick<ScanOptions, 'label'>,
   encoder: PromptEncoder,
   checkOf: ImageChecker,
 ): Promise<RowRecord> {
@@ -152,7 +153,7 @@ async function scanRow(
     return { ...place, ...empty, id, task, image: null, contentHash: NO_HASH, rejection: { reason, detail: where } };
   }
   const checks = await Promise.all(parsed.images.map((path) => checkOf(path)));
-  const task = taskOf(parsed, dataset.taskRules);
+  const task = dataset.label(parsed);
   const known = {
     ...place,
     id: parsed.id,

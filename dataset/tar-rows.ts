@@ -11,6 +11,9 @@ import { MAX_ROW_BYTES } from './row-splitter.ts';
 
 const PICTURE = /^(?:.*\.)?(jpe?g|jpe|jfif|png|gif|webp|tiff?|avif|bmp|heic|svg)$/;
 
+const VIDEO = /^(?:.*\.)?(mp4|webm|mov|avi|mkv|mpe?g)$/;
+const SOUND = /^(?:.*\.)?(wav|mp3|flac|ogg|m4a|opus)$/;
+
 /** Consecutive members with one stem. */
 interface Sample {
   stem: string;
@@ -52,7 +55,8 @@ export async function* tarRows(path: string, writePicture: WritePicture): AsyncG
       await writePicture(target, body as AsyncIterable<Uint8Array>);
       sample.pictures.push(target);
     } else {
-      sample.others.set(extension, header.size);
+      const medium = VIDEO.test(extension) ? 'video' : SOUND.test(extension) ? 'audio' : extension;
+      sample.others.set(medium, header.size);
       await body.cancel();
     }
   }

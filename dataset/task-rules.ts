@@ -1,4 +1,5 @@
-import type { TaskRules } from '../contracts/config.ts';
+import type { TaskRule, TaskRules } from '../contracts/config.ts';
+import { PICTURE_NAME } from './packed-row.ts';
 import type { ParsedRow } from './parse-row.ts';
 
 /** Rows of each task in the published file; they sum to 665,298 (haotian-liu/LLaVA#702, #657). */
@@ -14,44 +15,56 @@ export const LLAVA_PUBLISHED_COUNTS: Readonly<Record<string, number>> = {
   llava_instruct: 157_712,
 };
 
-const LLAVA_FOLDERS: readonly [string, string][] = [
-  ['gqa/', 'gqa'],
-  ['ocr_vqa/', 'ocrvqa'],
-  ['textvqa/', 'textcaps'],
-  ['vg/', 'vg'],
-];
-
-/** Texts of the human turns that tell the COCO tasks apart, first match wins. */
-const LLAVA_COCO_TEXTS: readonly [string, string][] = [
-  ["answer with the option's letter from the given choices", 'aokvqa'],
-  ['short description for this region', 'refcoco'],
-  ['bounding box coordinate of the region', 'refcoco'],
-  ['answer the question using a single word or phrase', 'vqav2_okvqa'],
+const LLAVA_RULES: readonly TaskRule[] = [
+  { task: 'sharegpt', image: null },
+  { task: 'gqa', image: 'gqa/' },
+  { task: 'ocrvqa', image: 'ocr_vqa/' },
+  { task: 'textcaps', image: 'textvqa/' },
+  { task: 'vg', image: 'vg/' },
+  { task: 'aokvqa', image: 'coco/', question: "answer with the option's letter from the given choices" },
+  { task: 'refcoco', image: 'coco/', question: 'short description for this region' },
+  { task: 'refcoco', image: 'coco/', question: 'bounding box coordinate of the region' },
+  { task: 'vqav2_okvqa', image: 'coco/', question: 'answer the question using a single word or phrase' },
+  { task: 'llava_instruct', image: 'coco/' },
+  { task: 'other' },
 ];
 
 /** The row's own label, else the one that the rules give, else null. */
-export function taskOf(row: Pick<ParsedRow, 'task' | 'images' | 'turns'>, rules: TaskRules): string | null {
+export function taskOf(
+  row: Pick<ParsedRow, 'task' | 'images' | 'turns'>,
+  rules: Exclude<TaskRules, 'cluster'>,
+): string | null {
   if (row.task !== null || rules === null) return row.task;
   if (rules === 'single') return 'all';
   const [image] = row.images;
   if (rules === 'prefix') return image === undefined ? 'text' : folderOf(image);
-  return llavaTask(row, image);
+  return firstFit(row, image, rules === 'llava-1.5' ? LLAVA_RULES : rules);
 }
 
-/** The first folder of a path. */
+/** The first folder of a path. Pictures that were packed with their rows have none of their own. */
 function folderOf(image: string): string {
   const end = image.indexOf('/');
-  return end > 0 ? image.slice(0, end) : 'no_folder';
+  return end > 0 && !PICTURE_NAME.test(image) ? image.slice(0, end) : 'no_folder';
 }
 
-function llavaTask({ turns }: Pick<ParsedRow, 'turns'>, image: string | undefined): string {
-  if (image === undefined) return 'sharegpt';
-  const folder = LLAVA_FOLDERS.find(([prefix]) => image.startsWith(prefix));
-  if (folder !== undefined) return folder[1];
-  if (!image.startsWith('coco/')) return 'other';
-  const questions = turns
-    .filter(({ role }) => role === 'human')
-    .map(({ value }) => value.toLowerCase().replaceAll('’', "'"));
-  const found = LLAVA_COCO_TEXTS.find(([text]) => questions.some((question) => question.includes(text)));
-  return found?.[1] ?? 'llava_instruct';
+/** Task of the first rule that fits. Case does not matter in questions, and `’` is `'`. */
+function firstFit(
+  { turns }: Pick<ParsedRow, 'turns'>,
+  image: string | undefined,
+  rules: readonly TaskRule[],
+): string | null {
+  let questions: string[] | null = null;
+  for (const rule of rules) {
+    if (rule.image === null && image !== undefined) continue;
+    if (typeof rule.image === 'string' && image?.startsWith(rule.image) !== true) continue;
+    if (rule.question === undefined) return rule.task;
+    const wanted = plain(rule.question);
+    questions ??= turns.filter(({ role }) => role === 'human').map(({ value }) => plain(value));
+    if (questions.some((question) => question.includes(wanted))) return rule.task;
+  }
+  return null;
+}
+
+function plain(text: string): string {
+  return text.toLowerCase().replaceAll('’', "'");
 }

@@ -1,20 +1,10 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
 import { Command, Option } from '@commander-js/extra-typings';
-import { InvalidDatasetError } from '../../contracts/failures.ts';
 import { countWarnings } from '../../dataset/dataset-checks.ts';
-import { readRowForms } from '../../dataset/dataset-info.ts';
-import { imageExists } from '../../dataset/image-file.ts';
-import { DatasetInspector } from '../../dataset/inspect.ts';
-import type { DatasetContents, Spread } from '../../dataset/inspect.ts';
-import { isRejection } from '../../dataset/row-outcome.ts';
-import { splitRows } from '../../dataset/row-splitter.ts';
+import type { Spread } from '../../dataset/inspect.ts';
 import { LLAVA_PUBLISHED_COUNTS } from '../../dataset/task-rules.ts';
+import { inspectData } from '../inspect-data.ts';
+import type { InspectedData } from '../inspect-data.ts';
 import { labelData } from '../label-data.ts';
-
-/** Pictures of a row that are looked at. */
-const MAX_IMAGES = 64;
 
 /** Names in a line of counts. */
 const SHOWN_NAMES = 12;
@@ -30,53 +20,19 @@ export function dataCommand() {
 function inspectCommand() {
   return new Command('inspect')
     .description('forms, keys, tasks, turns, lengths, rows that cannot be used, missing pictures')
-    .argument('<files...>', 'JSON arrays or JSON lines')
-    .option('--images <folder>', 'folder of the pictures; without it that of the first file')
+    .argument('<files...>', 'JSON arrays, JSON lines, Parquet, WebDataset tar')
+    .option('--images <folder>', 'folder of the pictures; without it that of each file')
     .option('--task-field <key>', 'key that holds the label', 'dataset')
     .option('--json', 'as JSON')
     .action(async (files, { images, taskField, json }) => {
-      const folder = images ?? dirname(files[0]!);
-      const found = await inspect(files, folder, taskField);
+      const folder = images ?? null;
+      const found = await inspectData(files, folder, taskField);
       const text = json === true ? JSON.stringify(found, null, 2) : describe(found, taskField, folder);
       process.stdout.write(`${text}\n`);
     });
 }
 
-interface Inspected extends DatasetContents {
-  byteCount: number;
-  /** Different pictures that rows name, and those that are not there. */
-  imageCount: number;
-  missingImageCount: number;
-  missingImages: string[];
-}
-
-async function inspect(files: readonly string[], folder: string, taskField: string): Promise<Inspected> {
-  const forms = await readRowForms(files);
-  const inspector = new DatasetInspector();
-  const images = new Set<string>();
-  let byteCount = 0;
-  for (const [index, file] of files.entries()) {
-    const found = await stat(file).catch(() => null);
-    if (found?.isFile() !== true) throw new InvalidDatasetError(`data inspect: file must exist, got "${file}"`);
-    byteCount += found.size;
-    const options = { format: 'auto' as const, form: forms[index]!, taskField, maxImages: MAX_IMAGES };
-    for await (const { bytes } of splitRows(createReadStream(file, { highWaterMark: 1024 * 1024 }), basename(file))) {
-      const row = inspector.add(bytes, options);
-      if (!isRejection(row)) for (const image of row.images) images.add(image);
-    }
-  }
-  const missing: string[] = [];
-  for (const image of images) if (!(await imageExists(folder, image))) missing.push(image);
-  return {
-    byteCount,
-    ...inspector.contents(),
-    imageCount: images.size,
-    missingImageCount: missing.length,
-    missingImages: missing.slice(0, 5),
-  };
-}
-
-function describe(found: Inspected, taskField: string, folder: string): string {
+function describe(found: InspectedData, taskField: string, folder: string | null): string {
   const badCount = sum(found.reasons);
   const hasLabels = Object.keys(found.labels).length > 0;
   const missing = found.missingImages.length === 0 ? '' : `, for instance ${found.missingImages.join(', ')}`;
@@ -91,7 +47,7 @@ function describe(found: Inspected, taskField: string, folder: string): string {
     [
       'pictures',
       `${number(found.imageRowCount)} rows with pictures, ${number(found.imageCount)} different, ` +
-        `${number(found.missingImageCount)} not below ${folder}${missing}`,
+        `${number(found.missingImageCount)} not below ${folder ?? 'the folder of the rows'}${missing}`,
     ],
     ['set aside', badCount === 0 ? 'no row' : `${number(badCount)} rows: ${counts(found.reasons)}`],
     ...found.examples.map(({ rowIndex, reason, detail }): [string, string] => [
@@ -134,12 +90,15 @@ function labelCommand() {
     .requiredOption('-o, --output <file>', 'new file')
     .addOption(
       new Option('--rules <rules>', 'how rows are labelled')
-        .choices(['llava-1.5', 'prefix', 'single'] as const)
+        .choices(['llava-1.5', 'prefix', 'single', 'cluster'] as const)
         .default('llava-1.5' as const),
     )
     .option('--task-field <key>', 'key of the label', 'dataset')
     .action(async (file, { output, rules, taskField }) => {
-      const { tasks, rowCount, labelledCount, unlabelledCount } = await labelData(file, output, { taskField, rules });
+      const { tasks, rowCount, labelledCount, unlabelledCount, notes } = await labelData(file, output, {
+        taskField,
+        rules,
+      });
       const named = [...tasks].sort(([, left], [, right]) => right - left);
       const published = rules === 'llava-1.5' ? LLAVA_PUBLISHED_COUNTS : {};
       const width = Math.max(4, ...named.map(([task]) => task.length));
@@ -149,6 +108,7 @@ function labelCommand() {
       });
       const total = `${number(rowCount)} rows, ${number(labelledCount)} labelled now, ${number(unlabelledCount)} without a label`;
       process.stdout.write(`${[...lines, total].join('\n')}\n`);
+      for (const note of notes) process.stderr.write(`${note}\n`);
       // As in the dataset stage: a file with other tasks is not the published one, and is not compared with it.
       if (rules === 'llava-1.5' && tasks.has('vqav2_okvqa'))
         for (const warning of countWarnings(tasks)) process.stderr.write(`${warning}\n`);

@@ -206,3 +206,11 @@ write_lines(
         for index in range(16)
     ],
 )
+
+# Rows without any label: their questions are clustered.
+path = folder("no-labels", "path: rows.jsonl, image_folder: ../images, task_rules: cluster")
+write_lines(path / "rows.jsonl", [llava(*row) for row in ROWS])
+
+# Rules of one's own.
+path = folder("own-rules", "path: rows.jsonl, image_folder: ../images, task_rules: [{ task: maths, image: null }, { task: talk, question: tell me }, { task: rest }]")
+write_lines(path / "rows.jsonl", [llava(*row) for row in ROWS])

@@ -21,7 +21,7 @@ describe('a dataset is refused', () => {
   test('where no row has a label and no rule gives one', () => {
     expect(check(100, { task_missing: 100 })).toThrow(
       new InvalidDatasetError(
-        'dataset: rows must have "kind" or task_rules must be set, got neither; set task_rules: llava-1.5, prefix or single',
+        'dataset: rows must have "kind" or task_rules must be set, got neither; run tive data label, or set task_rules: llava-1.5, prefix, single or cluster',
       ),
     );
   });

@@ -9,7 +9,15 @@ import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { PromptEncoder } from '../../dataset/prompt.ts';
 import { scanDataset } from '../../dataset/scan-dataset.ts';
 import type { RowRecord } from '../../dataset/scan-dataset.ts';
-import { conversation, datasetConfig, goldenEncoder, noisePng, scanAll, writeBelow } from './small-folder.ts';
+import {
+  conversation,
+  datasetConfig,
+  goldenEncoder,
+  noisePng,
+  scanAll,
+  scanOptions,
+  writeBelow,
+} from './small-folder.ts';
 
 let folder: string;
 let encoder: PromptEncoder;
@@ -68,7 +76,7 @@ describe('rows', () => {
     );
     const path = await writeBelow(folder, 'mix.json', JSON.stringify(rows));
     const chunks: RowRecord[][] = [];
-    for await (const chunk of scanDataset({ dataset: datasetConfig([path]), encoder })) chunks.push(chunk);
+    for await (const chunk of scanDataset(await scanOptions(datasetConfig([path]), encoder))) chunks.push(chunk);
     expect(chunks.map(({ length }) => length)).toEqual([256, 256, 88]);
     expect(chunks.flat().map(({ id }) => Number(id))).toEqual(rows.map((_, index) => index));
     expect(chunks.flat().every(({ rejection }) => rejection === null)).toBe(true);
@@ -263,7 +271,7 @@ describe('pictures', () => {
     const path = await writeBelow(folder, 'a.png', await noisePng(8, 8, 1));
     const rows = Array.from({ length: 600 }, () => imageRow('a.png'));
     const source = await writeBelow(folder, 'mix.json', JSON.stringify(rows));
-    const chunks = scanDataset({ dataset: datasetConfig([source]), encoder });
+    const chunks = scanDataset(await scanOptions(datasetConfig([source]), encoder));
     const first = await chunks.next();
     await rm(path);
     const records = [...((first.value ?? []) as RowRecord[])];

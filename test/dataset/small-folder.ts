@@ -7,7 +7,8 @@ import type { PromptEncoder } from '../../dataset/prompt.ts';
 import { asSources } from '../../dataset/row-source.ts';
 import type { LocalDataset } from '../../dataset/row-source.ts';
 import { scanDataset } from '../../dataset/scan-dataset.ts';
-import type { RowRecord } from '../../dataset/scan-dataset.ts';
+import type { RowRecord, ScanOptions } from '../../dataset/scan-dataset.ts';
+import { labellingOf } from '../../dataset/task-labeller.ts';
 
 /** A dataset's config with defaults of the tests. */
 export function datasetConfig(path: string[], change: Partial<DatasetConfig> = {}): LocalDataset {
@@ -58,9 +59,14 @@ export function noisePng(width: number, height: number, seed: number): Promise<B
     .toBuffer();
 }
 
+/** A dataset with the labels of its rules. */
+export async function scanOptions(dataset: LocalDataset, encoder: PromptEncoder): Promise<ScanOptions> {
+  return { dataset, encoder, label: (await labellingOf(dataset)).label };
+}
+
 /** All records of a dataset. */
 export async function scanAll(dataset: LocalDataset, encoder: PromptEncoder): Promise<RowRecord[]> {
   const records: RowRecord[] = [];
-  for await (const chunk of scanDataset({ dataset, encoder })) records.push(...chunk);
+  for await (const chunk of scanDataset(await scanOptions(dataset, encoder))) records.push(...chunk);
   return records;
 }

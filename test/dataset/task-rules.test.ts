@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { TaskRules } from '../../contracts/config.ts';
+import type { TaskRule, TaskRules } from '../../contracts/config.ts';
 import type { Turn } from '../../dataset/conversation.ts';
 import { LLAVA_PUBLISHED_COUNTS, taskOf } from '../../dataset/task-rules.ts';
 
@@ -11,7 +11,9 @@ const BOX = 'Please provide the bounding box coordinate of the region this sente
 const talk = (...values: string[]): Turn[] =>
   values.map((value, index) => ({ role: index % 2 === 0 ? 'human' : 'gpt', value }));
 
-const task = (rules: TaskRules, image: string | null, ...values: string[]): string | null =>
+type NamedRules = Exclude<TaskRules, 'cluster'>;
+
+const task = (rules: NamedRules, image: string | null, ...values: string[]): string | null =>
   taskOf({ task: null, images: image === null ? [] : [image], turns: talk(...values) }, rules);
 
 describe('the rules llava-1.5', () => {
@@ -63,7 +65,7 @@ describe('the rules llava-1.5', () => {
 });
 
 describe('other rules', () => {
-  test.each<[TaskRules, string | null, string | null]>([
+  test.each<[NamedRules, string | null, string | null]>([
     ['prefix', 'coco/train2017/1.jpg', 'coco'],
     ['prefix', 'gqa/1.jpg', 'gqa'],
     ['prefix', null, 'text'],
@@ -76,7 +78,26 @@ describe('other rules', () => {
     expect(task(rules, image, PHRASE, 'A.')).toBe(wanted);
   });
 
-  test.each<TaskRules>(['llava-1.5', 'prefix', 'single', null])("%s leaves a row's own label", (rules) => {
+  test.each<NamedRules>(['llava-1.5', 'prefix', 'single', null])("%s leaves a row's own label", (rules) => {
     expect(taskOf({ task: 'own', images: ['gqa/1.jpg'], turns: talk(PHRASE, 'A.') }, rules)).toBe('own');
+  });
+});
+
+describe('rules of one’s own', () => {
+  const rules: TaskRule[] = [
+    { task: 'maths', image: null, question: 'what is' },
+    { task: 'chat', image: null },
+    { task: 'choice', image: 'quiz/', question: "the OPTION's letter" },
+    { task: 'quiz', image: 'quiz/' },
+  ];
+
+  test.each<[string | null, string, string | null]>([
+    [null, 'What is 2 and 3?', 'maths'],
+    [null, 'Hello!', 'chat'],
+    ['quiz/1.jpg', 'Say the option’s letter.', 'choice'],
+    ['quiz/1.jpg', 'What is it?', 'quiz'],
+    ['other/quiz/1.jpg', 'What is it?', null],
+  ])('for %j and %j the first that fits: %j', (image, question, wanted) => {
+    expect(task(rules, image, question, 'The option’s letter.')).toBe(wanted);
   });
 });

@@ -26,6 +26,8 @@ const FORMS: Record<string, Shapes> = {
   parquet: SHAPES,
   webdataset: SHAPES,
   several: SHAPES,
+  'own-rules': { rowCount: 26, tasks: ['maths', 'rest', 'talk'] },
+  'no-labels': { rowCount: 26, tasks: ['01-about-me-tell', '02-drawn-here-picture', '03-0-and-text'] },
   frames: { rowCount: 16, tasks: ['compare', 'watch'] },
 };
 
