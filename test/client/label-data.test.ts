@@ -36,7 +36,13 @@ describe('labelling', () => {
         `${rows[3]}\n]\n`,
       ].join(',\n'),
     );
-    expect(counts).toEqual({ rowCount: 4, labelledCount: 2, unlabelledCount: 1, tasks: { gqa: 1, vg: 1, own: 1 } });
+    expect(counts).toEqual({
+      rowCount: 4,
+      labelledCount: 2,
+      unlabelledCount: 1,
+      tasks: { gqa: 1, vg: 1, own: 1 },
+      notes: [],
+    });
   });
 
   test('keeps lines as lines', async () => {
@@ -48,6 +54,15 @@ describe('labelling', () => {
     const { text } = await label(`[{"image": "my/a", ${talk}}]`, { taskField: 'task', rules: 'prefix' as never });
     expect(JSON.parse(text)).toMatchObject([{ task: 'my' }]);
     expect((await label('[]')).text).toBe('[]\n');
+  });
+
+  test('clusters the questions of rows without a label, and says so', async () => {
+    const row = (question: string): string =>
+      `{"conversations": [{"from": "human", "value": "${question}"}, {"from": "gpt", "value": "x"}]}`;
+    const rows = Array.from({ length: 12 }, (_, index) => row(index % 2 ? 'Which colour is it?' : 'Count the cats.'));
+    const { tasks, notes } = await label(`[${rows.join(',')}]`, { rules: 'cluster' as never });
+    expect(tasks).toEqual({ '01-cats-count-the': 6, '02-colour-is-it': 6 });
+    expect(notes).toEqual([expect.stringMatching(/^task_rules cluster: 2 tasks by the words of 12 questions/)]);
   });
 
   test('writes no file over another, and none of a source that breaks', async () => {
