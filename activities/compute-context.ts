@@ -8,12 +8,13 @@ import { readModelConfig } from '../model/model-config.ts';
 
 /** The prompt encoder of a config's model. */
 export async function encoderOf({ model, gradients }: Config): Promise<PromptEncoder> {
-  const { imageTokenCount, imageTokenId, text } = await readModelConfig(model.path);
+  const { imageTokenCount, imageTokenId, imageFrame, text } = await readModelConfig(model.path);
   return createPromptEncoder({
     modelFolder: model.path,
     template: model.template,
     imageTokenCount,
     imageTokenId,
+    imageFrame,
     vocabularySize: text.vocabularySize,
     cutoffLen: gradients.cutoffLen,
   });
@@ -21,7 +22,9 @@ export async function encoderOf({ model, gradients }: Config): Promise<PromptEnc
 
 /** Reads rows of `dataset` again, as the model of the config sees them. The caller closes it. */
 export async function loaderOf(config: Config, dataset: LocalDataset): Promise<ExampleLoader> {
-  const [encoder, settings] = await Promise.all([encoderOf(config), readImageSettings(config.model.path)]);
+  const { vision } = await readModelConfig(config.model.path);
+  const settings = vision === null ? null : await readImageSettings(config.model.path);
+  const encoder = await encoderOf(config);
   return new ExampleLoader(dataset, encoder, settings, imageAspectOf(config));
 }
 

@@ -1,7 +1,7 @@
 import type { ExampleLoader, LoadedExample, RowPlace } from '../dataset/load-example.ts';
 import { ImageFeatures } from '../model/image-features.ts';
 import type { ImageScope } from '../model/image-features.ts';
-import type { LlavaModel } from '../model/load-model.ts';
+import type { LoadedModel } from '../model/load-model.ts';
 import type { ModelExample } from '../model/micro-batch.ts';
 
 /** Bound of the pictures' vectors that a process keeps. */
@@ -16,7 +16,7 @@ export class ExampleSource {
   readonly #features: ImageFeatures;
   readonly #loaded = new Map<number, LoadedExample>();
 
-  constructor(model: LlavaModel, loader: ExampleLoader) {
+  constructor(model: LoadedModel, loader: ExampleLoader) {
     this.#loader = loader;
     this.#features = new ImageFeatures(model, (path) => loader.pixels(path), FEATURE_CACHE_BYTES);
   }

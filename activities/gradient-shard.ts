@@ -6,7 +6,7 @@ import { NumericalError } from '../contracts/failures.ts';
 import type { Reason } from '../contracts/reasons.ts';
 import type { Adapter, ParameterPlace } from '../model/adapter.ts';
 import { exampleGradients } from '../model/example-gradients.ts';
-import type { LlavaModel } from '../model/load-model.ts';
+import type { LoadedModel } from '../model/load-model.ts';
 import type { ModelExample } from '../model/micro-batch.ts';
 import { sha256 } from '../store/addresses.ts';
 import type { Store } from '../store/store.ts';
@@ -15,7 +15,7 @@ import type { TableRow } from './row-table.ts';
 
 /** What turns a micro-batch of rows into rows of the gradient table. */
 export interface GradientComputer {
-  model: LlavaModel;
+  model: LoadedModel;
   adapter: Adapter;
   places: readonly ParameterPlace[];
   projector: Projector;

@@ -1,8 +1,11 @@
 import type { Config } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import { readImageSettings } from '../dataset/image-settings.ts';
+import type { ImageSettings } from '../dataset/image-settings.ts';
 import { checkModelFiles } from '../model/load-model.ts';
 import { readModelConfig } from '../model/model-config.ts';
-import { decoderLinearShapes } from '../model/weight-shapes.ts';
+import { modelMemory, requireMemory } from '../model/model-memory.ts';
+import { decoderLinearShapes, weightShapes } from '../model/weight-shapes.ts';
 
 /** Text tokens that an example must have room for beside its picture. */
 const LEAST_TEXT_TOKENS = 16;
@@ -12,8 +15,12 @@ const LEAST_TEXT_TOKENS = 16;
  * @throws InvalidConfigError for a folder that is no model, or settings that do not fit it
  */
 export async function checkModel({ model, gradients, warmup }: Config): Promise<void> {
-  const { imageTokenCount, text } = await readModelConfig(model.path);
+  const architecture = await readModelConfig(model.path);
+  const { imageTokenCount, text, vision } = architecture;
+  // Whether there is a GPU is seen where the weights are loaded.
+  requireMemory(modelMemory(weightShapes(architecture), false), model.engine === 'wasm');
   await checkModelFiles(model.path);
+  if (vision !== null) requireImageSize(await readImageSettings(model.path), vision.imageSize);
   const least = imageTokenCount + LEAST_TEXT_TOKENS;
   if (gradients.cutoffLen < least) {
     throw new InvalidConfigError(
@@ -30,4 +37,11 @@ export async function checkModel({ model, gradients, warmup }: Config): Promise<
       );
     }
   }
+}
+
+function requireImageSize({ width, height }: ImageSettings, imageSize: number): void {
+  if (width === imageSize && height === imageSize) return;
+  throw new InvalidConfigError(
+    `preprocessor_config.json: pictures must be ${imageSize} × ${imageSize} as vision_config.image_size says, got ${width} × ${height}`,
+  );
 }

@@ -3,13 +3,13 @@ import type { ModelConfig } from '../contracts/config.ts';
 import { loadEngine } from '../model/engine.ts';
 import type { Engine } from '../model/engine.ts';
 import { loadModel } from '../model/load-model.ts';
-import type { LlavaModel } from '../model/load-model.ts';
+import type { LoadedModel } from '../model/load-model.ts';
 
 /** The process's engine, and the one model that is resident in it. */
 export class ModelHost {
   #engineName: ModelConfig['engine'] | null = null;
   #engine: Engine | null = null;
-  #model: LlavaModel | null = null;
+  #model: LoadedModel | null = null;
 
   /** The engine that the config asks for; a change of engine frees the model. */
   async engine(config: ModelConfig): Promise<Engine> {
@@ -25,7 +25,7 @@ export class ModelHost {
    * The model of the config, loaded once and kept until another one is asked for.
    * @param breathe called between tensors, so that heartbeats go out while a large model loads
    */
-  async model(config: ModelConfig, breathe: () => Promise<void>): Promise<LlavaModel> {
+  async model(config: ModelConfig, breathe: () => Promise<void>): Promise<LoadedModel> {
     await this.engine(config);
     const folder = resolve(config.path);
     if (this.#model?.folder !== folder) {

@@ -9,7 +9,8 @@ import { initialAdapter } from '../model/adapter.ts';
 import type { AdapterValues } from '../model/adapter.ts';
 import { encodeAdapter } from '../model/adapter-files.ts';
 import type { EngineDescription } from '../model/engine.ts';
-import type { LlavaModel } from '../model/load-model.ts';
+import type { LoadedModel } from '../model/load-model.ts';
+import type { ModelType } from '../model/model-config.ts';
 import { ADAMW_DEFAULTS } from '../model/optimizer.ts';
 import { adapterGradient, train } from '../model/training.ts';
 import type { TrainingSettings, TrainingStep } from '../model/training.ts';
@@ -75,7 +76,7 @@ export async function findAdapter(store: Store, stage: Stage, address: string): 
  * Trains a fresh LoRA adapter on rows and writes it as an artifact. Goes on from the last checkpoint of an attempt that
  * died: parameters, moments and position are exact, so the bytes are those of an undisturbed run.
  */
-export async function tuneAdapter(request: TuneRequest, model: LlavaModel): Promise<AdapterResult> {
+export async function tuneAdapter(request: TuneRequest, model: LoadedModel): Promise<AdapterResult> {
   const { store, stage, address, config, places, pulse } = request;
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
   const random = createRandom(`${stage}/adapter`, config.run.seed);
@@ -117,7 +118,11 @@ export async function tuneAdapter(request: TuneRequest, model: LlavaModel): Prom
         await pulse.committed(step.step + 1, batches.length);
       } else await pulse.breathe();
     }
-    return await finishAdapter(request, withParameters(initial, trained), losses);
+    return await finishAdapter(
+      request,
+      { values: withParameters(initial, trained), modelType: model.config.modelType },
+      losses,
+    );
   } finally {
     await source.close();
     await removeFinishedCheckpoints(store, stage, address);
@@ -156,12 +161,12 @@ export type StepNumbers = Pick<TrainingStep, 'learningRate' | 'loss' | 'gradient
 
 async function finishAdapter(
   { store, stage, address, determinants, places }: TuneRequest,
-  values: AdapterValues,
+  { values, modelType }: { values: AdapterValues; modelType: ModelType },
   losses: readonly StepNumbers[],
 ): Promise<AdapterResult> {
   const folder = artifactFolder(stage, address);
   const files: FileReference[] = [];
-  for (const { name, bytes } of encodeAdapter(values))
+  for (const { name, bytes } of encodeAdapter(values, modelType))
     files.push({ name, rowCount: 0, ...(await store.write(`${folder}/${name}`, [bytes])) });
   const columns = {
     step: Uint32Array.from(losses.keys()),

@@ -67,10 +67,10 @@ async function importAdapter(store: Store, config: Config, folder: string): Prom
   const address = stageAddress('warmup', determinants);
   const found = await findAdapter(store, 'warmup', address);
   if (found !== null) return found;
-  const { text } = await readModelConfig(config.model.path);
+  const { text, modelType } = await readModelConfig(config.model.path);
   const values = await readAdapter(folder, text);
   const files = [];
-  for (const { name, bytes } of encodeAdapter(values)) {
+  for (const { name, bytes } of encodeAdapter(values, modelType)) {
     files.push({ name, rowCount: 0, ...(await store.write(`${artifactFolder('warmup', address)}/${name}`, [bytes])) });
   }
   const details: TuneDetails = { rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null };

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { LlavaModel } from '../model/load-model.ts';
+import type { LoadedModel } from '../model/load-model.ts';
 import { parseModelConfig } from '../model/model-config.ts';
 import { weightShapes } from '../model/weight-shapes.ts';
 import { Weights } from '../model/weights.ts';
@@ -42,7 +42,7 @@ export const MEDIUM: BenchModel = {
 };
 
 /** A model with normal random weights, of the active engine. */
-export function randomModel(size: BenchModel): LlavaModel {
+export function randomModel(size: BenchModel): LoadedModel {
   const config = parseModelConfig({
     model_type: 'llava',
     image_token_index: 4,

@@ -1,6 +1,6 @@
 import { decodeImage } from './image-decode.ts';
 import type { RgbImage } from './image-decode.ts';
-import { resizeBicubic } from './image-resize.ts';
+import { resizeImage } from './image-resize.ts';
 import type { ImageSettings } from './image-settings.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
@@ -20,8 +20,28 @@ export async function preprocessImage(
   const decoded = await decodeImage(bytes);
   if (isRejection(decoded)) return decoded;
   const square = aspect === 'pad' ? padToSquare(decoded, settings.mean) : decoded;
-  const { width, height } = resizedSize(square, settings);
-  return { pixels: normalise(resizeBicubic(square, width, height), settings) };
+  const { filter, longestEdge } = settings;
+  const first = longestEdge === null ? square : resizeImage(square, ...longEdgeSize(square, longestEdge), filter);
+  const { width, height } = resizedSize(first, settings);
+  return { pixels: normalise(resizeImage(first, width, height, filter), settings) };
+}
+
+/** No edge is longer than this. */
+const MAX_EDGE = 4096;
+
+/**
+ * Width and height with the longer edge as set: the shorter one ⌊edge · aspect⌋, made even.
+ * @see transformers `Idefics3ImageProcessor`
+ */
+function longEdgeSize({ width, height }: RgbImage, edge: number): [number, number] {
+  const aspect = width / height;
+  const even = (size: number): number => Math.max(1, size + (size % 2));
+  const [wide, high] =
+    width >= height ? [edge, even(Math.trunc(edge / aspect))] : [even(Math.trunc(edge * aspect)), edge];
+  if (Math.max(wide, high) <= MAX_EDGE) return [wide, high];
+  return wide >= high
+    ? [MAX_EDGE, Math.max(1, Math.trunc(MAX_EDGE / (wide / high)))]
+    : [Math.max(1, Math.trunc(MAX_EDGE * (wide / high))), MAX_EDGE];
 }
 
 /** Size before the crop: shorter edge as set, longer one ⌊edge · long / short⌋. */

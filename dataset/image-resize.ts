@@ -4,12 +4,26 @@ import type { RgbImage } from './image-decode.ts';
 const PRECISION_BITS = 22;
 const HALF = 1 << (PRECISION_BITS - 1);
 
-/** Cubic convolution with a = −0.5, as Pillow's BICUBIC. */
+/** Pillow's filters that models name. */
+export type ResizeFilter = 'bilinear' | 'bicubic' | 'lanczos';
+
+/** Weight by distance, and where it ends. */
+const KERNELS: Record<ResizeFilter, { support: number; weight: (distance: number) => number }> = {
+  bilinear: { support: 1, weight: (distance) => Math.max(0, 1 - Math.abs(distance)) },
+  bicubic: { support: 2, weight: cubic },
+  lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
+};
+
+/** Cubic convolution with a = −0.5. */
 function cubic(distance: number): number {
   const x = Math.abs(distance);
   if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
   if (x < 2) return ((-0.5 * x + 2.5) * x - 4) * x + 2;
   return 0;
+}
+
+function sinc(x: number): number {
+  return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
 }
 
 /** The input pixels of each output pixel, and their weights. */
@@ -22,13 +36,14 @@ interface Windows {
 }
 
 /**
- * Windows of one axis: centre c = (i + 0.5) · scale, half width 2 · max(scale, 1), weights divided by their sum and
+ * Windows of one axis: centre c = (i + 0.5) · scale, half width support · max(scale, 1), weights divided by their sum and
  * rounded to 22-bit fixed point.
  */
-function windows(inputSize: number, outputSize: number): Windows {
+function windows(inputSize: number, outputSize: number, filter: ResizeFilter): Windows {
+  const kernel = KERNELS[filter];
   const scale = inputSize / outputSize;
   const filterScale = Math.max(scale, 1);
-  const support = 2 * filterScale;
+  const support = kernel.support * filterScale;
   const widest = Math.ceil(support) * 2 + 1;
   const result: Windows = {
     starts: new Int32Array(outputSize),
@@ -43,7 +58,7 @@ function windows(inputSize: number, outputSize: number): Windows {
     const count = Math.min(inputSize, Math.trunc(centre + support + 0.5)) - start;
     let sum = 0;
     for (let index = 0; index < count; index += 1) {
-      weights[index] = cubic((index + start - centre + 0.5) / filterScale);
+      weights[index] = kernel.weight((index + start - centre + 0.5) / filterScale);
       sum += weights[index]!;
     }
     result.starts[output] = start;
@@ -57,16 +72,16 @@ function windows(inputSize: number, outputSize: number): Windows {
 }
 
 /**
- * Pillow's bicubic resize, bit for bit: horizontal pass first, bytes between the passes, no pass where the size stays.
+ * Pillow's resize, bit for bit: horizontal pass first, bytes between the passes, no pass where the size stays.
  * Cost O(output pixels · window).
  */
-export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
-  const narrowed = width === image.width ? image : horizontalPass(image, width);
-  return height === image.height ? narrowed : verticalPass(narrowed, height);
+export function resizeImage(image: RgbImage, width: number, height: number, filter: ResizeFilter): RgbImage {
+  const narrowed = width === image.width ? image : horizontalPass(image, width, filter);
+  return height === image.height ? narrowed : verticalPass(narrowed, height, filter);
 }
 
-function horizontalPass({ width, height, data }: RgbImage, outputWidth: number): RgbImage {
-  const { starts, counts, weights, widest } = windows(width, outputWidth);
+function horizontalPass({ width, height, data }: RgbImage, outputWidth: number, filter: ResizeFilter): RgbImage {
+  const { starts, counts, weights, widest } = windows(width, outputWidth, filter);
   const output = new Uint8Array(outputWidth * height * 3);
   let place = 0;
   for (let row = 0; row < height; row += 1) {
@@ -92,8 +107,8 @@ function horizontalPass({ width, height, data }: RgbImage, outputWidth: number):
   return { width: outputWidth, height, data: output };
 }
 
-function verticalPass({ width, height, data }: RgbImage, outputHeight: number): RgbImage {
-  const { starts, counts, weights, widest } = windows(height, outputHeight);
+function verticalPass({ width, height, data }: RgbImage, outputHeight: number, filter: ResizeFilter): RgbImage {
+  const { starts, counts, weights, widest } = windows(height, outputHeight, filter);
   const rowLength = width * 3;
   const output = new Uint8Array(rowLength * outputHeight);
   const sums = new Int32Array(rowLength);

@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import type { ResizeFilter } from './image-resize.ts';
 
 /** What the model folder says about pictures. */
 export interface ImageSettings {
   /** Shorter edge after the resize; the longer one keeps the aspect. Null = straight to `width` × `height`. */
   shortestEdge: number | null;
+  /** Longer edge after a first resize that keeps the aspect, before the one to `width` × `height`; null = none. */
+  longestEdge: number | null;
+  filter: ResizeFilter;
   width: number;
   height: number;
   rescaleFactor: number;
@@ -16,8 +20,8 @@ export interface ImageSettings {
 
 type Json = Record<string, unknown>;
 
-/** Pillow's number of the bicubic filter. */
-const BICUBIC = 3;
+/** Pillow's numbers of the filters. */
+const FILTERS: Record<number, ResizeFilter> = { 1: 'lanczos', 2: 'bilinear', 3: 'bicubic' };
 
 /**
  * Reads `preprocessor_config.json`, or `processor_config.json` → `image_processor`.
@@ -37,10 +41,23 @@ export async function readImageSettings(modelFolder: string): Promise<ImageSetti
 
 /** @see readImageSettings; the same for parsed JSON. */
 export function parseImageSettings(config: Json): ImageSettings {
-  const resample = config['resample'] ?? BICUBIC;
-  if (resample !== BICUBIC) throw invalid(`resample must be 3 (bicubic), got ${JSON.stringify(resample)}`);
+  const isIdefics = /^(Idefics3|SmolVLM)ImageProcessor/.test(String(config['image_processor_type']));
+  const resample = config['resample'] ?? (isIdefics ? 1 : 3);
+  const filter = FILTERS[resample as number];
+  if (filter === undefined)
+    throw invalid(`resample must be 1 (Lanczos), 2 (bilinear) or 3 (bicubic), got ${JSON.stringify(resample)}`);
   for (const step of ['do_resize', 'do_rescale', 'do_normalize']) {
     if (config[step] === false) throw invalid(`${step} must be true, got false`);
+  }
+  const common = {
+    filter,
+    rescaleFactor: typeof config['rescale_factor'] === 'number' ? config['rescale_factor'] : 1 / 255,
+    mean: triple(config['image_mean'], 'image_mean'),
+    standardDeviation: triple(config['image_std'], 'image_std'),
+  };
+  if (isIdefics) {
+    const [longestEdge, edge] = [longest(config['size'], 'size'), longest(config['max_image_size'], 'max_image_size')];
+    return { ...common, shortestEdge: null, longestEdge, width: edge, height: edge };
   }
   const size = edges(config['size'], 'size');
   const cropped =
@@ -48,13 +65,18 @@ export function parseImageSettings(config: Json): ImageSettings {
       ? edges(config['crop_size'], 'crop_size')
       : size;
   return {
+    ...common,
     shortestEdge: size.shortest,
+    longestEdge: null,
     width: cropped.width,
     height: cropped.height,
-    rescaleFactor: typeof config['rescale_factor'] === 'number' ? config['rescale_factor'] : 1 / 255,
-    mean: triple(config['image_mean'], 'image_mean'),
-    standardDeviation: triple(config['image_std'], 'image_std'),
   };
+}
+
+function longest(value: unknown, name: string): number {
+  const edge = ((value ?? {}) as Json)['longest_edge'];
+  if (typeof edge === 'number' && edge > 0) return edge;
+  throw invalid(`${name} must have longest_edge, got ${JSON.stringify(value) ?? 'nothing'}`);
 }
 
 function edges(value: unknown, name: string): { shortest: number | null; width: number; height: number } {

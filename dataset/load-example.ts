@@ -31,12 +31,13 @@ export interface LoadedExample {
 export class ExampleLoader {
   readonly #dataset: LocalDataset;
   readonly #encoder: PromptEncoder;
-  readonly #settings: ImageSettings;
+  readonly #settings: ImageSettings | null;
   readonly #aspect: 'pad' | 'crop';
   readonly #files = new Map<number, FileHandle>();
   #forms: Promise<(RowForm | null)[]> | null = null;
 
-  constructor(dataset: LocalDataset, encoder: PromptEncoder, settings: ImageSettings, aspect: 'pad' | 'crop') {
+  /** @param settings null for a model of text */
+  constructor(dataset: LocalDataset, encoder: PromptEncoder, settings: ImageSettings | null, aspect: 'pad' | 'crop') {
     this.#dataset = dataset;
     this.#encoder = encoder;
     this.#settings = settings;
@@ -62,6 +63,7 @@ export class ExampleLoader {
     const folder =
       folders.filter((name) => imagePath.startsWith(`${name}${sep}`)).sort((a, b) => b.length - a.length)[0] ?? '';
     const path = imagePath.slice(folder.length + 1);
+    if (this.#settings === null) throw new RangeError(`${imagePath}: model must take pictures, got a model of text`);
     const read = await readImageFile(folder, path);
     const done = isRejection(read) ? read : await preprocessImage(read.bytes, this.#settings, this.#aspect);
     if (isRejection(done))

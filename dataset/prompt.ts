@@ -30,6 +30,8 @@ export interface PromptOptions {
   /** Image vectors of one picture. */
   imageTokenCount: number;
   imageTokenId: number;
+  /** Texts of special tokens around a picture's vectors; absent: none. */
+  imageFrame?: { before: string; after: string };
   vocabularySize: number;
   /** Longest example in tokens. */
   cutoffLen: number;
@@ -58,6 +60,7 @@ export async function createPromptEncoder(options: PromptOptions): Promise<Promp
   const join = options.joining === 'pieces' ? encodePieces : encodeWhole;
   return {
     encode(turns, imageCount) {
+      if (imageCount > 0 && options.imageTokenCount === 0) return takesNoImages(imageCount);
       const problem = checkText(turns, imageCount, tokenizer);
       if (problem !== null) return problem;
       const pieces = writeRow(write, turns);
@@ -66,6 +69,10 @@ export async function createPromptEncoder(options: PromptOptions): Promise<Promp
       return isRejection(joined) ? joined : cut(joined, options);
     },
   };
+}
+
+function takesNoImages(imageCount: number): Rejection {
+  return { reason: 'too_many_images', detail: `a row must have no images for a model of text, got ${imageCount}` };
 }
 
 /** A template may refuse what stands in a row, a system text for instance. */
@@ -138,13 +145,18 @@ function encodeWhole(
 }
 
 /** A text with every placeholder as the image id, once for each vector; the chunks between are encoded alone. */
-function expand(text: string, tokenizer: TextTokenizer, { imageTokenCount, imageTokenId }: PromptOptions): number[] {
+function expand(text: string, tokenizer: TextTokenizer, options: PromptOptions): number[] {
+  const { imageTokenCount, imageTokenId, imageFrame = { before: '', after: '' } } = options;
   const { bosToken, prefix } = tokenizer;
   const body = bosToken !== '' && text.startsWith(bosToken) ? text.slice(bosToken.length) : text;
   const startsWithBos = body !== text;
   const ids = startsWithBos && prefix.length === 0 ? [...tokenizer.encode(bosToken)] : [...prefix];
   body.split(IMAGE_PLACEHOLDER).forEach((chunk, index) => {
-    if (index > 0) for (let count = 0; count < imageTokenCount; count += 1) ids.push(imageTokenId);
+    if (index > 0) {
+      if (imageFrame.before !== '') ids.push(...tokenizer.encode(imageFrame.before));
+      for (let count = 0; count < imageTokenCount; count += 1) ids.push(imageTokenId);
+      if (imageFrame.after !== '') ids.push(...tokenizer.encode(imageFrame.after));
+    }
     if (chunk !== '') for (const id of tokenizer.encode(chunk)) ids.push(id);
   });
   return ids;

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import type { LoraTarget } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { adaptedPaths } from './adapter.ts';
-import type { AdapterValues } from './adapter.ts';
+import type { AdapterValues, LoraSettings } from './adapter.ts';
 import { refusePickles } from './load-model.ts';
-import type { TextConfig } from './model-config.ts';
+import type { ModelType, TextConfig } from './model-config.ts';
 import { encodeSafetensors, openSafetensors } from './safetensors.ts';
 import type { SafetensorsFile } from './safetensors.ts';
-import { canonicalName } from './weight-names.ts';
+import { canonicalName, decoderPath } from './weight-names.ts';
 import { decoderLinearShapes } from './weight-shapes.ts';
 
 const ADAPTER_CONFIG_FILE = 'adapter_config.json';
@@ -55,7 +55,7 @@ export async function readAdapter(folder: string, text: TextConfig): Promise<Ada
       );
     }
     const values: AdapterValues = {
-      settings: { rank: config.r, alpha: config.lora_alpha, targets: [] },
+      settings: { rank: config.r, alpha: config.lora_alpha, targets: [], ...exceptionsOf(config) },
       parameters: [],
       scales: new Map(),
     };
@@ -122,12 +122,31 @@ async function readPeftConfig(folder: string): Promise<PeftConfig & { r: number;
   return { ...config, r: r!, lora_alpha: alpha! };
 }
 
+/** Exceptions are kept as they stand, for a folder that is written again. */
+function exceptionsOf(config: PeftConfig): Pick<LoraSettings, 'peft'> {
+  const { use_rslora = false, rank_pattern = {}, alpha_pattern = {} } = config;
+  const isPlain = !use_rslora && Object.keys({ ...rank_pattern, ...alpha_pattern }).length === 0;
+  return isPlain ? {} : { peft: { use_rslora, rank_pattern, alpha_pattern } };
+}
+
 function scaleOf(config: PeftConfig & { lora_alpha: number }, path: string, rank: number): number {
-  const pattern = Object.entries(config.alpha_pattern ?? {}).find(
-    ([ending]) => path === ending || path.endsWith(`.${ending}`),
-  );
-  const alpha = pattern?.[1] ?? config.lora_alpha;
+  const found = Object.entries(config.alpha_pattern ?? {}).find(([pattern]) => isNamed(path, pattern));
+  const alpha = found?.[1] ?? config.lora_alpha;
   return alpha / (config.use_rslora === true ? Math.sqrt(rank) : rank);
+}
+
+/** Whether PEFT's pattern, the ending of a module's path or a regular expression for it, names the module. */
+function isNamed(path: string, pattern: string): boolean {
+  if (path === pattern || path.endsWith(`.${pattern}`)) return true;
+  const paths = ['model.language_model', 'model.text_model', 'model', 'language_model.model'].map((decoder) =>
+    path.replace(/^model\.language_model/, decoder),
+  );
+  try {
+    const expression = new RegExp(`^(?:.*\\.)?(?:${pattern})$`);
+    return paths.some((candidate) => expression.test(candidate));
+  } catch {
+    return false;
+  }
 }
 
 /** `base_model.model.<module>.lora_A.weight`, of either generation → `<canonical module>.lora_A`. */
@@ -140,10 +159,13 @@ function canonicalAdapterName(name: string): string {
  * The two files of a PEFT folder, byte-identical for equal values.
  * `target_modules` is a regex on the decoder, since plain names would also hit the vision tower's layers.
  */
-export function encodeAdapter(values: AdapterValues): { name: string; bytes: Uint8Array }[] {
-  const { rank, alpha, targets } = values.settings;
+export function encodeAdapter(values: AdapterValues, modelType: ModelType): { name: string; bytes: Uint8Array }[] {
+  const { rank, alpha, targets, peft } = values.settings;
+  const decoder = decoderPath(modelType);
+  // The name by which the decoder's layers differ from the vision tower's.
+  const anyLayer = decoder === 'model' ? 'layers' : decoder.replace(/^model\./, '');
   const config = {
-    alpha_pattern: {},
+    alpha_pattern: peft?.alpha_pattern ?? {},
     base_model_name_or_path: null,
     bias: 'none',
     fan_in_fan_out: false,
@@ -154,14 +176,14 @@ export function encodeAdapter(values: AdapterValues): { name: string; bytes: Uin
     modules_to_save: null,
     peft_type: 'LORA',
     r: rank,
-    rank_pattern: {},
-    target_modules: `.*language_model.*\\.(${targets.join('|')})`,
+    rank_pattern: peft?.rank_pattern ?? {},
+    target_modules: `.*${anyLayer}.*\\.(${targets.join('|')})`,
     task_type: 'CAUSAL_LM',
     use_dora: false,
-    use_rslora: false,
+    use_rslora: peft?.use_rslora ?? false,
   };
   const tensors = values.parameters.map(({ name, shape, values: data }) => ({
-    name: `${PEFT_PREFIX}${name}.weight`,
+    name: `${PEFT_PREFIX}${name.replace(/^model\.language_model/, decoder)}.weight`,
     shape,
     values: data,
   }));

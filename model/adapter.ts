@@ -29,6 +29,8 @@ export interface LoraSettings {
   rank: number;
   alpha: number;
   targets: LoraTarget[];
+  /** What PEFT says beside: exceptions by module, and the scale alpha / √rank. Absent for an adapter of our own. */
+  peft?: { use_rslora: boolean; rank_pattern: Record<string, number>; alpha_pattern: Record<string, number> };
 }
 
 /** A LoRA adapter of the decoder as tensors: module path → pair. Freed by {@link disposeAdapter}. */

@@ -3,7 +3,7 @@ import type { Adapter } from './adapter.ts';
 import { answerLoss } from './answer-loss.ts';
 import { Decoder } from './decoder.ts';
 import { meanByExample } from './example-gradients.ts';
-import type { LlavaModel } from './load-model.ts';
+import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
 import type { ModelExample } from './micro-batch.ts';
 
@@ -17,7 +17,7 @@ export interface Outcome {
 
 /** Scores a micro-batch in one teacher-forced pass; `adapter` null scores the base model. */
 export function scoreExamples(
-  { weights, config }: LlavaModel,
+  { weights, config }: LoadedModel,
   adapter: Adapter | null,
   examples: readonly ModelExample[],
 ): Outcome[] {

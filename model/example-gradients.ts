@@ -3,7 +3,7 @@ import type { Adapter, ParameterPlace } from './adapter.ts';
 import { answerLoss } from './answer-loss.ts';
 import type { BatchShape, LoraSink } from './decoder.ts';
 import { Decoder } from './decoder.ts';
-import type { LlavaModel } from './load-model.ts';
+import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
 import type { ModelExample } from './micro-batch.ts';
 
@@ -31,7 +31,7 @@ export interface ExampleScalars {
  * @see arXiv:2403.09559
  */
 export function exampleGradients(
-  model: LlavaModel,
+  model: LoadedModel,
   adapter: Adapter,
   places: readonly ParameterPlace[],
   examples: readonly ModelExample[],

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { headName } from './answer-loss.ts';
 import { Decoder } from './decoder.ts';
-import type { LlavaModel } from './load-model.ts';
+import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, supervisedPositions } from './micro-batch.ts';
 import type { ModelExample } from './micro-batch.ts';
 import type { MicroBatchGradient } from './training.ts';
@@ -22,7 +22,7 @@ function hasPixels(example: ModelExample): example is PixelExample {
  * Gradient of all weights, in the order of `weights.names`, by automatic differentiation through the plain forward pass.
  * The model's weights must be variables (`tf.variable`); each call first sets them to `parameters`.
  */
-export function fullGradient(model: LlavaModel): MicroBatchGradient {
+export function fullGradient(model: LoadedModel): MicroBatchGradient {
   const { weights } = model;
   const variables = weights.names.map((name) => weights.get<tf.Variable>(name));
   return (examples, weight, parameters) => {
@@ -44,7 +44,7 @@ export function assignVariables(variables: readonly tf.Variable[], values: reado
   });
 }
 
-function weightedLoss(model: LlavaModel, examples: ModelExample[], weight: number): tf.Scalar {
+function weightedLoss(model: LoadedModel, examples: ModelExample[], weight: number): tf.Scalar {
   const { weights, config } = model;
   const shape = batchShape(examples);
   const positions = supervisedPositions(examples, shape.tokenCount);

@@ -1,5 +1,6 @@
 import { encodeImages } from './vision-tower.ts';
-import type { LlavaModel } from './load-model.ts';
+import { patchSide } from './model-config.ts';
+import type { LoadedModel } from './load-model.ts';
 
 /** Vision tokens that are encoded together: small towers need a batch to be fast, large ones do not. */
 const GROUP_TOKENS = 1024;
@@ -20,7 +21,7 @@ export interface ImageScope {
  * nothing else and are shared by all scopes.
  */
 export class ImageFeatures {
-  readonly #model: LlavaModel;
+  readonly #model: LoadedModel;
   readonly #readPixels: (image: string) => Promise<Float32Array>;
   readonly #maxBytes: number;
   readonly #groupSize: number;
@@ -30,12 +31,13 @@ export class ImageFeatures {
   #bytes = 0;
 
   /** @param maxBytes bound of the cache; the least recently used group leaves first */
-  constructor(model: LlavaModel, readPixels: (image: string) => Promise<Float32Array>, maxBytes: number) {
-    const { imageSize, patchSize } = model.config.vision;
+  constructor(model: LoadedModel, readPixels: (image: string) => Promise<Float32Array>, maxBytes: number) {
+    const { vision } = model.config;
+    const vectorCount = vision === null ? GROUP_TOKENS : patchSide(vision) ** 2 + 1;
     this.#model = model;
     this.#readPixels = readPixels;
     this.#maxBytes = maxBytes;
-    this.#groupSize = Math.max(1, Math.floor(GROUP_TOKENS / (Math.floor(imageSize / patchSize) ** 2 + 1)));
+    this.#groupSize = Math.max(1, Math.floor(GROUP_TOKENS / vectorCount));
   }
 
   /** Vectors `[imageTokenCount, hidden]` of the wanted pictures, in their order. */

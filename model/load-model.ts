@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { readModelConfig } from './model-config.ts';
-import type { LlavaConfig } from './model-config.ts';
+import type { Architecture } from './model-config.ts';
+import { modelMemory, requireMemory } from './model-memory.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { SafetensorsFile } from './safetensors.ts';
 import { canonicalName } from './weight-names.ts';
@@ -11,17 +12,14 @@ import { weightShapes } from './weight-shapes.ts';
 import { Weights } from './weights.ts';
 
 /** A model that is ready to compute. */
-export interface LlavaModel {
+export interface LoadedModel {
   folder: string;
-  config: LlavaConfig;
+  config: Architecture;
   weights: Weights;
 }
 
-/** The wasm heap ends at 4 GiB. */
-const WASM_HEAP_BYTES = 4 * 1024 ** 3;
-
 /**
- * Loads a LLaVA model folder in Hugging Face layout into float32 tensors of the active engine, one tensor at a time.
+ * Loads a model folder in Hugging Face layout into float32 tensors of the active engine, one tensor at a time.
  * The caller disposes `weights`.
  * @param breathe awaited between tensors
  * @throws InvalidConfigError for a missing or pickled weight file, a missing tensor or a wrong shape.
@@ -29,10 +27,12 @@ const WASM_HEAP_BYTES = 4 * 1024 ** 3;
 export async function loadModel(
   folder: string,
   breathe: () => Promise<void> = () => Promise.resolve(),
-): Promise<LlavaModel> {
+): Promise<LoadedModel> {
   const config = await readModelConfig(folder);
   const shapes = weightShapes(config);
-  refuseTooLarge(shapes);
+  // The addon says whether it computes on a GPU; wasm and cpu never do.
+  const native = tf.backend() as unknown as { isUsingGpuDevice?: boolean };
+  requireMemory(modelMemory(shapes, native.isUsingGpuDevice === true), tf.getBackend() === 'wasm');
   const files = await openWeightFiles(folder);
   const tensors = new Map<string, tf.Tensor>();
   try {
@@ -63,24 +63,6 @@ export async function checkModelFiles(folder: string): Promise<void> {
     checkTensors(locate(files), shapes);
   } finally {
     await Promise.all(files.map((file) => file.close()));
-  }
-}
-
-/** Parameters of the model and the bytes that they take in float32. */
-export function weightBytes(shapes: ReadonlyMap<string, number[]>): number {
-  let bytes = 0;
-  for (const shape of shapes.values()) bytes += 4 * shape.reduce((product, size) => product * size, 1);
-  return bytes;
-}
-
-function refuseTooLarge(shapes: ReadonlyMap<string, number[]>): void {
-  const bytes = weightBytes(shapes);
-  // Each linear weight is held twice on wasm.
-  if (tf.getBackend() === 'wasm' && bytes * 2 > WASM_HEAP_BYTES) {
-    const gibibytes = (bytes / 1024 ** 3).toFixed(1);
-    throw new InvalidConfigError(
-      `engine wasm: weights must fit in 4 GiB, got ${gibibytes} GiB in float32; use engine: tensorflow or a smaller model`,
-    );
   }
 }
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { LlavaConfig } from './model-config.ts';
+import type { Architecture } from './model-config.ts';
 import type { BatchShape } from './decoder.ts';
 import type { Weights } from './weights.ts';
 
@@ -56,7 +56,7 @@ export function supervisedPositions(examples: readonly ModelExample[], tokenCoun
  */
 export function embedExamples(
   weights: Weights,
-  config: LlavaConfig,
+  config: Architecture,
   examples: readonly ModelExample[],
   { exampleCount, tokenCount }: BatchShape,
   pictureVectors: tf.Tensor2D | null,

@@ -5,7 +5,7 @@ import type { Adapter, AdapterValues } from './adapter.ts';
 import { answerLoss } from './answer-loss.ts';
 import { Decoder } from './decoder.ts';
 import type { LoraSink } from './decoder.ts';
-import type { LlavaModel } from './load-model.ts';
+import type { LoadedModel } from './load-model.ts';
 import { IGNORED_LABEL, batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
 import type { ModelExample } from './micro-batch.ts';
 import { clipGradients, globalNorm, initAdamW, learningRateAt, updateAdamW } from './optimizer.ts';
@@ -115,7 +115,7 @@ function cutByLength(examples: readonly ModelExample[], tokenBudget: number): Mo
 }
 
 /** Gradient of a LoRA adapter's parameters, in the order of `values.parameters`; everything else is frozen. */
-export function adapterGradient(model: LlavaModel, values: AdapterValues): MicroBatchGradient {
+export function adapterGradient(model: LoadedModel, values: AdapterValues): MicroBatchGradient {
   const places = new Map(values.parameters.map(({ name }, index) => [name, index]));
   return (examples, weight, parameters) => {
     const current = {
@@ -135,7 +135,7 @@ export function adapterGradient(model: LlavaModel, values: AdapterValues): Micro
 }
 
 function summedLoss(
-  { weights, config }: LlavaModel,
+  { weights, config }: LoadedModel,
   adapter: Adapter,
   examples: ModelExample[],
   weight: number,

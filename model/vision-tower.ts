@@ -1,57 +1,79 @@
 import * as tf from '@tensorflow/tfjs';
-import type { LlavaModel } from './load-model.ts';
+import type { LoadedModel } from './load-model.ts';
+import { patchSide } from './model-config.ts';
 import type { VisionConfig } from './model-config.ts';
 import { usedVisionLayers } from './weight-shapes.ts';
 import type { Weights } from './weights.ts';
 
 /**
- * Pictures → vectors in the decoder's space: CLIP tower, chosen hidden state, projector.
+ * Pictures → vectors in the decoder's space: vision tower, chosen hidden state, connector.
  * Plain differentiable operations: training of all weights differentiates through it.
  *
  * @param pictures `[example]` of pixels `[3, imageSize, imageSize]`, row-major, as the preprocessing gives them.
  * @returns `[example · imageTokenCount, hidden]`; the caller disposes it (or calls inside `tf.tidy`).
  */
-export function encodeImages({ config, weights }: LlavaModel, pictures: Float32Array[]): tf.Tensor2D {
+export function encodeImages({ config, weights }: LoadedModel, pictures: Float32Array[]): tf.Tensor2D {
+  const { vision, connector } = config;
+  if (vision === null) throw new RangeError('encodeImages: model must have a vision tower, got a model of text');
   return tf.tidy(() => {
-    const { vision } = config;
-    const tokenCount = Math.floor(vision.imageSize / vision.patchSize) ** 2 + 1;
+    const vectorCount = patchSide(vision) ** 2 + (vision.kind === 'clip' ? 1 : 0);
     let x = embedPatches(weights, vision, pictures);
     for (let layer = 0; layer < usedVisionLayers(vision.layerCount, config.visionFeatureLayer); layer += 1) {
-      x = encoderLayer(weights, vision, x, layer, pictures.length, tokenCount);
+      x = encoderLayer(weights, vision, x, layer, pictures.length, vectorCount);
     }
-    const kept = config.visionFeatureStrategy === 'full' ? x : withoutClassToken(x, pictures.length, tokenCount);
+    if (vision.kind === 'idefics3') x = layerNorm(weights, x, `${TOWER}.post_layernorm`, vision.layerNormEpsilon);
+    const kept = config.visionFeatureStrategy === 'full' ? x : withoutFirst(x, pictures.length, vectorCount);
+    if (connector.kind === 'pixel_shuffle') {
+      const joined = pixelShuffle(kept, pictures.length, patchSide(vision), connector.scaleFactor);
+      return weights.linear(joined, 'model.connector.modality_projection.proj');
+    }
     const first = gelu(weights.linear(kept, 'model.multi_modal_projector.linear_1'));
     return weights.linear(first, 'model.multi_modal_projector.linear_2');
   });
 }
 
-/** Patch, class and position embeddings, then `pre_layrnorm` (sic): `[example · (patch + 1), hidden]`. */
+const TOWER = 'model.vision_tower';
+
+/** Patch and position embeddings, for CLIP with a class token and `pre_layrnorm` (sic): `[example · vector, hidden]`. */
 function embedPatches(weights: Weights, vision: VisionConfig, pictures: Float32Array[]): tf.Tensor2D {
-  const { hiddenSize, patchSize } = vision;
-  const base = 'model.vision_tower';
-  const patchCount = Math.floor(vision.imageSize / patchSize) ** 2;
+  const { kind, hiddenSize, patchSize } = vision;
+  const patchCount = patchSide(vision) ** 2;
   const patches = tf.tensor2d(cutPatches(vision, pictures), [pictures.length * patchCount, 3 * patchSize ** 2]);
-  const kernel = tf.reshape(weights.get(`${base}.embeddings.patch_embedding.weight`), [
+  const kernel = tf.reshape(weights.get(`${TOWER}.embeddings.patch_embedding.weight`), [
     hiddenSize,
     3 * patchSize ** 2,
   ]) as tf.Tensor2D;
+  const positions = weights.get(`${TOWER}.embeddings.position_embedding.weight`);
   const embedded = tf.reshape(tf.matMul(patches, tf.transpose(kernel)), [pictures.length, patchCount, hiddenSize]);
-  const classToken = tf.tile(tf.reshape(weights.get(`${base}.embeddings.class_embedding`), [1, 1, hiddenSize]), [
+  if (kind !== 'clip') {
+    const shifted = tf.add(embedded, weights.get(`${TOWER}.embeddings.patch_embedding.bias`));
+    return tf.reshape(tf.add(shifted, positions), [pictures.length * patchCount, hiddenSize]) as tf.Tensor2D;
+  }
+  const classToken = tf.tile(tf.reshape(weights.get(`${TOWER}.embeddings.class_embedding`), [1, 1, hiddenSize]), [
     pictures.length,
     1,
     1,
   ]);
-  const tokens = tf.add(
-    tf.concat([classToken, embedded], 1),
-    weights.get(`${base}.embeddings.position_embedding.weight`),
-  );
+  const tokens = tf.add(tf.concat([classToken, embedded], 1), positions);
   const rows = tf.reshape(tokens, [pictures.length * (patchCount + 1), hiddenSize]) as tf.Tensor2D;
-  return layerNorm(weights, rows, `${base}.pre_layrnorm`, vision.layerNormEpsilon);
+  return layerNorm(weights, rows, `${TOWER}.pre_layrnorm`, vision.layerNormEpsilon);
+}
+
+/**
+ * Squares of neighbouring patches joined to one vector, row by row: `[example · side², hidden]` →
+ * `[example · (side / factor)², factor² · hidden]`.
+ * @see transformers `Idefics3Connector.pixel_shuffle`
+ */
+function pixelShuffle(x: tf.Tensor2D, exampleCount: number, side: number, factor: number): tf.Tensor2D {
+  const hidden = x.shape[1];
+  const small = side / factor;
+  const squares = tf.reshape(x, [exampleCount * small, factor, small, factor * hidden]);
+  return tf.reshape(tf.transpose(squares, [0, 2, 1, 3]), [exampleCount * small * small, factor * factor * hidden]);
 }
 
 /** A patch convolution as a product: one row a patch, `[example · patch, 3 · size · size]`, channel first. */
 function cutPatches({ imageSize, patchSize }: VisionConfig, pictures: Float32Array[]): Float32Array {
-  const side = Math.floor(imageSize / patchSize);
+  const side = patchSide({ imageSize, patchSize });
   const rowLength = 3 * patchSize * patchSize;
   const patches = new Float32Array(pictures.length * side * side * rowLength);
   let position = 0;
@@ -78,7 +100,7 @@ function encoderLayer(
   exampleCount: number,
   tokenCount: number,
 ): tf.Tensor2D {
-  const path = `model.vision_tower.encoder.layers.${layer}`;
+  const path = `${TOWER}.encoder.layers.${layer}`;
   const { headCount, hiddenSize, layerNormEpsilon } = vision;
   const headDimension = hiddenSize / headCount;
   const normed = layerNorm(weights, x, `${path}.layer_norm1`, layerNormEpsilon);
@@ -100,12 +122,10 @@ function encoderLayer(
   );
   const middle = tf.add(x, attended) as tf.Tensor2D;
   const wide = weights.linear(layerNorm(weights, middle, `${path}.layer_norm2`, layerNormEpsilon), `${path}.mlp.fc1`);
-  const active =
-    vision.activation === 'quick_gelu' ? (tf.mul(wide, tf.sigmoid(tf.mul(wide, 1.702))) as tf.Tensor2D) : gelu(wide);
-  return tf.add(middle, weights.linear(active, `${path}.mlp.fc2`));
+  return tf.add(middle, weights.linear(activate(wide, vision.activation), `${path}.mlp.fc2`));
 }
 
-function withoutClassToken(x: tf.Tensor2D, exampleCount: number, tokenCount: number): tf.Tensor2D {
+function withoutFirst(x: tf.Tensor2D, exampleCount: number, tokenCount: number): tf.Tensor2D {
   const hidden = x.shape[1];
   const patches = tf.slice(
     tf.reshape(x, [exampleCount, tokenCount, hidden]),
@@ -120,6 +140,14 @@ function layerNorm(weights: Weights, x: tf.Tensor2D, path: string, epsilon: numb
   const centred = tf.sub(x, tf.mean(x, -1, true));
   const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
   return tf.add(tf.mul(tf.mul(centred, inverse), weights.get(`${path}.weight`)), weights.get(`${path}.bias`));
+}
+
+function activate(x: tf.Tensor2D, activation: VisionConfig['activation']): tf.Tensor2D {
+  if (activation === 'gelu') return gelu(x);
+  if (activation === 'quick_gelu') return tf.mul(x, tf.sigmoid(tf.mul(x, 1.702)));
+  // 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))
+  const cubed = tf.mul(tf.square(x), tf.mul(x, 0.044715));
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(tf.mul(tf.add(x, cubed), Math.sqrt(2 / Math.PI))), 1));
 }
 
 /** The exact form x · Φ(x), by the error function. */

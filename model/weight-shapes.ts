@@ -1,5 +1,6 @@
 import type { LoraTarget } from '../contracts/config.ts';
-import type { LlavaConfig, TextConfig } from './model-config.ts';
+import { patchSide } from './model-config.ts';
+import type { Architecture, TextConfig, VisionConfig } from './model-config.ts';
 
 /** Linear layers of one decoder layer in the order of PEFT: `[out, in]` by name. */
 export function decoderLinearShapes(text: TextConfig): Record<LoraTarget, [number, number]> {
@@ -27,20 +28,24 @@ export function decoderLinearPath(layer: number, target: LoraTarget): string {
 }
 
 /** Every weight that the model needs: canonical name → shape as stored by torch (linear weights `[out, in]`). */
-export function weightShapes(config: LlavaConfig): Map<string, number[]> {
-  return new Map([...visionShapes(config), ...projectorShapes(config), ...textShapes(config.text)]);
+export function weightShapes(config: Architecture): Map<string, number[]> {
+  const { vision } = config;
+  const visual = vision === null ? [] : [...visionShapes(config, vision), ...connectorShapes(config, vision)];
+  return new Map([...visual, ...textShapes(config.text)]);
 }
 
-function visionShapes({ vision, visionFeatureLayer }: LlavaConfig): [string, number[]][] {
-  const { hiddenSize, intermediateSize, patchSize, imageSize } = vision;
+function visionShapes({ visionFeatureLayer }: Architecture, vision: VisionConfig): [string, number[]][] {
+  const { kind, hiddenSize, intermediateSize, patchSize } = vision;
   const base = 'model.vision_tower';
+  const vectorCount = patchSide(vision) ** 2 + (kind === 'clip' ? 1 : 0);
   const shapes: [string, number[]][] = [
-    [`${base}.embeddings.class_embedding`, [hiddenSize]],
     [`${base}.embeddings.patch_embedding.weight`, [hiddenSize, 3, patchSize, patchSize]],
-    [`${base}.embeddings.position_embedding.weight`, [Math.floor(imageSize / patchSize) ** 2 + 1, hiddenSize]],
-    [`${base}.pre_layrnorm.weight`, [hiddenSize]],
-    [`${base}.pre_layrnorm.bias`, [hiddenSize]],
+    [`${base}.embeddings.position_embedding.weight`, [vectorCount, hiddenSize]],
   ];
+  if (kind === 'clip') shapes.push([`${base}.embeddings.class_embedding`, [hiddenSize]]);
+  else shapes.push([`${base}.embeddings.patch_embedding.bias`, [hiddenSize]]);
+  const norm = kind === 'clip' ? 'pre_layrnorm' : kind === 'idefics3' ? 'post_layernorm' : null;
+  if (norm !== null) shapes.push([`${base}.${norm}.weight`, [hiddenSize]], [`${base}.${norm}.bias`, [hiddenSize]]);
   for (let layer = 0; layer < usedVisionLayers(vision.layerCount, visionFeatureLayer); layer += 1) {
     const path = `${base}.encoder.layers.${layer}`;
     for (const norm of ['layer_norm1', 'layer_norm2']) {
@@ -66,13 +71,17 @@ export function usedVisionLayers(layerCount: number, featureLayer: number): numb
   return featureLayer < 0 ? layerCount + 1 + featureLayer : featureLayer;
 }
 
-function projectorShapes({ vision, text, projectorBias }: LlavaConfig): [string, number[]][] {
+function connectorShapes({ connector, text }: Architecture, vision: VisionConfig): [string, number[]][] {
+  if (connector.kind === 'pixel_shuffle') {
+    const width = vision.hiddenSize * connector.scaleFactor ** 2;
+    return [['model.connector.modality_projection.proj.weight', [text.hiddenSize, width]]];
+  }
   const base = 'model.multi_modal_projector';
   const shapes: [string, number[]][] = [
     [`${base}.linear_1.weight`, [text.hiddenSize, vision.hiddenSize]],
     [`${base}.linear_2.weight`, [text.hiddenSize, text.hiddenSize]],
   ];
-  if (projectorBias)
+  if (connector.bias)
     shapes.push([`${base}.linear_1.bias`, [text.hiddenSize]], [`${base}.linear_2.bias`, [text.hiddenSize]]);
   return shapes;
 }
@@ -90,7 +99,8 @@ function textShapes(text: TextConfig): [string, number[]][] {
     for (const [target, shape] of Object.entries(decoderLinearShapes(text)) as [LoraTarget, [number, number]][]) {
       const path = decoderLinearPath(layer, target);
       shapes.push([`${path}.weight`, shape]);
-      const hasBias = path.includes('self_attn') ? text.attentionBias : text.mlpBias;
+      const attends = target === 'o_proj' ? text.outputBias : text.attentionBias;
+      const hasBias = path.includes('self_attn') ? attends : text.mlpBias;
       if (hasBias) shapes.push([`${path}.bias`, [shape[0]]]);
     }
   }

@@ -16,7 +16,7 @@ import { scoreExamples } from '../../model/evaluate.ts';
 import { assignVariables, fullGradient } from '../../model/full-training.ts';
 import type { PixelExample } from '../../model/full-training.ts';
 import { parseModelConfig } from '../../model/model-config.ts';
-import type { LlavaConfig } from '../../model/model-config.ts';
+import type { Architecture } from '../../model/model-config.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
 import { train } from '../../model/training.ts';
 import type { TrainingState } from '../../model/training.ts';
@@ -44,7 +44,7 @@ const PEAK_RATE = 2e-3;
 const WARMUP_STEPS = 200;
 
 /** Prompt and labels of a row: `USER: <image>⏎{question} ASSISTANT: {answer}</s>`, loss on the answers. */
-export function createEncoder(tokenizer: Tokenizer, config: LlavaConfig): (row: DemoRow) => PixelExample {
+export function createEncoder(tokenizer: Tokenizer, config: Architecture): (row: DemoRow) => PixelExample {
   const known = new Map<string, number[]>();
   const encode = (text: string): number[] => {
     const ids = known.get(text) ?? tokenizer.encode(text, { add_special_tokens: false }).ids;
@@ -73,7 +73,7 @@ export function createEncoder(tokenizer: Tokenizer, config: LlavaConfig): (row: 
       ids: Int32Array.from(ids),
       labels: Int32Array.from(labels),
       features: [],
-      pixels: image === null ? [] : [toPixels(image, config.vision.imageSize)],
+      pixels: image === null ? [] : [toPixels(image, config.vision!.imageSize)],
     };
   };
 }
@@ -94,7 +94,7 @@ function toPixels(image: Uint8Array, side: number): Float32Array {
 }
 
 /** Initial weights: normal with deviation 1/√in, embeddings 0.5, residual outputs smaller by √(2 · layers). */
-function initialWeights(config: LlavaConfig): Map<string, Float32Array> {
+function initialWeights(config: Architecture): Map<string, Float32Array> {
   const random = createRandom('demo/pretrain/weights', SEED);
   const weights = new Map<string, Float32Array>();
   for (const [name, shape] of weightShapes(config)) {
@@ -156,7 +156,7 @@ async function readState(path: string, names: readonly string[]): Promise<{ phas
 }
 
 /** Weights of a model file by canonical name. */
-async function readWeights(path: string, config: LlavaConfig): Promise<Map<string, Float32Array>> {
+async function readWeights(path: string, config: Architecture): Promise<Map<string, Float32Array>> {
   const file = await openSafetensors(path);
   const weights = new Map<string, Float32Array>();
   for (const name of weightShapes(config).keys()) weights.set(name, await file.read(diskName(name)));
@@ -194,7 +194,7 @@ async function main(): Promise<void> {
 }
 
 async function pretrain(
-  config: LlavaConfig,
+  config: Architecture,
   initial: ReadonlyMap<string, Float32Array>,
   encode: (row: DemoRow) => PixelExample,
   sources: Sources,
@@ -285,9 +285,9 @@ function writeModel(
   names: readonly string[],
   shapes: ReadonlyMap<string, number[]>,
   parameters: readonly Float32Array[],
-  config: LlavaConfig,
+  config: Architecture,
 ): void {
-  const { hiddenSize } = config.vision;
+  const { hiddenSize } = config.vision!;
   const unused = [
     { name: 'vision_tower.post_layernorm.weight', shape: [hiddenSize], values: new Float32Array(hiddenSize).fill(1) },
     { name: 'vision_tower.post_layernorm.bias', shape: [hiddenSize], values: new Float32Array(hiddenSize) },

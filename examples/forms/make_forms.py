@@ -57,13 +57,13 @@ def llava(task, picture, question, answer, **keys):
     return keys | image | {"conversations": [{"from": "human", "value": asked}, {"from": "gpt", "value": answer}]}
 
 
-def folder(name, dataset):
+def folder(name, dataset, model="tiny-llava"):
     path = HERE / name
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
     (path / "recipe.yaml").write_text(
         f"""run: {{ name: {name} }}
-model: {{ path: ../../../test/golden/tiny-llava/model }}
+model: {{ path: ../../../test/golden/{model}/model }}
 dataset: {{ {dataset} }}
 warmup: {{ fraction: 0.5, epochs: 2, batch_size: 4, learning_rate: 3.0e-3, lora_rank: 4, lora_alpha: 8 }}
 gradients: {{ cutoff_len: 256, sketch: 64, token_budget: 512, shard_rows: 16 }}
@@ -214,3 +214,31 @@ write_lines(path / "rows.jsonl", [llava(*row) for row in ROWS])
 # Rules of one's own.
 path = folder("own-rules", "path: rows.jsonl, image_folder: ../images, task_rules: [{ task: maths, image: null }, { task: talk, question: tell me }, { task: rest }]")
 write_lines(path / "rows.jsonl", [llava(*row) for row in ROWS])
+
+# Rows of text alone, for a model of text.
+path = folder("text-only", "path: rows.jsonl, task_field: task", "llama-text")
+write_lines(
+    path / "rows.jsonl",
+    [
+        {
+            "task": "sum",
+            "messages": [
+                {"role": "user", "content": f"What is {index} and {index % 5}?"},
+                {"role": "assistant", "content": str(index + index % 5)},
+            ],
+        }
+        for index in range(14)
+    ]
+    + [
+        {
+            "task": "spell",
+            "messages": [
+                {"role": "user", "content": f"Spell {word}."},
+                {"role": "assistant", "content": "-".join(word)},
+                {"role": "user", "content": "And backwards?"},
+                {"role": "assistant", "content": "-".join(reversed(word))},
+            ],
+        }
+        for word in ["red", "green", "blue", "circle", "square", "triangle", "line", "picture", "one", "two", "three", "four"]
+    ],
+)

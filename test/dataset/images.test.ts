@@ -9,7 +9,7 @@ import { decodeImage } from '../../dataset/image-decode.ts';
 import type { RgbImage } from '../../dataset/image-decode.ts';
 import { readImageFile } from '../../dataset/image-file.ts';
 import { preprocessImage } from '../../dataset/image-preprocess.ts';
-import { resizeBicubic } from '../../dataset/image-resize.ts';
+import { resizeImage } from '../../dataset/image-resize.ts';
 import { parseImageSettings, readImageSettings } from '../../dataset/image-settings.ts';
 import type { ImageSettings } from '../../dataset/image-settings.ts';
 import { extensionDiffers, imageType } from '../../dataset/image-type.ts';
@@ -21,6 +21,8 @@ const GOLDEN = 'test/golden/tiny-llava';
 /** No scaling, no shift: pixels come out as levels. */
 const PLAIN: ImageSettings = {
   shortestEdge: null,
+  longestEdge: null,
+  filter: 'bicubic',
   width: 4,
   height: 4,
   rescaleFactor: 1,
@@ -138,12 +140,13 @@ describe('resizing', () => {
 
   test('keeps a picture of the same size and one of a single colour', () => {
     const noise = image(5, 3, (x, y, channel) => (x * 71 + y * 37 + channel * 11) % 256);
-    expect(resizeBicubic(noise, 5, 3)).toEqual(noise);
+    expect(resizeImage(noise, 5, 3, 'bicubic')).toEqual(noise);
     expect(
-      resizeBicubic(
+      resizeImage(
         image(7, 5, () => 93),
         11,
         2,
+        'bicubic',
       ),
     ).toEqual(image(11, 2, () => 93));
   });
@@ -159,25 +162,28 @@ describe('resizing', () => {
         weights.reduce((sum, weight) => sum + weight, 0)
       );
     });
-    const wide = resizeBicubic(
+    const wide = resizeImage(
       image(4, 1, (x) => levels[x]!),
       8,
       1,
+      'bicubic',
     ).data.filter((_, place) => place % 3 === 0);
-    const tall = resizeBicubic(
+    const tall = resizeImage(
       image(1, 4, (_, y) => levels[y]!),
       1,
       8,
+      'bicubic',
     ).data.filter((_, place) => place % 3 === 0);
     expect(wide).toBeAllclose(wanted, { rtol: 0, atol: 0.501 });
     expect(tall).toEqual(wide);
   });
 
   test('clips overshoot at the edges of the scale', () => {
-    const { data } = resizeBicubic(
+    const { data } = resizeImage(
       image(8, 1, (x) => (x < 4 ? 0 : 255)),
       16,
       1,
+      'bicubic',
     );
     expect([Math.min(...data), Math.max(...data)]).toEqual([0, 255]);
     expect(data.slice(0, 7 * 3).every((level) => level === 0)).toBe(true);
@@ -329,6 +335,8 @@ describe('settings', () => {
   test('of the golden model are those of its processor_config.json', async () => {
     expect(await readImageSettings(`${GOLDEN}/model`)).toEqual({
       shortestEdge: 56,
+      longestEdge: null,
+      filter: 'bicubic',
       width: 56,
       height: 56,
       rescaleFactor: 1 / 255,
@@ -357,7 +365,7 @@ describe('settings', () => {
   });
 
   test.each<[Record<string, unknown>, string]>([
-    [{ resample: 2 }, 'preprocessor_config.json: resample must be 3 (bicubic), got 2'],
+    [{ resample: 4 }, 'preprocessor_config.json: resample must be 1 (Lanczos), 2 (bilinear) or 3 (bicubic), got 4'],
     [{ do_resize: false }, 'preprocessor_config.json: do_resize must be true, got false'],
     [{ do_normalize: false }, 'preprocessor_config.json: do_normalize must be true, got false'],
     [{ image_mean: [1, 2] }, 'preprocessor_config.json: image_mean must be three numbers, got [1,2]'],

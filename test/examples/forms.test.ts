@@ -28,6 +28,7 @@ const FORMS: Record<string, Shapes> = {
   several: SHAPES,
   'own-rules': { rowCount: 26, tasks: ['maths', 'rest', 'talk'] },
   'no-labels': { rowCount: 26, tasks: ['01-about-me-tell', '02-drawn-here-picture', '03-0-and-text'] },
+  'text-only': { rowCount: 26, tasks: ['spell', 'sum'] },
   frames: { rowCount: 16, tasks: ['compare', 'watch'] },
 };
 

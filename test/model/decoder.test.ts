@@ -11,13 +11,13 @@ import { exampleGradients } from '../../model/example-gradients.ts';
 import { fullGradient } from '../../model/full-training.ts';
 import type { PixelExample } from '../../model/full-training.ts';
 import { loadModel } from '../../model/load-model.ts';
-import type { LlavaModel } from '../../model/load-model.ts';
+import type { LoadedModel } from '../../model/load-model.ts';
 import { batchShape, embedExamples, pictureTensor, supervisedPositions } from '../../model/micro-batch.ts';
 import type { ModelExample } from '../../model/micro-batch.ts';
 import { Weights } from '../../model/weights.ts';
 import { GOLDEN, goldenExamples, goldenPixels } from './golden.ts';
 
-let model: LlavaModel;
+let model: LoadedModel;
 let values: AdapterValues;
 let places: ParameterPlace[];
 let parameterCount: number;
@@ -194,7 +194,7 @@ describe('gradients of all weights', () => {
         tf.variable(tf.tensor(initial[index]!, model.weights.get(name).shape)) as tf.Tensor,
       ]),
     );
-    const trained: LlavaModel = { ...model, weights: new Weights(tensors) };
+    const trained: LoadedModel = { ...model, weights: new Weights(tensors) };
     const gradient = fullGradient(trained);
     const examples: PixelExample[] = [
       { ...short, features: [], pixels: await goldenPixels('ex-000') },

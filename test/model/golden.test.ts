@@ -8,7 +8,7 @@ import { loadEngine } from '../../model/engine.ts';
 import { exampleGradients } from '../../model/example-gradients.ts';
 import type { ExampleScalars } from '../../model/example-gradients.ts';
 import { loadModel } from '../../model/load-model.ts';
-import type { LlavaModel } from '../../model/load-model.ts';
+import type { LoadedModel } from '../../model/load-model.ts';
 import type { ModelExample } from '../../model/micro-batch.ts';
 import { GOLDEN, expected, goldenExamples, goldenTensor } from './golden.ts';
 
@@ -26,7 +26,7 @@ describe.each<[EngineName, string[]]>([
   ['cpu', FEW_ROWS],
 ])('golden rows of torch, transformers and peft on %s', (engine, ids) => {
   let tensorsBefore: number;
-  let model: LlavaModel;
+  let model: LoadedModel;
   let values: AdapterValues;
   let adapter: Adapter;
   let examples: ModelExample[];

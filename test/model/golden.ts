@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readImageSettings } from '../../dataset/image-settings.ts';
 import { preprocessImage } from '../../dataset/image-preprocess.ts';
 import { isRejection } from '../../dataset/row-outcome.ts';
-import type { LlavaModel } from '../../model/load-model.ts';
+import type { LoadedModel } from '../../model/load-model.ts';
 import type { ModelExample } from '../../model/micro-batch.ts';
 import { openSafetensors } from '../../model/safetensors.ts';
 import { encodeImages } from '../../model/vision-tower.ts';
@@ -75,7 +75,7 @@ export async function goldenPixels(id: string): Promise<Float32Array[]> {
 }
 
 /** The golden row with ids and labels of torch and its own picture's vectors; nothing stays on the engine. */
-export async function goldenExample(model: LlavaModel, id: string): Promise<ModelExample> {
+export async function goldenExample(model: LoadedModel, id: string): Promise<ModelExample> {
   const pixels = await goldenPixels(id);
   const features: Float32Array[] = [];
   if (pixels.length > 0) {
@@ -87,7 +87,7 @@ export async function goldenExample(model: LlavaModel, id: string): Promise<Mode
 }
 
 /** {@link goldenExample} of several rows, in order. */
-export async function goldenExamples(model: LlavaModel, ids: readonly string[]): Promise<ModelExample[]> {
+export async function goldenExamples(model: LoadedModel, ids: readonly string[]): Promise<ModelExample[]> {
   const examples: ModelExample[] = [];
   for (const id of ids) examples.push(await goldenExample(model, id));
   return examples;

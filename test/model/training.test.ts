@@ -5,7 +5,7 @@ import { readAdapter } from '../../model/adapter-files.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { loadEngine } from '../../model/engine.ts';
 import { loadModel } from '../../model/load-model.ts';
-import type { LlavaModel } from '../../model/load-model.ts';
+import type { LoadedModel } from '../../model/load-model.ts';
 import type { ModelExample } from '../../model/micro-batch.ts';
 import { ADAMW_DEFAULTS, initAdamW } from '../../model/optimizer.ts';
 import { adapterGradient, train } from '../../model/training.ts';
@@ -23,7 +23,7 @@ const BATCHES = expected.train_steps.map(({ ids }) =>
   Uint32Array.from(ids, (id) => goldenRows.findIndex((row) => row.id === id)),
 );
 
-let model: LlavaModel;
+let model: LoadedModel;
 let values: AdapterValues;
 let examples: ModelExample[];
 
