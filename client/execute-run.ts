@@ -125,9 +125,14 @@ async function follow(
   result.then(end, end);
   const startedAt = Date.now();
   let warned = runtime.embedded;
+  let asked = false;
   while (!settled && !interrupted.aborted) {
     const status = await handle.progress();
     if (status !== null) display?.show(status);
+    if (status?.gate.awaitsApproval === true && !asked) {
+      asked = true;
+      say(`the quotas wait for approval: tive approve ${handle.runName}, or tive cancel ${handle.runName}`);
+    }
     if (!warned && Date.now() - startedAt > NO_WORKER_MS) {
       warned = true;
       if (!(await hasComputeWorker(runtime))) {

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
-import { cancelCommand, statusCommand } from './commands/control.ts';
+import { approveCommand, cancelCommand, pauseCommand, resumeCommand, statusCommand } from './commands/control.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand, packageVersion } from './commands/doctor.ts';
 import { exportCommand, reportCommand, selectCommand } from './commands/results.ts';
@@ -19,6 +19,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     runCommand(),
     demoCommand(),
     statusCommand(),
+    pauseCommand(),
+    resumeCommand(),
+    approveCommand(),
     cancelCommand(),
     selectCommand(),
     reportCommand(),

@@ -2,7 +2,7 @@ import { CancelledFailure } from '@temporalio/common';
 import { CALLER_ERRORS } from '../contracts/failures.ts';
 
 /** Exit codes of the command line. */
-export const EXIT = { done: 0, failed: 1, callerMustAct: 2, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, callerMustAct: 2, awaitsApproval: 3, interrupted: 130 } as const;
 
 /** A failure as a person should read it: what went wrong at the root, and whose turn it is. */
 export interface Outcome {

@@ -40,10 +40,11 @@ function plainDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
       for (const stage of visible(status.stages)) {
         const last = said.get(stage.stage);
         const fraction = fractionOf(stage, status) ?? 0;
-        const isNews = last?.state !== stage.state || fraction - last.fraction >= PLAIN_STEP;
+        const state = isHeld(stage, status) ? 'held' : stage.state;
+        const isNews = last?.state !== state || fraction - last.fraction >= PLAIN_STEP;
         const isOld = last !== undefined && stage.state === 'running' && Date.now() - last.atMs > PLAIN_INTERVAL_MS;
         if (!isNews && !isOld) continue;
-        said.set(stage.stage, { state: stage.state, fraction, atMs: Date.now() });
+        said.set(stage.stage, { state, fraction, atMs: Date.now() });
         stream.write(`${plainLine(stage, status)}\n`);
       }
     },
@@ -65,7 +66,7 @@ export function fractionOf(
   return Math.min(1, (doneCount + (inWork?.doneParts ?? 0)) / Math.max(1, totalCount));
 }
 
-/** The stages as plain lines. */
+/** The stages as plain lines, and what holds the run. */
 export function stageLines(status: RunStatus): string[] {
   return visible(status.stages).map((stage) => plainLine(stage, status));
 }
@@ -74,6 +75,7 @@ function terminalLine(stage: StageProgress, status: RunStatus, spinner: string):
   const name = stage.stage.padEnd(11);
   if (stage.state !== 'running')
     return `${stage.state === 'failed' ? '✖' : '✔'} ${name} ${stage.state === 'cached' ? 'cached  ' : ''}${stage.detail}  ${duration(stage)}`;
+  if (isHeld(stage, status)) return `⏸ ${name} ${stage.detail || 'paused'}`;
   const fraction = fractionOf(stage, status);
   if (fraction === null) return `${spinner} ${name} ${countsOf(stage, status)}`;
   const full = Math.round(fraction * BAR_WIDTH);
@@ -82,8 +84,14 @@ function terminalLine(stage: StageProgress, status: RunStatus, spinner: string):
 
 function plainLine(stage: StageProgress, status: RunStatus): string {
   if (stage.state !== 'running') return `${stage.stage}: ${stage.state}  ${stage.detail}  ${duration(stage)}`.trimEnd();
+  if (isHeld(stage, status)) return `${stage.stage}: ${stage.detail || 'paused'}`;
   const fraction = fractionOf(stage, status);
   return `${stage.stage}: ${fraction === null ? 'running' : `${Math.floor(fraction * 100)} %`}  ${countsOf(stage, status)}${retries(status)}`.trimEnd();
+}
+
+/** Whether a stage in work waits for a person. */
+function isHeld({ stage }: StageProgress, { gate }: RunStatus): boolean {
+  return gate.isPaused || (gate.awaitsApproval && stage === 'allocation');
 }
 
 function countsOf({ stage }: StageProgress, { working }: RunStatus): string {

@@ -152,6 +152,7 @@ export const recipeSchema = map({
     weighting: oneOf('value', 'equal', 'size').default('value'),
     overflow: oneOf('redistribute', 'repeat').default('redistribute'),
     rounding: oneOf('largest_remainder', 'truncate').default('largest_remainder'),
+    approval: oneOf('none', 'required').default('none'),
   }),
   selection: map({
     method: oneOf(...METHODS).default('tive'),

@@ -5,6 +5,8 @@ import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-wor
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { Config } from '../contracts/config.ts';
 import type { Checkpoint, ReselectInput, RunInput, RunResult, StageProgress } from '../contracts/messages.ts';
+import { GATE_QUERY } from '../contracts/gate.ts';
+import type { GateState } from '../contracts/gate.ts';
 import { CONTROL_QUEUE } from '../contracts/queues.ts';
 import type { Stage } from '../contracts/stages.ts';
 import type { tiveReselect, tiveRun } from '../workflows/run.ts';
@@ -28,6 +30,7 @@ export interface RunStatus {
   retryCount: number;
   /** Activities in work by stage, from heartbeats. */
   working: Map<Stage, WorkInProgress>;
+  gate: GateState;
 }
 
 export interface WorkInProgress {
@@ -122,8 +125,9 @@ function handleOf(client: Client, runName: string, workflow: RunWorkflow): RunHa
 
 /** Stages by the run's own word; activities in work, and finished shards, from the run and its children. */
 async function readProgress(client: Client, workflow: RunWorkflow): Promise<RunStatus> {
-  const [stages, description] = await Promise.all([
+  const [stages, gate, description] = await Promise.all([
     workflow.query<StageProgress[]>('progress'),
+    workflow.query<GateState>(GATE_QUERY),
     workflow.describe() as Promise<WorkflowExecutionDescription>,
   ]);
   const activities = [...(description.raw.pendingActivities ?? [])];
@@ -133,7 +137,7 @@ async function readProgress(client: Client, workflow: RunWorkflow): Promise<RunS
     activities.push(...((await child.describe()).raw.pendingActivities ?? []));
     gradients.doneCount += await child.query<number>('finishedShards');
   }
-  return { stages, ...(await workingOf(client, activities)) };
+  return { stages, gate, ...(await workingOf(client, activities)) };
 }
 
 interface PendingActivity {

@@ -134,6 +134,8 @@ export interface AllocationConfig {
   weighting: 'value' | 'equal' | 'size';
   overflow: 'redistribute' | 'repeat';
   rounding: 'largest_remainder' | 'truncate';
+  /** `required` holds the run after its quotas are known, until somebody approves. */
+  approval: 'none' | 'required';
 }
 
 export type SelectionMethod = 'tive' | 'tive_task' | 'tive_instance' | 'random' | 'task_balanced' | 'grand';

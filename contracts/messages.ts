@@ -116,9 +116,10 @@ export interface CollectGradientsInput extends GradientsInput {
   shardEnd: number;
   heartbeatTimeoutMs: number;
   shardWindow: number;
-  /** Carried over continue-as-new: the next shard, and what is done. */
+  /** Carried over continue-as-new: the next shard, what is done, and whether it is paused. */
   next: number;
   done: GradientShard[];
+  isPaused?: boolean;
 }
 
 export interface CloseGradientsInput extends GradientsInput {

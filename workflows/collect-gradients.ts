@@ -10,6 +10,7 @@ import {
 import type { createGradientActivities } from '../activities/gradients.ts';
 import type { CollectGradientsInput, GradientShard } from '../contracts/messages.ts';
 import { computeOptions } from './activity-options.ts';
+import { PauseSwitch } from './gate.ts';
 
 /** How many shards a child has finished. */
 const finishedShardsQuery = defineQuery<number>('finishedShards');
@@ -24,13 +25,16 @@ export async function collectGradients(input: CollectGradientsInput): Promise<Gr
   const done: GradientShard[] = [...input.done];
   const running = new Set<Promise<void>>();
   setHandler(finishedShardsQuery, () => done.length, { description: 'Finished shards of this child.' });
+  const pause = new PauseSwitch(input.isPaused);
   let failure: unknown;
   let next = input.next;
   while (next < shardEnd && failure === undefined && !workflowInfo().continueAsNewSuggested) {
     // Cancellation ends the wait with an error; what is in work still gets to its checkpoint before the child ends.
-    await condition(() => failure !== undefined || running.size < shardWindow).catch((error: unknown) => {
-      failure ??= error;
-    });
+    await condition(() => failure !== undefined || (!pause.isPaused && running.size < shardWindow)).catch(
+      (error: unknown) => {
+        failure ??= error;
+      },
+    );
     if (failure !== undefined) break;
     const shard = next++;
     // The rejection handler is attached at once: an unhandled rejection would fail the workflow task for ever.
@@ -52,6 +56,6 @@ export async function collectGradients(input: CollectGradientsInput): Promise<Gr
   await Promise.all(running);
   if (failure !== undefined) throw failure as Error;
   await condition(allHandlersFinished);
-  if (next < shardEnd) await continueAsNew<typeof collectGradients>({ ...input, next, done });
+  if (next < shardEnd) await continueAsNew<typeof collectGradients>({ ...input, next, done, isPaused: pause.isPaused });
   return done.sort((left, right) => left.shard - right.shard);
 }

@@ -1,5 +1,12 @@
 import type { Config } from '../contracts/config.ts';
-import type { LastRun, Reselection, RunInput } from '../contracts/messages.ts';
+import type {
+  AdapterResult,
+  GradientsResult,
+  LastRun,
+  NewRowsPlan,
+  Reselection,
+  RunInput,
+} from '../contracts/messages.ts';
 import type { Reason } from '../contracts/reasons.ts';
 
 /** Whether the last run answers this one: the same data, recipe and last stage. */
@@ -41,4 +48,18 @@ export function mergeCounts(
 /** Both sides came through JSON, with their keys in one order. */
 function equal(left: unknown, right: unknown): boolean {
   return JSON.stringify(left) === JSON.stringify(right);
+}
+
+/** What an incremental run takes over from the last one. */
+export interface KeptRows {
+  warmup: AdapterResult;
+  gradients: GradientsResult;
+  plan: NewRowsPlan;
+}
+
+/** The kept table and what was made beside it. */
+export function joinTables({ gradients, plan }: KeptRows, made: GradientsResult | null): GradientsResult {
+  const quarantined = mergeCounts(plan.quarantined, made?.quarantined ?? []);
+  if (made === null) return { ...gradients, quarantined, cached: true };
+  return { ...made, reused: [gradients.gradients, ...gradients.reused], quarantined };
 }

@@ -31,6 +31,12 @@ export class RunProgress {
     this.#show();
   }
 
+  /** Says what a stage in work is at. */
+  describe(stage: Stage, detail: string): void {
+    this.#line(stage).detail = detail;
+    this.#show();
+  }
+
   /** Closes a stage with its facts in words. */
   finish(stage: Stage, state: StageState, detail: string): void {
     const line = this.#line(stage);
@@ -63,7 +69,7 @@ export class RunProgress {
 
   #show(): void {
     const rows = this.stages.map(({ stage, state, detail, doneCount, totalCount }) => {
-      const count = state === 'running' && totalCount > 1 ? `${doneCount} of ${totalCount}` : detail;
+      const count = state === 'running' && totalCount > 1 && detail === '' ? `${doneCount} of ${totalCount}` : detail;
       return `| ${stage} | ${state} | ${count} |`;
     });
     setCurrentDetails(['| stage | state | |', '| --- | --- | --- |', ...rows].join('\n'));

@@ -1,11 +1,9 @@
 import { ApplicationFailure, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { SelectionMethod } from '../contracts/config.ts';
 import type {
   AdapterResult,
   GradientsResult,
   LastRun,
   MethodResult,
-  NewRowsPlan,
   Reselection,
   ReselectInput,
   RunInput,
@@ -19,16 +17,12 @@ import type { Stage } from '../contracts/stages.ts';
 import { computeOptions, controlOptions } from './activity-options.ts';
 import type { ComputeActivities, ControlActivities } from './activity-options.ts';
 import { adapterFacts, count, facts, percent, stateOf } from './facts.ts';
-import { hasSameReference, isUnchanged, mergeCounts, tunedAgain } from './incremental.ts';
+import { RunGate } from './gate.ts';
+import { hasSameReference, isUnchanged, joinTables, tunedAgain } from './incremental.ts';
+import type { KeptRows } from './incremental.ts';
 import { makeGradients, requireFewShards } from './make-gradients.ts';
+import { methodsOf } from './methods.ts';
 import { RunProgress, progressQuery } from './progress.ts';
-
-/** What an incremental run takes over from the last one. */
-interface KeptRows {
-  warmup: AdapterResult;
-  gradients: GradientsResult;
-  plan: NewRowsPlan;
-}
 
 /** One run: the nine stages in order, each a pure step from references to a reference. */
 export async function tiveRun(input: RunInput): Promise<RunResult> {
@@ -43,6 +37,7 @@ export async function tiveReselect({ base, ...input }: ReselectInput): Promise<R
 class Run {
   readonly #input: RunInput;
   readonly #progress = new RunProgress();
+  readonly #gate = new RunGate();
   readonly #compute;
   readonly #control;
   readonly #result: RunResult;
@@ -118,11 +113,14 @@ class Run {
     if (!this.#wants('warmup')) return result;
     // Before the heavy work, which would be in vain.
     if (this.#wants('gradients')) requireFewShards(dataset.shardCount);
+    await this.#gate.pass();
     const kept = last === null ? null : await this.#keep(last, dataset);
     const warmup = (result.warmup = kept === null ? await this.#warmup(dataset) : this.#keepWarmup(kept));
     if (!this.#wants('gradients')) return result;
+    await this.#gate.pass();
     const gradients = (result.gradients = await this.#gradients(dataset, warmup, kept));
     if (!this.#wants('values')) return result;
+    await this.#gate.pass();
     const values = (result.values = await this.#values(dataset, gradients));
     if (!this.#wants('allocation')) return result;
     await this.#selectAll(dataset, values);
@@ -270,6 +268,8 @@ class Run {
         { config, method, tasks: values.tasks, allRowCount: dataset.rowCount },
       ]);
       this.#progress.advance('allocation');
+      if (method === config.selection.method) await this.#approval(allocation);
+      await this.#gate.pass();
       const done: MethodResult = { method, allocation, selection: null, finetune: null, evaluation: null };
       this.#result.methods.push(done);
       if (!this.#wants('selection')) continue;
@@ -296,6 +296,14 @@ class Run {
     );
   }
 
+  /** Holds where the recipe asks for it, until somebody approves of the quotas. */
+  async #approval({ budget, tasks }: MethodResult['allocation']): Promise<void> {
+    if (this.#input.config.allocation.approval !== 'required') return;
+    this.#progress.describe('allocation', `${count(budget)} rows over ${tasks.length} tasks wait for approval`);
+    await this.#gate.approval();
+    this.#progress.describe('allocation', '');
+  }
+
   /** Fine-tuning and evaluation of every method, side by side: the workers share them out. */
   async #finetuneAll({ rows }: ScanResult): Promise<void> {
     const { config } = this.#input;
@@ -313,6 +321,7 @@ class Run {
     });
     const all = result.methods.map(async (done) => {
       const selection = done.selection!.selection;
+      await this.#gate.pass();
       done.finetune = await this.#compute.finetuneModel.executeWithOptions({ summary: `finetune: ${done.method}` }, [
         { config, rows, selection },
       ]);
@@ -377,18 +386,4 @@ class Run {
 async function allFinished(parts: readonly (Promise<void> | undefined)[]): Promise<void> {
   await Promise.allSettled(parts);
   await Promise.all(parts);
-}
-
-/** The kept table and what was made beside it. */
-function joinTables({ gradients, plan }: KeptRows, made: GradientsResult | null): GradientsResult {
-  const quarantined = mergeCounts(plan.quarantined, made?.quarantined ?? []);
-  if (made === null) return { ...gradients, quarantined, cached: true };
-  return { ...made, reused: [gradients.gradients, ...gradients.reused], quarantined };
-}
-
-/** The selection's own method, then those that the evaluation compares it with, each once. */
-function methodsOf({ config, until }: RunInput): SelectionMethod[] {
-  const compares =
-    config.finetune.enabled && config.evaluation.path !== null && STAGES.indexOf(until) >= STAGES.indexOf('evaluation');
-  return [...new Set([config.selection.method, ...(compares ? config.evaluation.compare : [])])];
 }

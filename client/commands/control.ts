@@ -1,27 +1,33 @@
 import { Command } from '@commander-js/extra-typings';
+import type { Client } from '@temporalio/client';
 import { namedRun } from '../find-run.ts';
 import type { NamedRun } from '../find-run.ts';
+import { EXIT } from '../outcome.ts';
 import { stageLines } from '../progress-display.ts';
+import { approveRun, pauseRun, resumeRun } from '../hold-run.ts';
 import { findRun } from '../runs.ts';
+import type { RunHandle } from '../runs.ts';
 import { joinEmbedded, openRuntime } from '../runtime.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** `tive status`: where a run stands, or what it has found. */
 export function statusCommand() {
   return withRunOptions(new Command('status'))
-    .description('where a run stands')
+    .description('where a run stands; exit code 3 where it waits for approval')
     .action(async (run, options) => {
       const named = await namedRun(run, options.runs);
       const runtime = await openServer(named, options);
       if (runtime === null) {
         const { stages } = await named.folder.result();
-        process.stdout.write(`${stageLines({ stages, retryCount: 0, working: new Map() }).join('\n')}\n`);
+        const gate = { isPaused: false, awaitsApproval: false };
+        process.stdout.write(`${stageLines({ stages, gate, retryCount: 0, working: new Map() }).join('\n')}\n`);
         return;
       }
       const handle = await findRun(runtime.client, named.runName);
       const { status } = await handle.workflow.describe();
       const progress = await handle.progress();
       const lines = progress === null ? ['no control worker answers'] : stageLines(progress);
+      if (progress?.gate.awaitsApproval === true) process.exitCode = EXIT.awaitsApproval;
       process.stdout.write(`${[`${handle.runName}: ${status.name.toLowerCase()}`, ...lines].join('\n')}\n`);
       await runtime.close();
     });
@@ -31,16 +37,68 @@ export function statusCommand() {
 export function cancelCommand() {
   return withRunOptions(new Command('cancel'))
     .description('stop a run at its next checkpoint; what it has done is kept')
-    .action(async (run, options) => {
-      const named = await namedRun(run, options.runs);
-      const runtime = await openServer(named, options);
-      if (runtime === null)
-        throw new RangeError(`cancel: run must be running, got no server for "${run}"; name it with --address`);
-      const handle = await findRun(runtime.client, named.runName);
-      await handle.workflow.cancel();
-      process.stdout.write(`${handle.runName} stops at its next checkpoint\n`);
-      await runtime.close();
-    });
+    .action((run, options) =>
+      onLiveRun('cancel', run, options, async (_, handle) => {
+        await handle.workflow.cancel();
+        return `${handle.runName} stops at its next checkpoint`;
+      }),
+    );
+}
+
+/** `tive pause`: holds a run at its checkpoints. */
+export function pauseCommand() {
+  return withRunOptions(new Command('pause'))
+    .description('hold a run: what is in work stops at its next checkpoint, nothing new begins')
+    .action((run, options) =>
+      onLiveRun('pause', run, options, async (client, handle) => {
+        await pauseRun(client, handle);
+        return `${handle.runName} is paused; tive resume ${handle.runName}`;
+      }),
+    );
+}
+
+/** `tive resume`: lets a paused run go on. */
+export function resumeCommand() {
+  return withRunOptions(new Command('resume'))
+    .description('let a paused run go on; a run that was stopped goes on with tive run')
+    .action((run, options) =>
+      onLiveRun('resume', run, options, async (client, handle) => {
+        await resumeRun(client, handle);
+        return `${handle.runName} goes on`;
+      }),
+    );
+}
+
+/** `tive approve`: lets a run go on with its quotas. */
+export function approveCommand() {
+  return withRunOptions(new Command('approve'))
+    .description('approve of the quotas of a run with allocation.approval: required')
+    .action((run, options) =>
+      onLiveRun('approve', run, options, async (_, handle) => {
+        await approveRun(handle);
+        return `${handle.runName} goes on with its quotas`;
+      }),
+    );
+}
+
+/** Does something to a run that is at work, and prints what it says. @throws RangeError where none is */
+async function onLiveRun(
+  command: string,
+  run: string,
+  options: ServerOptions & { runs: string },
+  act: (client: Client, handle: RunHandle) => Promise<string>,
+): Promise<void> {
+  const named = await namedRun(run, options.runs);
+  const runtime = await openServer(named, options);
+  if (runtime === null)
+    throw new RangeError(
+      `${command}: run must be at work, got no server for "${run}"; go on with tive run RECIPE, or name a cluster with --address`,
+    );
+  try {
+    process.stdout.write(`${await act(runtime.client, await findRun(runtime.client, named.runName))}\n`);
+  } finally {
+    await runtime.close();
+  }
 }
 
 function withRunOptions(command: Command) {
@@ -51,11 +109,13 @@ function withRunOptions(command: Command) {
     .option('--namespace <name>', 'Temporal namespace of the cluster');
 }
 
+interface ServerOptions {
+  address?: string | undefined;
+  namespace?: string | undefined;
+}
+
 /** Where the run's workflow is: the named cluster, or the embedded server of the command that runs it now. */
-async function openServer(
-  { address: live }: NamedRun,
-  { address, namespace }: { address?: string | undefined; namespace?: string | undefined },
-): Promise<Runtime | null> {
+async function openServer({ address: live }: NamedRun, { address, namespace }: ServerOptions): Promise<Runtime | null> {
   if (address !== undefined) {
     const quiet = { databasePath: '', log: () => undefined, say: () => undefined };
     return openRuntime({ address, namespace: namespace ?? null, ...quiet });

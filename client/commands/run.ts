@@ -28,12 +28,14 @@ export function runCommand() {
     )
     .option('--on-change', 'run incrementally now, and again whenever the dataset’s files change, until stopped')
     .option('--detach', 'start on a cluster and return at once')
+    .option('--yes', 'approve of the quotas in advance, where the recipe asks for an approval')
     .action(async (recipe, overrides, options) => {
       const { address = null, limit, detach = false } = options;
       if (detach && address === null) {
         throw new InvalidConfigError('--detach: needs --address, got none; the embedded server ends with the command');
       }
       const loaded = loadRecipe(recipe, { overrides, checksFiles: address === null });
+      if (options.yes === true) loaded.config.allocation.approval = 'none';
       if (limit !== undefined) loaded.config.dataset.maxRows = await limitRows(loaded, limit);
       const folder = runFolderOf(loaded.config, loaded.runName);
       await folder.write('recipe.yaml', '');

@@ -13,6 +13,7 @@ const DEFAULTS: AllocationConfig = {
   weighting: 'value',
   overflow: 'redistribute',
   rounding: 'largest_remainder',
+  approval: 'none',
 };
 const WORKED = [
   { task: 'A', rowCount: 3, value: 10 / 3 },

@@ -62,6 +62,7 @@ describe('golden gradients of a tiny LLaVA', () => {
         weighting: 'value',
         overflow: 'redistribute',
         rounding: 'largest_remainder',
+        approval: 'none',
       },
       rows.length,
     );

@@ -19,7 +19,7 @@ function status(
     durationMs: null,
     ...lines[stage],
   }));
-  return { stages, retryCount: 0, working: new Map(working) };
+  return { stages, gate: { isPaused: false, awaitsApproval: false }, retryCount: 0, working: new Map(working) };
 }
 
 /** A stream that keeps what was written. */

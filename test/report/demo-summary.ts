@@ -46,6 +46,7 @@ export const DEMO_CONFIG: Config = {
     weighting: 'value',
     overflow: 'redistribute',
     rounding: 'largest_remainder',
+    approval: 'none',
   },
   selection: { method: 'tive', lambda: 3 },
   finetune: { enabled: true, epochs: 3, batchSize: 16, learningRate: 0.003 },
