@@ -3,6 +3,7 @@ import { approveCommand, cancelCommand, pauseCommand, resumeCommand, statusComma
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand, packageVersion } from './commands/doctor.ts';
 import { exportCommand, reportCommand, selectCommand } from './commands/results.ts';
+import { compareCommand, listCommand, showCommand } from './commands/look.ts';
 import { demoCommand, runCommand } from './commands/run.ts';
 import { scheduleCommand } from './commands/schedule.ts';
 import { storeCommand } from './commands/store.ts';
@@ -23,6 +24,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     resumeCommand(),
     approveCommand(),
     cancelCommand(),
+    listCommand(),
+    showCommand(),
+    compareCommand(),
     selectCommand(),
     reportCommand(),
     exportCommand(),

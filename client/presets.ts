@@ -10,9 +10,17 @@ function example(path: string): string {
   return fileURLToPath(new URL(`${up}examples/${path}`, import.meta.url));
 }
 
+/** What each preset is for, in a line. */
+export const PRESET_SUMMARIES: Readonly<Record<string, string>> = {
+  demo: 'the bundled pictures and model, in minutes on two cores',
+  'llava-1.5-665k': 'the mixture of LLaVA-1.5 as published: tasks by folder and prompt, pictures padded',
+  'vision-flan': 'rows carry their task in task_name; ids repeat',
+  bunny: 'LLaVA JSON without labels: the first folder of the picture’s path is the task',
+  'tive-released': 'the released scripts of the paper: lambda is so small that the choice inside a task is uniform',
+};
+
 /** Recipes to build on: `extends: NAME`. */
 export const PRESETS: Readonly<Record<string, PartialRecipe>> = {
-  /** The bundled pictures and model, in minutes on two cores. */
   demo: {
     run: { name: 'demo' },
     model: { path: example('demo/model') },
@@ -22,16 +30,12 @@ export const PRESETS: Readonly<Record<string, PartialRecipe>> = {
     finetune: { epochs: 3, batch_size: 16, learning_rate: 3e-3 },
     evaluation: { path: example('demo/data/test.json'), image_folder: example('demo/data/images') },
   },
-  /** The mixture of LLaVA-1.5 as published: tasks by folder and prompt. */
   'llava-1.5-665k': {
     dataset: { task_rules: 'llava-1.5' },
     model: { template: 'vicuna_v1', image_aspect: 'pad' },
   },
-  /** Rows carry their task; ids repeat. */
   'vision-flan': { dataset: { task_field: 'task_name', task_rules: null } },
-  /** LLaVA JSON without labels: the first folder of the picture's path is the task. */
   bunny: { dataset: { task_rules: 'prefix' } },
-  /** The released scripts: lambda is so small that the choice inside a task is practically uniform. */
   'tive-released': {
     model: { template: 'vicuna_v1', image_aspect: 'pad' },
     dataset: { exclude_tasks: ['textcaps'] },

@@ -13,6 +13,19 @@ export const STAGES = [
 
 export type Stage = (typeof STAGES)[number];
 
+/** What each stage makes, in a line. */
+export const STAGE_SUMMARIES: Readonly<Record<Stage, string>> = {
+  dataset: 'reads and checks every row: identities, tasks, tokens, the fixed plan of the work',
+  warmup: 'tunes the reference model on a small sample',
+  gradients: 'takes every row’s gradient at the reference model, projected',
+  values: 'values tasks by gradient norm, rows by their similarity to their task',
+  allocation: 'shares the budget out over the tasks',
+  selection: 'draws the rows of each task',
+  finetune: 'tunes the model on the selected rows',
+  evaluation: 'scores it on test rows, beside the methods it is compared with',
+  report: 'writes what was found as one page',
+};
+
 /**
  * Version of what each stage computes. It is part of every address: raise it when a stage gives other numbers for the
  * same inputs, and old artifacts are no longer found.

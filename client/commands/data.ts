@@ -4,6 +4,7 @@ import type { Spread } from '../../dataset/inspect.ts';
 import { LLAVA_PUBLISHED_COUNTS } from '../../dataset/task-rules.ts';
 import { inspectData } from '../inspect-data.ts';
 import type { InspectedData } from '../inspect-data.ts';
+import { printable } from '../terminal-text.ts';
 import { labelData } from '../label-data.ts';
 
 /** Names in a line of counts. */
@@ -68,11 +69,6 @@ function counts(named: Partial<Record<string, number>>): string {
 function spread(found: Spread | null): string {
   if (found === null) return 'none';
   return `median ${number(found.median)}, 95 % up to ${number(found.high)}, at most ${number(found.most)}`;
-}
-
-/** Text of a dataset for a terminal: control characters, which may be commands to it, are shown as codes. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => JSON.stringify(character).slice(1, -1));
 }
 
 function sum(named: Partial<Record<string, number>>): number {

@@ -1,0 +1,136 @@
+import { relative } from 'node:path';
+import { Argument, Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { STAGE_SUMMARIES, STAGES } from '../../contracts/stages.ts';
+import { compareRuns } from '../compare-runs.ts';
+import type { RunComparison } from '../compare-runs.ts';
+import { namedRun } from '../find-run.ts';
+import { listRuns } from '../list-runs.ts';
+import type { ListedRun } from '../list-runs.ts';
+import { PRESET_SUMMARIES } from '../presets.ts';
+import { showRow } from '../show-row.ts';
+import type { ShownRow } from '../show-row.ts';
+import { printable } from '../terminal-text.ts';
+
+/** `tive list`: runs, presets or stages. */
+export function listCommand() {
+  return new Command('list')
+    .description('list runs, presets or stages')
+    .addArgument(new Argument('[what]', 'what to list').choices(['runs', 'presets', 'stages'] as const).default('runs'))
+    .option('--runs <folder>', 'folder of the runs', './runs')
+    .option('--json', 'as JSON')
+    .action(async (what, { runs, json }) => {
+      if (what === 'runs') return print(await listRuns(runs), json, (found) => describeRuns(found, runs));
+      const names: Record<string, string> = what === 'presets' ? PRESET_SUMMARIES : STAGE_SUMMARIES;
+      const listed = (what === 'presets' ? Object.keys(names) : [...STAGES]).map((name) => ({
+        name,
+        summary: names[name]!,
+      }));
+      print(listed, json, (found) => found.map(({ name, summary }) => `${name.padEnd(16)} ${summary}`));
+    });
+}
+
+function describeRuns(runs: readonly ListedRun[], folder: string): string[] {
+  if (runs.length === 0) return [`no runs below ${folder}; tive run RECIPE makes one`];
+  const width = Math.max(...runs.map(({ runName }) => runName.length));
+  return runs.map(({ runName, state, stage, rowCount, selectedCount, method, changedAt }) => {
+    const selected = selectedCount === null ? '' : `  ${method} ${number(selectedCount)} of ${number(rowCount!)} rows`;
+    const when = changedAt.slice(0, 16).replace('T', ' ');
+    return `${runName.padEnd(width)}  ${when}  ${state.padEnd(7)}  ${(stage ?? '').padEnd(10)}${selected}`.trimEnd();
+  });
+}
+
+/** `tive compare`: how two runs agree. */
+export function compareCommand() {
+  return new Command('compare')
+    .description('compare two runs: rows that both selected, order of their values, mixtures')
+    .argument('<run>', 'name of a run, or its folder')
+    .argument('<other>', 'name of the other')
+    .option('--runs <folder>', 'folder of the runs', './runs')
+    .option('--json', 'as JSON')
+    .action(async (run, other, { runs, json }) => {
+      const [left, right] = [await namedRun(run, runs), await namedRun(other, runs)];
+      const found = await compareRuns(await left.folder.result(), await right.folder.result());
+      print(found, json, () => describeComparison(found, left.runName, right.runName));
+    });
+}
+
+function describeComparison(found: RunComparison, left: string, right: string): string[] {
+  const { selectedCounts, sharedCount, jaccard, instanceValueTau, taskValueTau, commonRowCount, mixtures } = found;
+  const width = Math.max(4, ...mixtures.map(({ task }) => printable(task).length));
+  const tau = (value: number | null): string => (value === null ? 'none: too few' : value.toFixed(3));
+  return [
+    `selected      ${number(selectedCounts[0])} by ${left}, ${number(selectedCounts[1])} by ${right}, ${number(sharedCount)} by both`,
+    `Jaccard       ${jaccard.toFixed(3)}`,
+    `Kendall's τ   ${tau(instanceValueTau)} of ${number(commonRowCount)} common rows' values, ${tau(taskValueTau)} of task values`,
+    '',
+    `${'task'.padEnd(width)}  ${left.padStart(10)}  ${right.padStart(10)}`,
+    ...mixtures.map(
+      ({ task, shares: [one, two] }) =>
+        `${printable(task).padEnd(width)}  ${percent(one).padStart(Math.max(10, left.length))}  ${percent(two).padStart(Math.max(10, right.length))}`,
+    ),
+  ];
+}
+
+/** `tive show`: one row as a run sees it. */
+export function showCommand() {
+  return new Command('show')
+    .description('show one row of a run: dialogue, pictures, values, nearest rows')
+    .argument('<run>', 'name of the run, or its folder')
+    .argument('<row>', 'row index, as reports and tables give it', parseRowIndex)
+    .option('--runs <folder>', 'folder of the runs', './runs')
+    .option('--json', 'as JSON')
+    .action(async (run, row, { runs, json }) => {
+      const { folder } = await namedRun(run, runs);
+      const found = await showRow(await folder.result(), row);
+      print(found, json, () => describeRow(found));
+    });
+}
+
+function describeRow(row: ShownRow): string[] {
+  const { values, nearest, reason, copies } = row;
+  const outcome =
+    reason !== null ? `set aside: ${reason}` : copies > 0 ? `selected, ${number(copies)} ×` : 'not selected';
+  return [
+    `row ${number(row.rowIndex)}  ${printable(row.task ?? 'no task')}  ${outcome}`,
+    `source        ${printable(relative(process.cwd(), row.source) || row.source)}, bytes ${row.byteStart} to ${row.byteEnd}`,
+    `id            ${printable(row.id ?? 'none')}`,
+    `content       sha256 ${row.contentHash}`,
+    `tokens        ${number(row.tokenCount)}, ${number(row.supervisedTokenCount)} of them learnt`,
+    ...row.images.map((image) => `picture       ${printable(image)}`),
+    ...(values === null
+      ? []
+      : [
+          `value         ${number(values.rank)}. of ${number(values.taskRowCount)} in its task: mean of cosines ${values.meanOfCosines.toFixed(4)}, ` +
+            `cosine to mean ${values.cosineToMean.toFixed(4)}`,
+          `at the model  loss ${values.loss.toFixed(4)}, gradient norm ${values.gradientNorm.toPrecision(4)}, EL2N ${values.el2n.toFixed(4)}`,
+        ]),
+    ...nearest.map(
+      ({ rowIndex, task, cosine }, index) =>
+        `${index === 0 ? 'nearest' : ''}`.padEnd(14) +
+        `row ${number(rowIndex)}  ${printable(task)}  cosine ${cosine.toFixed(4)}`,
+    ),
+    ...row.turns.flatMap(({ role, value }) => [
+      '',
+      `${role}:`,
+      ...value.split('\n').map((line) => `  ${printable(line)}`),
+    ]),
+  ];
+}
+
+/** Writes what was found to standard output, for people or for programs. */
+function print<Found>(found: Found, asJson: true | undefined, describe: (found: Found) => string[]): void {
+  process.stdout.write(`${asJson === true ? JSON.stringify(found, null, 2) : describe(found).join('\n')}\n`);
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en');
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function parseRowIndex(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`must be a row index, got "${text}"`);
+}
