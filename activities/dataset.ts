@@ -148,7 +148,8 @@ async function* rowBatches(
   if (batch.length > 0) yield toTableRows(batch);
 }
 
-function quarantineLine({ record: { rowIndex, task, rejection } }: PlannedRow): string {
+/** A line of `quarantine.jsonl`. */
+export function quarantineLine({ record: { rowIndex, task, rejection } }: PlannedRow): string {
   const { reason, detail } = rejection!;
   // `row 88 turn 0: …`, but `row 97: image must …`.
   const separator = /^(turn|line) /.test(detail) ? ' ' : ': ';
@@ -156,14 +157,16 @@ function quarantineLine({ record: { rowIndex, task, rejection } }: PlannedRow): 
   return `${JSON.stringify({ row_index: rowIndex, task, reason, detail: text })}\n`;
 }
 
-function requireKnownTasks({ tasks }: DatasetTally, { excludeTasks }: DatasetConfig): void {
+/** @throws InvalidDatasetError where an excluded task is none of the dataset's */
+export function requireKnownTasks({ tasks }: Pick<DatasetTally, 'tasks'>, { excludeTasks }: DatasetConfig): void {
   const unknown = excludeTasks.find((name) => !tasks.some(({ task }) => task === name));
   if (unknown === undefined) return;
   const names = tasks.map(({ task }) => task).join(', ');
   throw new InvalidDatasetError(`dataset.exclude_tasks: tasks must exist, got "${unknown}"; known: ${names}`);
 }
 
-function warningsOf(
+/** What a person should know of a dataset that can be used. */
+export function warningsOf(
   { tasks }: Pick<DatasetTally, 'tasks'>,
   extensionDiffersCount: number,
   { taskRules, maxRows }: DatasetConfig,

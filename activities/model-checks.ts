@@ -39,6 +39,11 @@ export async function checkModel({ model, gradients, warmup }: Config): Promise<
   }
 }
 
+/** @throws InvalidConfigError for a folder that holds no model that is read */
+export async function requireModel(folder: string): Promise<void> {
+  await readModelConfig(folder);
+}
+
 function requireImageSize({ width, height }: ImageSettings, imageSize: number): void {
   if (width === imageSize && height === imageSize) return;
   throw new InvalidConfigError(

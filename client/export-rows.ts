@@ -5,6 +5,7 @@ import { localDataset } from '../activities/local-dataset.ts';
 import type { RunResult } from '../contracts/messages.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { parseRow } from '../dataset/parse-row.ts';
+import type { ParsedRow } from '../dataset/parse-row.ts';
 import { PICTURE_NAME } from '../dataset/packed-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
 import type { RowSource } from '../dataset/row-source.ts';
@@ -41,6 +42,11 @@ export async function* jsonLines(exported: ExportedRows): AsyncGenerator<Uint8Ar
   }
 }
 
+/** Turns as chat templates and LLaMA-Factory name them. */
+export function toMessages({ promptTurns }: ParsedRow): { role: string; content: string }[] {
+  return promptTurns.map(({ role, value }) => ({ role: ROLES[role], content: value }));
+}
+
 const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
 
 /**
@@ -59,8 +65,7 @@ export async function* sharegptBytes(exported: ExportedRows): AsyncGenerator<Uin
           const row = rowIndex.toLocaleString('en');
           throw new RangeError(`export: row ${row} must be as the run saw it, got: ${parsed.detail}; the file changed`);
         }
-        const messages = parsed.promptTurns.map(({ role, value }) => ({ role: ROLES[role], content: value }));
-        yield Buffer.from(JSON.stringify({ messages, images: parsed.images }));
+        yield Buffer.from(JSON.stringify({ messages: toMessages(parsed), images: parsed.images }));
       }
     })(),
   );
@@ -97,7 +102,8 @@ export function onOneLine(json: Uint8Array): Uint8Array {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-async function* asArray(rows: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** Rows as one JSON array, each with its own bytes. */
+export async function* asArray(rows: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let separator = '[\n';
   for await (const row of rows) {
     yield Buffer.from(separator);
@@ -142,12 +148,17 @@ async function* selectedRows({ store, result, copies, files }: ExportedRows): As
 }
 
 /** Whether a source's pictures were unpacked with its rows, so that nobody else has them as files. */
-function isUnpacked({ path, origin, imageFolder }: RowSource): boolean {
+export function isUnpacked({ path, origin, imageFolder }: RowSource): boolean {
   return path !== origin && imageFolder === dirname(path);
 }
 
 /** The row with its pictures copied below `folder` and named there. */
-async function withPictures(row: Uint8Array, source: RowSource, folder: string, files: Store): Promise<Uint8Array> {
+export async function withPictures(
+  row: Uint8Array,
+  source: RowSource,
+  folder: string,
+  files: Store,
+): Promise<Uint8Array> {
   const pictures = new Set<string>();
   const fields: unknown = JSON.parse(new TextDecoder().decode(row), (_, value: unknown) => {
     if (typeof value !== 'string' || !PICTURE_NAME.test(value)) return value;

@@ -1,11 +1,13 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { approveCommand, cancelCommand, pauseCommand, resumeCommand, statusCommand } from './commands/control.ts';
+import { completionCommand } from './commands/completion.ts';
 import { dataCommand } from './commands/data.ts';
 import { doctorCommand, packageVersion } from './commands/doctor.ts';
 import { exportCommand, reportCommand, selectCommand } from './commands/results.ts';
 import { compareCommand, listCommand, showCommand } from './commands/look.ts';
 import { demoCommand, runCommand } from './commands/run.ts';
 import { scheduleCommand } from './commands/schedule.ts';
+import { initCommand, schemaCommand } from './commands/start.ts';
 import { storeCommand } from './commands/store.ts';
 import { workerCommand } from './commands/worker.ts';
 import { EXIT, outcomeOf } from './outcome.ts';
@@ -17,6 +19,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(packageVersion())
     .option('--verbose', 'stack traces of errors');
   const commands = [
+    initCommand(),
     runCommand(),
     demoCommand(),
     statusCommand(),
@@ -35,6 +38,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     dataCommand(),
     workerCommand(),
     doctorCommand(),
+    schemaCommand(),
+    completionCommand(() => program as unknown as Command),
   ];
   for (const command of commands) program.addCommand(command as unknown as Command);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {

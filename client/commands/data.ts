@@ -1,7 +1,14 @@
+import { createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
 import { Command, Option } from '@commander-js/extra-typings';
 import { countWarnings } from '../../dataset/dataset-checks.ts';
 import type { Spread } from '../../dataset/inspect.ts';
 import { LLAVA_PUBLISHED_COUNTS } from '../../dataset/task-rules.ts';
+import { CONVERT_FORMS, convertData } from '../convert-data.ts';
+import { EXIT } from '../outcome.ts';
+import { loadRecipe } from '../recipe.ts';
+import { validateData } from '../validate-data.ts';
+import type { ValidatedData } from '../validate-data.ts';
 import { inspectData } from '../inspect-data.ts';
 import type { InspectedData } from '../inspect-data.ts';
 import { printable } from '../terminal-text.ts';
@@ -12,9 +19,11 @@ const SHOWN_NAMES = 12;
 
 /** `tive data`: what is in a dataset, before any recipe. */
 export function dataCommand() {
-  const command = new Command('data').description('look at a dataset and label its rows');
+  const command = new Command('data').description('look at a dataset, check it, label its rows, convert it');
   command.addCommand(inspectCommand() as unknown as Command);
+  command.addCommand(validateCommand() as unknown as Command);
   command.addCommand(labelCommand() as unknown as Command);
+  command.addCommand(convertCommand() as unknown as Command);
   return command;
 }
 
@@ -77,6 +86,66 @@ function sum(named: Partial<Record<string, number>>): number {
 
 function number(value: number): string {
   return value.toLocaleString('en');
+}
+
+function validateCommand() {
+  return new Command('validate')
+    .description('read every row and picture as a run would; exit code 2 where a run would refuse them')
+    .argument('<recipe>', 'recipe file')
+    .argument('[settings...]', 'key.path=value, which win over the recipe')
+    .option('-o, --output <file>', 'lines of the rows that cannot be used', 'quarantine.jsonl')
+    .option('--json', 'as JSON')
+    .option('--quiet', 'no progress')
+    .action(async (recipe, overrides, { output, json, quiet }) => {
+      const { config } = loadRecipe(recipe, { overrides });
+      const lines = createWriteStream(output);
+      const showsProgress = quiet !== true && process.stderr.isTTY;
+      const found = await validateData(
+        config,
+        (line) => void lines.write(line),
+        (rowCount) => showsProgress && process.stderr.write(`\r${number(rowCount)} rows`),
+      );
+      lines.end();
+      await finished(lines);
+      if (showsProgress) process.stderr.write('\r\x1b[2K');
+      process.stdout.write(`${json === true ? JSON.stringify(found, null, 2) : describeValidated(found, output)}\n`);
+      if (found.problem !== null) process.exitCode = EXIT.callerMustAct;
+    });
+}
+
+function describeValidated({ warnings, problem, ...found }: ValidatedData, output: string): string {
+  const badCount = found.rowCount - found.usableCount;
+  const reasons = Object.fromEntries(found.quarantined.map(({ reason, count }) => [reason, count]));
+  const lines: [string, string][] = [
+    [
+      'rows',
+      `${number(found.rowCount)}, ${number(found.usableCount)} usable, ${number(found.duplicateCount)} with the content of another`,
+    ],
+    ['tasks', counts(Object.fromEntries(found.tasks.map(({ task, usableCount }) => [task, usableCount])))],
+    ['tokens', number(found.tokenCount)],
+    ['set aside', badCount === 0 ? 'no row' : `${number(badCount)} rows: ${counts(reasons)}; see ${output}`],
+    ...warnings.map((text): [string, string] => ['warning', printable(text)]),
+    ['a run', problem === null ? 'takes it' : `refuses it: ${printable(problem)}`],
+  ];
+  return lines.map(([name, text]) => `${name.padEnd(13)} ${text}`).join('\n');
+}
+
+function convertCommand() {
+  return new Command('convert')
+    .description('write rows of any form in another one; pictures that are packed with rows become files')
+    .argument('<files...>', 'JSON arrays, JSON lines, Parquet, WebDataset tar')
+    .requiredOption('-o, --output <file>', 'new file')
+    .addOption(
+      new Option('--to <form>', 'llava: an array; jsonl: a line a row; sharegpt: for LLaMA-Factory')
+        .choices(CONVERT_FORMS)
+        .default('llava' as const),
+    )
+    .option('--task-field <key>', 'key of the label', 'dataset')
+    .action(async (files, { output, to, taskField }) => {
+      const { rowCount, setAside } = await convertData(files, output, to, taskField);
+      const rest = setAside === null ? '' : `, ${number(setAside.count)} that cannot be used in ${setAside.path}`;
+      process.stdout.write(`${output}  ${number(rowCount)} rows${rest}\n`);
+    });
 }
 
 function labelCommand() {

@@ -1,0 +1,57 @@
+import { encoderOf } from '../activities/compute-context.ts';
+import { quarantineLine, requireKnownTasks, warningsOf } from '../activities/dataset.ts';
+import { localDataset } from '../activities/local-dataset.ts';
+import { checkModel } from '../activities/model-checks.ts';
+import type { Config } from '../contracts/config.ts';
+import { requireUsable } from '../dataset/dataset-checks.ts';
+import { planRows } from '../dataset/plan-rows.ts';
+import { scanDataset } from '../dataset/scan-dataset.ts';
+import { RowTally } from '../dataset/tally.ts';
+import type { DatasetTally } from '../dataset/tally.ts';
+import { labellingOf } from '../dataset/task-labeller.ts';
+import { openStore } from '../store/open-store.ts';
+
+/** What a run's dataset stage would find. */
+export interface ValidatedData extends Omit<DatasetTally, 'extensionDiffersCount'> {
+  warnings: string[];
+  /** Why a run would refuse the dataset as a whole; null: it would not. */
+  problem: string | null;
+}
+
+/**
+ * Reads every row and its pictures as the run would, without a run; lines of rows that cannot be used go to `setAside`.
+ * @throws InvalidConfigError for a model that cannot be used, InvalidDatasetError for a source that cannot be read
+ */
+export async function validateData(
+  config: Config,
+  setAside: (line: string) => void,
+  onProgress: (rowCount: number) => void,
+): Promise<ValidatedData> {
+  await checkModel(config);
+  const dataset = await localDataset(openStore, config.dataset, null);
+  const { label, notes } = await labellingOf(dataset);
+  const tally = new RowTally();
+  let rowCount = 0;
+  const records = scanDataset({ dataset, label, encoder: await encoderOf(config) });
+  for await (const window of planRows(records, config.gradients)) {
+    for (const row of window) {
+      tally.add(row);
+      if (row.record.rejection !== null) setAside(quarantineLine(row));
+    }
+    onProgress((rowCount += window.length));
+  }
+  const { extensionDiffersCount, ...counts } = tally.result();
+  const warnings = [...warningsOf(counts, extensionDiffersCount, dataset), ...notes];
+  return { ...counts, warnings, problem: problemOf(counts, config) };
+}
+
+function problemOf(counts: Omit<DatasetTally, 'extensionDiffersCount'>, { dataset }: Config): string | null {
+  const quarantined = new Map(counts.quarantined.map(({ reason, count }) => [reason, count]));
+  try {
+    requireUsable({ ...counts, quarantined }, dataset);
+    requireKnownTasks(counts, dataset);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
