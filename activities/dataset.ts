@@ -17,6 +17,7 @@ import type { DatasetTally } from '../dataset/tally.ts';
 import { artifactFolder, stageAddress } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
 import { findArtifact, finishArtifact, readManifest } from '../store/artifacts.ts';
+import type { Store } from '../store/store.ts';
 import { NO_BATCH, tableSchema } from '../store/schemas.ts';
 import { writeTable } from '../store/tables.ts';
 import type { TableRows } from '../store/tables.ts';
@@ -47,14 +48,11 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
       if (source === 'dataset') await checkModel(config);
       const given = source === 'dataset' ? config.dataset : evaluationDataset(config);
       const dataset = await keepBeating(pulse, localDataset(openStore, given, null));
-      const labelled = await labelledBy(openStore, config, dataset, pulse);
+      const labelled = await keepBeating(pulse, labelledBy(openStore, config, dataset));
       const determinants = await determine(config, dataset, labelled);
       const address = stageAddress('dataset', determinants);
-      const found = await findArtifact(store, 'dataset', address);
-      if (found !== null) {
-        const details = (await readManifest(store, found)).details as unknown as ScanDetails;
-        return { ...details, rows: found, cached: true };
-      }
+      const found = await findScan(store, address);
+      if (found !== null) return found;
       const folder = artifactFolder('dataset', address);
       const tally = new RowTally();
       const setAside = new PassThrough();
@@ -86,15 +84,30 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
   };
 }
 
+/** What an earlier run has found of the same dataset, or null. */
+export async function findDataset(
+  openStore: ComputeDependencies['openStore'],
+  config: Config,
+): Promise<ScanResult | null> {
+  const dataset = await localDataset(openStore, config.dataset, null);
+  const determinants = await determine(config, dataset, await labelledBy(openStore, config, dataset));
+  return findScan(openStore(config.store.uri), stageAddress('dataset', determinants));
+}
+
+async function findScan(store: Store, address: string): Promise<ScanResult | null> {
+  const found = await findArtifact(store, 'dataset', address);
+  if (found === null) return null;
+  const details = (await readManifest(store, found)).details as unknown as ScanDetails;
+  return { ...details, rows: found, cached: true };
+}
+
 /** Whose rows decide over the labels: rows to score are clustered as those that are chosen from. */
 async function labelledBy(
   openStore: ComputeDependencies['openStore'],
   config: Config,
   dataset: LocalDataset,
-  pulse: Pulse,
 ): Promise<LocalDataset> {
-  if (config.dataset.taskRules !== 'cluster') return dataset;
-  return keepBeating(pulse, localDataset(openStore, config.dataset, null));
+  return config.dataset.taskRules === 'cluster' ? localDataset(openStore, config.dataset, null) : dataset;
 }
 
 async function determine({ model, gradients }: Config, dataset: LocalDataset, labelled: LocalDataset): Promise<Json> {
@@ -104,7 +117,7 @@ async function determine({ model, gradients }: Config, dataset: LocalDataset, la
     dataset: {
       ...{ format, taskField, maxImages, maxRows, maxQuarantinedFraction },
       taskRules: taskRules as Json,
-      labelledBy: labelled === dataset ? null : await datasetFingerprint(labelled),
+      labelledBy: taskRules === 'cluster' ? await datasetFingerprint(labelled) : null,
     },
     forms: (await readRowForms(dataset.sources.map(({ origin }) => origin))) as unknown as Json,
     plan: { cutoffLen, tokenBudget, shardRows },

@@ -47,19 +47,11 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const address = stageAddress('gradients', await gradientDeterminants(input, models));
       const workId = sha256(`${store.uri}\0${address}`).slice(0, 40);
       const { shardCount } = (await readManifest(store, rows)).details as unknown as { shardCount: number };
-      const found = await findArtifact(store, 'gradients', address);
+      const finished = await findTable(store, address);
       const { fallbackReason } = await models.engine(config.model);
       const warnings = fallbackReason === null ? [] : [fallbackReason];
-      if (found === null) await requireSpace(store, input);
-      if (found === null) return { address, workId, shardCount, finished: null, warnings };
-      const { parameterCount, quarantined } = (await readManifest(store, found)).details as unknown as GradientDetails;
-      return {
-        address,
-        workId,
-        shardCount,
-        warnings,
-        finished: { gradients: found, reused: [], parameterCount, quarantined, cached: true } as GradientsResult,
-      };
+      if (finished === null) await requireSpace(store, input);
+      return { address, workId, shardCount, finished, warnings };
     },
 
     /** Computes one shard, going on after the micro-batches that an earlier attempt has finished. */
@@ -116,6 +108,31 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
   };
 }
 
+/** The table that an earlier run has completed, or null. */
+export async function findGradients(
+  store: Store,
+  input: GradientsInput,
+  models: ComputeDependencies['models'],
+): Promise<GradientsResult | null> {
+  return findTable(store, stageAddress('gradients', await gradientDeterminants(input, models)));
+}
+
+async function findTable(store: Store, address: string): Promise<GradientsResult | null> {
+  const gradients = await findArtifact(store, 'gradients', address);
+  if (gradients === null) return null;
+  const { parameterCount, quarantined } = (await readManifest(store, gradients)).details as unknown as GradientDetails;
+  return {
+    ...{ gradients, reused: [], parameterCount, cached: true },
+    quarantined: quarantined as GradientsResult['quarantined'],
+  };
+}
+
+/** Bytes of a table of so many rows, about. */
+export function tableBytes({ gradients }: Config, parameterCount: number, rowCount: number): number {
+  const width = gradients.projection === 'none' ? parameterCount : gradients.sketch;
+  return rowCount * (width * (gradients.storage === 'int8' ? 1 : 4) + ROW_BYTES);
+}
+
 /** What a gradient table is determined by. */
 export async function gradientDeterminants(
   { config, rows, adapter }: GradientsInput,
@@ -139,9 +156,7 @@ const ROW_BYTES = 128;
 /** The table must fit beside its finished micro-batches, which are removed shard by shard. */
 async function requireSpace(store: Store, input: GradientsInput): Promise<void> {
   const { length: parameterCount } = gradientLayout(await adapterOf(store, input));
-  const { sketch } = projectionOf(input.config, parameterCount);
-  const valueBytes = input.config.gradients.storage === 'int8' ? 1 : 4;
-  const wanted = input.rows.rowCount * (sketch * valueBytes + ROW_BYTES);
+  const wanted = tableBytes(input.config, parameterCount, input.rows.rowCount);
   const free = await store.freeBytes();
   if (free === null || free >= wanted) return;
   const size = (bytes: number): string =>

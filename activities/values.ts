@@ -9,6 +9,7 @@ import { artifactFolder, stageAddress } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
 import { findArtifact, finishArtifact, readManifest } from '../store/artifacts.ts';
 import { tableSchema } from '../store/schemas.ts';
+import type { Store } from '../store/store.ts';
 import { writeTable } from '../store/tables.ts';
 import type { TableRows } from '../store/tables.ts';
 import type { ControlDependencies } from './dependencies.ts';
@@ -40,19 +41,10 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
       const pulse = startPulse('values', 'values');
       const store = openStore(config.store.uri);
       const { excludeTasks } = config.dataset;
-      const determinants = {
-        rows: rows.sha256,
-        gradients: gradients.map(({ sha256 }) => sha256),
-        values: { ...config.values },
-        excludeTasks,
-        seed: config.run.seed,
-      };
+      const determinants = valueDeterminants({ config, rows, gradients });
       const address = stageAddress('values', determinants);
-      const found = await findArtifact(store, 'values', address);
-      if (found !== null) {
-        const details = (await readManifest(store, found)).details as unknown as ValuesDetails;
-        return { values: found, ...details, cached: true };
-      }
+      const found = await findAt(store, address);
+      if (found !== null) return found;
       const table = await openGradientTable(store, gradients);
       const passes = new GradientPasses(store, table, threadCountFor(table), pulse);
       const scanned = await passes.scan();
@@ -82,6 +74,28 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
       return { values, tasks, warnings, cached: false };
     },
   };
+}
+
+function valueDeterminants({ config, rows, gradients }: EstimateValuesInput) {
+  return {
+    rows: rows.sha256,
+    gradients: gradients.map(({ sha256 }) => sha256),
+    values: { ...config.values },
+    excludeTasks: config.dataset.excludeTasks,
+    seed: config.run.seed,
+  };
+}
+
+/** The values that an earlier run has estimated, or null. */
+export function findValues(store: Store, input: EstimateValuesInput): Promise<ValuesResult | null> {
+  return findAt(store, stageAddress('values', valueDeterminants(input)));
+}
+
+async function findAt(store: Store, address: string): Promise<ValuesResult | null> {
+  const found = await findArtifact(store, 'values', address);
+  if (found === null) return null;
+  const details = (await readManifest(store, found)).details as unknown as ValuesDetails;
+  return { values: found, ...details, cached: true };
 }
 
 /** Rows of the table joined with those of the dataset by content. */

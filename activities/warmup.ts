@@ -23,12 +23,7 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
       const pulse = startPulse('warmup', 'training');
       const store = openStore(config.store.uri);
       if (config.model.adapter !== null) return importAdapter(store, config, config.model.adapter);
-      const { description: engine } = await models.engine(config.model);
-      const determinants = {
-        rows: rows.sha256,
-        warmup: { ...config.warmup },
-        ...(await trainingDeterminants(config, engine)),
-      };
+      const determinants = await warmupDeterminants({ config, rows }, models);
       const address = stageAddress('warmup', determinants);
       const found = await findAdapter(store, 'warmup', address);
       if (found !== null) return found;
@@ -43,6 +38,29 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
       );
     },
   };
+}
+
+async function warmupDeterminants({ config, rows }: TuneReferenceInput, models: ComputeDependencies['models']) {
+  const { description: engine } = await models.engine(config.model);
+  return { rows: rows.sha256, warmup: { ...config.warmup }, ...(await trainingDeterminants(config, engine)) };
+}
+
+/** The reference model that an earlier run has tuned, or that was taken in for this one; else null. */
+export async function findReference(
+  store: Store,
+  input: TuneReferenceInput,
+  models: ComputeDependencies['models'],
+): Promise<AdapterResult | null> {
+  const { model } = input.config;
+  const determinants =
+    model.adapter === null
+      ? await warmupDeterminants(input, models)
+      : await importDeterminants(model.adapter, model.path);
+  return findAdapter(store, 'warmup', stageAddress('warmup', determinants));
+}
+
+async function importDeterminants(adapter: string, model: string) {
+  return { adapter: await modelFingerprint(adapter), model: await modelFingerprint(model) };
 }
 
 function chooseRows(table: readonly TableRow[], { warmup, run }: Config): TableRow[] {
@@ -63,7 +81,7 @@ function chooseRows(table: readonly TableRow[], { warmup, run }: Config): TableR
 
 /** An adapter that the user gives takes the warm-up's place: read, checked against the model, written as an artifact. */
 async function importAdapter(store: Store, config: Config, folder: string): Promise<AdapterResult> {
-  const determinants = { adapter: await modelFingerprint(folder), model: await modelFingerprint(config.model.path) };
+  const determinants = await importDeterminants(folder, config.model.path);
   const address = stageAddress('warmup', determinants);
   const found = await findAdapter(store, 'warmup', address);
   if (found !== null) return found;

@@ -5,6 +5,7 @@ import { dataCommand } from './commands/data.ts';
 import { doctorCommand, packageVersion } from './commands/doctor.ts';
 import { exportCommand, reportCommand, selectCommand } from './commands/results.ts';
 import { compareCommand, listCommand, showCommand } from './commands/look.ts';
+import { planCommand } from './commands/plan.ts';
 import { demoCommand, runCommand } from './commands/run.ts';
 import { scheduleCommand } from './commands/schedule.ts';
 import { initCommand, schemaCommand } from './commands/start.ts';
@@ -20,6 +21,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option('--verbose', 'stack traces of errors');
   const commands = [
     initCommand(),
+    planCommand(),
     runCommand(),
     demoCommand(),
     statusCommand(),

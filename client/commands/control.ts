@@ -6,7 +6,7 @@ import { EXIT } from '../outcome.ts';
 import { stageLines } from '../progress-display.ts';
 import { approveRun, pauseRun, resumeRun } from '../hold-run.ts';
 import { findRun } from '../runs.ts';
-import type { RunHandle } from '../runs.ts';
+import type { RunHandle, RunStatus } from '../runs.ts';
 import { joinEmbedded, openRuntime } from '../runtime.ts';
 import type { Runtime } from '../runtime.ts';
 
@@ -14,23 +14,45 @@ import type { Runtime } from '../runtime.ts';
 export function statusCommand() {
   return withRunOptions(new Command('status'))
     .description('where a run stands; exit code 3 where it waits for approval')
+    .option('--json', 'as JSON')
     .action(async (run, options) => {
       const named = await namedRun(run, options.runs);
       const runtime = await openServer(named, options);
-      if (runtime === null) {
-        const { stages } = await named.folder.result();
-        const gate = { isPaused: false, awaitsApproval: false };
-        process.stdout.write(`${stageLines({ stages, gate, retryCount: 0, working: new Map() }).join('\n')}\n`);
-        return;
-      }
-      const handle = await findRun(runtime.client, named.runName);
-      const { status } = await handle.workflow.describe();
-      const progress = await handle.progress();
-      const lines = progress === null ? ['no control worker answers'] : stageLines(progress);
-      if (progress?.gate.awaitsApproval === true) process.exitCode = EXIT.awaitsApproval;
-      process.stdout.write(`${[`${handle.runName}: ${status.name.toLowerCase()}`, ...lines].join('\n')}\n`);
-      await runtime.close();
+      const found = runtime === null ? await finishedStatus(named) : await liveStatus(named, runtime);
+      await runtime?.close();
+      if (found.progress?.gate.awaitsApproval === true) process.exitCode = EXIT.awaitsApproval;
+      process.stdout.write(`${options.json === true ? asJson(found) : describeStatus(found)}\n`);
     });
+}
+
+interface FoundStatus {
+  runName: string;
+  /** Temporal's word for it, in small letters; null for a run that no server has. */
+  status: string | null;
+  /** Null while no worker answers. */
+  progress: RunStatus | null;
+}
+
+async function finishedStatus({ runName, folder }: NamedRun): Promise<FoundStatus> {
+  const { stages } = await folder.result();
+  const gate = { isPaused: false, awaitsApproval: false };
+  return { runName, status: null, progress: { stages, gate, retryCount: 0, working: new Map() } };
+}
+
+async function liveStatus({ runName }: NamedRun, { client }: Runtime): Promise<FoundStatus> {
+  const handle = await findRun(client, runName);
+  const { status } = await handle.workflow.describe();
+  return { runName, status: status.name.toLowerCase(), progress: await handle.progress() };
+}
+
+function describeStatus({ runName, status, progress }: FoundStatus): string {
+  const lines = progress === null ? ['no control worker answers'] : stageLines(progress);
+  return [...(status === null ? [] : [`${runName}: ${status}`]), ...lines].join('\n');
+}
+
+function asJson({ runName, status, progress }: FoundStatus): string {
+  const { working = new Map(), ...rest } = progress ?? {};
+  return JSON.stringify({ runName, status, ...rest, working: Object.fromEntries(working) }, null, 2);
 }
 
 /** `tive cancel`: stops a run at its next checkpoint. */

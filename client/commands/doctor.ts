@@ -11,7 +11,8 @@ import { prepareTemporal, temporalVersion } from '../../setup/temporal.ts';
 export function doctorCommand() {
   return new Command('doctor')
     .description('versions, engine, cores, memory, disk and Temporal, to paste into a bug report')
-    .action(async () => {
+    .option('--json', 'as JSON')
+    .action(async ({ json }) => {
       const say = (text: string): void => void process.stderr.write(`${text}\n`);
       const lines: [string, string][] = [
         ['tive', packageVersion()],
@@ -22,7 +23,8 @@ export function doctorCommand() {
         ['memory', `${gibibytes(totalmem())} GiB, ${gibibytes(freemem())} free`],
         ['disk', `${await freeDisk(process.cwd())} GiB free here, ${await freeDisk(cacheFolder())} in the cache`],
       ];
-      process.stdout.write(`${lines.map(([name, value]) => `${name.padEnd(10)} ${value}`).join('\n')}\n`);
+      const text = lines.map(([name, value]) => `${name.padEnd(10)} ${value}`).join('\n');
+      process.stdout.write(`${json === true ? JSON.stringify(Object.fromEntries(lines), null, 2) : text}\n`);
     });
 }
 

@@ -5,6 +5,7 @@ import type { OptionValues } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { RunResult } from '../../contracts/messages.ts';
 import { STAGES } from '../../contracts/stages.ts';
+import { printPlan } from './plan.ts';
 import { executeRun } from '../execute-run.ts';
 import type { ExecutedRun } from '../execute-run.ts';
 import { countRows } from '../count-rows.ts';
@@ -27,10 +28,13 @@ export function runCommand() {
       'keep the reference model and gradients of the last such run, as far as its rows are there',
     )
     .option('--on-change', 'run incrementally now, and again whenever the dataset’s files change, until stopped')
+    .option('--dry-run', 'what the run would do, as tive plan says it; starts nothing')
     .option('--detach', 'start on a cluster and return at once')
     .option('--yes', 'approve of the quotas in advance, where the recipe asks for an approval')
     .action(async (recipe, overrides, options) => {
       const { address = null, limit, detach = false } = options;
+      if (options.dryRun === true)
+        return printPlan(recipe, overrides, { probe: true, json: false, quiet: options.quiet === true });
       if (detach && address === null) {
         throw new InvalidConfigError('--detach: needs --address, got none; the embedded server ends with the command');
       }

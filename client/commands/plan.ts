@@ -1,0 +1,104 @@
+import { Command } from '@commander-js/extra-typings';
+import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
+import { planInProcess } from '../plan.ts';
+import { loadRecipe } from '../recipe.ts';
+import { printable } from '../terminal-text.ts';
+
+/** `tive plan`: what a run would do; starts nothing. */
+export function planCommand() {
+  return new Command('plan')
+    .description('what a run would do: rows, tokens, disk, memory, time, what is cached; starts nothing')
+    .argument('<recipe>', 'recipe file')
+    .argument('[settings...]', 'key.path=value, which win over the recipe')
+    .option('--no-probe', 'no gradients of eight rows, hence no times')
+    .option('--json', 'as JSON')
+    .option('--quiet', 'say nothing but the plan')
+    .action((recipe, overrides, { probe, json, quiet }) =>
+      printPlan(recipe, overrides, { probe, json: json === true, quiet: quiet === true }),
+    );
+}
+
+/** Plans a recipe and prints it. */
+export async function printPlan(
+  recipe: string,
+  overrides: string[],
+  { probe, json, quiet }: { probe: boolean; json: boolean; quiet: boolean },
+): Promise<void> {
+  const { config, runName } = loadRecipe(recipe, { overrides });
+  const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
+  const plan = await planInProcess(config, probe, say);
+  process.stdout.write(
+    `${json ? JSON.stringify({ runName, ...plan }, null, 2) : describe(runName, plan).join('\n')}\n`,
+  );
+}
+
+function describe(runName: string, plan: RunPlan): string[] {
+  const { memory, probe, quotas, warnings } = plan;
+  const about = plan.isCounted ? '' : 'about ';
+  const reasons = Object.entries(plan.sampledReasons).map(([reason, rows]) => `${reason} ${number(rows)}`);
+  const free = memory.freeBytes === null ? '' : `, ${bytes(memory.freeBytes)} free in the store`;
+  return [
+    `run ${runName}: ${number(plan.rowCount)} rows, ${about}${number(plan.usableCount)} usable, ${about}${number(plan.tokenCount)} tokens`,
+    ...(reasons.length === 0 ? [] : [`in a sample of the rows: ${reasons.join(', ')}`]),
+    `model: ${number(memory.parameterCount)} parameters, ${bytes(memory.weightBytes)} in float32; ${bytes(memory.hostBytes)} of memory here${free}`,
+    probe === null
+      ? 'no probe: times are not known'
+      : `probe: ${number(probe.rowCount)} rows of ${number(probe.tokenCount)} tokens on ${probe.engine}, one process: ` +
+        `${short(1 / probe.secondsPerToken)} tokens/s${probe.secondsPerImage > 0 ? `, ${short(1 / probe.secondsPerImage)} pictures/s` : ''}`,
+    '',
+    ...table(plan.stages),
+    ...(quotas === null ? [] : ['', ...quotaLines(quotas)]),
+    ...warnings.map((text) => `warning: ${text}`),
+  ];
+}
+
+function table(stages: readonly PlannedStage[]): string[] {
+  const rows = [
+    ['stage', 'rows', 'parts', 'disk', 'time on one process'],
+    ...stages.map(({ stage, isCached, rowCount, partCount, unit, diskBytes, seconds }) => [
+      stage,
+      rowCount === null ? '' : number(rowCount),
+      partCount === null ? '' : `${number(partCount)} ${unit}`,
+      diskBytes === null ? '' : bytes(diskBytes),
+      isCached ? 'cached' : seconds === null ? '' : duration(seconds),
+    ]),
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function quotaLines(quotas: NonNullable<RunPlan['quotas']>): string[] {
+  const width = Math.max(4, ...quotas.map(({ task }) => printable(task).length));
+  return [
+    `${'task'.padEnd(width)}       rows    quota`,
+    ...quotas.map(
+      ({ task, rows, quota }) =>
+        `${printable(task).padEnd(width)}  ${number(rows).padStart(9)}${number(quota).padStart(9)}`,
+    ),
+  ];
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en');
+}
+
+function short(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString('en');
+}
+
+function bytes(value: number): string {
+  const units: [number, string][] = [[1e12, 'TB'], [1e9, 'GB'], [1e6, 'MB'], [1e3, 'kB']]; // prettier-ignore
+  const found = units.find(([size]) => value >= size);
+  return found === undefined ? `${value} bytes` : `${(value / found[0]).toFixed(1)} ${found[1]}`;
+}
+
+/** On one process; several share the work. */
+function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}

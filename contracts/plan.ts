@@ -1,0 +1,49 @@
+import type { AllocationResult } from './messages.ts';
+import type { Stage } from './stages.ts';
+
+/** What a run would do, as far as it can be known without doing it. */
+export interface RunPlan {
+  /** Rows of the dataset, and those that can be used: counted where an earlier run has read them, else estimated. */
+  rowCount: number;
+  usableCount: number;
+  tokenCount: number;
+  imageRowCount: number;
+  isCounted: boolean;
+  /** Reasons in the sample for which rows cannot be used, pictures not looked at; none where rows were counted. */
+  sampledReasons: Record<string, number>;
+  stages: PlannedStage[];
+  memory: {
+    parameterCount: number;
+    weightBytes: number;
+    hostBytes: number;
+    /** Free space of the store; null where nobody knows, as in a bucket. */
+    freeBytes: number | null;
+  };
+  /** Null where none was made. */
+  probe: Probe | null;
+  /** Quotas where values are there already. */
+  quotas: AllocationResult['tasks'] | null;
+  warnings: string[];
+}
+
+/** One stage: what it has to do, and what that takes. Null: not known, or nothing. */
+export interface PlannedStage {
+  stage: Stage;
+  isCached: boolean;
+  rowCount: number | null;
+  /** Shards, training steps or models, named by `unit`. */
+  partCount: number | null;
+  unit: string;
+  diskBytes: number | null;
+  /** On one compute process. */
+  seconds: number | null;
+}
+
+/** Some rows' gradients, taken to see how long they take. */
+export interface Probe {
+  engine: string;
+  rowCount: number;
+  tokenCount: number;
+  secondsPerToken: number;
+  secondsPerImage: number;
+}
