@@ -3,7 +3,11 @@ import type { Reason } from '../contracts/reasons.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import type { QuarantineSummary } from '../contracts/summary.ts';
 import { fileOf, readManifest, streamVerified } from '../store/artifacts.ts';
+import { gradientSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
+import { readTable } from '../store/tables.ts';
+import type { TableBatch } from '../store/tables.ts';
+import { openGradientTable } from './gradient-table.ts';
 
 /** Rows that the report shows of each reason. */
 const EXAMPLES = 3;
@@ -44,6 +48,39 @@ async function readExamples(store: Store, rows: ArtifactReference): Promise<Map<
 /** The dataset artifact's list of quarantined rows as it is, verified. */
 export async function* streamQuarantine(store: Store, rows: ArtifactReference): AsyncGenerator<Uint8Array> {
   yield* streamVerified(store, rows.uri, fileOf(await readManifest(store, rows), QUARANTINE_FILE));
+}
+
+/** A run's whole list: rows that the dataset stage set aside, then those whose gradients cannot be used. */
+export async function* streamAllQuarantine(
+  store: Store,
+  { dataset, gradients }: RunResult,
+): AsyncGenerator<Uint8Array> {
+  if (dataset !== null) yield* streamQuarantine(store, dataset.rows);
+  // Tables of earlier runs number their rows otherwise.
+  if (gradients === null || gradients.reused.length > 0) return;
+  if (gradients.quarantined.every(({ count }) => count === 0)) return;
+  const { sketch, files } = await openGradientTable(store, [gradients.gradients]);
+  for (const { uri, file, storage } of files) {
+    for await (const batch of readTable(store, uri, file, gradientSchema(sketch, storage))) {
+      for (const [row, reason] of batch.strings('reason').entries())
+        if (reason !== null) yield Buffer.from(lateLine(batch, row, reason as LateReason));
+    }
+  }
+}
+
+type LateReason = 'loss_not_finite' | 'gradient_not_finite' | 'gradient_zero';
+
+/** A line about a row whose numbers turned out to be of no use. */
+function lateLine(batch: TableBatch, row: number, reason: LateReason): string {
+  const rowIndex = batch.uint32('row_index')[row]!;
+  const tokens = `over ${batch.uint32('supervised_token_count')[row]!} supervised tokens`;
+  const details = {
+    loss_not_finite: `loss must be finite, got ${batch.float64('loss')[row]!} ${tokens}`,
+    gradient_not_finite: `gradient must be finite, got a norm of ${batch.float64('gradient_norm')[row]!} ${tokens}`,
+    gradient_zero: `gradient must not be zero, got zero ${tokens}`,
+  };
+  const detail = `row ${rowIndex.toLocaleString('en')}: ${details[reason]}`;
+  return `${JSON.stringify({ row_index: rowIndex, task: batch.strings('task')[row], reason, detail })}\n`;
 }
 
 async function* quarantineLines(store: Store, rows: ArtifactReference): AsyncGenerator<string> {

@@ -22,7 +22,7 @@ import type { Pulse } from './heartbeat.ts';
 import { summarizeEvaluation } from './report-evaluation.ts';
 import { readExamples } from './report-examples.ts';
 import { installedVersions, runManifest, tasksCsv } from './report-files.ts';
-import { QUARANTINE_FILE, streamQuarantine, summarizeQuarantine } from './report-quarantine.ts';
+import { QUARANTINE_FILE, streamAllQuarantine, summarizeQuarantine } from './report-quarantine.ts';
 import { scanValues } from './report-values.ts';
 import { readCopies } from './selection-copies.ts';
 
@@ -54,7 +54,7 @@ export function createReportActivities({ openStore }: ControlDependencies) {
         await write('report.html', renderReport(summary)),
         await write('tasks.csv', tasksCsv(summary)),
         await write('manifest.json', runManifest(summary, inputs)),
-        await write(QUARANTINE_FILE, streamQuarantine(store, run.dataset.rows)),
+        await write(QUARANTINE_FILE, streamAllQuarantine(store, result)),
       ];
       const content = { determinants, files, rowCount: 0, details: null };
       const { sentence, remarks } = verdict(summary);

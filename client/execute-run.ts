@@ -15,6 +15,7 @@ import type { ProgressDisplay } from './progress-display.ts';
 import { runFolderOf, saveResult } from './run-folder.ts';
 import { openRunLog } from './run-log.ts';
 import { startRun } from './runs.ts';
+import { sourceChanges } from './source-changes.ts';
 import type { RunHandle } from './runs.ts';
 import { openRuntime } from './runtime.ts';
 import type { Runtime } from './runtime.ts';
@@ -62,6 +63,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
   if (address === null) await checkModel(config);
   const folder = runFolderOf(config, runName);
+  const before = await folder.result().catch(() => null);
   await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
   const interrupt = interruptible(say);
   const runtime = await openRuntime({
@@ -96,6 +98,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
       say(`${goesOn}: ${options.resumeCommand}`);
       return { exitCode: EXIT.interrupted, result: null, reportPath: null };
     }
+    for (const change of await sourceChanges(openStore(config.store.uri), before, result)) say(change);
     return {
       exitCode: EXIT.done,
       result,
@@ -135,11 +138,8 @@ async function follow(
     }
     if (!warned && Date.now() - startedAt > NO_WORKER_MS) {
       warned = true;
-      if (!(await hasComputeWorker(runtime))) {
-        say(
-          `run: a worker must poll ${COMPUTE_QUEUE}, got none for 60 s; start tive worker compute --address ${runtime.address}`,
-        );
-      }
+      const missing = await missingWorker(runtime);
+      if (missing !== null) say(missing);
     }
     await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => undefined);
   }
@@ -149,8 +149,10 @@ async function follow(
   return result;
 }
 
-async function hasComputeWorker({ client }: Runtime): Promise<boolean> {
+/** What to say where no compute worker asks for work; null where one does. */
+export async function missingWorker({ client, address }: Pick<Runtime, 'client' | 'address'>): Promise<string | null> {
   const request = { namespace: client.options.namespace, taskQueue: { name: COMPUTE_QUEUE }, taskQueueType: 2 };
   const { pollers } = await client.workflowService.describeTaskQueue(request);
-  return (pollers ?? []).length > 0;
+  if ((pollers ?? []).length > 0) return null;
+  return `run: a worker must poll ${COMPUTE_QUEUE}, got none for ${NO_WORKER_MS / 1000} s; start tive worker compute --address ${address}`;
 }
