@@ -8,8 +8,10 @@ import {
   vectorFromArray,
 } from 'apache-arrow';
 import type { Data, DataType, Field, FixedSizeList, Schema } from 'apache-arrow';
+import { ArtifactMismatchError } from '../contracts/failures.ts';
 import type { FileReference } from '../contracts/references.ts';
 import { streamVerified } from './artifacts.ts';
+import { checkedMessages } from './arrow-messages.ts';
 import type { Store } from './store.ts';
 
 /** Values of one column: typed arrays for numbers, 32 bytes a row for hashes, `[row, sketch]` flat for lists. */
@@ -111,6 +113,8 @@ export interface TableBatch {
  * Streams a table's batches from an Arrow IPC file, verifying its hash on the way: the last batch comes only when all
  * bytes were right. Memory is one batch.
  *
+ * @throws ArtifactMismatchError where the bytes are not those of the reference, or no table
+ *
  * The file's messages are those of the stream format but for the schema, which stands only in the footer, so the known
  * schema is put in front: one pass, no seeking.
  */
@@ -121,10 +125,24 @@ export async function* readTable(
   schema: Schema,
 ): AsyncGenerator<TableBatch> {
   const chunks = streamVerified(store, folder, file);
-  const reader = await RecordBatchReader.from(asStream(schema, chunks));
-  await reader.open();
-  for await (const batch of reader) yield toTableBatch(batch as RecordBatch);
-  // The reader stops at the end of the batches; the footer's bytes count for the hash.
+  try {
+    const reader = await RecordBatchReader.from(asStream(schema, chunks));
+    await reader.open();
+    for await (const batch of reader) yield toTableBatch(batch as RecordBatch);
+    // The reader stops at the end of the batches; the footer's bytes count for the hash.
+    await drain(chunks);
+  } catch (error) {
+    if (error instanceof ArtifactMismatchError || (error as NodeJS.ErrnoException).code !== undefined) throw error;
+    // Damaged bytes may have been met before the hash could tell.
+    await drain(chunks);
+    throw new ArtifactMismatchError(
+      `${folder}/${file.name}: must be a table of this version, got ${(error as Error).message}; delete the artifact's folder and run again`,
+      { cause: error },
+    );
+  }
+}
+
+async function drain(chunks: AsyncGenerator<Uint8Array>): Promise<void> {
   while ((await chunks.next()).done !== true);
 }
 
@@ -134,6 +152,10 @@ async function* asStream(schema: Schema, chunks: AsyncGenerator<Uint8Array>): As
   writer.finish();
   const message = writer.toUint8Array(true);
   yield message.subarray(0, message.byteLength - END_OF_STREAM_BYTES);
+  yield* checkedMessages(schema, withoutMagic(chunks));
+}
+
+async function* withoutMagic(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   let skipped = 0;
   for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
     const skip = Math.min(FILE_MAGIC_BYTES - skipped, next.value.byteLength);
