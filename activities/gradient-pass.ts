@@ -29,14 +29,19 @@ export type PassRequest =
   | { pass: 'scan' }
   /** Sums of the rows that have a task. */
   | { pass: 'sum'; taskIndex: Int32Array; maxima: Float64Array }
-  /** Instance values of the rows that have a task, 0 for the others. */
-  | { pass: 'score'; taskIndex: Int32Array; statistics: TaskStatistics; selfTerm: boolean };
+  /** Instance values of the rows that have a task, 0 for the others, and the unit gradients of the marked rows. */
+  | { pass: 'score'; taskIndex: Int32Array; statistics: TaskStatistics; selfTerm: boolean; sampled: Uint8Array };
 
 /** What the passes give. */
 export interface PassResults {
   scan: ScannedRows;
   sum: TaskSums;
-  score: InstanceValueColumns;
+  score: ScoredRows;
+}
+
+export interface ScoredRows extends InstanceValueColumns {
+  /** `[marked row, sketch]`, each of unit length. */
+  sample: Float32Array;
 }
 
 /** Task of a row that takes no part. */
@@ -145,20 +150,33 @@ async function sum(
 async function score(
   store: Store,
   table: GradientTable,
-  { taskIndex, statistics, selfTerm }: PassRequest & { pass: 'score' },
+  { taskIndex, statistics, selfTerm, sampled }: PassRequest & { pass: 'score' },
   pause: () => Promise<void>,
-): Promise<InstanceValueColumns> {
+): Promise<ScoredRows> {
   const { sketch } = table;
   const columns: InstanceValueColumns = {
     mean_of_cosines: new Float64Array(taskIndex.length),
     cosine_to_mean: new Float64Array(taskIndex.length),
   };
   const scoreRow = createInstanceScorer(statistics, selfTerm);
+  const sample = new Float32Array(sampled.reduce((sum, mark) => sum + mark, 0) * sketch);
+  let sampleStart = 0;
   for await (const { batch, start, gradient, scale } of batchesOf(store, table, pause)) {
     for (let row = 0; row < batch.rowCount; row += 1) {
       const task = taskIndex[start + row]!;
       if (task !== NO_TASK) scoreRow(task, gradient, row * sketch, scale[row]!, columns, start + row);
+      if (sampled[start + row] !== 1) continue;
+      addUnitVector(sample, sampleStart, gradient.subarray(row * sketch, (row + 1) * sketch));
+      sampleStart += sketch;
     }
   }
-  return columns;
+  return { ...columns, sample };
+}
+
+/** The scale of stored codes falls out. */
+function addUnitVector(sample: Float32Array, start: number, gradient: Float32Array | Int8Array): void {
+  let square = 0;
+  for (const value of gradient) square += value * value;
+  const norm = Math.sqrt(square);
+  for (const [place, value] of gradient.entries()) sample[start + place] = norm === 0 ? 0 : value / norm;
 }

@@ -1,13 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { InstanceValueColumns } from '../algorithms/instance-values.ts';
 import { mergeTaskSums } from '../algorithms/task-values.ts';
 import type { TaskStatistics, TaskSums } from '../algorithms/task-values.ts';
 import * as failures from '../contracts/failures.ts';
 import type { Store } from '../store/store.ts';
 import { runPass } from './gradient-pass.ts';
-import type { PassRequest, PassResults, ScannedRows } from './gradient-pass.ts';
+import type { PassRequest, PassResults, ScannedRows, ScoredRows } from './gradient-pass.ts';
 import type { GradientFile, GradientTable } from './gradient-table.ts';
 import type { Pulse } from './heartbeat.ts';
 
@@ -77,16 +76,24 @@ export class GradientPasses {
     return sums!;
   }
 
-  async score(taskIndex: Int32Array, statistics: TaskStatistics, selfTerm: boolean): Promise<InstanceValueColumns> {
+  /** @param sampled [row] 1 for rows whose unit gradients are wanted */
+  async score(
+    taskIndex: Int32Array,
+    statistics: TaskStatistics,
+    selfTerm: boolean,
+    sampled: Uint8Array,
+  ): Promise<ScoredRows> {
     const parts = await this.#run<'score'>((start, end) => ({
       pass: 'score',
       taskIndex: taskIndex.slice(start, end),
       statistics,
       selfTerm,
+      sampled: sampled.slice(start, end),
     }));
     return {
       mean_of_cosines: concatenate(parts.map((part) => part.mean_of_cosines)),
       cosine_to_mean: concatenate(parts.map((part) => part.cosine_to_mean)),
+      sample: concatenate(parts.map((part) => part.sample)),
     };
   }
 
@@ -161,7 +168,9 @@ export function splitFiles(files: readonly GradientFile[], partCount: number): G
   return parts.filter((part) => part.length > 0);
 }
 
-function concatenate<Column extends Uint8Array | Uint32Array | Float64Array>(columns: readonly Column[]): Column {
+function concatenate<Column extends Uint8Array | Uint32Array | Float32Array | Float64Array>(
+  columns: readonly Column[],
+): Column {
   if (columns.length === 1) return columns[0]!;
   const length = columns.reduce((sum, column) => sum + column.length, 0);
   const joined = new (columns[0]!.constructor as new (length: number) => Column)(length);

@@ -8,6 +8,7 @@ import { readRowForms } from '../dataset/dataset-info.ts';
 import { decodeImage } from '../dataset/image-decode.ts';
 import { readImageFile } from '../dataset/image-file.ts';
 import { parseRow } from '../dataset/parse-row.ts';
+import type { ParsedRow } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
 import type { RowSource } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
@@ -47,24 +48,59 @@ export async function readExamples(
   openStore: (uri: string) => Store,
   pulse: Pulse,
 ): Promise<ExampleRow[]> {
-  const places = await findRows(store, rows, new Set(candidates.map(({ rowIndex }) => rowIndex)), pulse);
+  const reader = await openRows(
+    store,
+    rows,
+    new Set(candidates.map(({ rowIndex }) => rowIndex)),
+    dataset,
+    openStore,
+    pulse,
+  );
+  const examples: ExampleRow[] = [];
+  for (const candidate of candidates) {
+    const row = await reader(candidate.rowIndex);
+    const turns = row?.parsed?.turns.slice(0, MAX_TURNS).map(({ role, value }) => ({ role, text: cut(value) })) ?? [];
+    const bytes = row === null ? null : await row.picture();
+    examples.push({ ...candidate, thumbnail: bytes === null ? null : await thumbnailOf(bytes), turns });
+    await pulse.pause();
+  }
+  return examples;
+}
+
+/** A row as it is in the dataset now. */
+export interface ReadRow {
+  /** Null where it cannot be read any more. */
+  parsed: ParsedRow | null;
+  /** Bytes of its first picture; null where it has none, or none that can be read. */
+  picture(): Promise<Uint8Array | null>;
+}
+
+/** Opens the dataset for some of its rows. The reader gives null for a row that has no place in it. */
+export async function openRows(
+  store: Store,
+  rows: ArtifactReference,
+  wanted: ReadonlySet<number>,
+  dataset: DatasetConfig,
+  openStore: (uri: string) => Store,
+  pulse: Pulse,
+): Promise<(rowIndex: number) => Promise<ReadRow | null>> {
+  const places = await findRows(store, rows, wanted, pulse);
   const sources = new Map<number, Promise<RowSource | null>>();
   const sourceOf = (index: number): Promise<RowSource | null> => {
     const found = sources.get(index) ?? localSource(openStore, dataset, index).catch(() => null);
     sources.set(index, found);
     return found;
   };
-  const examples: ExampleRow[] = [];
-  for (const candidate of candidates) {
-    const place = places.get(candidate.rowIndex) ?? null;
-    const source = place === null ? null : await sourceOf(place.sourceIndex);
-    const turns = place === null || source === null ? [] : await readTurns(place, source, dataset);
-    const image = place?.image ?? null;
-    const thumbnail = image === null || source === null ? null : await readThumbnail(image, source, openStore);
-    examples.push({ ...candidate, thumbnail, turns });
-    await pulse.pause();
-  }
-  return examples;
+  return async (rowIndex) => {
+    const place = places.get(rowIndex);
+    const source = place === undefined ? null : await sourceOf(place.sourceIndex);
+    if (place === undefined || source === null) return null;
+    const { image } = place;
+    return {
+      parsed: await readParsed(place, source, dataset),
+      picture: () => (image === null ? Promise.resolve(null) : readBytes(image, source, openStore)),
+    };
+  };
 }
 
 async function findRows(
@@ -92,19 +128,18 @@ async function findRows(
   return places;
 }
 
-async function readTurns(
+async function readParsed(
   { byteStart, byteEnd }: RowPlace,
   { path, origin }: RowSource,
   dataset: DatasetConfig,
-): Promise<ExampleRow['turns']> {
-  if (byteEnd <= byteStart) return [];
+): Promise<ParsedRow | null> {
+  if (byteEnd <= byteStart) return null;
   try {
     const [form] = await readRowForms([origin]);
     const parsed = parseRow(await readRange(path, byteStart, byteEnd), { ...dataset, form: form! });
-    if (isRejection(parsed)) return [];
-    return parsed.turns.slice(0, MAX_TURNS).map(({ role, value }) => ({ role, text: cut(value) }));
+    return isRejection(parsed) ? null : parsed;
   } catch {
-    return [];
+    return null;
   }
 }
 
@@ -130,16 +165,19 @@ async function readPicture(image: string, folder: string, openStore: (uri: strin
   return readImageFile(dirname(path), basename(path));
 }
 
-/** A small JPEG of the row's picture, made anew from its pixels; null where there is none below the image folder. */
-async function readThumbnail(
+async function readBytes(
   image: string,
   { imageFolder }: RowSource,
   openStore: (uri: string) => Store,
-): Promise<string | null> {
+): Promise<Uint8Array | null> {
   const read = await readPicture(image, imageFolder, openStore).catch(() => null);
-  const bytes = read === null || isRejection(read) ? null : read.bytes;
-  const decoded = bytes === null ? null : await decodeImage(bytes);
-  if (decoded === null || isRejection(decoded)) return null;
+  return read === null || isRejection(read) ? null : read.bytes;
+}
+
+/** A small JPEG of a picture, made anew from its pixels; null where it cannot be decoded. */
+async function thumbnailOf(bytes: Uint8Array): Promise<string | null> {
+  const decoded = await decodeImage(bytes);
+  if (isRejection(decoded)) return null;
   const { data, width, height } = decoded;
   const small = sharp(data, { raw: { width, height, channels: 3 } }).resize(THUMBNAIL_EDGE, THUMBNAIL_EDGE, {
     fit: 'inside',

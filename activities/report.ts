@@ -22,6 +22,9 @@ import type { Pulse } from './heartbeat.ts';
 import { summarizeEvaluation } from './report-evaluation.ts';
 import { readExamples } from './report-examples.ts';
 import { installedVersions, runManifest, tasksCsv } from './report-files.ts';
+import { summarizeRows } from './report-rows.ts';
+import { readSpace } from './gradient-space.ts';
+import { readTraining } from './report-training.ts';
 import { QUARANTINE_FILE, streamAllQuarantine, summarizeQuarantine } from './report-quarantine.ts';
 import { scanValues } from './report-values.ts';
 import { readCopies } from './selection-copies.ts';
@@ -92,6 +95,7 @@ async function summarize(
   const copies = await readCopies(store, selection.selection);
   const { instanceValues, candidates } = await scanValues(store, values.values, copies, config, pulse);
   const quarantine = await summarizeQuarantine(store, result);
+  const { gradientNorms, bias } = await summarizeRows(store, run, copies, openStore, pulse);
   return {
     runName: result.runName,
     config,
@@ -109,6 +113,10 @@ async function summarize(
     },
     tasks: summarizeTasks(run),
     instanceValues,
+    gradientNorms,
+    space: await readSpace(store, values.values, copies),
+    bias,
+    training: await readTraining(store, result),
     evaluation: await summarizeEvaluation(store, result),
     quarantine,
     examples: await readExamples(store, dataset.rows, candidates, config, openStore, pulse),

@@ -5,7 +5,9 @@ import type { TaskStatistics } from '../algorithms/task-values.ts';
 import type { TaskValueKind } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import type { EstimateValuesInput, TaskValue, ValuesResult } from '../contracts/messages.ts';
-import { artifactFolder, stageAddress } from '../store/addresses.ts';
+import type { FileReference } from '../contracts/references.ts';
+import type { GradientSpace } from '../contracts/summary.ts';
+import { artifactFolder, canonicalJson, stageAddress } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
 import { findArtifact, finishArtifact, readManifest } from '../store/artifacts.ts';
 import { tableSchema } from '../store/schemas.ts';
@@ -16,6 +18,7 @@ import type { ControlDependencies } from './dependencies.ts';
 import { NO_TASK } from './gradient-pass.ts';
 import type { ScannedRows } from './gradient-pass.ts';
 import { GradientPasses, threadCountFor } from './gradient-passes.ts';
+import { SPACE_FILE, describeSpace, sampleRows } from './gradient-space.ts';
 import { openGradientTable } from './gradient-table.ts';
 import { startPulse } from './heartbeat.ts';
 import { countRows } from './metrics.ts';
@@ -50,7 +53,9 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
       const scanned = await passes.scan();
       const eligible = joinRows(scanned, await RowLookup.read(store, rows), excludeTasks);
       const statistics = finishTaskSums(await passes.sum(eligible.taskIndex, eligible.maxima));
-      const scores = await passes.score(eligible.taskIndex, statistics, config.values.selfTerm);
+      const sampled = sampleRows(scanned.contentHash, eligible.taskIndex);
+      const scores = await passes.score(eligible.taskIndex, statistics, config.values.selfTerm, sampled);
+      const space = describeSpace(scores.sample, sampled, eligible, statistics);
       const columns = usableColumns(scanned, eligible, scores);
       countRows('values', columns.rowIndex.length);
       await pulse.pause();
@@ -67,13 +72,20 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
       const details = { tasks, warnings } as unknown as Json;
       const values = await finishArtifact(store, 'values', address, {
         determinants,
-        files: [file],
+        files: [file, await writeSpace(store, folder, space)],
         rowCount: file.rowCount,
         details,
       });
       return { values, tasks, warnings, cached: false };
     },
   };
+}
+
+async function writeSpace(store: Store, folder: string, space: GradientSpace): Promise<FileReference> {
+  const written = await store.write(`${folder}/${SPACE_FILE}`, [
+    Buffer.from(`${canonicalJson(space as unknown as Json)}\n`),
+  ]);
+  return { name: SPACE_FILE, rowCount: 0, ...written };
 }
 
 function valueDeterminants({ config, rows, gradients }: EstimateValuesInput) {

@@ -17,6 +17,14 @@ export interface RunSummary {
   tasks: TaskSummary[];
   /** Distribution of the configured instance value. */
   instanceValues: InstanceValueSummary;
+  /** Tasks in code-unit order. */
+  gradientNorms: TaskNorms[];
+  /** Which of the map's rows were selected; null where the values hold no map. */
+  space: (GradientSpace & { selectedRows: number[] }) | null;
+  /** Properties that could be read. */
+  bias: BiasSummary[];
+  /** The warm-up, then the methods in order; an adapter that was given has none. */
+  training: TrainingCurve[];
   /** Null where no model was evaluated. */
   evaluation: EvaluationSummary | null;
   /** By falling count. */
@@ -93,6 +101,57 @@ export interface TaskDistribution {
   selectedCounts: number[];
   /** [lambda] effective sample size over rows, (Σw)²/(n·Σw²) with w = exp(λ·value). */
   effectiveShares: number[];
+}
+
+/** Quantiles of a number over rows: 5, 25, 50, 75 and 95 %. */
+export type Quantiles = [number, number, number, number, number];
+
+/** Gradient norms of a task's rows. */
+export interface TaskNorms {
+  task: string;
+  quantiles: Quantiles;
+}
+
+/** Directions of gradients: a map of a sample of rows, and how alike the tasks are. */
+export interface GradientSpace {
+  points: {
+    rowIndex: number;
+    task: string;
+    /** Coordinates along the first two principal components of the sample's unit gradients. */
+    x: number;
+    y: number;
+    /** Highest cosine with another sampled row of the task; −1 where there is none. */
+    nearestCosine: number;
+  }[];
+  /** Share of the sample's variance along each axis. */
+  explained: [number, number];
+  /** The largest tasks, in code-unit order. */
+  tasks: string[];
+  /** [task][task] cosine of the mean unit gradients. */
+  taskCosines: number[][];
+}
+
+/** A property of rows, among all that can be used and among the selected ones. */
+export interface BiasSummary {
+  property: 'answer length' | 'turns' | 'picture edge';
+  unit: string;
+  /** Rows that the quantiles are of. */
+  allCount: number;
+  selectedCount: number;
+  all: Quantiles;
+  selected: Quantiles;
+}
+
+/** Losses of one training. */
+export interface TrainingCurve {
+  /** Null = the warm-up. */
+  method: SelectionMethod | null;
+  stepCount: number;
+  /** At most a few hundred steps, evenly spaced. */
+  steps: number[];
+  losses: number[];
+  /** Exponential mean of all steps up to each. */
+  smoothed: number[];
 }
 
 export interface EvaluationSummary {

@@ -1,4 +1,5 @@
 import type { RunSummary } from '../contracts/summary.ts';
+import { biasSection } from './bias-section.ts';
 import { evaluationSection } from './evaluation-section.ts';
 import { exampleSection } from './example-section.ts';
 import { html, trusted } from './html.ts';
@@ -10,7 +11,9 @@ import { reselectionSection } from './reselection-section.ts';
 import { runSection } from './run-section.ts';
 import { SORT_SCRIPT } from './sort-script.ts';
 import { STYLE } from './style.ts';
+import { spaceSection } from './space-section.ts';
 import { taskSection } from './task-section.ts';
+import { trainingSection } from './training-section.ts';
 import { verdictSection } from './verdict-section.ts';
 
 /** Nothing is requested from anywhere, whatever a dataset's text says. */
@@ -29,7 +32,10 @@ export function renderReport(summary: RunSummary): string {
     { id: 'mixture', title: 'Mixture', content: mixtureSection(summary) },
     { id: 'tasks', title: 'Tasks', content: taskSection(summary) },
     { id: 'values', title: 'Instance values', content: valueSection(summary) },
+    { id: 'directions', title: 'Directions', content: spaceSection(summary) },
     { id: 'examples', title: 'Examples', content: exampleSection(summary) },
+    { id: 'bias', title: 'Leanings', content: biasSection(summary) },
+    { id: 'training', title: 'Training', content: trainingSection(summary) },
     { id: 'quarantine', title: 'Set aside', content: quarantineSection(summary) },
     { id: 'run', title: 'The run', content: runSection(summary) },
   ].filter(({ content }) => content !== null);

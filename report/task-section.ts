@@ -6,6 +6,7 @@ import { isCapped } from './notices.ts';
 import { dataTable } from './table.ts';
 import type { Column } from './table.ts';
 import { intervalText, taskValueFigure } from './task-value-chart.ts';
+import { gradientNormFigure } from './norm-chart.ts';
 
 /** Every task from its rows to what was selected of it. */
 export function taskSection(summary: RunSummary): Html {
@@ -32,7 +33,7 @@ export function taskSection(summary: RunSummary): Html {
       dash: the task takes no part.
     </p>
     ${dataTable('Tasks from rows to selection', columns, tasks, repeats ? [...totals, sum((task) => task.copyCount)] : totals)}
-    ${taskValueFigure(summary)}
+    ${taskValueFigure(summary)}${gradientNormFigure(summary)}
   </section> `;
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../../contracts/config.ts';
-import type { RunSummary, ScoreSummary, TaskDistribution, TaskSummary } from '../../contracts/summary.ts';
+import type { Quantiles, RunSummary, ScoreSummary, TaskDistribution, TaskSummary } from '../../contracts/summary.ts';
 
 /** The recipe of the bundled demo. */
 export const DEMO_CONFIG: Config = {
@@ -100,6 +100,36 @@ export function demoSummary(taskCount = TASKS.length): RunSummary {
       tasks: rows.map(distribution),
       lambdas: LAMBDAS,
     },
+    gradientNorms: tasks.map(({ task, value }) => ({
+      task,
+      quantiles: [0.4, 0.8, 1, 1.3, 2.2].map((factor) => factor * value!) as Quantiles,
+    })),
+    space: demoSpace(tasks.map(({ task }) => task)),
+    bias: [
+      {
+        property: 'answer length',
+        unit: 'tokens',
+        allCount: usable,
+        selectedCount: selected,
+        all: [3, 4, 6, 9, 21],
+        selected: [3, 4, 7, 12, 24],
+      },
+      {
+        property: 'turns',
+        unit: 'turns',
+        allCount: 300,
+        selectedCount: 300,
+        all: [2, 2, 2, 2, 4],
+        selected: [2, 2, 2, 2, 4],
+      },
+    ],
+    training: [null, 'tive' as const].map((method) => ({
+      method,
+      stepCount: 40,
+      steps: Array.from({ length: 40 }, (_, step) => step),
+      losses: Array.from({ length: 40 }, (_, step) => 6 / (1 + step / 8) + 0.4 * Math.cos(step)),
+      smoothed: Array.from({ length: 40 }, (_, step) => 6 / (1 + step / 8)),
+    })),
     evaluation: {
       testRowCount: TEST_ROWS * rows.length,
       scores,
@@ -291,4 +321,20 @@ function score(
     meanLoss: 2 - macroAccuracy,
     tasks,
   };
+}
+
+/** A round map, and tasks the less alike the farther apart. */
+function demoSpace(tasks: readonly string[]): RunSummary['space'] {
+  const points = Array.from({ length: 120 }, (_, index) => ({
+    rowIndex: index * 11,
+    task: tasks[index % tasks.length]!,
+    x: Number(Math.cos(index).toFixed(5)),
+    y: Number((0.5 * Math.sin(index * 1.7)).toFixed(5)),
+    nearestCosine: index % 10 === 0 ? 0.97 : 0.4,
+  }));
+  const taskCosines = tasks.map((_, row) =>
+    tasks.map((__, column) => (row === column ? 1 : Number((0.9 - 0.2 * Math.abs(row - column)).toFixed(5)))),
+  );
+  const selectedRows = points.filter((_, index) => index % 4 === 0).map(({ rowIndex }) => rowIndex);
+  return { points, explained: [0.31, 0.12], tasks: [...tasks], taskCosines, selectedRows };
 }

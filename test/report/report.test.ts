@@ -99,7 +99,7 @@ describe('report', () => {
   test('every figure has a caption, a name and its numbers as a table; every table has headers with a scope', () => {
     const { document } = parseHTML(renderReport(demoSummary()));
     const figures = [...document.querySelectorAll('figure')];
-    expect(figures).toHaveLength(6);
+    expect(figures.length).toBe(12);
     for (const figure of figures) {
       expect(figure.querySelector('figcaption')!.textContent).not.toBe('');
       expect(figure.querySelector('[role=img]')!.getAttribute('aria-label')).toBe(
@@ -120,9 +120,17 @@ describe('report', () => {
       evaluation: null,
       examples: [],
       instanceValues: { ...demoSummary().instanceValues, tasks: [] },
+      gradientNorms: [],
+      space: null,
+      bias: [],
+      training: [],
     };
+    const WHOLE = [
+      ...['verdict', 'evaluation', 'mixture', 'tasks', 'values', 'directions', 'examples', 'bias', 'training'],
+      ...['quarantine', 'run'],
+    ];
     for (const [summary, ids] of [
-      [demoSummary(), ['verdict', 'evaluation', 'mixture', 'tasks', 'values', 'examples', 'quarantine', 'run']],
+      [demoSummary(), WHOLE],
       [bare, ['verdict', 'mixture', 'tasks', 'quarantine', 'run']],
     ] as const) {
       const { document } = parseHTML(renderReport(summary));
