@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   gradients: () => import('./gradients.ts'),
   memory: () => import('./memory.ts'),
   dataset: () => import('./dataset.ts'),
+  images: () => import('./images.ts'),
   orchestration: () => import('./orchestration.ts'),
   recovery: () => import('./recovery.ts'),
   start: () => import('./start.ts'),

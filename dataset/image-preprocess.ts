@@ -23,7 +23,12 @@ export async function preprocessImage(
   const { filter, longestEdge } = settings;
   const first = longestEdge === null ? square : resizeImage(square, ...longEdgeSize(square, longestEdge), filter);
   const { width, height } = resizedSize(first, settings);
-  return { pixels: normalise(resizeImage(first, width, height, filter), settings) };
+  const [left, top] = [Math.floor((width - settings.width) / 2), Math.floor((height - settings.height) / 2)];
+  const [right, bottom] = [Math.min(width, left + settings.width), Math.min(height, top + settings.height)];
+  const part = { left: Math.max(0, left), top: Math.max(0, top) };
+  const size = { width: right - part.left, height: bottom - part.top };
+  const cropped = resizeImage(first, width, height, filter, { ...part, ...size });
+  return { pixels: normalise(cropped, { x: part.left - left, y: part.top - top }, settings) };
 }
 
 /** No edge is longer than this. */
@@ -68,13 +73,15 @@ function padToSquare({ width, height, data }: RgbImage, mean: ImageSettings['mea
   return { width: side, height: side, data: output };
 }
 
-/** Centre crop and normalisation in one pass. Where the picture is smaller than the crop, the outside is black. */
+/**
+ * Pixels by their levels, `[3, height, width]`.
+ * @param place where the picture's first pixel lies; what it does not cover is black
+ */
 function normalise(
-  image: RgbImage,
+  { width: imageWidth, height: imageHeight, data }: RgbImage,
+  { x, y }: { x: number; y: number },
   { width, height, rescaleFactor, mean, standardDeviation }: ImageSettings,
 ): Float32Array {
-  const left = Math.floor((image.width - width) / 2);
-  const top = Math.floor((image.height - height) / 2);
   const pixels = new Float32Array(3 * height * width);
   for (let channel = 0; channel < 3; channel += 1) {
     // There are only 256 levels: one table a channel.
@@ -82,15 +89,13 @@ function normalise(
       const rescaled = Math.fround(value * rescaleFactor);
       return Math.fround(rescaled - Math.fround(mean[channel]!)) / Math.fround(standardDeviation[channel]!);
     });
-    for (let row = 0; row < height; row += 1) {
-      const place = (channel * height + row) * width;
-      const sourceRow = top + row;
-      for (let column = 0; column < width; column += 1) {
-        const sourceColumn = left + column;
-        const inside = sourceRow >= 0 && sourceRow < image.height && sourceColumn >= 0 && sourceColumn < image.width;
-        pixels[place + column] =
-          levels[inside ? image.data[(sourceRow * image.width + sourceColumn) * 3 + channel]! : 0]!;
-      }
+    const start = channel * height * width;
+    if (imageWidth < width || imageHeight < height) pixels.fill(levels[0]!, start, start + height * width);
+    for (let row = 0; row < imageHeight; row += 1) {
+      const target = start + (y + row) * width + x;
+      const source = row * imageWidth * 3 + channel;
+      for (let column = 0; column < imageWidth; column += 1)
+        pixels[target + column] = levels[data[source + column * 3]!]!;
     }
   }
   return pixels;

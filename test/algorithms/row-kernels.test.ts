@@ -1,11 +1,8 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeInt8, encodeInt8 } from '../../algorithms/encoding.ts';
-import { ROW_KERNELS_CODE } from '../../algorithms/row-kernels-code.ts';
 import { RowKernels } from '../../algorithms/row-kernels.ts';
 import { FIXED_POINT } from '../../algorithms/vector-sum.ts';
-import { assemble } from '../../setup/kernels.ts';
 
 /** Rows of any width: padding and neighbouring vectors show where the width is no multiple of four. */
 const anyRow = fc.array(fc.float({ min: -1, max: 1, noNaN: true }), { minLength: 1, maxLength: 11 });
@@ -18,11 +15,6 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 describe('row kernels', () => {
-  test('are what their text says', async () => {
-    const text = readFileSync(new URL('../../algorithms/row-kernels.wat', import.meta.url), 'utf8');
-    expect(await assemble(text)).toBe(ROW_KERNELS_CODE);
-  });
-
   test('multiply in the order that they promise', () => {
     const property = fc.property(anyRow, fc.nat(2), (values, vector) => {
       const row = Float32Array.from(values);

@@ -151,6 +151,27 @@ describe('resizing', () => {
     ).toEqual(image(11, 2, () => 93));
   });
 
+  test('a part is what a crop of the whole is, and a large picture leaves nothing behind', () => {
+    const noise = image(61, 47, (x, y) => ((x * 7919 + y * 104729) >>> 3) & 255);
+    const part = { left: 5, top: 3, width: 11, height: 9 };
+    for (const filter of ['bilinear', 'bicubic', 'lanczos'] as const) {
+      for (const [width, height] of [
+        [24, 30],
+        [90, 47],
+        [61, 20],
+        [61, 47],
+      ] as const) {
+        // prettier-ignore
+        const whole = resizeImage(noise, width, height, filter);
+        const cut = image(11, 9, (x, y) => whole.data[((y + 3) * width + x + 5) * 3]!);
+        expect(resizeImage(noise, width, height, filter, part)).toEqual(cut);
+      }
+    }
+    const large = image(5000, 5000, (x) => x & 255);
+    expect(resizeImage(large, 4, 4, 'bicubic').data).toHaveLength(48);
+    expect(resizeImage(noise, 24, 30, 'bicubic')).toEqual(resizeImage(noise, 24, 30, 'bicubic'));
+  });
+
   test('enlarges an edge by the cubic kernel of a = −0.5, cut and normalised at the border', () => {
     const levels = [60, 100, 180, 40];
     const kernel = (x: number): number =>
