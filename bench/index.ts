@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   memory: () => import('./memory.ts'),
   dataset: () => import('./dataset.ts'),
   images: () => import('./images.ts'),
+  report: () => import('./report.ts'),
   orchestration: () => import('./orchestration.ts'),
   recovery: () => import('./recovery.ts'),
   start: () => import('./start.ts'),

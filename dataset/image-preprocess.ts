@@ -63,8 +63,8 @@ function padToSquare({ width, height, data }: RgbImage, mean: ImageSettings['mea
   if (width === height) return { width, height, data };
   const side = Math.max(width, height);
   const output = new Uint8Array(side * side * 3);
-  const fill = mean.map((value) => Math.trunc(value * 255));
-  for (let place = 0; place < output.length; place += 1) output[place] = fill[place % 3]!;
+  output.set(mean.map((value) => Math.trunc(value * 255)));
+  for (let filled = 3; filled < output.length; filled *= 2) output.copyWithin(filled, 0, filled);
   const left = Math.floor((side - width) / 2);
   const top = Math.floor((side - height) / 2);
   for (let row = 0; row < height; row += 1) {
