@@ -10,6 +10,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ prepare(input: never): St
   matmul: () => import('./matmul.ts'),
   gradients: () => import('./gradients.ts'),
   dataset: () => import('./dataset.ts'),
+  inspect: () => import('./inspect.ts'),
   orchestration: () => import('./orchestration.ts'),
   values: () => import('./values.ts'),
 };

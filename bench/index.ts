@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   gradients: () => import('./gradients.ts'),
   memory: () => import('./memory.ts'),
   dataset: () => import('./dataset.ts'),
+  inspect: () => import('./inspect.ts'),
   images: () => import('./images.ts'),
   report: () => import('./report.ts'),
   orchestration: () => import('./orchestration.ts'),
