@@ -112,7 +112,6 @@ function visionConfig(): Record<string, unknown> {
     hidden_act: 'quick_gelu',
     hidden_size: 128,
     image_size: SIDE,
-    initializer_factor: 1,
     initializer_range: 0.02,
     intermediate_size: 256,
     layer_norm_eps: 1e-5,
