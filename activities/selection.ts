@@ -22,7 +22,7 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
     async selectRows({ config, method, values, allocation }: SelectInput): Promise<SelectionResult> {
       startPulse('selection', method);
       const store = openStore(config.store.uri);
-      const { lambda } = config.selection;
+      const { lambda, replacement } = config.selection;
       const { seed } = config.run;
       const { instanceValue } = config.values;
       const quotas = allocation.tasks.map(({ task, quota }) => ({ task, quota }));
@@ -31,6 +31,7 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
         values: values.sha256,
         method,
         lambda: weighted ? lambda : null,
+        replacement: method === 'grand' ? null : replacement,
         seed,
         budget: allocation.budget,
         quotas,
@@ -43,7 +44,14 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
       }
       const names = quotas.map(({ task }) => task);
       const rows = await readValues(store, values, names, instanceValue);
-      const selected = selectRows(rows, { method, lambda, seed, budget: allocation.budget, tasks: quotas });
+      const selected = selectRows(rows, {
+        method,
+        lambda,
+        replacement,
+        seed,
+        budget: allocation.budget,
+        tasks: quotas,
+      });
       const details = describe(method, names, rows, selected.rows, selected.effectiveShare, selected.warnings);
       const folder = artifactFolder('selection', address);
       const file = await writeTable(store, folder, 'selection.arrow', tableSchema('selection'), [

@@ -1,3 +1,4 @@
+import { createRandom } from './random-stream.ts';
 import type { AllocationConfig, SelectionMethod } from '../contracts/config.ts';
 import { drawOrder, effectiveSampleSize, probabilities, topOrder } from './sampling.ts';
 import type { DrawOrder, SampledRows } from './sampling.ts';
@@ -23,6 +24,8 @@ export interface SelectionRequest {
   seed: number;
   /** B, read by the pooled methods. */
   budget: number;
+  /** Whether a row may be drawn again: b independent draws. Not read by `grand`, which does not draw. */
+  replacement: boolean;
   /** Name and quota b_t of each task, by task index, from the allocation that the method wants. */
   tasks: readonly { task: string; quota: number }[];
 }
@@ -74,7 +77,7 @@ export function methodWeighting(method: SelectionMethod): AllocationConfig['weig
  * | `random` | pooled | uniform sample |
  * | `grand` | pooled | largest gradient norms, ties at random |
  *
- * A quota b above n_t gives ⌊b/n_t⌋ copies of every row and one more of the first b mod n_t drawn. Methods share the
+ * With `replacement` a row may come several times. Otherwise a quota b above n_t gives ⌊b/n_t⌋ copies of every row and one more of the first b mod n_t drawn. Methods share the
  * streams `select/instance/<task>` and `select/pooled`, so their random numbers are common and comparisons are paired.
  *
  * @throws RangeError where a task index has no task, or a quota is wanted from no rows.
@@ -86,7 +89,8 @@ export function selectRows(rows: SelectableRows, request: SelectionRequest): Sel
   if (methodWeighting(method) === 'pooled') {
     const pool = Uint32Array.from(rows.rowIndex.keys());
     const drawn = method === 'grand' ? drawTop(rows, pool, request) : drawUniform(rows, pool, 'select/pooled', request);
-    return { rows: collect([takeRows(drawn, request.budget, 'the pool')]), effectiveShare, warnings: [] };
+    const take = method === 'grand' ? takeRows : taker('select/pooled', request);
+    return { rows: collect([take(drawn, request.budget, 'the pool')]), effectiveShare, warnings: [] };
   }
   const groups = groupByTask(rows.taskIndex, tasks.length);
   const parts = tasks.map(({ task, quota }, taskIndex) => {
@@ -95,7 +99,7 @@ export function selectRows(rows: SelectableRows, request: SelectionRequest): Sel
     const weighted = method === 'tive' || method === 'tive_instance';
     const drawn = weighted ? drawWeighted(rows, group, stream, request) : drawUniform(rows, group, stream, request);
     if (group.length > 0) effectiveShare[taskIndex] = effectiveSampleSize(drawn.probability) / group.length;
-    return takeRows(drawn, quota, `task "${task}"`);
+    return taker(stream, request)(drawn, quota, `task "${task}"`);
   });
   return { rows: collect(parts), effectiveShare, warnings: shareWarnings(request, effectiveShare) };
 }
@@ -152,6 +156,45 @@ function takeRows(drawn: DrawnGroup, quota: number, where: string): SelectedRows
     copies: Uint32Array.from({ length: taken }, (_, rank) => fullCopies + (rank < extra ? 1 : 0)),
     probability: drawn.probability.slice(0, taken),
     rank: Uint32Array.from({ length: taken }, (_, rank) => rank),
+  };
+}
+
+type TakeRows = (drawn: DrawnGroup, quota: number, where: string) => SelectedRows;
+
+function taker(stream: string, { replacement, seed }: SelectionRequest): TakeRows {
+  return replacement
+    ? (drawn, quota, where) => drawAgain(drawn, quota, where, `${stream}/replacement`, seed)
+    : takeRows;
+}
+
+/**
+ * `quota` independent draws from the group's probabilities, by the inverse of their sums: a row comes as often as it is
+ * drawn. Sums run in draw order, which the rows' contents decide, so the order of the table does not matter.
+ */
+function drawAgain(drawn: DrawnGroup, quota: number, where: string, stream: string, seed: number): SelectedRows {
+  const size = drawn.position.length;
+  if (quota > 0 && size === 0)
+    throw new RangeError(`selection: ${where} must have rows for a quota of ${quota}, got 0`);
+  const sums = new Float64Array(size);
+  drawn.probability.forEach((probability, index) => (sums[index] = (sums[index - 1] ?? 0) + probability));
+  const random = createRandom(stream, seed);
+  const counts = new Map<number, number>();
+  for (let draw = 0; draw < quota; draw += 1) {
+    const goal = random.uniform() * sums[size - 1]!;
+    let [low, high] = [0, size - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sums[middle]! > goal) high = middle;
+      else low = middle + 1;
+    }
+    counts.set(low, (counts.get(low) ?? 0) + 1);
+  }
+  const taken = [...counts.keys()];
+  return {
+    position: Uint32Array.from(taken, (index) => drawn.position[index]!),
+    copies: Uint32Array.from(taken, (index) => counts.get(index)!),
+    probability: Float64Array.from(taken, (index) => drawn.probability[index]!),
+    rank: Uint32Array.from(taken.keys()),
   };
 }
 

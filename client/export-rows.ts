@@ -6,6 +6,7 @@ import type { RunResult } from '../contracts/messages.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import type { ParsedRow } from '../dataset/parse-row.ts';
+import { withField } from './label-data.ts';
 import { PICTURE_NAME } from '../dataset/packed-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
 import type { RowSource } from '../dataset/row-source.ts';
@@ -23,6 +24,8 @@ export interface ExportedRows {
   copies: ReadonlyMap<number, number>;
   /** Folder of the rows' file: pictures that were packed with the rows are put below its `images`. */
   files: Store;
+  /** Adds a key `tive` with what the run knows of the row before its closing brace. */
+  withValues: boolean;
 }
 
 /** The selected rows as one array: each row's own bytes, in row order, a row drawn n times n times. */
@@ -120,7 +123,9 @@ interface SelectedRow {
 }
 
 /** Selected rows in row order, each as often as it was drawn. */
-async function* selectedRows({ store, result, copies, files }: ExportedRows): AsyncGenerator<SelectedRow> {
+async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow> {
+  const { store, result, copies, files, withValues } = exported;
+  const known = withValues ? await readRowValues(store, result) : null;
   const { dataset, config } = result;
   const { rows } = dataset!;
   const table = fileOf(await readManifest(store, rows), 'rows.arrow');
@@ -136,15 +141,46 @@ async function* selectedRows({ store, result, copies, files }: ExportedRows): As
         const sourceIndex = source[row]!;
         const own = Buffer.alloc(Number(byteEnd[row]! - byteStart[row]!));
         await opened[sourceIndex]!.read(own, 0, own.length, Number(byteStart[row]));
-        const bytes = isUnpacked(sources[sourceIndex]!)
+        const copied = isUnpacked(sources[sourceIndex]!)
           ? await withPictures(own, sources[sourceIndex]!, `images/${sourceIndex}`, files)
           : own;
+        const values = known?.get(rowIndex[row]!);
+        const bytes = values === undefined ? copied : withField(copied, 'tive', values);
         for (let copy = 0; copy < count; copy += 1) yield { rowIndex: rowIndex[row]!, sourceIndex, bytes };
       }
     }
   } finally {
     await Promise.all(opened.map((file) => file.close()));
   }
+}
+
+/** What the run knows of its selected rows, by row index, with names as on disk. */
+async function readRowValues(store: Store, { values, methods, config }: RunResult): Promise<Map<number, object>> {
+  const { selection } = methods[0]!.selection!;
+  const known = new Map<number, object>();
+  const drawn = fileOf(await readManifest(store, selection), 'selection.arrow');
+  for await (const batch of readTable(store, selection.uri, drawn, tableSchema('selection'))) {
+    const [tasks, copies] = [batch.strings('task'), batch.uint32('copies')];
+    const [probability, rank] = [batch.float64('probability'), batch.uint32('rank')];
+    for (const [row, index] of batch.uint32('row_index').entries())
+      known.set(index, {
+        row_index: index,
+        task: tasks[row],
+        copies: copies[row],
+        probability: probability[row],
+        rank: rank[row],
+      });
+  }
+  const valued = fileOf(await readManifest(store, values!.values), 'values.arrow');
+  const columns = ['loss', 'gradient_norm', 'el2n', config.values.instanceValue] as const;
+  for await (const batch of readTable(store, values!.values.uri, valued, tableSchema('values'))) {
+    for (const [row, index] of batch.uint32('row_index').entries()) {
+      const own = known.get(index);
+      if (own !== undefined)
+        Object.assign(own, Object.fromEntries(columns.map((name) => [name, batch.float64(name)[row]])));
+    }
+  }
+  return known;
 }
 
 /** Whether a source's pictures were unpacked with its rows, so that nobody else has them as files. */

@@ -5,6 +5,7 @@ import { LocalStore } from '../store/local-store.ts';
 import { encodeNpy } from '../store/npy.ts';
 import type { Store } from '../store/store.ts';
 import { datasetInfo, jsonLines, llavaBytes, sharegptBytes } from './export-rows.ts';
+import type { ExportedRows } from './export-rows.ts';
 import { csvBytes, writeParquet } from './export-table.ts';
 import { copyFiles } from './run-folder.ts';
 
@@ -19,8 +20,19 @@ export interface Exported {
   rowCount: number;
 }
 
-/** Writes a run's selection in another tool's form into a folder. */
-export async function exportRun(store: Store, result: RunResult, form: ExportForm, folder: string): Promise<Exported> {
+/**
+ * Writes a run's selection in another tool's form into a folder.
+ * @param withValues rows of llava and jsonl get a key `tive` with values, probability, rank and copies
+ */
+export async function exportRun(
+  store: Store,
+  result: RunResult,
+  form: ExportForm,
+  folder: string,
+  withValues = false,
+): Promise<Exported> {
+  if (withValues && form !== 'llava' && form !== 'jsonl')
+    throw new RangeError(`export: --with-values must go with llava or jsonl, got ${form}`);
   const files = new LocalStore(folder);
   if (form === 'adapter') return exportAdapter(store, result, files);
   const { values } = result;
@@ -38,7 +50,7 @@ export async function exportRun(store: Store, result: RunResult, form: ExportFor
   }
   const copies = await readCopies(store, selection.selection);
   const rowCount = [...copies.values()].reduce((sum, count) => sum + count, 0);
-  const name = await writeRows(store, result, form, files, copies);
+  const name = await writeRows({ store, result, copies, files, withValues }, form);
   return { path: join(folder, name), rowCount };
 }
 
@@ -51,13 +63,8 @@ async function exportAdapter(store: Store, { methods }: RunResult, files: LocalS
 }
 
 /** @returns name of the file that a person looks for */
-async function writeRows(
-  store: Store,
-  result: RunResult,
-  form: 'llava' | 'jsonl' | 'sharegpt' | 'indices',
-  files: LocalStore,
-  copies: ReadonlyMap<number, number>,
-): Promise<string> {
+async function writeRows(exported: ExportedRows, form: 'llava' | 'jsonl' | 'sharegpt' | 'indices'): Promise<string> {
+  const { result, copies, files } = exported;
   if (form === 'indices') {
     const indices = [...copies]
       .sort(([left], [right]) => left - right)
@@ -67,12 +74,12 @@ async function writeRows(
     return 'selected_indices.npy';
   }
   if (form === 'sharegpt') {
-    const own = new LocalStore(join(files.uri, 'sharegpt'));
-    await own.write('data.json', sharegptBytes({ store, result, copies, files: own }));
+    const own = new LocalStore(join(exported.files.uri, 'sharegpt'));
+    await own.write('data.json', sharegptBytes({ ...exported, files: own }));
     await own.write('dataset_info.json', [Buffer.from(datasetInfo(result.runName, 'data.json'))]);
     return 'sharegpt/data.json';
   }
   const name = form === 'jsonl' ? 'rows.jsonl' : 'llava.json';
-  await files.write(name, (form === 'jsonl' ? jsonLines : llavaBytes)({ store, result, copies, files }));
+  await files.write(name, (form === 'jsonl' ? jsonLines : llavaBytes)(exported));
   return name;
 }

@@ -157,6 +157,7 @@ export const recipeSchema = map({
   selection: map({
     method: oneOf(...METHODS).default('tive'),
     lambda: z.number(says('a number of at least 0')).min(0, says('a number of at least 0')).default(3),
+    replacement: flag().default(false),
   }),
   finetune: map({
     enabled: flag().default(true),

@@ -63,7 +63,7 @@ function changed(config: Config, { method, lambda, budget }: ReselectOptions): C
   const { selection, allocation } = config;
   return {
     ...config,
-    selection: { method: method ?? selection.method, lambda: lambda ?? selection.lambda },
+    selection: { ...selection, method: method ?? selection.method, lambda: lambda ?? selection.lambda },
     allocation:
       budget === undefined
         ? allocation

@@ -144,6 +144,8 @@ export interface SelectionConfig {
   method: SelectionMethod;
   /** Sharpness: probability ∝ exp(lambda · value) within the task. Default 3. */
   lambda: number;
+  /** Whether a row may be drawn more than once. */
+  replacement: boolean;
 }
 
 export interface FinetuneConfig {

@@ -65,6 +65,15 @@ function firstByte(bytes: Uint8Array): number | null {
   return place < bytes.length ? place : null;
 }
 
+/** Files that hold others, by their first bytes. */
+const COMPRESSED: readonly [magic: string, name: string][] = [
+  ['\x1f\x8b', 'gzip'],
+  ['\x28\xb5\x2f\xfd', 'zstd'],
+  ['PK\x03\x04', 'zip'],
+  ['\xfd7zXZ', 'xz'],
+  ['BZh', 'bzip2'],
+];
+
 function createSplitter(head: Uint8Array, first: number | null, name: string): Splitter {
   if (first !== null && head[first] === 0x5b) return arraySplitter(first + 1, name);
   if (first !== null && head[first] === 0x7b)
@@ -75,6 +84,9 @@ function createSplitter(head: Uint8Array, first: number | null, name: string): S
       `${name}: must hold data, got a Git LFS pointer of ${head.length} bytes; run git lfs pull`,
     );
   }
+  const packed = COMPRESSED.find(([magic]) => Buffer.from(head).toString('latin1').startsWith(magic));
+  if (packed !== undefined)
+    throw new InvalidDatasetError(`${name}: must be JSON, Parquet or tar, got a ${packed[1]} file; unpack it first`);
   const page = text.startsWith('<') ? '; the download is probably an error page' : '';
   throw new InvalidDatasetError(
     `${name}: must start with "[" or "{", got ${text === '' ? 'an empty file' : JSON.stringify(text.slice(0, 4))}${page}`,

@@ -75,11 +75,18 @@ export function exportCommand() {
         .default('llava' as const),
     )
     .option('--output <folder>', 'where to write; without it below the run’s folder')
-    .action(async (run, { runs, to, output }) => {
+    .option('--with-values', 'rows of llava and jsonl get a key "tive" with their values; nothing else of them changes')
+    .action(async (run, { runs, to, output, withValues }) => {
       const { folder } = await namedRun(run, runs);
       const result = await folder.result();
       const target = output ?? join(folder.path, 'export');
-      const { path, rowCount } = await exportRun(openStore(result.config.store.uri), result, to, target);
+      const { path, rowCount } = await exportRun(
+        openStore(result.config.store.uri),
+        result,
+        to,
+        target,
+        withValues === true,
+      );
       process.stdout.write(`${relative(process.cwd(), path)}  ${rowCount.toLocaleString('en')} rows\n`);
     });
 }

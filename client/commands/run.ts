@@ -30,6 +30,7 @@ export function runCommand() {
     .option('--on-change', 'run incrementally now, and again whenever the dataset’s files change, until stopped')
     .option('--dry-run', 'what the run would do, as tive plan says it; starts nothing')
     .option('--detach', 'start on a cluster and return at once')
+    .option('--fresh', 'compute everything anew, in a store of its own below the recipe’s')
     .option('--yes', 'approve of the quotas in advance, where the recipe asks for an approval')
     .action(async (recipe, overrides, options) => {
       const { address = null, limit, detach = false } = options;
@@ -39,12 +40,15 @@ export function runCommand() {
         throw new InvalidConfigError('--detach: needs --address, got none; the embedded server ends with the command');
       }
       const loaded = loadRecipe(recipe, { overrides, checksFiles: address === null });
+      const freshUri = options.fresh === true ? `${loaded.config.store.uri}/fresh-${Date.now()}` : null;
+      if (freshUri !== null) loaded.config.store.uri = freshUri;
       if (options.yes === true) loaded.config.allocation.approval = 'none';
       if (limit !== undefined) loaded.config.dataset.maxRows = await limitRows(loaded, limit);
       const folder = runFolderOf(loaded.config, loaded.runName);
       await folder.write('recipe.yaml', '');
       await copyFile(recipe, join(folder.path, 'recipe.yaml'));
-      const resumeCommand = ['tive run', recipe, ...overrides, ...optionWords(options)].join(' ');
+      const store = freshUri === null ? [] : [`store.uri=${freshUri}`];
+      const resumeCommand = ['tive run', recipe, ...overrides, ...store, ...optionWords(options)].join(' ');
       if (options.onChange === true) process.exitCode = await runOnChange(loaded, options, resumeCommand);
       else process.exitCode = conclude(await execute(loaded, options, resumeCommand, detach), loaded.runName);
     });

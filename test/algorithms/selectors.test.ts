@@ -21,6 +21,7 @@ const EXAMPLES: ExampleRow[] = Array.from({ length: 60 }, (_, index) => ({
 const REQUEST: SelectionRequest = {
   method: 'tive',
   lambda: 3,
+  replacement: false,
   seed: 42,
   budget: 12,
   tasks: [
@@ -198,5 +199,43 @@ describe('sampleWarmup', () => {
   test('takes at least one row of a small dataset and none of an empty one', () => {
     expect(sampleWarmup(columns, { ...request, fraction: 0.001 })).toHaveLength(1);
     expect(sampleWarmup(toColumns([]), request)).toHaveLength(0);
+  });
+});
+
+describe('with replacement', () => {
+  const again = (change: Partial<SelectionRequest> = {}, examples: readonly ExampleRow[] = EXAMPLES) =>
+    select({ replacement: true, ...change }, examples);
+
+  test('gives exactly the quotas, copies counted, whatever the order of the rows', () => {
+    const tasks = [40, 25, 60].map((quota, task) => ({ task: 'abc'[task]!, quota }));
+    for (const method of ['tive', 'tive_task', 'tive_instance', 'task_balanced'] as const) {
+      const { rows } = again({ method, tasks });
+      const drawn = [0, 0, 0];
+      rows.position.forEach((position, index) => (drawn[EXAMPLES[position]!.taskIndex!]! += rows.copies[index]!));
+      expect(drawn).toEqual([40, 25, 60]);
+      expect(Math.max(...rows.copies)).toBeGreaterThan(1);
+    }
+    const pooled = again({ method: 'random', budget: 90 }).rows;
+    expect(pooled.copies.reduce((sum, count) => sum + count, 0)).toBe(90);
+    const copiesOf = (found: Selection, examples: readonly ExampleRow[]) =>
+      Array.from(
+        found.rows.position,
+        (position, index) => `${examples[position]!.content} ${found.rows.copies[index]}`,
+      ).sort();
+    const single = EXAMPLES.slice(5, 55);
+    const turned = single.toReversed();
+    expect(copiesOf(again({}, turned), turned)).toEqual(copiesOf(again({}, single), single));
+  });
+
+  test('draws rows as often as their probabilities say', () => {
+    const examples = [0, 1, 2].map((value) => ({ content: `${value}`, rowIndex: value, instanceValue: value / 2 }));
+    const { rows } = again({ lambda: 2, tasks: [{ task: 'a', quota: 30_000 }] }, examples);
+    const total = [0, 1, 2].reduce((sum, value) => sum + Math.exp(value), 0);
+    for (const [index, position] of rows.position.entries())
+      expect(rows.copies[index]! / 30_000).toBeCloseTo(Math.exp(position) / total, 2);
+  });
+
+  test('leaves the method that does not draw as it is', () => {
+    expect(again({ method: 'grand' })).toEqual(select({ method: 'grand' }));
   });
 });

@@ -130,7 +130,14 @@ export const MACHINE: Case[] = [
         rowIndex: index,
         instanceValue: index / 20,
       }));
-      const request = { method: 'tive', lambda: 0.001, seed: 1, budget: 5, tasks: [{ task: 'qa', quota: 5 }] } as const;
+      const request = {
+        method: 'tive',
+        lambda: 0.001,
+        replacement: false,
+        seed: 1,
+        budget: 5,
+        tasks: [{ task: 'qa', quota: 5 }],
+      } as const;
       return Promise.resolve(warns(selectRows(toColumns(rows), request).warnings));
     },
     warning(

@@ -53,8 +53,9 @@ describe('a recipe', () => {
       weighting: 'value',
       overflow: 'redistribute',
       rounding: 'largest_remainder',
+      approval: 'none',
     });
-    expect(config.selection).toEqual({ method: 'tive', lambda: 3 });
+    expect(config.selection).toEqual({ method: 'tive', lambda: 3, replacement: false });
     expect(config.warmup.fraction).toBe(0.08);
     expect(config.gradients.sketch).toBe(8192);
   });
@@ -74,7 +75,7 @@ describe('a recipe', () => {
       ),
     );
     const { config } = loadRecipe(path, { overrides: ['selection.method=grand', 'run.seed=7'] });
-    expect(config.selection).toEqual({ method: 'grand', lambda: 2 });
+    expect(config.selection).toEqual({ method: 'grand', lambda: 2, replacement: false });
     expect(config.gradients.projection).toBe('rademacher');
     expect(config.dataset.excludeTasks).toEqual([]);
     expect(config.run.seed).toBe(7);

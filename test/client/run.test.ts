@@ -92,6 +92,36 @@ describe('a recipe of one’s own, run by the command line', () => {
     for (const row of rows) expect(source).toContain(row);
   });
 
+  test('export --with-values adds one key to each row and changes nothing else', async () => {
+    expect((await tive(folder, 'export', 'small', '--to', 'llava')).exitCode).toBe(0);
+    const plain = readFileSync(join(folder, 'runs/small/export/llava.json'), 'utf8').split(/,\n(?=\{)/);
+    expect((await tive(folder, 'export', 'small', '--to', 'llava', '--with-values')).exitCode).toBe(0);
+    const text = readFileSync(join(folder, 'runs/small/export/llava.json'), 'utf8');
+    const rows = JSON.parse(text) as { dataset: string; tive: Record<string, unknown> }[];
+    for (const { dataset, tive: values } of rows) {
+      expect(values).toMatchObject({ task: dataset, copies: 1, loss: expect.any(Number) as number });
+      expect(Object.keys(values)).toEqual(
+        expect.arrayContaining(['row_index', 'probability', 'rank', 'gradient_norm', 'el2n', 'mean_of_cosines']),
+      );
+    }
+    const without = text.split(/,\n(?=\{)/).map((row) => row.replace(/, "tive": \{[^}]*\}(?=\s*\})/, ''));
+    expect(without).toEqual(plain);
+    const refused = await tive(folder, 'export', 'small', '--to', 'csv', '--with-values');
+    expect(refused).toMatchObject({
+      exitCode: 2,
+      stderr: 'export: --with-values must go with llava or jsonl, got csv\n',
+    });
+  });
+
+  test('--fresh computes everything anew, in a store of its own', async () => {
+    const again = await tive(folder, 'run', 'recipe.yaml', 'run.name=fresh', '--until', 'warmup', '--fresh');
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(again.stderr).toMatch(/warmup: done/);
+    const known = await tive(folder, 'run', 'recipe.yaml', 'run.name=fresh', '--until', 'warmup');
+    expect(known.stderr).toMatch(/warmup: cached/);
+    expect(readdirSync(join(folder, 'tive-store')).filter((name) => name.startsWith('fresh-'))).toHaveLength(1);
+  }, 60_000);
+
   test('export --to indices and --to adapter write what numpy and peft read', async () => {
     expect((await tive(folder, 'export', 'small', '--to', 'indices')).exitCode).toBe(0);
     const npy = readFileSync(join(folder, 'runs/small/export/selected_indices.npy'));

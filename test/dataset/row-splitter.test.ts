@@ -254,6 +254,21 @@ describe('a file of another form is refused', () => {
     await expect(split(text, [1])).rejects.toThrow(error);
   });
 
+  test.each([
+    ['gzip', [0x1f, 0x8b, 8, 0]],
+    ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+    ['zip', [0x50, 0x4b, 3, 4]],
+    ['bzip2', [0x42, 0x5a, 0x68, 0x39]],
+  ])('as a %s file', async (name, magic) => {
+    const error = new InvalidDatasetError(
+      `mix.json: must be JSON, Parquet or tar, got a ${name} file; unpack it first`,
+    );
+    const chunks = (async function* () {
+      yield await Promise.resolve(Uint8Array.from([...magic, ...new Array<number>(40).fill(7)]));
+    })();
+    await expect(splitRows(chunks, 'mix.json').next()).rejects.toThrow(error);
+  });
+
   test('as a Git LFS pointer', async () => {
     const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 1073741824\n`;
     const error = new InvalidDatasetError(

@@ -48,7 +48,7 @@ export const DEMO_CONFIG: Config = {
     rounding: 'largest_remainder',
     approval: 'none',
   },
-  selection: { method: 'tive', lambda: 3 },
+  selection: { method: 'tive', lambda: 3, replacement: false },
   finetune: { enabled: true, epochs: 3, batchSize: 16, learningRate: 0.003 },
   evaluation: { path: '/demo/test.json', imageFolder: null, maxRows: 2000, compare: ['random', 'task_balanced'] },
   report: { thumbnails: true, examplesPerTask: 12 },
