@@ -15,6 +15,7 @@ import type { ProgressDisplay } from './progress-display.ts';
 import { runFolderOf, saveResult } from './run-folder.ts';
 import { openRunLog } from './run-log.ts';
 import { startRun } from './runs.ts';
+import { sendResult } from './send-result.ts';
 import { sourceChanges } from './source-changes.ts';
 import type { RunHandle } from './runs.ts';
 import { openRuntime } from './runtime.ts';
@@ -98,6 +99,8 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
       say(`${goesOn}: ${options.resumeCommand}`);
       return { exitCode: EXIT.interrupted, result: null, reportPath: null };
     }
+    for (const problem of await sendResult({ store: openStore(config.store.uri), result, folder: folder.path }))
+      say(problem);
     for (const change of await sourceChanges(openStore(config.store.uri), before, result)) say(change);
     return {
       exitCode: EXIT.done,

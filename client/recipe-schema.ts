@@ -72,6 +72,11 @@ const taskRules = () =>
     says('llava-1.5, prefix, single, cluster, or a list of { task, image?, question? }'),
   );
 
+const sentTo = () => {
+  const what = says('tensorboard, mlflow or an http address');
+  return z.string(what).regex(/^(tensorboard|mlflow|https?:\/\/\S+)$/, what);
+};
+
 const sketch = () => {
   const what = says('a power of two from 2 to 1048576');
   return z.number(what).refine((value) => value >= 2 && value <= 2 ** 20 && Number.isInteger(Math.log2(value)), what);
@@ -174,6 +179,7 @@ export const recipeSchema = map({
   report: map({
     thumbnails: flag().default(true),
     examples_per_task: integer(0, 100).default(12),
+    send_to: list(sentTo(), 'a list of tensorboard, mlflow and http addresses').default([]),
   }),
   reselect: map({ max_new_fraction: share().default(0.25) }),
 });

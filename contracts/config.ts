@@ -168,6 +168,8 @@ export interface ReportConfig {
   /** False leaves pictures and dialogues out of the report. */
   thumbnails: boolean;
   examplesPerTask: number;
+  /** Where the result is sent when a command has followed the run to its end: `tensorboard`, `mlflow` or an address. */
+  sendTo: string[];
 }
 
 export interface ReselectConfig {

@@ -51,7 +51,7 @@ export const DEMO_CONFIG: Config = {
   selection: { method: 'tive', lambda: 3, replacement: false },
   finetune: { enabled: true, epochs: 3, batchSize: 16, learningRate: 0.003 },
   evaluation: { path: '/demo/test.json', imageFolder: null, maxRows: 2000, compare: ['random', 'task_balanced'] },
-  report: { thumbnails: true, examplesPerTask: 12 },
+  report: { thumbnails: true, examplesPerTask: 12, sendTo: [] },
   reselect: { maxNewFraction: 0.25 },
 };
 
