@@ -161,6 +161,19 @@ describe('the type of a picture', () => {
 });
 
 describe('decoding', () => {
+  test('a JPEG whose header claims more pixels than any picture has is refused before it is decoded', async () => {
+    const jpeg = await sharp(await png(40, 30))
+      .jpeg()
+      .toBuffer();
+    const frame = jpeg.indexOf(Buffer.from([0xff, 0xc0]));
+    jpeg.writeUInt16BE(60_000, frame + 5);
+    jpeg.writeUInt16BE(50_000, frame + 7);
+    expect(await decodeImage(jpeg)).toEqual({
+      reason: 'image_too_large',
+      detail: 'image must have at most 178,956,970 pixels, got 50,000 × 60,000',
+    });
+  });
+
   test('drops alpha without blending', async () => {
     const decoded = await decodeImage(await pngOf(2, 1, 4, [200, 100, 50, 0, 1, 2, 3, 128]));
     expect(decoded).toMatchObject({ width: 2, height: 1 });

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { packedRows } from '../../dataset/row-source.ts';
+import { jsonRows, packedRows } from '../../dataset/row-source.ts';
 import { sourceKind } from '../../dataset/source-kind.ts';
 import { writeBelow } from './small-folder.ts';
 
@@ -80,6 +80,14 @@ describe('Parquet', () => {
     expect([...pictures.keys()]).toEqual([0, 1, 3].map((row) => `00000/00000000${row}-0.png`));
     expect(Buffer.from(pictures.get('00000/000000000-0.png')!).subarray(1, 4).toString()).toBe('PNG');
   });
+
+  test('of two kilobytes that holds 64 MB is read, and its rows are too large to be rows', async () => {
+    const { texts } = await unpack(`${PACKED}/dense.parquet`);
+    expect(texts.map((text) => text.length)).toEqual(new Array(4).fill(2 ** 24 + '{"text":""}'.length));
+    const path = join(folder, 'rows.jsonl');
+    await writeFile(path, texts.join('\n'));
+    for await (const { bytes } of jsonRows(path)) expect(bytes).toBeNull();
+  }, 30_000);
 
   test('that is cut short, or damaged anywhere, is refused by name or read; it never hangs', async () => {
     const whole = await readFile(`${PACKED}/llava-none.parquet`);
