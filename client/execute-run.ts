@@ -100,7 +100,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
       return { exitCode: EXIT.interrupted, result: null, reportPath: null };
     }
     for (const problem of await sendResult({ store: openStore(config.store.uri), result, folder: folder.path }))
-      say(problem);
+      process.stderr.write(`${problem}\n`);
     for (const change of await sourceChanges(openStore(config.store.uri), before, result)) say(change);
     return {
       exitCode: EXIT.done,

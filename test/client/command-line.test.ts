@@ -83,7 +83,7 @@ describe('mistakes on the command line end with exit code 2 and one message', ()
     [
       'nothing to cancel',
       ['cancel', 'none'],
-      'cancel: run must be running, got no server for "none"; name it with --address\n',
+      'cancel: run must be at work, got no server for "none"; go on with tive run RECIPE, or name a cluster with --address\n',
     ],
     [
       'no server',

@@ -131,5 +131,5 @@ test('a dataset in a bucket gives the values of one in a folder, and is watched 
   expect(gone.stderr).toContain(`dataset.path: file must exist, got "s3://${bucket}/mix/none.json"`);
   const folder = await tive(remote, 'run', 'recipe.yaml', `dataset.path=s3://${bucket}/mix`);
   expect(folder).toMatchObject({ exitCode: 2 });
-  expect(folder.stderr).toContain('dataset.path: in a bucket .json or .jsonl files must be named');
+  expect(folder.stderr).toContain('dataset.path: in a bucket .json, .jsonl, .parquet or .tar files must be named');
 }, 400_000);
