@@ -10,6 +10,9 @@ type Space = NonNullable<RunSummary['space']>;
 
 const CELL = 26;
 
+/** Of the darkest square: numbers on it keep a contrast of 4.5 in both schemes. */
+export const MOST_OPACITY = 0.5;
+
 /** From this cosine on, a row says about the same as another one. */
 const NEAR_DUPLICATE = 0.95;
 
@@ -57,7 +60,7 @@ export function drawTaskCosines({ tasks, taskCosines }: GradientSpace, width: nu
         x: 'column',
         y: 'row',
         fill: (one: { cosine: number }) => (one.cosine < 0 ? 'var(--before)' : 'var(--selected)'),
-        fillOpacity: (one: { cosine: number }) => Math.max(0.04, Math.abs(one.cosine)),
+        fillOpacity: (one: { cosine: number }) => Math.max(0.03, MOST_OPACITY * Math.abs(one.cosine)),
       }),
       ...(cell < 30
         ? []
@@ -66,7 +69,7 @@ export function drawTaskCosines({ tasks, taskCosines }: GradientSpace, width: nu
               x: 'column',
               y: 'row',
               text: (one: { cosine: number }) => shortCosine(one.cosine),
-              fill: (one: { cosine: number }) => (Math.abs(one.cosine) > 0.5 ? 'var(--page)' : 'var(--text)'),
+              fill: 'var(--text)',
               fontSize: 11,
             }),
           ]),

@@ -1,3 +1,4 @@
+import { MOST_OPACITY } from '../../report/space-section.ts';
 import { describe, expect, test } from 'vitest';
 import { DARK, LIGHT } from '../../report/palette.ts';
 import type { Palette } from '../../report/palette.ts';
@@ -30,4 +31,18 @@ describe('palette', () => {
     expect(contrast(LIGHT[ink], LIGHT[ground])).toBeGreaterThanOrEqual(4.5);
     expect(contrast(DARK[ink], DARK[ground])).toBeGreaterThanOrEqual(4.5);
   });
+
+  test.each(['selected', 'before'] as const)('numbers stay readable on the darkest square of %s', (ink) => {
+    for (const palette of [LIGHT, DARK])
+      expect(contrast(palette.text, mixed(palette[ink], palette.page, MOST_OPACITY))).toBeGreaterThanOrEqual(4.5);
+  });
 });
+
+/** A colour over a ground, with so much of it. */
+function mixed(color: string, ground: string, opacity: number): string {
+  const channels = [1, 3, 5].map((place) => {
+    const [over, under] = [color, ground].map((hex) => parseInt(hex.slice(place, place + 2), 16)) as [number, number];
+    return Math.round(opacity * over + (1 - opacity) * under);
+  });
+  return `#${channels.map((channel) => channel.toString(16).padStart(2, '0')).join('')}`;
+}
