@@ -43,7 +43,8 @@ export function biasSection({ bias }: RunSummary): Html | null {
     <h2 id="bias-title">What the selection leans to</h2>
     <p class="lead">
       A selection by gradients may prefer long answers or certain pictures without meaning to. Boxes hold the middle
-      half of the rows, lines 90 %. Answer lengths are those of all rows, the others those of a random sample.
+      half of the rows, lines 90 %, dots the median. Answer lengths are those of all rows, the others those of a random
+      sample; the size of a picture is the edge of a square with as many pixels.
     </p>
     ${bias.map(biasFigure)}
   </section> `;

@@ -1,7 +1,7 @@
-import { MOST_OPACITY } from '../../report/space-section.ts';
 import { describe, expect, test } from 'vitest';
 import { DARK, LIGHT } from '../../report/palette.ts';
 import type { Palette } from '../../report/palette.ts';
+import { MOST_OPACITY } from '../../report/space-section.ts';
 
 /** WCAG 2 relative luminance of `#rrggbb`. */
 function luminance(color: string): number {
