@@ -1,4 +1,4 @@
-import { quantile } from '../algorithms/statistics.ts';
+import { quantiles } from '../algorithms/statistics.ts';
 import { createRandom } from '../algorithms/random-stream.ts';
 import type { EvaluationResult, MethodResult, RunResult } from '../contracts/messages.ts';
 import type { DifferenceSummary, EvaluationSummary, ScoreSummary } from '../contracts/summary.ts';
@@ -136,5 +136,5 @@ function difference(
 }
 
 function interval(values: Float64Array): [number, number] {
-  return [quantile(values, TAIL), quantile(values, 1 - TAIL)];
+  return quantiles(values, [TAIL, 1 - TAIL]) as [number, number];
 }

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { quantile } from '../algorithms/statistics.ts';
+import { quantiles } from '../algorithms/statistics.ts';
 import type { RunResult, ScanResult, ValuesResult } from '../contracts/messages.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import type { BiasSummary, Quantiles, TaskNorms } from '../contracts/summary.ts';
@@ -51,7 +51,7 @@ export async function summarizeRows(
   return {
     gradientNorms: [...norms]
       .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([task, found]) => ({ task, quantiles: quantiles(found) })),
+      .map(([task, found]) => ({ task, quantiles: summarize(found) })),
     bias: [
       ...biasOf('answer length', 'tokens', lengths),
       ...biasOf('turns', 'turns', turns),
@@ -105,12 +105,11 @@ function biasOf(
 ): BiasSummary[] {
   if (all.length < LEAST_ROWS || selected.length < LEAST_ROWS) return [];
   const counts = { allCount: all.length, selectedCount: selected.length };
-  return [{ property, unit, ...counts, all: quantiles(all), selected: quantiles(selected) }];
+  return [{ property, unit, ...counts, all: summarize(all), selected: summarize(selected) }];
 }
 
-function quantiles(values: readonly number[]): Quantiles {
-  const sorted = Float64Array.from(values).sort();
-  return POINTS.map((point) => Number(quantile(sorted, point).toPrecision(6))) as Quantiles;
+function summarize(values: readonly number[]): Quantiles {
+  return quantiles(values, POINTS).map((value) => Number(value.toPrecision(6))) as Quantiles;
 }
 
 /** Pixels of a picture by its header alone; null where it has none. */

@@ -7,6 +7,7 @@ import type {
 import type { ArtifactReference } from '../contracts/references.ts';
 import { artifactFolder, stageAddress } from '../store/addresses.ts';
 import { fileOf, finishArtifact, readManifest } from '../store/artifacts.ts';
+import { contentKeyAt } from '../store/content-hash.ts';
 import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { readTable } from '../store/tables.ts';
@@ -69,7 +70,7 @@ async function readSelected(store: Store, selection: ArtifactReference): Promise
     const hashes = batch.bytes('content_hash');
     const tasks = batch.strings('task');
     for (const [row, rowIndex] of batch.uint32('row_index').entries()) {
-      const hash = Buffer.from(hashes.subarray(row * 32, (row + 1) * 32)).toString('latin1');
+      const hash = contentKeyAt(hashes, row);
       selected.set(hash, { rowIndex, task: tasks[row]! });
     }
   }
@@ -89,7 +90,7 @@ async function presence(
     const hashes = batch.bytes('content_hash');
     const reasons = batch.strings('reason');
     for (let row = 0; row < batch.rowCount; row += 1) {
-      const hash = Buffer.from(hashes.subarray(row * 32, (row + 1) * 32)).toString('latin1');
+      const hash = contentKeyAt(hashes, row);
       if (!wanted.has(hash) || found.get(hash) === 'usable') continue;
       found.set(hash, reasons[row] === null ? 'usable' : 'unusable');
     }

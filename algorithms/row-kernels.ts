@@ -1,4 +1,5 @@
 import { ROW_KERNELS_CODE } from './row-kernels-code.ts';
+import { moduleInstances } from './web-assembly.ts';
 
 /** What row-kernels.wat exports; addresses in bytes. */
 interface Kernels {
@@ -19,19 +20,7 @@ const STEP = 4;
 /** Memory begins with three products; the row follows. */
 const ROW_ADDRESS = 32;
 
-/** The part of `WebAssembly` used here: TypeScript knows it only together with all of a browser. */
-interface WebAssemblyApi {
-  Module: new (code: Uint8Array) => object;
-  Instance: new (module: object) => { exports: unknown };
-}
-
-let compiled: object | undefined;
-
-function instantiate(): Kernels {
-  const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
-  compiled ??= new Module(Buffer.from(ROW_KERNELS_CODE, 'base64'));
-  return new Instance(compiled).exports as Kernels;
-}
+const instantiate = moduleInstances<Kernels>(ROW_KERNELS_CODE);
 
 /**
  * One gradient row at a time in WebAssembly memory, beside vectors of its width that it is added to or multiplied with.

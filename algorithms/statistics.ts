@@ -40,9 +40,18 @@ export function standardDeviation(values: ArrayLike<number>): number {
  * @throws RangeError where the fraction leaves [0, 1].
  */
 export function quantile(values: ArrayLike<number>, fraction: number): number {
-  if (!(fraction >= 0 && fraction <= 1)) throw new RangeError(`quantile: fraction must be in [0, 1], got ${fraction}`);
-  if (values.length === 0) return NaN;
-  return sortedQuantile(Float64Array.from(values).sort(), fraction);
+  return quantiles(values, [fraction])[0]!;
+}
+
+/** {@link quantile} of each fraction, with the values sorted once. */
+export function quantiles(values: ArrayLike<number>, fractions: readonly number[]): number[] {
+  for (const fraction of fractions) {
+    if (!(fraction >= 0 && fraction <= 1))
+      throw new RangeError(`quantile: fraction must be in [0, 1], got ${fraction}`);
+  }
+  if (values.length === 0) return fractions.map(() => NaN);
+  const ascending = Float64Array.from(values).sort();
+  return fractions.map((fraction) => sortedQuantile(ascending, fraction));
 }
 
 function sortedQuantile(ascending: Float64Array, fraction: number): number {

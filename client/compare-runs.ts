@@ -1,6 +1,7 @@
 import { kendallTau } from '../algorithms/rank-correlation.ts';
 import type { RunResult } from '../contracts/messages.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
+import { contentKeyAt } from '../store/content-hash.ts';
 import { openStore } from '../store/open-store.ts';
 import { tableSchema } from '../store/schemas.ts';
 import { readTable } from '../store/tables.ts';
@@ -81,7 +82,7 @@ async function readSelection({ runName, methods, config }: RunResult): Promise<S
   for await (const batch of readTable(store, selection.selection.uri, file, tableSchema('selection'))) {
     const [hashes, names, copies] = [batch.bytes('content_hash'), batch.strings('task'), batch.uint32('copies')];
     for (let row = 0; row < batch.rowCount; row += 1) {
-      rows.add(hashAt(hashes, row));
+      rows.add(contentKeyAt(hashes, row));
       tasks.set(names[row]!, (tasks.get(names[row]!) ?? 0) + copies[row]!);
       total += copies[row]!;
     }
@@ -97,11 +98,7 @@ async function readValues({ values, config }: RunResult): Promise<Map<string, nu
   const file = fileOf(await readManifest(store, values.values), 'values.arrow');
   for await (const batch of readTable(store, values.values.uri, file, tableSchema('values'))) {
     const [hashes, column] = [batch.bytes('content_hash'), batch.float64(config.values.instanceValue)];
-    for (let row = 0; row < batch.rowCount; row += 1) found.set(hashAt(hashes, row), column[row]!);
+    for (let row = 0; row < batch.rowCount; row += 1) found.set(contentKeyAt(hashes, row), column[row]!);
   }
   return found;
-}
-
-function hashAt(hashes: Uint8Array, row: number): string {
-  return Buffer.from(hashes.subarray(row * 32, (row + 1) * 32)).toString('latin1');
 }

@@ -9,4 +9,19 @@ export function printable(text: string): string {
   });
 }
 
+/** A number with commas between its thousands. */
+export function number(value: number): string {
+  return value.toLocaleString('en');
+}
+
+/** Lines of a name, padded to a column, and what there is to say of it. */
+export function namedLines(lines: readonly (readonly [name: string, text: string])[]): string[] {
+  return lines.map(([name, text]) => `${name.padEnd(13)} ${text}`);
+}
+
+/** Writes what was found to standard output, for people or for programs. */
+export function print<Found>(found: Found, asJson: boolean | undefined, describe: (found: Found) => string[]): void {
+  process.stdout.write(`${asJson === true ? JSON.stringify(found, null, 2) : describe(found).join('\n')}\n`);
+}
+
 const SHORT_CODES: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };

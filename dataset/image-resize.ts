@@ -1,3 +1,4 @@
+import { moduleInstances } from '../algorithms/web-assembly.ts';
 import type { RgbImage } from './image-decode.ts';
 import { RESIZE_KERNELS_CODE } from './resize-kernels-code.ts';
 
@@ -137,12 +138,6 @@ interface Kernels {
   ): void;
 }
 
-/** The part of `WebAssembly` used here: TypeScript knows it only together with all of a browser. */
-interface WebAssemblyApi {
-  Module: new (code: Uint8Array) => object;
-  Instance: new (module: object) => { exports: unknown };
-}
-
 const PAGE_BYTES = 65_536;
 
 /** Kernels read and write so far behind a buffer. */
@@ -151,14 +146,9 @@ const SLACK_BYTES = 16;
 /** Memory that is kept from one picture to the next; a larger one is given back. */
 const KEPT_BYTES = 64 * 1024 * 1024;
 
-let compiled: object | undefined;
 let kept: Kernels | null = null;
 
-function instantiate(): Kernels {
-  const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
-  compiled ??= new Module(Buffer.from(RESIZE_KERNELS_CODE, 'base64'));
-  return new Instance(compiled).exports as Kernels;
-}
+const instantiate = moduleInstances<Kernels>(RESIZE_KERNELS_CODE);
 
 /** WebAssembly memory for one resize: buffers one after the other. */
 class Arena {

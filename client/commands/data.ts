@@ -11,7 +11,7 @@ import { validateData } from '../validate-data.ts';
 import type { ValidatedData } from '../validate-data.ts';
 import { inspectData } from '../inspect-data.ts';
 import type { InspectedData } from '../inspect-data.ts';
-import { printable } from '../terminal-text.ts';
+import { namedLines, number, print, printable } from '../terminal-text.ts';
 import { labelData } from '../label-data.ts';
 
 /** Names in a line of counts. */
@@ -37,12 +37,11 @@ function inspectCommand() {
     .action(async (files, { images, taskField, json }) => {
       const folder = images ?? null;
       const found = await inspectData(files, folder, taskField);
-      const text = json === true ? JSON.stringify(found, null, 2) : describe(found, taskField, folder);
-      process.stdout.write(`${text}\n`);
+      print(found, json, () => describe(found, taskField, folder));
     });
 }
 
-function describe(found: InspectedData, taskField: string, folder: string | null): string {
+function describe(found: InspectedData, taskField: string, folder: string | null): string[] {
   const badCount = sum(found.reasons);
   const hasLabels = Object.keys(found.labels).length > 0;
   const missing = found.missingImages.length === 0 ? '' : `, for instance ${found.missingImages.join(', ')}`;
@@ -65,7 +64,7 @@ function describe(found: InspectedData, taskField: string, folder: string | null
       `row ${number(rowIndex)} ${reason}: ${printable(detail)}`,
     ]),
   ];
-  return lines.map(([name, text]) => `${name.padEnd(13)} ${text}`).join('\n');
+  return namedLines(lines);
 }
 
 function counts(named: Partial<Record<string, number>>): string {
@@ -82,10 +81,6 @@ function spread(found: Spread | null): string {
 
 function sum(named: Partial<Record<string, number>>): number {
   return Object.values(named).reduce<number>((total, rows) => total + (rows ?? 0), 0);
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en');
 }
 
 function validateCommand() {
@@ -108,12 +103,12 @@ function validateCommand() {
       lines.end();
       await finished(lines);
       if (showsProgress) process.stderr.write('\r\x1b[2K');
-      process.stdout.write(`${json === true ? JSON.stringify(found, null, 2) : describeValidated(found, output)}\n`);
+      print(found, json, () => describeValidated(found, output));
       if (found.problem !== null) process.exitCode = EXIT.callerMustAct;
     });
 }
 
-function describeValidated({ warnings, problem, ...found }: ValidatedData, output: string): string {
+function describeValidated({ warnings, problem, ...found }: ValidatedData, output: string): string[] {
   const badCount = found.rowCount - found.usableCount;
   const reasons = Object.fromEntries(found.quarantined.map(({ reason, count }) => [reason, count]));
   const lines: [string, string][] = [
@@ -127,7 +122,7 @@ function describeValidated({ warnings, problem, ...found }: ValidatedData, outpu
     ...warnings.map((text): [string, string] => ['warning', printable(text)]),
     ['a run', problem === null ? 'takes it' : `refuses it: ${printable(problem)}`],
   ];
-  return lines.map(([name, text]) => `${name.padEnd(13)} ${text}`).join('\n');
+  return namedLines(lines);
 }
 
 function convertCommand() {

@@ -9,7 +9,7 @@ import type { ListedRun } from '../list-runs.ts';
 import { PRESET_SUMMARIES } from '../presets.ts';
 import { showRow } from '../show-row.ts';
 import type { ShownRow } from '../show-row.ts';
-import { printable } from '../terminal-text.ts';
+import { number, print, printable } from '../terminal-text.ts';
 
 /** `tive list`: runs, presets or stages. */
 export function listCommand() {
@@ -115,15 +115,6 @@ function describeRow(row: ShownRow): string[] {
       ...value.split('\n').map((line) => `  ${printable(line)}`),
     ]),
   ];
-}
-
-/** Writes what was found to standard output, for people or for programs. */
-function print<Found>(found: Found, asJson: true | undefined, describe: (found: Found) => string[]): void {
-  process.stdout.write(`${asJson === true ? JSON.stringify(found, null, 2) : describe(found).join('\n')}\n`);
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en');
 }
 
 function percent(share: number): string {

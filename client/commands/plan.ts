@@ -2,7 +2,7 @@ import { Command } from '@commander-js/extra-typings';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import { planInProcess } from '../plan.ts';
 import { loadRecipe } from '../recipe.ts';
-import { printable } from '../terminal-text.ts';
+import { number, print, printable } from '../terminal-text.ts';
 
 /** `tive plan`: what a run would do; starts nothing. */
 export function planCommand() {
@@ -27,9 +27,7 @@ export async function printPlan(
   const { config, runName } = loadRecipe(recipe, { overrides });
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
   const plan = await planInProcess(config, probe, say);
-  process.stdout.write(
-    `${json ? JSON.stringify({ runName, ...plan }, null, 2) : describe(runName, plan).join('\n')}\n`,
-  );
+  print({ runName, ...plan }, json, () => describe(runName, plan));
 }
 
 function describe(runName: string, plan: RunPlan): string[] {
@@ -83,12 +81,8 @@ function quotaLines(quotas: NonNullable<RunPlan['quotas']>): string[] {
   ];
 }
 
-function number(value: number): string {
-  return value.toLocaleString('en');
-}
-
 function short(value: number): string {
-  return Number(value.toPrecision(3)).toLocaleString('en');
+  return number(Number(value.toPrecision(3)));
 }
 
 function bytes(value: number): string {

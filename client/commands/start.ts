@@ -11,6 +11,7 @@ import type { InspectedData } from '../inspect-data.ts';
 import { EXIT } from '../outcome.ts';
 import { PRESETS, PRESET_SUMMARIES } from '../presets.ts';
 import { recipeJsonSchema } from '../recipe-json-schema.ts';
+import { number } from '../terminal-text.ts';
 
 const SCHEMA_FILE = 'tive.schema.json';
 
@@ -166,10 +167,6 @@ function labelsOf(found: InspectedData | null): Record<string, string | null> {
 
 function describe(found: InspectedData | null, output: string): string[] {
   const rows =
-    found === null
-      ? []
-      : [
-          `${found.rowCount.toLocaleString('en')} rows, ${found.missingImageCount.toLocaleString('en')} pictures missing`,
-        ];
+    found === null ? [] : [`${number(found.rowCount)} rows, ${number(found.missingImageCount)} pictures missing`];
   return [...rows, `${output} and ${SCHEMA_FILE} are written`, `look: tive plan ${output}`, `run:  tive run ${output}`];
 }
