@@ -1,4 +1,4 @@
-import { allocateBudget } from '../algorithms/allocation.ts';
+import { allocateBudget, requestedRows } from '../algorithms/allocation.ts';
 import { createRandom } from '../algorithms/random-stream.ts';
 import type { Config } from '../contracts/config.ts';
 import type { ScanResult, ValuesResult } from '../contracts/messages.ts';
@@ -147,7 +147,7 @@ function planStages(
     diskBytes: adapterBytes,
     seconds: secondsFor(rows, epochs),
   });
-  const budget = allocation.budgetRows ?? Math.round(allocation.budgetFraction! * usableCount);
+  const budget = Math.round(requestedRows(allocation, usableCount, rowCount));
   const methodCount = 1 + (evaluation.path === null ? 0 : evaluation.compare.length);
   const nothing = { isCached: false, rowCount: null, partCount: null, unit: '', diskBytes: null, seconds: null };
   const tuned = training(budget, finetune);

@@ -3,6 +3,7 @@ import { createRandom } from '../algorithms/random-stream.ts';
 import type { Config } from '../contracts/config.ts';
 import type { Probe } from '../contracts/plan.ts';
 import type { RowPlace } from '../dataset/load-example.ts';
+import { planMicroBatches } from '../dataset/micro-batches.ts';
 import type { LocalDataset } from '../dataset/row-source.ts';
 import { disposeAdapter, gradientLayout, initialAdapter, toTensors } from '../model/adapter.ts';
 import type { ModelExample } from '../model/micro-batch.ts';
@@ -42,7 +43,8 @@ export async function probeRows(
   const projector = createProjector({ kind, sketch, seed, parameterCount });
   const adapter = toTensors(values);
   const computer = { model, adapter, places: layout, projector, storage };
-  const batches = batchesOf(read.examples, tokenBudget);
+  const lengths = read.examples.map(({ ids }) => ids.length);
+  const batches = planMicroBatches(lengths, tokenBudget).map((batch) => batch.map((index) => read.examples[index]!));
   const compute = (): void => {
     for (const batch of batches) gradientRows(computer, batch.map(tableRow), batch);
   };
@@ -88,21 +90,6 @@ async function readExamples(
   const imageSeconds = (performance.now() - startedAt) / 1000;
   await source.close();
   return { examples, imageCount: scope.images.length, imageSeconds };
-}
-
-/** Rows in their order, as many together as the token budget takes when all are as long as the longest. */
-function batchesOf(examples: readonly ModelExample[], tokenBudget: number): ModelExample[][] {
-  const batches: ModelExample[][] = [];
-  let batch: ModelExample[] = [];
-  for (const example of examples) {
-    const longest = Math.max(example.ids.length, ...batch.map(({ ids }) => ids.length));
-    if (batch.length > 0 && longest * (batch.length + 1) > tokenBudget) {
-      batches.push(batch);
-      batch = [];
-    }
-    batch.push(example);
-  }
-  return [...batches, batch];
 }
 
 function tableRow({ ids }: ModelExample, index: number): TableRow {

@@ -10,6 +10,7 @@ import { readImageFile } from '../dataset/image-file.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import type { ParsedRow } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
+import type { RowForm } from '../dataset/row-form.ts';
 import type { RowSource } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
 import { isS3 } from '../store/s3-client.ts';
@@ -85,9 +86,9 @@ export async function openRows(
   pulse: Pulse,
 ): Promise<(rowIndex: number) => Promise<ReadRow | null>> {
   const places = await findRows(store, rows, wanted, pulse);
-  const sources = new Map<number, Promise<RowSource | null>>();
-  const sourceOf = (index: number): Promise<RowSource | null> => {
-    const found = sources.get(index) ?? localSource(openStore, dataset, index).catch(() => null);
+  const sources = new Map<number, Promise<OpenSource | null>>();
+  const sourceOf = (index: number): Promise<OpenSource | null> => {
+    const found = sources.get(index) ?? openSource(openStore, dataset, index).catch(() => null);
     sources.set(index, found);
     return found;
   };
@@ -101,6 +102,21 @@ export async function openRows(
       picture: () => (image === null ? Promise.resolve(null) : readBytes(image, source, openStore)),
     };
   };
+}
+
+/** A source and the form that its folder describes, read once; undefined where the description cannot be read. */
+interface OpenSource extends RowSource {
+  form: RowForm | null | undefined;
+}
+
+async function openSource(
+  openStore: (uri: string) => Store,
+  dataset: DatasetConfig,
+  index: number,
+): Promise<OpenSource> {
+  const source = await localSource(openStore, dataset, index);
+  const forms = await readRowForms([source.origin]).catch(() => [undefined]);
+  return { ...source, form: forms[0] };
 }
 
 async function findRows(
@@ -130,13 +146,12 @@ async function findRows(
 
 async function readParsed(
   { byteStart, byteEnd }: RowPlace,
-  { path, origin }: RowSource,
+  { path, form }: OpenSource,
   dataset: DatasetConfig,
 ): Promise<ParsedRow | null> {
-  if (byteEnd <= byteStart) return null;
+  if (byteEnd <= byteStart || form === undefined) return null;
   try {
-    const [form] = await readRowForms([origin]);
-    const parsed = parseRow(await readRange(path, byteStart, byteEnd), { ...dataset, form: form! });
+    const parsed = parseRow(await readRange(path, byteStart, byteEnd), { ...dataset, form });
     return isRejection(parsed) ? null : parsed;
   } catch {
     return null;

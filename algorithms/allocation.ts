@@ -60,7 +60,7 @@ export function allocateBudget(
   allRowCount: number,
 ): Allocation {
   const supply = tasks.reduce((sum, task) => sum + task.rowCount, 0);
-  const exactBudget = requestedRows(config, config.budgetBase === 'all' ? allRowCount : supply);
+  const exactBudget = requestedRows(config, supply, allRowCount);
   const budget = Math.round(exactBudget);
   checkBudget(budget, supply, config);
 
@@ -78,10 +78,15 @@ export function allocateBudget(
   return { budget, tasks: allocated, warnings: allocationWarnings(allocated, budget, split.equalShared) };
 }
 
-/** The budget before rounding to whole rows. */
-function requestedRows({ budgetRows, budgetFraction }: AllocationConfig, baseRowCount: number): number {
+/** The budget before rounding to whole rows: `budgetRows`, or the fraction of the rows that `budgetBase` names. */
+export function requestedRows(
+  { budgetRows, budgetFraction, budgetBase }: AllocationConfig,
+  eligibleRowCount: number,
+  allRowCount: number,
+): number {
   if (budgetRows !== null && budgetFraction === null) return budgetRows;
-  if (budgetFraction !== null && budgetRows === null) return budgetFraction * baseRowCount;
+  if (budgetFraction !== null && budgetRows === null)
+    return budgetFraction * (budgetBase === 'all' ? allRowCount : eligibleRowCount);
   const got = budgetRows === null ? 'none' : 'both';
   const advice = budgetRows === null ? 'set one' : 'set one to null';
   throw new InvalidConfigError(

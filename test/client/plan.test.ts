@@ -45,6 +45,9 @@ test('after a run, a plan knows what is cached, and the quotas of another budget
   expect(plan).toMatchObject({ usableCount: USABLE_ROWS, isCounted: true, probe: null, sampledReasons: {} });
   for (const stage of ['dataset', 'warmup', 'gradients', 'values']) expect(stageOf(plan, stage).isCached).toBe(true);
   expect(plan.quotas!.reduce((sum, { quota }) => sum + quota, 0)).toBe(28);
+  const ofAll = await planOf('allocation.budget_fraction=0.5', 'allocation.budget_base=all', '--no-probe');
+  expect(stageOf(ofAll, 'selection').rowCount).toBe(30);
+  expect(ofAll.quotas!.reduce((sum, { quota }) => sum + quota, 0)).toBe(30);
   const other = await planOf('gradients.sketch=32', '--no-probe');
   expect([stageOf(other, 'warmup').isCached, stageOf(other, 'gradients').isCached]).toEqual([true, false]);
   const { stdout } = await tive(root, 'run', 'recipe.yaml', '--dry-run', '--quiet');
