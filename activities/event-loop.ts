@@ -1,28 +1,35 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createHistogram } from 'node:perf_hooks';
 import { Context } from '@temporalio/activity';
 import { setEventLoopDelay } from './metrics.ts';
 
 const REPORT_MS = 10_000;
-const RESOLUTION_MS = 20;
+const TURN_MS = 20;
 
 /** The limit where the activity has no heartbeat timeout. */
 const DEFAULT_LIMIT_MS = 30_000;
 
 /**
- * Measures how long the running activity keeps the event loop from turning: meanwhile no heartbeat leaves. Sets the
- * gauge every ten seconds, and warns once where a single delay was above a quarter of the heartbeat timeout.
+ * Measures how long the running activity keeps the event loop from turning: meanwhile no heartbeat leaves. A delay is the
+ * time between two turns of a timer of 20 ms; it counts from the first moment to the last, so that work that never lets
+ * go is seen as well (`monitorEventLoopDelay` sees nothing before its second turn). Sets the gauge every ten seconds, and
+ * warns once where a single delay was above a quarter of the heartbeat timeout.
  * @returns what ends it
  */
 export function watchEventLoop(): () => void {
   const { info, log } = Context.current();
   const limitMs = info.heartbeatTimeoutMs === undefined ? DEFAULT_LIMIT_MS : info.heartbeatTimeoutMs / 4;
-  const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  const delaysUs = createHistogram();
+  let turnedAt = performance.now();
   let warned = false;
+  const turn = (): void => {
+    const now = performance.now();
+    delaysUs.record(Math.max(1, Math.round((now - turnedAt) * 1000)));
+    turnedAt = now;
+  };
   const report = (): void => {
-    if (delays.count === 0) return;
-    const longestMs = delays.max / 1e6;
-    setEventLoopDelay(delays.percentile(99) / 1e6);
-    delays.reset();
+    const longestMs = delaysUs.max / 1000;
+    setEventLoopDelay(delaysUs.percentile(99) / 1000);
+    delaysUs.reset();
     if (longestMs <= limitMs || warned) return;
     warned = true;
     log.warn(
@@ -30,11 +37,15 @@ export function watchEventLoop(): () => void {
         `got ${Math.round(longestMs)}; lower gradients.token_budget, or raise --heartbeat-timeout of the run`,
     );
   };
-  delays.enable();
-  const timer = setInterval(report, REPORT_MS);
+  const turns = setInterval(turn, TURN_MS);
+  const reports = setInterval(() => {
+    turn();
+    report();
+  }, REPORT_MS);
   return () => {
-    clearInterval(timer);
-    delays.disable();
+    clearInterval(turns);
+    clearInterval(reports);
+    turn();
     report();
   };
 }
