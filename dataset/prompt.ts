@@ -8,6 +8,7 @@ import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
 import { readTokenizer } from './tokenizer.ts';
 import type { TextTokenizer } from './tokenizer.ts';
+import type { EncodedBeginnings } from './word-encoder.ts';
 
 /** Label of a position without a loss. */
 export const IGNORED_LABEL = -100;
@@ -115,8 +116,8 @@ interface Joined {
 }
 
 /**
- * Encodes the joined text between pictures at once; the bounds of answers are the lengths of encoded prefixes, whose ids
- * must be the beginning of the whole.
+ * Encodes the joined text; the bounds of answers are the lengths of its encoded beginnings, whose ids must be the whole's
+ * first ones.
  */
 function encodeWhole(
   pieces: readonly PromptPiece[],
@@ -124,42 +125,61 @@ function encodeWhole(
   options: PromptOptions,
 ): Joined | Rejection {
   const text = pieces.map((piece) => piece.text).join('');
-  const ids = expand(text, tokenizer, options);
-  const supervised = new Array<boolean>(ids.length).fill(false);
-  let prefix = '';
-  let start = 0;
-  for (const piece of pieces) {
-    prefix += piece.text;
-    const part = prefix === text ? ids : expand(prefix, tokenizer, options);
-    const difference = part.findIndex((id, index) => id !== ids[index]);
-    if (difference >= 0) {
-      return {
-        reason: 'tokenization_mismatch',
-        detail: `prefix ids must equal the row's ids, got a difference at token ${difference}; check template and tokenizer`,
-      };
-    }
-    if (piece.supervised) supervised.fill(true, start, part.length);
-    start = part.length;
+  const ends: number[] = [];
+  for (const piece of pieces) ends.push((ends.at(-1) ?? 0) + piece.text.length);
+  const { ids, counts, difference } = expand(text, ends, tokenizer, options);
+  if (difference !== null) {
+    return {
+      reason: 'tokenization_mismatch',
+      detail: `prefix ids must equal the row's ids, got a difference at token ${difference}; check template and tokenizer`,
+    };
   }
+  const supervised = new Array<boolean>(ids.length).fill(false);
+  pieces.forEach((piece, index) => {
+    if (piece.supervised) supervised.fill(true, counts[index - 1] ?? 0, counts[index]);
+  });
   return { ids, supervised };
 }
 
-/** A text with every placeholder as the image id, once for each vector; the chunks between are encoded alone. */
-function expand(text: string, tokenizer: TextTokenizer, options: PromptOptions): number[] {
+/**
+ * A text with every placeholder as the image id, once for each vector; the chunks between are encoded alone. With it the
+ * numbers of ids of the text's beginnings.
+ */
+function expand(
+  text: string,
+  ends: readonly number[],
+  tokenizer: TextTokenizer,
+  options: PromptOptions,
+): EncodedBeginnings {
   const { imageTokenCount, imageTokenId, imageFrame = { before: '', after: '' } } = options;
   const { bosToken, prefix } = tokenizer;
-  const body = bosToken !== '' && text.startsWith(bosToken) ? text.slice(bosToken.length) : text;
-  const startsWithBos = body !== text;
-  const ids = startsWithBos && prefix.length === 0 ? [...tokenizer.encode(bosToken)] : [...prefix];
-  body.split(IMAGE_PLACEHOLDER).forEach((chunk, index) => {
+  const startsWithBos = bosToken !== '' && text.startsWith(bosToken);
+  const encode = (fixed: string): number[] => (fixed === '' ? [] : tokenizer.encode(fixed).ids);
+  const found: EncodedBeginnings = {
+    ids: startsWithBos && prefix.length === 0 ? encode(bosToken) : [...prefix],
+    counts: [],
+    difference: null,
+  };
+  let start = startsWithBos ? bosToken.length : 0;
+  for (const [index, chunk] of text.slice(start).split(IMAGE_PLACEHOLDER).entries()) {
     if (index > 0) {
-      if (imageFrame.before !== '') ids.push(...tokenizer.encode(imageFrame.before));
-      for (let count = 0; count < imageTokenCount; count += 1) ids.push(imageTokenId);
-      if (imageFrame.after !== '') ids.push(...tokenizer.encode(imageFrame.after));
+      start += IMAGE_PLACEHOLDER.length;
+      if ((ends[found.counts.length] ?? start) < start) found.difference ??= found.ids.length;
+      found.ids.push(...encode(imageFrame.before));
+      for (let count = 0; count < imageTokenCount; count += 1) found.ids.push(imageTokenId);
+      found.ids.push(...encode(imageFrame.after));
     }
-    if (chunk !== '') for (const id of tokenizer.encode(chunk)) ids.push(id);
-  });
-  return ids;
+    const inside = ends
+      .slice(found.counts.length)
+      .filter((end) => end <= start + chunk.length)
+      .map((end) => Math.max(0, end - start));
+    const { ids, counts, difference } = tokenizer.encode(chunk, inside);
+    for (const count of counts) found.counts.push(found.ids.length + count);
+    if (difference !== null) found.difference ??= found.ids.length + difference;
+    for (const id of ids) found.ids.push(id);
+    start += chunk.length;
+  }
+  return found;
 }
 
 /** Encodes the system text, each `USER: … ASSISTANT: ` and each answer alone, as the golden numbers were made. */
@@ -170,7 +190,7 @@ function encodePieces(pieces: readonly PromptPiece[], tokenizer: TextTokenizer, 
     // The space between `ASSISTANT:` and the answer belongs to the question's piece here.
     const parts = supervised ? [text.replace(/^ /, '')] : `${text} `.split(/(?<=^.*?questions\. )(?=USER: )/s);
     for (const part of index === 0 ? parts : [parts.join('')]) {
-      for (const id of expand(part, bare, options)) {
+      for (const id of expand(part, [], bare, options).ids) {
         joined.ids.push(id);
         joined.supervised.push(supervised);
       }

@@ -92,8 +92,8 @@ describe('joining', () => {
         'USER: What is it? ASSISTANT: A cat.</s>USER: Is it hot? ASSISTANT: Yes.</s>',
     );
     const { ids, labels } = await encode(turns, 0);
-    expect([...ids]).toEqual([1, ...tokenizer.encode(texts.join(''))]);
-    const answers = [...tokenizer.encode(' A cat.</s>'), ...tokenizer.encode(' Yes.</s>')];
+    expect([...ids]).toEqual([1, ...tokenizer.encode(texts.join('')).ids]);
+    const answers = [...tokenizer.encode(' A cat.</s>').ids, ...tokenizer.encode(' Yes.</s>').ids];
     expect([...labels].filter((label) => label !== -100)).toEqual(answers);
     expect(answers.filter((id) => id === 2)).toHaveLength(2);
   });
