@@ -32,8 +32,10 @@ export class ExampleSource {
   async examples(places: readonly RowPlace[], scope: ImageScope): Promise<ModelExample[]> {
     const examples: ModelExample[] = [];
     for (const place of places) {
-      const { prompt, imagePaths } = await this.#load(place);
-      examples.push({ ids: prompt.ids, labels: prompt.labels, features: await this.#features.get(scope, imagePaths) });
+      const loaded = await this.#load(place);
+      const features = await this.#features.get(scope, loaded.imagePaths);
+      await this.#loader.requireUnchanged(place, loaded);
+      examples.push({ ids: loaded.prompt.ids, labels: loaded.prompt.labels, features });
     }
     return examples;
   }

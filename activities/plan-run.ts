@@ -89,7 +89,7 @@ async function sampleRows(config: Config, dataset: LocalDataset): Promise<Planne
       const slot = rowCount < SAMPLED_ROWS ? rowCount : Math.floor(random.uniform() * (rowCount + 1));
       if (slot < SAMPLED_ROWS)
         sample[slot] = {
-          place: { rowIndex: rowCount, sourceIndex, byteStart, byteEnd },
+          place: { rowIndex: rowCount, sourceIndex, byteStart, byteEnd, contentHash: null },
           bytes: bytes && bytes.slice(),
         };
       rowCount += 1;

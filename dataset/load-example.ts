@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { sep } from 'node:path';
 import { InvalidDatasetError } from '../contracts/failures.ts';
+import { contentHash } from './content-hash.ts';
+import type { Turn } from './conversation.ts';
 import { readRowForms } from './dataset-info.ts';
 import { readImageFile } from './image-file.ts';
 import { preprocessImage } from './image-preprocess.ts';
@@ -10,6 +13,7 @@ import { parseRow } from './parse-row.ts';
 import type { EncodedPrompt, PromptEncoder } from './prompt.ts';
 import type { RowForm } from './row-form.ts';
 import { isRejection } from './row-outcome.ts';
+import type { Rejection } from './row-outcome.ts';
 import type { LocalDataset } from './row-source.ts';
 
 /** Where a row stands in its source. */
@@ -18,6 +22,8 @@ export interface RowPlace {
   sourceIndex: number;
   byteStart: number;
   byteEnd: number;
+  /** 32 bytes, as the dataset stage saw it; null before it. */
+  contentHash: Uint8Array | null;
 }
 
 /** A row ready for the model but for its pictures' vectors. */
@@ -25,7 +31,12 @@ export interface LoadedExample {
   prompt: EncodedPrompt;
   /** Full path of each picture, in order. */
   imagePaths: string[];
+  /** As read; null once they are known to be what the dataset stage saw. */
+  turns: Turn[] | null;
 }
+
+/** Pictures whose hashes are remembered. */
+const REMEMBERED_IMAGES = 100_000;
 
 /** Reads rows again by their byte ranges. Close it when done. */
 export class ExampleLoader {
@@ -34,6 +45,7 @@ export class ExampleLoader {
   readonly #settings: ImageSettings | null;
   readonly #aspect: 'pad' | 'crop';
   readonly #files = new Map<number, FileHandle>();
+  readonly #imageHashes = new Map<string, string>();
   #forms: Promise<(RowForm | null)[]> | null = null;
 
   /** @param settings null for a model of text */
@@ -54,23 +66,45 @@ export class ExampleLoader {
     const prompt = this.#encoder.encode(parsed.promptTurns, parsed.images.length);
     if (isRejection(prompt)) throw changed(place, prompt.detail);
     const { imageFolder } = this.#dataset.sources[place.sourceIndex]!;
-    return { prompt, imagePaths: parsed.images.map((path) => `${imageFolder}${sep}${path}`) };
+    return {
+      prompt,
+      imagePaths: parsed.images.map((path) => `${imageFolder}${sep}${path}`),
+      turns: parsed.turns,
+    };
+  }
+
+  /** @throws InvalidDatasetError where the texts or the pictures are others than the dataset stage saw */
+  async requireUnchanged(place: RowPlace, example: LoadedExample): Promise<void> {
+    const { turns, imagePaths } = example;
+    if (turns === null || place.contentHash === null) return;
+    const imageHashes: string[] = [];
+    for (const path of imagePaths) {
+      if (!this.#imageHashes.has(path)) await this.#readImage(path);
+      imageHashes.push(this.#imageHashes.get(path)!);
+    }
+    if (Buffer.compare(contentHash(turns, imageHashes), place.contentHash) !== 0)
+      throw changed(place, 'other texts or pictures');
+    example.turns = null;
   }
 
   /** A picture as the model's input, by its full path. @throws InvalidDatasetError where it is no longer readable */
   async pixels(imagePath: string): Promise<Float32Array> {
+    if (this.#settings === null) throw new RangeError(`${imagePath}: model must take pictures, got a model of text`);
+    const done = await preprocessImage(await this.#readImage(imagePath), this.#settings, this.#aspect);
+    if (isRejection(done)) throw changedImage(imagePath, done);
+    return done.pixels;
+  }
+
+  async #readImage(imagePath: string): Promise<Uint8Array> {
     const folders = this.#dataset.sources.map(({ imageFolder }) => imageFolder);
     const folder =
       folders.filter((name) => imagePath.startsWith(`${name}${sep}`)).sort((a, b) => b.length - a.length)[0] ?? '';
     const path = imagePath.slice(folder.length + 1);
-    if (this.#settings === null) throw new RangeError(`${imagePath}: model must take pictures, got a model of text`);
     const read = await readImageFile(folder, path);
-    const done = isRejection(read) ? read : await preprocessImage(read.bytes, this.#settings, this.#aspect);
-    if (isRejection(done))
-      throw new InvalidDatasetError(
-        `${join(folder, path)}: must be as the dataset stage saw it, got: ${done.detail}; run again`,
-      );
-    return done.pixels;
+    if (isRejection(read)) throw changedImage(imagePath, read);
+    if (this.#imageHashes.size >= REMEMBERED_IMAGES) this.#imageHashes.clear();
+    this.#imageHashes.set(imagePath, createHash('sha256').update(read.bytes).digest('hex'));
+    return read.bytes;
   }
 
   async close(): Promise<void> {
@@ -92,4 +126,8 @@ function changed({ rowIndex }: RowPlace, detail: string): InvalidDatasetError {
   return new InvalidDatasetError(
     `row ${rowIndex.toLocaleString('en')}: must be as the dataset stage saw it, got: ${detail}; the file changed, run again`,
   );
+}
+
+function changedImage(path: string, { detail }: Rejection): InvalidDatasetError {
+  return new InvalidDatasetError(`${path}: must be as the dataset stage saw it, got: ${detail}; run again`);
 }

@@ -63,7 +63,11 @@ describe('a row', () => {
         value,
       }));
       const example = await reader.load(records[index]!);
-      expect(example).toEqual({ prompt: encoder.encode(turns, imagePaths.length), imagePaths });
+      expect(example).toEqual({
+        prompt: encoder.encode(turns, imagePaths.length),
+        imagePaths,
+        turns: expect.any(Array),
+      });
       expect(example.prompt.ids).toHaveLength(records[index]!.tokenCount);
     }
   });
@@ -78,10 +82,33 @@ describe('a row', () => {
     ],
   ])('that %s is an error that says what to do', async (_, text, got) => {
     const path = await writeBelow(folder, 'mix.jsonl', text);
-    const place = { rowIndex: 1234, sourceIndex: 0, byteStart: 0, byteEnd: Buffer.byteLength(text) };
+    const place = { rowIndex: 1234, sourceIndex: 0, byteStart: 0, byteEnd: Buffer.byteLength(text), contentHash: null };
     await expect(open([path]).load(place)).rejects.toThrow(
       new InvalidDatasetError(
         `row 1,234: must be as the dataset stage saw it, got: ${got}; the file changed, run again`,
+      ),
+    );
+  });
+
+  test.each([
+    ['text', 'mix.json', () => JSON.stringify([{ image: 'a.png', conversations: conversation('Q? <image>', 'B.') }])],
+    ['picture', 'a.png', () => noisePng(8, 8, 2)],
+  ])('whose %s was changed into another of the same size is an error', async (_, name, changedBytes) => {
+    const rows = [{ image: 'a.png', conversations: conversation('Q? <image>', 'A.') }];
+    await writeBelow(folder, 'a.png', await noisePng(8, 8, 1));
+    const path = await writeBelow(folder, 'mix.json', JSON.stringify(rows));
+    const [place] = await scanAll(datasetConfig([path]), encoder);
+    const reader = open([path]);
+    const unchanged = await reader.load(place!);
+    await reader.requireUnchanged(place!, unchanged);
+    expect(unchanged.turns).toBeNull();
+    await reader.close();
+    await writeBelow(folder, name, await changedBytes());
+    const later = open([path]);
+    const example = await later.load(place!);
+    await expect(later.requireUnchanged(place!, example)).rejects.toThrow(
+      new InvalidDatasetError(
+        'row 0: must be as the dataset stage saw it, got: other texts or pictures; the file changed, run again',
       ),
     );
   });
