@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import sharp from 'sharp';
 import type { Config, DatasetConfig } from '../contracts/config.ts';
@@ -11,6 +10,7 @@ import { parseRow } from '../dataset/parse-row.ts';
 import type { ParsedRow } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
 import type { RowForm } from '../dataset/row-form.ts';
+import { readRange } from '../dataset/row-source.ts';
 import type { RowSource } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
 import { isS3 } from '../store/s3-client.ts';
@@ -155,17 +155,6 @@ async function readParsed(
     return isRejection(parsed) ? null : parsed;
   } catch {
     return null;
-  }
-}
-
-async function readRange(path: string, start: number, end: number): Promise<Buffer> {
-  const file = await open(path, 'r');
-  try {
-    const bytes = Buffer.alloc(end - start);
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
-    return bytes.subarray(0, bytesRead);
-  } finally {
-    await file.close();
   }
 }
 

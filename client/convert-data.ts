@@ -5,6 +5,7 @@ import { InvalidDatasetError } from '../contracts/failures.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { formNameOf, parseFieldsOf, readFields } from '../dataset/parse-row.ts';
 import type { ParsedRow, ParseOptions } from '../dataset/parse-row.ts';
+import { objectOf, rawFields } from '../dataset/raw-json.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
 import { jsonRows } from '../dataset/row-source.ts';
 import { LocalStore } from '../store/local-store.ts';
@@ -92,19 +93,18 @@ function convertRow(
 ): { bytes: Uint8Array } | { reason: string; detail: string } {
   const read = readFields(bytes);
   if (isRejection(read)) return read;
-  const row = parseFieldsOf(read.fields, options);
+  const row = parseFieldsOf(read, options);
   if (isRejection(row)) return { reason: row.reason, detail: row.detail };
   if (form !== 'sharegpt' && formNameOf(read.fields, options) === 'llava') return { bytes: bytes! };
-  const others = otherKeys(read.fields, options);
-  const converted =
-    form === 'sharegpt' ? { ...others, messages: toMessages(row), images: row.images } : { ...others, ...toLlava(row) };
-  return { bytes: Buffer.from(JSON.stringify(converted)) };
+  const converted = form === 'sharegpt' ? { messages: toMessages(row), images: row.images } : toLlava(row);
+  const own = Object.entries(converted).map(([key, value]) => [key, JSON.stringify(value)] as const);
+  return { bytes: Buffer.from(objectOf([...otherFields(read.text, options), ...own])) };
 }
 
-/** What a row says beside its dialogue and pictures. */
-function otherKeys(fields: Record<string, unknown>, { form }: ParseOptions): Record<string, unknown> {
+/** What a row says beside its dialogue and pictures, as it says it. */
+function otherFields(text: string, { form }: ParseOptions): [key: string, value: string][] {
   const own = ['messages', 'conversations', 'system', 'image', 'images', form?.turns, form?.images, form?.system];
-  return Object.fromEntries(Object.entries(fields).filter(([key]) => !own.includes(key)));
+  return [...rawFields(text)].filter(([key]) => !own.includes(key));
 }
 
 /** A row as LLaVA reads it; a system text stands in front, where LLaVA's loader drops one turn of another role. */

@@ -6,8 +6,8 @@ import type { RunResult } from '../contracts/messages.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import type { ParsedRow } from '../dataset/parse-row.ts';
-import { withField } from './label-data.ts';
 import { PICTURE_NAME } from '../dataset/packed-row.ts';
+import { withStrings } from '../dataset/raw-json.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
 import type { RowSource } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
@@ -15,6 +15,8 @@ import { openStore } from '../store/open-store.ts';
 import { tableSchema } from '../store/schemas.ts';
 import type { Store } from '../store/store.ts';
 import { readTable } from '../store/tables.ts';
+import { withField } from './label-data.ts';
+import { requireRecordedSources } from './source-changes.ts';
 
 /** What of a run is exported. */
 export interface ExportedRows {
@@ -130,6 +132,7 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
   const { rows } = dataset!;
   const table = fileOf(await readManifest(store, rows), 'rows.arrow');
   const { sources } = await localDataset(openStore, config.dataset, null);
+  await requireRecordedSources(store, rows, sources);
   const opened = await Promise.all(sources.map(({ path }) => open(path, 'r')));
   try {
     for await (const batch of readTable(store, rows.uri, table, tableSchema('rows'))) {
@@ -196,11 +199,11 @@ export async function withPictures(
   files: Store,
 ): Promise<Uint8Array> {
   const pictures = new Set<string>();
-  const fields: unknown = JSON.parse(new TextDecoder().decode(row), (_, value: unknown) => {
-    if (typeof value !== 'string' || !PICTURE_NAME.test(value)) return value;
+  const renamed = withStrings(new TextDecoder().decode(row), (value) => {
+    if (!PICTURE_NAME.test(value)) return value;
     pictures.add(value);
     return `${folder}/${value}`;
   });
   for (const name of pictures) await files.write(`${folder}/${name}`, createReadStream(join(source.imageFolder, name)));
-  return Buffer.from(JSON.stringify(fields));
+  return Buffer.from(renamed);
 }

@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openGradientTable } from '../activities/gradient-table.ts';
 import { localDataset } from '../activities/local-dataset.ts';
@@ -8,6 +7,7 @@ import type { Turn } from '../dataset/conversation.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
+import { readRange } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
 import { openStore } from '../store/open-store.ts';
 import { gradientSchema, tableSchema } from '../store/schemas.ts';
@@ -105,14 +105,7 @@ async function readDialogue(
   const { sources } = await localDataset(openStore, config.dataset, null);
   const { path, origin, imageFolder } = sources[sourceIndex]!;
   const [form = null] = await readRowForms([origin]);
-  const bytes = Buffer.alloc(byteEnd - byteStart);
-  const file = await open(path, 'r');
-  try {
-    await file.read(bytes, 0, bytes.length, byteStart);
-  } finally {
-    await file.close();
-  }
-  const row = parseRow(bytes, { ...config.dataset, form });
+  const row = parseRow(await readRange(path, byteStart, byteEnd), { ...config.dataset, form });
   if (isRejection(row)) return { images: [], turns: [] };
   return { images: row.images.map((image) => join(imageFolder, image)), turns: row.turns };
 }

@@ -1,5 +1,8 @@
+import { hashFile } from '../activities/fingerprints.ts';
+import { InvalidDatasetError } from '../contracts/failures.ts';
 import type { RunResult } from '../contracts/messages.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
+import type { RowSource } from '../dataset/row-source.ts';
 import { readManifest } from '../store/artifacts.ts';
 import type { Store } from '../store/store.ts';
 
@@ -20,6 +23,24 @@ export async function sourceChanges(store: Store, before: RunResult | null, afte
     ([name, hash]) =>
       `${name}: sha256 must be ${then.get(name)!.slice(0, 12)}… as recorded, got ${hash.slice(0, 12)}…; new and changed rows get new gradients`,
   );
+}
+
+/**
+ * That the dataset's files are what the run has read: only then its byte ranges are its rows.
+ * @throws InvalidDatasetError where a file is another
+ */
+export async function requireRecordedSources(
+  store: Store,
+  rows: ArtifactReference,
+  sources: readonly Pick<RowSource, 'origin'>[],
+): Promise<void> {
+  for (const [index, [name, recorded]] of (await sourceFiles(store, rows)).entries()) {
+    const hash = await hashFile(sources[index]!.origin);
+    if (hash === recorded) continue;
+    throw new InvalidDatasetError(
+      `${name}: sha256 must be ${recorded.slice(0, 12)}… as the run saw it, got ${hash.slice(0, 12)}…; put that file back, or run again`,
+    );
+  }
 }
 
 /** None where the artifact is gone or is of another version. */

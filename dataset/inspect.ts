@@ -63,7 +63,7 @@ export class DatasetInspector {
     const { fields } = read;
     for (const key of Object.keys(fields)) count(this.#keys, key);
     count(this.#forms, formNameOf(fields, options));
-    const parsed = parseFieldsOf(fields, options);
+    const parsed = parseFieldsOf(read, options);
     if (parsed.task !== null) count(this.#labels, parsed.task);
     if (isRejection(parsed)) return this.#reject(rowIndex, parsed);
     RULES.forEach((rules, index) => count(this.#tasks[index]!, taskOf({ ...parsed, task: null }, rules)!));

@@ -3,12 +3,13 @@ import { IMAGE_PLACEHOLDER, placeholderCount } from './conversation.ts';
 import type { Turn } from './conversation.ts';
 import { MESSAGES_FORM, readForm, SHAREGPT_FORM, turnsMissing } from './row-form.ts';
 import type { RowForm } from './row-form.ts';
+import { rawFields } from './raw-json.ts';
 import { isRejection, quoted } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
 
 /** A row whose form is right; whether its pictures are there is another question. */
 export interface ParsedRow {
-  /** Raw JSON text of `id`, or null. */
+  /** JSON text of `id`, or null. */
   id: string | null;
   /** The row's own label, or null. */
   task: string | null;
@@ -45,11 +46,18 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
  */
 export function parseRow(bytes: Uint8Array | null, options: ParseOptions): ParsedRow | (Rejection & RowIdentity) {
   const read = readFields(bytes);
-  return isRejection(read) ? { id: null, task: null, ...read } : parseFieldsOf(read.fields, options);
+  return isRejection(read) ? { id: null, task: null, ...read } : parseFieldsOf(read, options);
+}
+
+/** A row as an object. */
+export interface RowFields {
+  fields: Json;
+  /** What it was read from. */
+  text: string;
 }
 
 /** The object that a row's bytes hold. */
-export function readFields(bytes: Uint8Array | null): { fields: Json } | Rejection {
+export function readFields(bytes: Uint8Array | null): RowFields | Rejection {
   if (bytes === null) return { reason: 'row_too_large', detail: 'row must have at most 16 MiB, got more' };
   let text: string;
   try {
@@ -66,18 +74,28 @@ export function readFields(bytes: Uint8Array | null): { fields: Json } | Rejecti
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
     return { reason: 'not_an_object', detail: `row must be an object, got ${quoted(row)}` };
   }
-  return { fields: row as Json };
+  return { fields: row as Json, text };
 }
 
 /** {@link parseRow} of an object that is read already. */
-export function parseFieldsOf(fields: Json, options: ParseOptions): ParsedRow | (Rejection & RowIdentity) {
+export function parseFieldsOf(
+  { fields, text }: RowFields,
+  options: ParseOptions,
+): ParsedRow | (Rejection & RowIdentity) {
   const label = fields[options.taskField];
   const identity = {
-    id: fields['id'] === undefined ? null : JSON.stringify(fields['id']),
+    id: idOf(fields['id'], text),
     task: typeof label === 'string' && label !== '' ? label : null,
   };
   const parsed = unreadMedia(fields, options) ?? parseFields(fields, options);
   return isRejection(parsed) ? { ...identity, ...parsed } : { ...identity, ...parsed };
+}
+
+/** JSON text of a row's `id`, null for none. A number that JavaScript would round is as the row has it. */
+function idOf(id: unknown, text: string): string | null {
+  if (id === undefined) return null;
+  const isRounded = typeof id !== 'string' && !Number.isSafeInteger(id);
+  return (isRounded ? rawFields(text).get('id') : undefined) ?? JSON.stringify(id);
 }
 
 /** A row about a video or a sound without pictures would be learnt as text: it is set aside. */

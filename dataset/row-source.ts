@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { parquetSource } from './parquet-source.ts';
@@ -43,6 +44,18 @@ export function asSources(dataset: DatasetConfig): LocalDataset {
 /** Rows of a JSON file with their places, streaming. */
 export function jsonRows(path: string): AsyncGenerator<SourceRow> {
   return splitRows(createReadStream(path, { highWaterMark: 1024 * 1024 }), basename(path));
+}
+
+/** Bytes of a row that was found at [start, end) of a file of rows; fewer where the file has become shorter. */
+export async function readRange(path: string, start: number, end: number): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const bytes = Buffer.alloc(end - start);
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Rows of a file in which they are packed with their pictures, as JSON texts; null where it is JSON already. */

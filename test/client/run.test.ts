@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
@@ -244,6 +244,18 @@ describe('a recipe of one’s own, run by the command line', () => {
     const page = readFileSync(join(folder, 'runs/small/report.html'), 'utf8');
     expect(page).toContain('<!doctype html>');
     expect(page).not.toMatch(/src="http|href="http/);
+  });
+
+  test('export refuses a dataset that is no longer the one that the run saw', async () => {
+    const path = join(folder, 'train.json');
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/[a-z](?=[^a-z]*$)/, 'z'));
+    expect(await tive(folder, 'export', 'small', '--to', 'llava')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(
+        /^train\.json: sha256 must be [0-9a-f]{12}… as the run saw it, got [0-9a-f]{12}…; put that file back, or run again\n$/,
+      ) as string,
+    });
+    expect((await tive(folder, 'export', 'small', '--to', 'indices')).exitCode).toBe(0);
   });
 });
 

@@ -310,6 +310,10 @@ describe('what is known of a row', () => {
     ['"12345"', '"12345"'],
     ['"ü\\n"', '"ü\\n"'],
     ['null', 'null'],
+    ['12345678901234567890', '12345678901234567890'],
+    ['1.50', '1.50'],
+    ['[9007199254740993, "a"]', '[9007199254740993, "a"]'],
+    ['1, "x": {"id": 12345678901234567891}, "id": 12345678901234567892', '12345678901234567892'],
   ])('its id %s is kept as the JSON text %s', (text, id) => {
     expect(parseText(`{"id": ${text}, "conversations": ${JSON.stringify(conversation('Q?', 'A.'))}}`)).toMatchObject({
       id,
