@@ -24,7 +24,7 @@ export class ExampleSource {
   /** The rows' pictures, each once, in the order of first use. */
   async scope(id: string, places: readonly RowPlace[]): Promise<ImageScope> {
     const images = new Set<string>();
-    for (const place of places) for (const path of (await this.#load(place)).imagePaths) images.add(path);
+    for (const place of places) for (const image of (await this.#load(place)).images) images.add(image);
     return { id, images: [...images] };
   }
 
@@ -33,7 +33,7 @@ export class ExampleSource {
     const examples: ModelExample[] = [];
     for (const place of places) {
       const loaded = await this.#load(place);
-      const features = await this.#features.get(scope, loaded.imagePaths);
+      const features = await this.#features.get(scope, loaded.images);
       await this.#loader.requireUnchanged(place, loaded);
       examples.push({ ids: loaded.prompt.ids, labels: loaded.prompt.labels, features });
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { imageFolderOf } from '../dataset/row-source.ts';
 import type { LocalDataset } from '../dataset/row-source.ts';
@@ -57,7 +57,7 @@ export async function datasetFingerprint({ sources }: LocalDataset): Promise<Jso
   const files: [string, string][] = [];
   for (const { origin } of sources) files.push([basename(origin), await hashFile(origin)]);
   const folders = sources
-    .filter(({ path, origin, imageFolder }) => path === origin || imageFolder !== dirname(path))
+    .filter(({ packed, imageFolder }) => imageFolder !== packed)
     .map(({ imageFolder }) => imageFolder);
   return { files, images: await foldersFingerprint(folders) };
 }

@@ -25,7 +25,7 @@ const broughtFor = new Map<string, Promise<LocalDataset>>();
 const REMEMBERED_TABLES = 8;
 
 /** Names the layout of what is unpacked: raised where the same file would be unpacked to something else. */
-const UNPACK_VERSION = 1;
+const UNPACK_VERSION = 2;
 const ROWS_FILE = 'rows.jsonl';
 
 const KIND_OF_FORMAT: Partial<Record<DatasetConfig['format'], SourceKind>> = { parquet: 'parquet', webdataset: 'tar' };
@@ -71,10 +71,10 @@ export async function localSource(openStore: OpenStore, dataset: DatasetConfig, 
   if (isS3(address)) await bringDescription(openStore, dirname(address));
   const imageFolder = imageFolderOf(dataset, index);
   const folder = await unpackedFolder(origin, dataset.format);
-  if (folder === null) return { path: origin, imageFolder, origin };
-  // Rows of a packed file may also name pictures that lie elsewhere.
-  const hasPictures = (await readdir(folder)).length > 1;
-  return { path: join(folder, ROWS_FILE), imageFolder: hasPictures ? folder : imageFolder, origin };
+  if (folder === null) return { path: origin, imageFolder, origin, packed: null };
+  // Rows of a packed file may also name pictures that lie elsewhere: in a folder that is set, or without pictures of its own.
+  const isOwn = dataset.imageFolder === null && (await readdir(folder)).length > 1;
+  return { path: join(folder, ROWS_FILE), imageFolder: isOwn ? folder : imageFolder, origin, packed: folder };
 }
 
 /** Where rows and pictures of a packed file lie on this machine, by its place, size and time; null for a file of JSON. */
@@ -98,9 +98,11 @@ async function unpackedFolder(path: string, format: DatasetConfig['format']): Pr
   return folder;
 }
 
-async function* asLines(rows: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
-  for await (const row of rows) yield Buffer.from(`${row}\n`);
+async function* asLines(rows: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const row of rows) yield Buffer.concat([row, NEWLINE]);
 }
+
+const NEWLINE = Buffer.from('\n');
 
 /** What may stand beside a file about its rows. */
 async function bringDescription(openStore: OpenStore, folder: string): Promise<void> {

@@ -7,7 +7,7 @@ import { readRowForms } from '../dataset/dataset-info.ts';
 import type { RowPlace } from '../dataset/load-example.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
-import { jsonRows } from '../dataset/row-source.ts';
+import { rowsOf } from '../dataset/row-source.ts';
 import type { LocalDataset } from '../dataset/row-source.ts';
 import { gradientLayout, initialAdapter } from '../model/adapter.ts';
 import { readModelConfig } from '../model/model-config.ts';
@@ -83,8 +83,8 @@ async function sampleRows(config: Config, dataset: LocalDataset): Promise<Planne
   const random = createRandom('plan-sample', 0);
   const sample: { place: RowPlace; bytes: Uint8Array | null }[] = [];
   let rowCount = 0;
-  for (const [sourceIndex, { path }] of dataset.sources.entries()) {
-    for await (const { bytes, byteStart, byteEnd } of jsonRows(path)) {
+  for (const [sourceIndex, source] of dataset.sources.entries()) {
+    for await (const { bytes, byteStart, byteEnd } of rowsOf(source)) {
       if (dataset.maxRows !== null && rowCount >= dataset.maxRows) break;
       const slot = rowCount < SAMPLED_ROWS ? rowCount : Math.floor(random.uniform() * (rowCount + 1));
       if (slot < SAMPLED_ROWS)

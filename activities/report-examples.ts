@@ -10,7 +10,7 @@ import { parseRow } from '../dataset/parse-row.ts';
 import type { ParsedRow } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
 import type { RowForm } from '../dataset/row-form.ts';
-import { readRange } from '../dataset/row-source.ts';
+import { folderOfImage, readRange } from '../dataset/row-source.ts';
 import type { RowSource } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
 import { isS3 } from '../store/s3-client.ts';
@@ -171,10 +171,10 @@ async function readPicture(image: string, folder: string, openStore: (uri: strin
 
 async function readBytes(
   image: string,
-  { imageFolder }: RowSource,
+  source: RowSource,
   openStore: (uri: string) => Store,
 ): Promise<Uint8Array | null> {
-  const read = await readPicture(image, imageFolder, openStore).catch(() => null);
+  const read = await readPicture(image, folderOfImage(source, image), openStore).catch(() => null);
   return read === null || isRejection(read) ? null : read.bytes;
 }
 

@@ -1,16 +1,18 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { localDataset } from '../activities/local-dataset.ts';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { InvalidDatasetError } from '../contracts/failures.ts';
-import { readRowForms } from '../dataset/dataset-info.ts';
+import { DESCRIPTION_FILE, readRowForms } from '../dataset/dataset-info.ts';
 import { formNameOf, parseFieldsOf, readFields } from '../dataset/parse-row.ts';
 import type { ParsedRow, ParseOptions } from '../dataset/parse-row.ts';
-import { objectOf, rawFields } from '../dataset/raw-json.ts';
+import { objectOf, onOneLine, rawFields } from '../dataset/raw-json.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
-import { jsonRows } from '../dataset/row-source.ts';
+import { rowsOf } from '../dataset/row-source.ts';
 import { LocalStore } from '../store/local-store.ts';
 import { openStore } from '../store/open-store.ts';
-import { asArray, datasetInfo, isUnpacked, onOneLine, toMessages, withPictures } from './export-rows.ts';
+import { asArray, datasetInfo, toMessages, withPictures } from './export-rows.ts';
 
 /** Forms that data is converted to. */
 export const CONVERT_FORMS = ['llava', 'jsonl', 'sharegpt'] as const;
@@ -28,8 +30,8 @@ const MOST_IMAGES = 1_000_000;
 
 /**
  * Writes rows of any form as LLaVA's array, as lines of the same, or as LLaMA-Factory reads them. Rows that are LLaVA's
- * already keep their bytes. Pictures that are packed with their rows are put below `images` beside the output; other paths
- * stay as they are. A row that cannot be used is written to a file of its own, with its reason.
+ * already keep their bytes. Pictures that are packed with their rows are put into `<output>.images` beside it; other paths stay
+ * as they are. A row that cannot be used is written to a file of its own, with its reason.
  *
  * @throws InvalidDatasetError where a file cannot be read, or the output exists
  */
@@ -39,31 +41,51 @@ export async function convertData(
   form: ConvertForm,
   taskField: string,
 ): Promise<ConvertedData> {
-  const target = new LocalStore(dirname(output));
-  if ((await target.size(basename(output))) !== null)
+  const [folder, name] = [dirname(output), basename(output)];
+  if (output === '' || existsSync(output))
     throw new InvalidDatasetError(`data convert: output must be a new file, got "${output}", which exists`);
+  const aside = `${name}.quarantine.jsonl`;
+  if (existsSync(join(folder, aside)))
+    throw new InvalidDatasetError(`data convert: "${join(folder, aside)}" must not exist, as set aside rows go there`);
+  const description = form === 'sharegpt' ? await describedWith(folder, name) : null;
+  const target = new LocalStore(folder);
   const dataset: DatasetConfig = {
     ...{ path: [...files], format: 'auto', imageFolder: null, taskField, taskRules: null },
     ...{ excludeTasks: [], maxImages: MOST_IMAGES, maxRows: null, maxQuarantinedFraction: 1 },
   };
   const bad: string[] = [];
   const counts = { rowCount: 0 };
-  const rows = convertedRows(dataset, form, target, bad, counts);
-  await target.write(basename(output), form === 'jsonl' ? asLines(rows) : asArray(rows));
-  if (form === 'sharegpt') {
-    const name = basename(output).replace(/\.[^.]*$/, '');
-    await target.write('dataset_info.json', [Buffer.from(datasetInfo(name, basename(output)))]);
-  }
+  const rows = convertedRows(dataset, form, target, `${name}.images`, bad, counts);
+  await target.write(name, form === 'jsonl' ? asLines(rows) : asArray(rows));
+  if (description !== null) await target.write(DESCRIPTION_FILE, [Buffer.from(description)]);
   if (bad.length === 0) return { ...counts, setAside: null };
-  const name = `${basename(output)}.quarantine.jsonl`;
-  await target.write(name, [Buffer.from(bad.join(''))]);
-  return { ...counts, setAside: { count: bad.length, path: join(dirname(output), name) } };
+  await target.write(aside, [Buffer.from(bad.join(''))]);
+  return { ...counts, setAside: { count: bad.length, path: join(folder, aside) } };
+}
+
+/** LLaMA-Factory's description of the folder's files with one more. @throws InvalidDatasetError where it knows the name already */
+async function describedWith(folder: string, fileName: string): Promise<string> {
+  const path = join(folder, DESCRIPTION_FILE);
+  const text = await readFile(path, 'utf8').catch(() => '{}');
+  const name = fileName.replace(/\.[^.]*$/, '');
+  let known: unknown;
+  try {
+    known = JSON.parse(text);
+  } catch {
+    known = null;
+  }
+  if (typeof known !== 'object' || known === null || Array.isArray(known))
+    throw new InvalidDatasetError(`${path}: must be an object of datasets, got another text; write to another folder`);
+  if (Object.hasOwn(known, name))
+    throw new InvalidDatasetError(`${path}: must not know "${name}" yet, got an entry; name the output differently`);
+  return `${JSON.stringify({ ...known, ...datasetInfo(name, fileName) }, null, 2)}\n`;
 }
 
 async function* convertedRows(
   dataset: DatasetConfig,
   form: ConvertForm,
   target: LocalStore,
+  pictures: string,
   bad: string[],
   counts: { rowCount: number },
 ): AsyncGenerator<Uint8Array> {
@@ -71,7 +93,7 @@ async function* convertedRows(
   const forms = await readRowForms(sources.map(({ origin }) => origin));
   for (const [index, source] of sources.entries()) {
     const options: ParseOptions = { ...dataset, form: forms[index]! };
-    for await (const { bytes } of jsonRows(source.path)) {
+    for await (const { bytes } of rowsOf(source)) {
       const converted = convertRow(bytes, form, options);
       if ('reason' in converted) {
         const line = { file: basename(source.origin), ...converted, row: bytes === null ? null : textOf(bytes) };
@@ -79,9 +101,7 @@ async function* convertedRows(
         continue;
       }
       counts.rowCount += 1;
-      yield isUnpacked(source)
-        ? await withPictures(converted.bytes, source, `images/${index}`, target)
-        : converted.bytes;
+      yield await withPictures(converted.bytes, converted, source, `${pictures}/${index}`, target);
     }
   }
 }
@@ -90,15 +110,15 @@ function convertRow(
   bytes: Uint8Array | null,
   form: ConvertForm,
   options: ParseOptions,
-): { bytes: Uint8Array } | { reason: string; detail: string } {
+): { bytes: Uint8Array; images: string[] } | { reason: string; detail: string } {
   const read = readFields(bytes);
   if (isRejection(read)) return read;
   const row = parseFieldsOf(read, options);
   if (isRejection(row)) return { reason: row.reason, detail: row.detail };
-  if (form !== 'sharegpt' && formNameOf(read.fields, options) === 'llava') return { bytes: bytes! };
+  if (form !== 'sharegpt' && formNameOf(read.fields, options) === 'llava') return { bytes: bytes!, images: row.images };
   const converted = form === 'sharegpt' ? { messages: toMessages(row), images: row.images } : toLlava(row);
   const own = Object.entries(converted).map(([key, value]) => [key, JSON.stringify(value)] as const);
-  return { bytes: Buffer.from(objectOf([...otherFields(read.text, options), ...own])) };
+  return { bytes: Buffer.from(objectOf([...otherFields(read.text, options), ...own])), images: row.images };
 }
 
 /** What a row says beside its dialogue and pictures, as it says it. */

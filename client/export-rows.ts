@@ -1,13 +1,14 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { localDataset } from '../activities/local-dataset.ts';
 import type { RunResult } from '../contracts/messages.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import type { ParsedRow } from '../dataset/parse-row.ts';
 import { PICTURE_NAME } from '../dataset/packed-row.ts';
-import { withStrings } from '../dataset/raw-json.ts';
+import { onOneLine, withStrings } from '../dataset/raw-json.ts';
+import type { RowForm } from '../dataset/row-form.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
 import type { RowSource } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
@@ -60,16 +61,10 @@ const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
  */
 export async function* sharegptBytes(exported: ExportedRows): AsyncGenerator<Uint8Array> {
   const { dataset } = exported.result.config;
-  const { sources } = await localDataset(openStore, dataset, null);
-  const forms = await readRowForms(sources.map(({ origin }) => origin));
   yield* asArray(
     (async function* () {
-      for await (const { bytes, rowIndex, sourceIndex } of selectedRows(exported)) {
-        const parsed = parseRow(bytes, { ...dataset, form: forms[sourceIndex]! });
-        if (isRejection(parsed)) {
-          const row = rowIndex.toLocaleString('en');
-          throw new RangeError(`export: row ${row} must be as the run saw it, got: ${parsed.detail}; the file changed`);
-        }
+      for await (const { bytes, form } of selectedRows(exported)) {
+        const parsed = parseRow(bytes, { ...dataset, form }) as ParsedRow;
         yield Buffer.from(JSON.stringify({ messages: toMessages(parsed), images: parsed.images }));
       }
     })(),
@@ -77,7 +72,7 @@ export async function* sharegptBytes(exported: ExportedRows): AsyncGenerator<Uin
 }
 
 /** What LLaMA-Factory's `dataset_info.json` must say of the file. */
-export function datasetInfo(runName: string, fileName: string): string {
+export function datasetInfo(name: string, fileName: string): Record<string, object> {
   const tags = {
     role_tag: 'role',
     content_tag: 'content',
@@ -86,26 +81,8 @@ export function datasetInfo(runName: string, fileName: string): string {
     system_tag: 'system',
   };
   const columns = { messages: 'messages', images: 'images' };
-  return `${JSON.stringify({ [runName]: { file_name: fileName, formatting: 'sharegpt', columns, tags } }, null, 2)}\n`;
+  return { [name]: { file_name: fileName, formatting: 'sharegpt', columns, tags } };
 }
-
-/** A JSON text without white space outside of its strings. */
-export function onOneLine(json: Uint8Array): Uint8Array {
-  const kept = new Uint8Array(json.length);
-  let length = 0;
-  let inString = false;
-  for (let place = 0; place < json.length; place += 1) {
-    const byte = json[place]!;
-    if (!inString && (byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d)) continue;
-    kept[length++] = byte;
-    if (byte === QUOTE) inString = !inString;
-    else if (inString && byte === BACKSLASH) kept[length++] = json[++place]!;
-  }
-  return kept.subarray(0, length);
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 
 /** Rows as one JSON array, each with its own bytes. */
 export async function* asArray(rows: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -119,9 +96,8 @@ export async function* asArray(rows: AsyncIterable<Uint8Array>): AsyncGenerator<
 }
 
 interface SelectedRow {
-  rowIndex: number;
-  sourceIndex: number;
   bytes: Uint8Array;
+  form: RowForm | null;
 }
 
 /** Selected rows in row order, each as often as it was drawn. */
@@ -133,6 +109,7 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
   const table = fileOf(await readManifest(store, rows), 'rows.arrow');
   const { sources } = await localDataset(openStore, config.dataset, null);
   await requireRecordedSources(store, rows, sources);
+  const forms = await readRowForms(sources.map(({ origin }) => origin));
   const opened = await Promise.all(sources.map(({ path }) => open(path, 'r')));
   try {
     for await (const batch of readTable(store, rows.uri, table, tableSchema('rows'))) {
@@ -144,12 +121,17 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
         const sourceIndex = source[row]!;
         const own = Buffer.alloc(Number(byteEnd[row]! - byteStart[row]!));
         await opened[sourceIndex]!.read(own, 0, own.length, Number(byteStart[row]));
-        const copied = isUnpacked(sources[sourceIndex]!)
-          ? await withPictures(own, sources[sourceIndex]!, `images/${sourceIndex}`, files)
-          : own;
+        const form = forms[sourceIndex]!;
+        const parsed = parseRow(own, { ...config.dataset, form });
+        if (isRejection(parsed)) {
+          const index = rowIndex[row]!.toLocaleString('en');
+          throw new RangeError(`export: row ${index} must be as the run saw it, got: ${parsed.detail}; run again`);
+        }
+        const folder = `images/${result.runName}/${sourceIndex}`;
+        const copied = await withPictures(own, parsed, sources[sourceIndex]!, folder, files);
         const values = known?.get(rowIndex[row]!);
         const bytes = values === undefined ? copied : withField(copied, 'tive', values);
-        for (let copy = 0; copy < count; copy += 1) yield { rowIndex: rowIndex[row]!, sourceIndex, bytes };
+        for (let copy = 0; copy < count; copy += 1) yield { bytes, form };
       }
     }
   } finally {
@@ -186,24 +168,30 @@ async function readRowValues(store: Store, { values, methods, config }: RunResul
   return known;
 }
 
-/** Whether a source's pictures were unpacked with its rows, so that nobody else has them as files. */
-export function isUnpacked({ path, origin, imageFolder }: RowSource): boolean {
-  return path !== origin && imageFolder === dirname(path);
-}
+/** Keys under which a row names pictures, in whatever form. */
+const IMAGE_KEYS = ['image', 'images', 'path', 'url', 'image_url'];
 
-/** The row with its pictures copied below `folder` and named there. */
+/**
+ * The row with its own pictures, which were unpacked with it, copied below `folder` and named there; what else it says
+ * stays as it is.
+ */
 export async function withPictures(
   row: Uint8Array,
-  source: RowSource,
+  { images }: Pick<ParsedRow, 'images'>,
+  { packed }: RowSource,
   folder: string,
   files: Store,
 ): Promise<Uint8Array> {
-  const pictures = new Set<string>();
-  const renamed = withStrings(new TextDecoder().decode(row), (value) => {
-    if (!PICTURE_NAME.test(value)) return value;
-    pictures.add(value);
-    return `${folder}/${value}`;
-  });
-  for (const name of pictures) await files.write(`${folder}/${name}`, createReadStream(join(source.imageFolder, name)));
+  const pictures = new Set(images.filter((image) => packed !== null && PICTURE_NAME.test(image)));
+  if (packed === null || pictures.size === 0) return row;
+  for (const name of pictures) await files.write(`${folder}/${name}`, chunksOf(join(packed, name)));
+  const renamed = withStrings(new TextDecoder().decode(row), (value, key) =>
+    pictures.has(value) && key !== null && IMAGE_KEYS.includes(key) ? `${folder}/${value}` : value,
+  );
   return Buffer.from(renamed);
+}
+
+/** A stream that is opened when it is read, so that whoever reads meets its errors. */
+async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path) as AsyncIterable<Uint8Array>;
 }

@@ -76,7 +76,9 @@ async function writeRows(exported: ExportedRows, form: 'llava' | 'jsonl' | 'shar
   if (form === 'sharegpt') {
     const own = new LocalStore(join(exported.files.uri, 'sharegpt'));
     await own.write('data.json', sharegptBytes({ ...exported, files: own }));
-    await own.write('dataset_info.json', [Buffer.from(datasetInfo(result.runName, 'data.json'))]);
+    await own.write('dataset_info.json', [
+      Buffer.from(`${JSON.stringify(datasetInfo(result.runName, 'data.json'), null, 2)}\n`),
+    ]);
     return 'sharegpt/data.json';
   }
   const name = form === 'jsonl' ? 'rows.jsonl' : 'llava.json';

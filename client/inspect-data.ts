@@ -75,5 +75,5 @@ async function* rowsOf(file: string, packed: Set<string>): AsyncGenerator<Uint8A
     for await (const _ of bytes);
   });
   if (unpacked === null) for await (const { bytes } of jsonRows(file)) yield bytes;
-  else for await (const text of unpacked) yield Buffer.from(text);
+  else yield* unpacked;
 }

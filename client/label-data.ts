@@ -8,6 +8,7 @@ import { InvalidDatasetError } from '../contracts/failures.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import type { ParseOptions } from '../dataset/parse-row.ts';
+import { fieldRanges } from '../dataset/raw-json.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
 import { asSources } from '../dataset/row-source.ts';
 import { splitRows } from '../dataset/row-splitter.ts';
@@ -98,8 +99,12 @@ async function* labelledRows(
   if (!isLines) yield Buffer.from(counts.rowCount === 0 ? '[]\n' : '\n]\n');
 }
 
-/** A JSON object's bytes with one key more before its closing brace. */
+/** A JSON object's bytes with one key more before its closing brace; a key that is there gets the value where it stands. */
 export function withField(object: Uint8Array, key: string, value: unknown): Uint8Array {
+  const text = new TextDecoder().decode(object);
+  const found = text.includes(JSON.stringify(key)) ? fieldRanges(text).get(key) : undefined;
+  if (found !== undefined)
+    return Buffer.from(text.slice(0, found.start) + JSON.stringify(value) + text.slice(found.end));
   let end = object.lastIndexOf(CLOSING_BRACE) - 1;
   while (SPACES.has(object[end]!)) end -= 1;
   const isEmpty = object[end] === OPENING_BRACE;

@@ -4,7 +4,6 @@ import { LineCounter, isMap, isNode, isPair, parseDocument } from 'yaml';
 import type { Document, Node } from 'yaml';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { hasScheme } from '../store/open-store.ts';
-import { isS3 } from '../store/s3-client.ts';
 import { PRESETS } from './presets.ts';
 
 /** Keys of a recipe or of one of its maps, as they stand in the file. */
@@ -40,11 +39,6 @@ const PATH_KEYS = [
   'evaluation.image_folder',
 ];
 
-function isAddress(key: string, value: string): boolean {
-  if (key === 'store.uri') return hasScheme(value);
-  return /^(dataset|evaluation)\./.test(key) && isS3(value);
-}
-
 /**
  * Reads a recipe and all that it extends, the most basic first.
  * @throws InvalidConfigError for a file that is missing, not YAML, or that extends itself
@@ -75,8 +69,8 @@ export function readRecipeLayers(path: string, seen: readonly string[] = []): Re
 
 /** The keys of a preset, or null where there is none of the name. */
 export function presetLayer(name: string): RecipeLayer | null {
-  const keys = PRESETS[name];
-  return keys === undefined ? null : { keys: keys as Keys, originOf: () => ({ where: `preset ${name}` }) };
+  if (!Object.hasOwn(PRESETS, name)) return null;
+  return { keys: PRESETS[name] as Keys, originOf: () => ({ where: `preset ${name}` }) };
 }
 
 /** Keys from `key.path=value` arguments; values are YAML. @throws InvalidConfigError for an argument of another form */
@@ -94,9 +88,15 @@ export function overrideLayer(overrides: readonly string[]): RecipeLayer {
   return { keys: withAbsolutePaths(keys, process.cwd()), originOf: () => ({ where: 'command line' }) };
 }
 
-function setIn(keys: Keys, [first, ...rest]: string[], value: unknown): void {
-  if (rest.length === 0) keys[first!] = value;
-  else setIn((keys[first!] ??= {}) as Keys, rest, value);
+function setIn(keys: Keys, [first = '', ...rest]: string[], value: unknown): void {
+  if (rest.length === 0) {
+    keys[first] = value;
+    return;
+  }
+  const map = (keys[first] ??= {});
+  if (typeof map !== 'object' || Array.isArray(map))
+    throw new InvalidConfigError(`command line ${first}: must be a map of keys, got ${JSON.stringify(map)}`);
+  setIn(map as Keys, rest, value);
 }
 
 function readText(file: string): string {
@@ -114,7 +114,7 @@ function readText(file: string): string {
 /** @param name of the file, for messages */
 function parseRecipe(text: string, name: string, folder: string): RecipeLayer {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = parseDocument(text, { lineCounter: lines, merge: true });
   const place = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
@@ -174,7 +174,7 @@ function withAbsolutePaths(keys: Keys, folder: string): Keys {
     if (typeof map !== 'object' || map === null || Array.isArray(map)) continue;
     const value = map[key];
     const absolute = (item: unknown): unknown =>
-      typeof item === 'string' && !isAbsolute(item) && !isAddress(path, item) ? join(folder, item) : item;
+      typeof item === 'string' && !isAbsolute(item) && !hasScheme(item) ? join(folder, item) : item;
     if (value !== undefined) map[key] = Array.isArray(value) ? value.map(absolute) : absolute(value);
   }
   return result;

@@ -22,8 +22,13 @@ type Issue = { input?: unknown };
 
 /** `must be …, got …` for any way in which the value is wrong. */
 const says = (what: string) => ({
-  error: ({ input }: Issue) => `must be ${what}, got ${input === undefined ? 'nothing' : JSON.stringify(input)}`,
+  error: ({ input }: Issue) => `must be ${what}, got ${shown(input)}`,
 });
+
+function shown(input: unknown): string {
+  if (typeof input === 'number') return String(input);
+  return input === undefined ? 'nothing' : JSON.stringify(input);
+}
 
 const integer = (least: number, most = Number.MAX_SAFE_INTEGER) => {
   const what = says(
@@ -36,7 +41,7 @@ const integer = (least: number, most = Number.MAX_SAFE_INTEGER) => {
 const fraction = () => {
   const what = {
     error: ({ input }: Issue) =>
-      `must be in (0, 1], got ${JSON.stringify(input) ?? 'nothing'}` +
+      `must be in (0, 1], got ${shown(input)}` +
       (typeof input === 'number' && input > 1 && input <= 100 ? `; write ${input / 100} for ${input} %` : ''),
   };
   return z.number(what).gt(0, what).lte(1, what);
@@ -52,6 +57,9 @@ const positive = () => {
 const oneOf = <const Options extends readonly string[]>(...options: Options) =>
   z.enum(options, says(`one of ${options.join(', ')}`));
 const text = (what = 'text') => z.string(says(what)).min(1, says(what));
+/** A path of this machine, or where `remote` is said an address in a bucket. */
+const place = (what: string, remote = false) =>
+  text(what).regex(remote ? /^(?!(?!s3:)[a-z][a-z\d+.-]*:\/\/)/i : /^(?![a-z][a-z\d+.-]*:\/\/)/i, says(what));
 const flag = () => z.boolean(says('true or false'));
 const list = <Item extends z.ZodType>(item: Item, what: string) => z.array(item, says(what));
 
@@ -102,14 +110,17 @@ export const recipeSchema = map({
   }),
   store: map({ uri: text('a folder or s3://bucket/prefix').default('./tive-store') }),
   model: map({
-    path: text('a model folder'),
-    adapter: text('a PEFT folder or null').nullable().default(null),
+    path: place('a model folder'),
+    adapter: place('a PEFT folder or null').nullable().default(null),
     engine: oneOf('auto', 'tensorflow', 'wasm', 'cpu').default('auto'),
     template: oneOf('auto', 'vicuna_v1', 'chat_template').default('auto'),
     image_aspect: oneOf('auto', 'pad', 'crop').default('auto'),
   }),
   dataset: map({
-    path: z.union([text(), list(text(), 'a list of files').min(1)], says('a file, a folder or a list of files')),
+    path: z.union(
+      [place('a file', true), list(place('a file', true), 'a list of files').min(1)],
+      says('a file, a folder, s3://bucket/prefix/file or a list of them'),
+    ),
     format: oneOf('auto', 'llava', 'sharegpt', 'messages', 'parquet', 'webdataset').default('auto'),
     image_folder: z
       .union([text(), list(text(), 'a list of folders').min(1)], says('a folder, a list of folders or null'))

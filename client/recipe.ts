@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Config } from '../contracts/config.ts';
-import { SOURCE_EXTENSION } from '../dataset/source-kind.ts';
+import { isSourceName, SOURCE_EXTENSION } from '../dataset/source-kind.ts';
 import { withMemoryNames } from '../contracts/disk-names.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { hasScheme, openStore } from '../store/open-store.ts';
@@ -52,7 +52,7 @@ function resolveRecipe(
   const parsed = recipeSchema.safeParse(merged(all));
   const findings = parsed.success ? [] : parsed.error.issues.flatMap((issue) => describe(issue, all));
   findings.push(...conflicts(all));
-  if (findings.length > 0 || !parsed.success) throw new InvalidConfigError(findings.join('\n'));
+  if (findings.length > 0 || !parsed.success) throw new InvalidConfigError([...new Set(findings)].join('\n'));
   const { dataset, allocation } = parsed.data;
   // A budget in rows takes the place of the default share.
   if (allocation.budget_rows !== null && !isSet(all, ['allocation', 'budget_fraction']))
@@ -192,7 +192,7 @@ function dataFiles(path: string): string[] {
     );
   }
   if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
-  const names = readdirSync(path).filter((name) => SOURCE_EXTENSION.test(name));
+  const names = readdirSync(path).filter((name) => isSourceName(name) && statSync(join(path, name)).isFile());
   if (names.length === 0)
     throw new InvalidConfigError(
       `dataset.path: folder must hold .json, .jsonl, .parquet or .tar files, got none in "${path}"`,
@@ -227,8 +227,12 @@ function missingFiles({ model, dataset, evaluation }: Config, folder: string): s
     ['evaluation.image_folder', 'folder', evaluation.imageFolder],
   ];
   return needed.flatMap(([key, kind, path]) => {
-    if (path === null || isS3(path) || existsSync(path)) return [];
-    return [`${key}: ${kind} must exist, got "${relative(folder, path)}" (relative to the recipe's folder)`];
+    if (path === null || isS3(path)) return [];
+    const found = statSync(path, { throwIfNoEntry: false });
+    const name = `"${relative(folder, path)}" (relative to the recipe's folder)`;
+    if (found === undefined) return [`${key}: ${kind} must exist, got ${name}`];
+    if (kind === 'folder' ? found.isDirectory() : found.isFile()) return [];
+    return [`${key}: must be a ${kind}, got ${name}`];
   });
 }
 

@@ -37,6 +37,9 @@ export async function reselect(base: RunResult, options: ReselectOptions): Promi
   if (!/^[a-z0-9-]{1,64}$/.test(runName))
     throw new InvalidConfigError(`--name: must be 1 to 64 of a-z, 0-9, -, got "${runName}"`);
   const folder = runFolderOf(config, runName);
+  const taken = options.name === undefined ? null : await folder.result().catch(() => null);
+  if (taken !== null && JSON.stringify(taken.config) !== JSON.stringify(config))
+    throw new InvalidConfigError(`--name: must be a new run's, got "${runName}", which has a result; name another`);
   await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
   const runtime = await openRuntime({
     address: options.address ?? null,

@@ -7,7 +7,7 @@ import type { Turn } from '../dataset/conversation.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import { parseRow } from '../dataset/parse-row.ts';
 import { isRejection } from '../dataset/row-outcome.ts';
-import { readRange } from '../dataset/row-source.ts';
+import { folderOfImage, readRange } from '../dataset/row-source.ts';
 import { fileOf, readManifest } from '../store/artifacts.ts';
 import { openStore } from '../store/open-store.ts';
 import { gradientSchema, tableSchema } from '../store/schemas.ts';
@@ -103,11 +103,11 @@ async function readDialogue(
   { sourceIndex, byteStart, byteEnd }: Place,
 ): Promise<Pick<ShownRow, 'images' | 'turns'>> {
   const { sources } = await localDataset(openStore, config.dataset, null);
-  const { path, origin, imageFolder } = sources[sourceIndex]!;
-  const [form = null] = await readRowForms([origin]);
-  const row = parseRow(await readRange(path, byteStart, byteEnd), { ...config.dataset, form });
+  const source = sources[sourceIndex]!;
+  const [form = null] = await readRowForms([source.origin]);
+  const row = parseRow(await readRange(source.path, byteStart, byteEnd), { ...config.dataset, form });
   if (isRejection(row)) return { images: [], turns: [] };
-  return { images: row.images.map((image) => join(imageFolder, image)), turns: row.turns };
+  return { images: row.images.map((image) => join(folderOfImage(source, image), image)), turns: row.turns };
 }
 
 async function readValues(store: Store, result: RunResult, wanted: number): Promise<ShownRow['values']> {

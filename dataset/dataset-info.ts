@@ -63,7 +63,7 @@ function toForm(name: string, entry: Json): RowForm {
 }
 
 function readNames(name: string, entry: Json, key: 'columns' | 'tags'): Partial<Record<string, string>> {
-  const names = (entry[key] ?? {}) as Json;
+  const names = Object.fromEntries(Object.entries((entry[key] ?? {}) as Json).filter(([, value]) => value !== null));
   const bad = Object.entries(names).find(([, value]) => typeof value !== 'string');
   if (bad === undefined) return names as Record<string, string>;
   throw new InvalidDatasetError(

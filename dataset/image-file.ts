@@ -19,7 +19,9 @@ export async function readImageFile(imageFolder: string, path: string): Promise<
   try {
     const file = await findInside(imageFolder, path);
     if (file === null) return escapes(path);
-    const { size } = await stat(file);
+    const found = await stat(file);
+    if (!found.isFile()) return { reason: 'image_missing', detail: `image must be a file, got ${shortened(path)}` };
+    const { size } = found;
     if (size > MAX_IMAGE_BYTES) return { reason: 'image_too_large', detail: tooLarge(size) };
     return { bytes: await readFile(file) };
   } catch (error) {

@@ -14,6 +14,7 @@ import type { EncodedPrompt, PromptEncoder } from './prompt.ts';
 import type { RowForm } from './row-form.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
+import { folderOfImage } from './row-source.ts';
 import type { LocalDataset } from './row-source.ts';
 
 /** Where a row stands in its source. */
@@ -29,11 +30,19 @@ export interface RowPlace {
 /** A row ready for the model but for its pictures' vectors. */
 export interface LoadedExample {
   prompt: EncodedPrompt;
-  /** Full path of each picture, in order. */
-  imagePaths: string[];
+  /** Each picture, in order, as {@link imageKey} names it. */
+  images: string[];
   /** As read; null once they are known to be what the dataset stage saw. */
   turns: Turn[] | null;
 }
+
+/** Names a picture by the folder that it must lie below and its path there. */
+export function imageKey(folder: string, path: string): string {
+  return `${folder}${BELOW}${path}`;
+}
+
+/** Stands in no path. */
+const BELOW = '\0';
 
 /** Pictures whose hashes are remembered. */
 const REMEMBERED_IMAGES = 100_000;
@@ -65,45 +74,43 @@ export class ExampleLoader {
     if (isRejection(parsed)) throw changed(place, parsed.detail);
     const prompt = this.#encoder.encode(parsed.promptTurns, parsed.images.length);
     if (isRejection(prompt)) throw changed(place, prompt.detail);
-    const { imageFolder } = this.#dataset.sources[place.sourceIndex]!;
+    const source = this.#dataset.sources[place.sourceIndex]!;
     return {
       prompt,
-      imagePaths: parsed.images.map((path) => `${imageFolder}${sep}${path}`),
+      images: parsed.images.map((path) => imageKey(folderOfImage(source, path), path)),
       turns: parsed.turns,
     };
   }
 
   /** @throws InvalidDatasetError where the texts or the pictures are others than the dataset stage saw */
   async requireUnchanged(place: RowPlace, example: LoadedExample): Promise<void> {
-    const { turns, imagePaths } = example;
+    const { turns, images } = example;
     if (turns === null || place.contentHash === null) return;
     const imageHashes: string[] = [];
-    for (const path of imagePaths) {
-      if (!this.#imageHashes.has(path)) await this.#readImage(path);
-      imageHashes.push(this.#imageHashes.get(path)!);
+    for (const image of images) {
+      if (!this.#imageHashes.has(image)) await this.#readImage(image);
+      imageHashes.push(this.#imageHashes.get(image)!);
     }
     if (Buffer.compare(contentHash(turns, imageHashes), place.contentHash) !== 0)
       throw changed(place, 'other texts or pictures');
     example.turns = null;
   }
 
-  /** A picture as the model's input, by its full path. @throws InvalidDatasetError where it is no longer readable */
-  async pixels(imagePath: string): Promise<Float32Array> {
-    if (this.#settings === null) throw new RangeError(`${imagePath}: model must take pictures, got a model of text`);
-    const done = await preprocessImage(await this.#readImage(imagePath), this.#settings, this.#aspect);
-    if (isRejection(done)) throw changedImage(imagePath, done);
+  /** A picture as the model's input, by its {@link imageKey}. @throws InvalidDatasetError where it is no longer readable */
+  async pixels(image: string): Promise<Float32Array> {
+    if (this.#settings === null)
+      throw new RangeError(`${pathOf(image)}: model must take pictures, got a model of text`);
+    const done = await preprocessImage(await this.#readImage(image), this.#settings, this.#aspect);
+    if (isRejection(done)) throw changedImage(image, done);
     return done.pixels;
   }
 
-  async #readImage(imagePath: string): Promise<Uint8Array> {
-    const folders = this.#dataset.sources.map(({ imageFolder }) => imageFolder);
-    const folder =
-      folders.filter((name) => imagePath.startsWith(`${name}${sep}`)).sort((a, b) => b.length - a.length)[0] ?? '';
-    const path = imagePath.slice(folder.length + 1);
+  async #readImage(image: string): Promise<Uint8Array> {
+    const [folder = '', path = ''] = image.split(BELOW);
     const read = await readImageFile(folder, path);
-    if (isRejection(read)) throw changedImage(imagePath, read);
+    if (isRejection(read)) throw changedImage(image, read);
     if (this.#imageHashes.size >= REMEMBERED_IMAGES) this.#imageHashes.clear();
-    this.#imageHashes.set(imagePath, createHash('sha256').update(read.bytes).digest('hex'));
+    this.#imageHashes.set(image, createHash('sha256').update(read.bytes).digest('hex'));
     return read.bytes;
   }
 
@@ -128,6 +135,10 @@ function changed({ rowIndex }: RowPlace, detail: string): InvalidDatasetError {
   );
 }
 
-function changedImage(path: string, { detail }: Rejection): InvalidDatasetError {
-  return new InvalidDatasetError(`${path}: must be as the dataset stage saw it, got: ${detail}; run again`);
+function pathOf(image: string): string {
+  return image.replace(BELOW, sep);
+}
+
+function changedImage(image: string, { detail }: Rejection): InvalidDatasetError {
+  return new InvalidDatasetError(`${pathOf(image)}: must be as the dataset stage saw it, got: ${detail}; run again`);
 }

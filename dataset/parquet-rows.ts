@@ -3,6 +3,7 @@ import type { Compressors, RowGroup } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { imageType } from './image-type.ts';
 import { pictureName } from './packed-row.ts';
+import { objectOf } from './raw-json.ts';
 
 /** A row as a JSON text, and its pictures. */
 export interface UnpackedRow {
@@ -81,19 +82,36 @@ function unpack(row: Fields, rowIndex: number): UnpackedRow {
     pictures.push({ name, bytes });
     return name;
   };
-  const fields = Object.fromEntries(Object.entries(row).map(([key, value]) => [key, withoutPictures(value, take)]));
-  return { json: JSON.stringify(withTurns(fields, pictures.length), jsonValue), pictures };
+  const fields = Object.fromEntries(
+    Object.entries(row).map(([key, value]) => [key, withoutPictures(value, take, IMAGE_KEY.test(key))]),
+  );
+  const listed = fields['images'] ?? fields['image'] ?? null;
+  const imageCount = Array.isArray(listed) ? listed.length : listed === null ? pictures.length : 1;
+  return { json: jsonText(withTurns(fields, imageCount)) ?? '{}', pictures };
 }
 
 const EXTENSIONS = { jpeg: 'jpg', png: 'png', gif: 'gif', webp: 'webp', tiff: 'tif', avif: 'avif' } as const;
 
-/** Names in the place of pictures: `{ bytes, path }`, bytes alone, or a list of either. A path without bytes stays. */
-function withoutPictures(value: unknown, take: (bytes: Uint8Array) => string): unknown {
-  if (value instanceof Uint8Array) return take(value);
-  if (Array.isArray(value)) return value.map((item) => withoutPictures(item, take));
-  if (typeof value !== 'object' || value === null || !('bytes' in value)) return value;
+/** Columns whose bytes are pictures whatever they hold. */
+const IMAGE_KEY = /^images?$/;
+
+/**
+ * Names in the place of pictures: `{ bytes, path }`, bytes alone, or lists and objects of either. A path without bytes
+ * stays. Bytes alone in another column are a picture only if they begin like one.
+ */
+function withoutPictures(value: unknown, take: (bytes: Uint8Array) => string, isImage: boolean): unknown {
+  if (value instanceof Uint8Array) {
+    const isPicture = value.length > 0 && (isImage || typeof imageType(value) === 'string');
+    return isPicture ? take(value) : undefined;
+  }
+  if (Array.isArray(value)) return value.map((item) => withoutPictures(item, take, isImage));
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (!('bytes' in value)) {
+    const entries = Object.entries(value as Fields);
+    return Object.fromEntries(entries.map(([key, item]) => [key, withoutPictures(item, take, IMAGE_KEY.test(key))]));
+  }
   const { bytes, path } = value as { bytes: unknown; path?: unknown };
-  return bytes instanceof Uint8Array ? take(bytes) : path;
+  return bytes instanceof Uint8Array && bytes.length > 0 ? take(bytes) : path;
 }
 
 /** The Cauldron's `texts` as turns, the pictures in front of the first question. */
@@ -110,8 +128,11 @@ function withTurns(fields: Fields, pictureCount: number): Fields {
   return { ...(typeof source === 'string' ? { dataset: source } : {}), ...rest, conversations };
 }
 
-/** What JSON cannot say: whole numbers beyond 2⁵³ as texts, bytes not at all. */
-function jsonValue(_: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  return value instanceof Uint8Array ? undefined : value;
+/** JSON as `JSON.stringify` writes it, but whole numbers of any size as they are; undefined where there is nothing to say. */
+function jsonText(value: unknown): string | undefined {
+  if (typeof value === 'bigint') return String(value);
+  if (Array.isArray(value)) return `[${value.map((item) => jsonText(item) ?? 'null').join(',')}]`;
+  if (typeof value !== 'object' || value === null || value instanceof Date) return JSON.stringify(value);
+  const fields = Object.entries(value).map(([key, item]) => [key, jsonText(item)] as const);
+  return objectOf(fields.filter((field): field is [string, string] => field[1] !== undefined));
 }

@@ -17,10 +17,10 @@ const THREAD = import.meta.url.endsWith('.ts')
   : new URL('./parquet-thread.js', import.meta.url);
 
 /**
- * Rows of a Parquet file as JSON texts, in order; their pictures are written out before.
+ * Rows of a Parquet file as JSON texts of a line, in order; their pictures are written out before.
  * @throws InvalidDatasetError where the file cannot be read
  */
-export async function* parquetSource(path: string, writePicture: WritePicture): AsyncGenerator<string> {
+export async function* parquetSource(path: string, writePicture: WritePicture): AsyncGenerator<Uint8Array> {
   const thread = new Worker(THREAD, {
     workerData: path,
     resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MIB },
@@ -32,7 +32,7 @@ export async function* parquetSource(path: string, writePicture: WritePicture): 
       if (answer.rows.length === 0) return;
       for (const { json, pictures } of answer.rows) {
         for (const { name, bytes } of pictures) await writePicture(name, bytes);
-        yield json;
+        yield Buffer.from(json);
       }
     }
   } finally {

@@ -11,7 +11,7 @@ import type { Rejection } from './row-outcome.ts';
 export interface ParsedRow {
   /** JSON text of `id`, or null. */
   id: string | null;
-  /** The row's own label, or null. */
+  /** The row's own label, a number as its text; or null. */
   task: string | null;
   /** Paths as given. */
   images: string[];
@@ -85,7 +85,7 @@ export function parseFieldsOf(
   const label = fields[options.taskField];
   const identity = {
     id: idOf(fields['id'], text),
-    task: typeof label === 'string' && label !== '' ? label : null,
+    task: typeof label === 'number' ? String(label) : typeof label === 'string' && label !== '' ? label : null,
   };
   const parsed = unreadMedia(fields, options) ?? parseFields(fields, options);
   return isRejection(parsed) ? { ...identity, ...parsed } : { ...identity, ...parsed };

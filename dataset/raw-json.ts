@@ -21,26 +21,32 @@ function* tokens(text: string): Generator<{ token: string; start: number; end: n
   }
 }
 
-/** The text of every value of an object; of a key that stands twice the last, as `JSON.parse` takes it. */
-export function rawFields(text: string): Map<string, string> {
-  const fields = new Map<string, string>();
+/** Where every value of an object stands in its text; of a key that stands twice the last, as `JSON.parse` takes it. */
+export function fieldRanges(text: string): Map<string, { start: number; end: number }> {
+  const fields = new Map<string, { start: number; end: number }>();
   let depth = 0;
   let key = '';
-  let valueStart = 0;
-  let inValue = false;
+  let valueStart = -1;
   for (const { token, start, end } of tokens(text)) {
     if (token === '{' || token === '[') depth += 1;
     else if (token === '}' || token === ']') depth -= 1;
     const closes = depth === 0 || (depth === 1 && token === ',');
-    if (closes && inValue) {
-      fields.set(key, text.slice(valueStart, start).trim());
-      inValue = false;
+    if (closes && valueStart >= 0) {
+      const value = text.slice(valueStart, start);
+      const first = valueStart + value.length - value.trimStart().length;
+      fields.set(key, { start: first, end: first + value.trim().length });
+      valueStart = -1;
     }
-    if (depth !== 1 || inValue) continue;
+    if (depth !== 1 || valueStart >= 0) continue;
     if (token === '"') key = JSON.parse(text.slice(start, end)) as string;
-    else if (token === ':') [inValue, valueStart] = [true, end];
+    else if (token === ':') valueStart = end;
   }
   return fields;
+}
+
+/** The text of every value of an object. */
+export function rawFields(text: string): Map<string, string> {
+  return new Map([...fieldRanges(text)].map(([key, { start, end }]) => [key, text.slice(start, end)]));
 }
 
 /** An object with these texts as its values. */
@@ -48,21 +54,50 @@ export function objectOf(fields: Iterable<readonly [key: string, value: string]>
   return `{${Array.from(fields, ([key, value]) => `${JSON.stringify(key)}:${value}`).join(',')}}`;
 }
 
-/** The text of an object or array with its string values, not its keys, replaced where `change` gives another; all else stays as it is. */
-export function withStrings(text: string, change: (value: string) => string): string {
+/**
+ * The text of an object or array with its string values, not its keys, replaced where `change` gives another; all else
+ * stays as it is.
+ *
+ * @param change is given the key that a value stands under, be it in lists; null for none
+ */
+export function withStrings(text: string, change: (value: string, key: string | null) => string): string {
   let written = '';
   let copied = 0;
   let string: { start: number; end: number } | null = null;
+  const keys: (string | null)[] = [null];
   for (const { token, start, end } of tokens(text)) {
-    if (string !== null && token !== ':') {
+    if (string !== null) {
       const value = JSON.parse(text.slice(string.start, string.end)) as string;
-      const changed = change(value);
-      if (changed !== value) {
-        written += text.slice(copied, string.start) + JSON.stringify(changed);
-        copied = string.end;
+      if (token === ':') keys[keys.length - 1] = value;
+      else {
+        const changed = change(value, keys.at(-1) ?? null);
+        if (changed !== value) {
+          written += text.slice(copied, string.start) + JSON.stringify(changed);
+          copied = string.end;
+        }
       }
     }
     string = token === '"' ? { start, end } : null;
+    if (token === '{' || token === '[') keys.push(token === '[' ? keys.at(-1)! : null);
+    else if (token === '}' || token === ']') keys.pop();
   }
   return written + text.slice(copied);
 }
+
+/** A JSON text's bytes without white space outside of its strings. */
+export function onOneLine(json: Uint8Array): Uint8Array {
+  const kept = new Uint8Array(json.length);
+  let length = 0;
+  let inString = false;
+  for (let place = 0; place < json.length; place += 1) {
+    const byte = json[place]!;
+    if (!inString && (byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d)) continue;
+    kept[length++] = byte;
+    if (byte === QUOTE) inString = !inString;
+    else if (inString && byte === BACKSLASH) kept[length++] = json[++place]!;
+  }
+  return kept.subarray(0, length);
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;

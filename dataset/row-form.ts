@@ -127,10 +127,12 @@ function readContent(content: unknown, turn: number, key: string, images: string
     if (type === 'text' && typeof text === 'string') value += text;
     else if (type === 'image' || type === 'image_url') {
       value += IMAGE_PLACEHOLDER;
-      const place = image ?? path ?? url ?? (typeof link === 'object' && link !== null ? (link as Json)['url'] : link);
-      if (place === undefined) continue;
-      if (typeof place !== 'string' || place === '') {
-        return { reason: 'image_field_type', detail: `turn ${turn}: image must be a path, got ${quoted(place)}` };
+      const given =
+        image ?? path ?? url ?? (typeof link === 'object' && link !== null ? (link as Json)['url'] : link) ?? null;
+      if (given === null) continue;
+      const place = pathOf(given);
+      if (place === null) {
+        return { reason: 'image_field_type', detail: `turn ${turn}: image must be a path, got ${quoted(given)}` };
       }
       images.push(place);
     } else {

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { DatasetConfig } from '../contracts/config.ts';
 import { parquetSource } from './parquet-source.ts';
+import { PICTURE_NAME } from './packed-row.ts';
 import type { WritePicture } from './packed-row.ts';
 import { splitRows } from './row-splitter.ts';
 import type { SourceRow } from './row-splitter.ts';
@@ -15,6 +16,13 @@ export interface RowSource {
   imageFolder: string;
   /** The file as the user gave it: another one where rows and pictures were unpacked from it. */
   origin: string;
+  /** Folder that rows and pictures were unpacked to, as lines; null for a file of JSON. */
+  packed: string | null;
+}
+
+/** The folder that a picture of a source lies below. */
+export function folderOfImage({ imageFolder, packed }: RowSource, image: string): string {
+  return packed !== null && PICTURE_NAME.test(image) ? packed : imageFolder;
 }
 
 /** A dataset with its files on this machine, as JSON. */
@@ -37,13 +45,23 @@ export function asSources(dataset: DatasetConfig): LocalDataset {
     path,
     imageFolder: imageFolderOf(dataset, index),
     origin: path,
+    packed: null,
   }));
   return { ...dataset, sources };
 }
 
 /** Rows of a JSON file with their places, streaming. */
 export function jsonRows(path: string): AsyncGenerator<SourceRow> {
-  return splitRows(createReadStream(path, { highWaterMark: 1024 * 1024 }), basename(path));
+  return splitRows(chunksOf(path), basename(path));
+}
+
+/** Rows of a source with their places, streaming. */
+export function rowsOf({ path, origin, packed }: RowSource): AsyncGenerator<SourceRow> {
+  return splitRows(chunksOf(path), basename(origin), packed === null ? 'auto' : 'lines');
+}
+
+function chunksOf(path: string): AsyncIterable<Uint8Array> {
+  return createReadStream(path, { highWaterMark: 1024 * 1024 });
 }
 
 /** Bytes of a row that was found at [start, end) of a file of rows; fewer where the file has become shorter. */
@@ -58,8 +76,8 @@ export async function readRange(path: string, start: number, end: number): Promi
   }
 }
 
-/** Rows of a file in which they are packed with their pictures, as JSON texts; null where it is JSON already. */
-export async function packedRows(path: string, writePicture: WritePicture): Promise<AsyncGenerator<string> | null> {
+/** Rows of a file in which they are packed with their pictures, as JSON texts of a line; null where it is JSON already. */
+export async function packedRows(path: string, writePicture: WritePicture): Promise<AsyncGenerator<Uint8Array> | null> {
   const kind = await sourceKind(path);
   if (kind === 'json') return null;
   return kind === 'tar' ? tarRows(path, writePicture) : parquetSource(path, writePicture);

@@ -30,10 +30,15 @@ const HEAD_BYTES = 1024;
  * rows' own JSON is parsed later, row by row. Memory is one row, whatever the file's size. A byte order mark is skipped.
  *
  * @param name the file's name for messages
+ * @param form `auto` tells it by the first byte
  * @throws InvalidDatasetError for a file that is no such form, or an array that is not closed or not the file's end
  */
-export async function* splitRows(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<SourceRow> {
-  let splitter: Splitter | null = null;
+export async function* splitRows(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  form: 'auto' | 'lines' = 'auto',
+): AsyncGenerator<SourceRow> {
+  let splitter = form === 'lines' ? lineSplitter(0, 0) : null;
   let head: Uint8Array = new Uint8Array(0);
   for await (const chunk of chunks) {
     if (splitter !== null) {

@@ -11,8 +11,8 @@ import type { ParseOptions } from './parse-row.ts';
 import type { PromptEncoder } from './prompt.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
-import { jsonRows } from './row-source.ts';
-import type { LocalDataset } from './row-source.ts';
+import { folderOfImage, rowsOf } from './row-source.ts';
+import type { LocalDataset, RowSource } from './row-source.ts';
 import type { SourceRow } from './row-splitter.ts';
 import type { TaskLabeller } from './task-labeller.ts';
 
@@ -65,7 +65,7 @@ export interface ScanOptions {
  * @throws InvalidDatasetError for a source that is missing or of another form
  */
 export async function* scanDataset({ dataset, encoder, label }: ScanOptions): AsyncGenerator<RowRecord[]> {
-  const checks = dataset.sources.map(({ imageFolder }) => rememberingImages(imageFolder));
+  const checks = dataset.sources.map(rememberingImages);
   const forms = await readRowForms(dataset.sources.map(({ origin }) => origin));
   let chunk: RowRecord[] = [];
   let pending: Promise<RowRecord>[] = [];
@@ -91,9 +91,9 @@ async function* sourceRows({
   maxRows,
 }: LocalDataset): AsyncGenerator<{ row: SourceRow; sourceIndex: number; rowIndex: number }> {
   let rowIndex = 0;
-  for (const [sourceIndex, { path }] of sources.entries()) {
-    await requireFile(path);
-    for await (const row of jsonRows(path)) {
+  for (const [sourceIndex, source] of sources.entries()) {
+    await requireFile(source.path);
+    for await (const row of rowsOf(source)) {
       if (maxRows !== null && rowIndex >= maxRows) return;
       yield { row, sourceIndex, rowIndex };
       rowIndex += 1;
@@ -109,13 +109,13 @@ async function requireFile(path: string): Promise<void> {
 
 type ImageChecker = (path: string) => Promise<ImageCheck>;
 
-function rememberingImages(folder: string): ImageChecker {
+function rememberingImages(source: RowSource): ImageChecker {
   const known = new Map<string, Promise<ImageCheck>>();
   return (path) => {
     let found = known.get(path);
     if (found === undefined) {
       if (known.size >= REMEMBERED_IMAGES) known.clear();
-      found = checkImage(folder, path);
+      found = checkImage(folderOfImage(source, path), path);
       known.set(path, found);
     }
     return found;

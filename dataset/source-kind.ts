@@ -3,8 +3,16 @@ import { open } from 'node:fs/promises';
 /** How a file holds its rows: as JSON text, or packed together with their pictures. */
 export type SourceKind = 'json' | 'parquet' | 'tar';
 
-/** Extensions by which a folder's files of rows are told from others. A file's own form is told by its bytes alone. */
+/** Extensions by which files of rows are told from others. A file's own form is told by its bytes alone. */
 export const SOURCE_EXTENSION = /\.(jsonl?|parquet|tar)$/;
+
+/** Files about rows that stand beside them: LLaMA-Factory's description, the recipe's schema, rows that were set aside. */
+const BESIDE_ROWS = /^\.|^dataset_info\.json$|^tive\.schema\.json$|(^|\.)quarantine\.jsonl$/;
+
+/** Whether a file of a folder is one of its files of rows. */
+export function isSourceName(name: string): boolean {
+  return SOURCE_EXTENSION.test(name) && !BESIDE_ROWS.test(name);
+}
 
 const MAGIC_PLACE_OF_TAR = 257;
 

@@ -5,8 +5,11 @@ import type { ReadableStream } from 'node:stream/web';
 import { createTarDecoder } from 'modern-tar';
 import type { ParsedTarEntry } from 'modern-tar';
 import { InvalidDatasetError } from '../contracts/failures.ts';
+import { readFields } from './parse-row.ts';
 import { pictureName } from './packed-row.ts';
 import type { WritePicture } from './packed-row.ts';
+import { objectOf, onOneLine, rawFields } from './raw-json.ts';
+import { isRejection } from './row-outcome.ts';
 import { MAX_ROW_BYTES } from './row-splitter.ts';
 
 const PICTURE = /^(?:.*\.)?(jpe?g|jpe|jfif|png|gif|webp|tiff?|avif|bmp|heic|svg)$/;
@@ -25,13 +28,13 @@ interface Sample {
 }
 
 /**
- * Rows of a WebDataset shard as JSON texts, streaming: consecutive members with one stem, the base name up to its first
+ * Rows of a WebDataset shard as JSON texts of a line, streaming: consecutive members with one stem, the base name up to its first
  * dot, are a row. Its fields are those of the member `json`; its pictures are written out and named by `image`, or by
  * `images` where there are several or the row is of that form. Members' own names never become paths.
  *
  * @throws InvalidDatasetError where the archive is damaged or cut short
  */
-export async function* tarRows(path: string, writePicture: WritePicture): AsyncGenerator<string> {
+export async function* tarRows(path: string, writePicture: WritePicture): AsyncGenerator<Uint8Array> {
   let rowIndex = 0;
   let sample: Sample | null = null;
   const name = basename(path);
@@ -92,25 +95,32 @@ function splitName(path: string): { stem: string; extension: string } {
 async function readJson(body: ParsedTarEntry['body'], size: number): Promise<Uint8Array> {
   if (size > MAX_ROW_BYTES) {
     await body.cancel();
-    return Buffer.from(JSON.stringify(`a member of ${size.toLocaleString('en')} bytes`));
+    return Buffer.from(JSON.stringify(sizeText(size)));
   }
   return new Uint8Array(await new Response(body).arrayBuffer());
 }
 
-function toRow({ stem, json, pictures, others }: Sample): string {
-  const rest = Object.fromEntries(
-    [...others].map(([key, size]) => [key, `a member of ${size.toLocaleString('en')} bytes`]),
+/** The row's line. A member that is no JSON object stays as it is, but on one line: it is set aside later, with the reason. */
+function toRow({ stem, json, pictures, others }: Sample): Uint8Array {
+  const read = json === null ? { fields: {}, text: '{}' } : readFields(json);
+  if (isRejection(read)) return json!.length === 0 ? CUT_SHORT : withoutBreaks(json!);
+  const rest = [...others].map(([key, size]): [string, string] => [key, JSON.stringify(sizeText(size))]);
+  const names = Object.entries(namesOf(read.fields, pictures)).map(
+    ([key, value]) => [key, JSON.stringify(value)] as const,
   );
-  const text = json === null ? '{}' : new TextDecoder().decode(json);
-  let fields: unknown;
-  try {
-    fields = JSON.parse(text);
-  } catch {
-    // Set aside later as every row that is not JSON, with the reason: a line must not hold a line break.
-    return text.replaceAll(/[\r\n]+/g, ' ');
-  }
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return JSON.stringify(fields);
-  return JSON.stringify({ id: stem, ...rest, ...fields, ...namesOf(fields as Record<string, unknown>, pictures) });
+  const fields = new Map([['id', JSON.stringify(stem)], ...rest, ...rawFields(read.text), ...names]);
+  return onOneLine(Buffer.from(objectOf(fields)));
+}
+
+/** Stands for an empty text, which would be no line at all. */
+const CUT_SHORT = Buffer.from('[');
+
+function withoutBreaks(text: Uint8Array): Uint8Array {
+  return text.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte));
+}
+
+function sizeText(size: number): string {
+  return `a member of ${size.toLocaleString('en')} bytes`;
 }
 
 /** A row says by its keys in which form it wants its pictures named; without any, one is `image`. */

@@ -5,7 +5,7 @@ import { readRowForms } from './dataset-info.ts';
 import { parseRow } from './parse-row.ts';
 import type { ParsedRow } from './parse-row.ts';
 import { isRejection } from './row-outcome.ts';
-import { jsonRows } from './row-source.ts';
+import { rowsOf } from './row-source.ts';
 import type { LocalDataset } from './row-source.ts';
 import { taskOf } from './task-rules.ts';
 
@@ -54,8 +54,8 @@ async function sampleQuestions(dataset: LocalDataset): Promise<WordCounts[]> {
   const forms = await readRowForms(dataset.sources.map(({ origin }) => origin));
   const sample: WordCounts[] = [];
   let [rowCount, seenCount] = [0, 0];
-  for (const [index, { path }] of dataset.sources.entries()) {
-    for await (const { bytes } of jsonRows(path)) {
+  for (const [index, source] of dataset.sources.entries()) {
+    for await (const { bytes } of rowsOf(source)) {
       if (dataset.maxRows !== null && rowCount >= dataset.maxRows) return sample;
       rowCount += 1;
       const place = seenCount < SAMPLED_ROWS ? seenCount : Math.floor(random.uniform() * (seenCount + 1));

@@ -1,6 +1,8 @@
-import { createWriteStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { Command, Option } from '@commander-js/extra-typings';
+import { InvalidConfigError } from '../../contracts/failures.ts';
 import { countWarnings } from '../../dataset/dataset-checks.ts';
 import type { Spread } from '../../dataset/inspect.ts';
 import { LLAVA_PUBLISHED_COUNTS } from '../../dataset/task-rules.ts';
@@ -44,7 +46,8 @@ function inspectCommand() {
 function describe(found: InspectedData, taskField: string, folder: string | null): string[] {
   const badCount = sum(found.reasons);
   const hasLabels = Object.keys(found.labels).length > 0;
-  const missing = found.missingImages.length === 0 ? '' : `, for instance ${found.missingImages.join(', ')}`;
+  const missing =
+    found.missingImages.length === 0 ? '' : `, for instance ${found.missingImages.map(printable).join(', ')}`;
   const lines: [string, string][] = [
     ['rows', `${number(found.rowCount)} in ${(found.byteCount / 1e6).toFixed(1)} MB`],
     ['form', counts(found.forms)],
@@ -68,7 +71,8 @@ function describe(found: InspectedData, taskField: string, folder: string | null
 }
 
 function counts(named: Partial<Record<string, number>>): string {
-  const entries = Object.entries(named);
+  // An object puts keys that look like numbers first.
+  const entries = Object.entries(named).sort(([, left], [, right]) => right! - left!);
   const shown = entries.slice(0, SHOWN_NAMES).map(([name, rows]) => `${printable(name)} ${number(rows!)}`);
   const rest = entries.length - shown.length;
   return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ') || 'none';
@@ -93,7 +97,7 @@ function validateCommand() {
     .option('--quiet', 'no progress')
     .action(async (recipe, overrides, { output, json, quiet }) => {
       const { config } = loadRecipe(recipe, { overrides });
-      const lines = createWriteStream(output);
+      const lines = (await openQuarantine(output)).createWriteStream();
       const showsProgress = quiet !== true && process.stderr.isTTY;
       const found = await validateData(
         config,
@@ -106,6 +110,29 @@ function validateCommand() {
       print(found, json, () => describeValidated(found, output));
       if (found.problem !== null) process.exitCode = EXIT.callerMustAct;
     });
+}
+
+/** A new file, or one of rows that were set aside before. @throws InvalidConfigError for any other file */
+async function openQuarantine(path: string): Promise<FileHandle> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isFile() === true && found.size > 0) {
+    const [first = ''] = (await readFirst(path)).split('\n');
+    if (!/^\{"row_index":\d+,"task":.*"reason":/.test(first))
+      throw new InvalidConfigError(
+        `data validate: output must be a new file or one of rows set aside, got "${path}"; name another with -o`,
+      );
+  }
+  return open(path, 'w');
+}
+
+async function readFirst(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(64 * 1024));
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 function describeValidated({ warnings, problem, ...found }: ValidatedData, output: string): string[] {
@@ -160,10 +187,11 @@ function labelCommand() {
         rules,
       });
       const named = [...tasks].sort(([, left], [, right]) => right - left);
-      const published = rules === 'llava-1.5' ? LLAVA_PUBLISHED_COUNTS : {};
+      const published = new Map(rules === 'llava-1.5' ? Object.entries(LLAVA_PUBLISHED_COUNTS) : []);
       const width = Math.max(4, ...named.map(([task]) => task.length));
       const lines = named.map(([task, rows]) => {
-        const wanted = published[task] === undefined ? '' : `   published ${number(published[task]).padStart(9)}`;
+        const count = published.get(task);
+        const wanted = count === undefined ? '' : `   published ${number(count).padStart(9)}`;
         return `${printable(task).padEnd(width)} ${number(rows).padStart(9)}${wanted}`;
       });
       const total = `${number(rowCount)} rows, ${number(labelledCount)} labelled now, ${number(unlabelledCount)} without a label`;

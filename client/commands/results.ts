@@ -8,6 +8,7 @@ import { namedRun } from '../find-run.ts';
 import { METHODS } from '../recipe-schema.ts';
 import { reselect } from '../reselect.ts';
 import { saveResult } from '../run-folder.ts';
+import { printable } from '../terminal-text.ts';
 
 /** `tive select`: another selection from the gradient table, in seconds. */
 export function selectCommand() {
@@ -28,7 +29,7 @@ export function selectCommand() {
       const lines = [
         `${method} selected ${selection!.rowCount.toLocaleString('en')} rows`,
         ...selection!.tasks.map(
-          ({ task, copies }) => `  ${task.padEnd(20)} ${copies.toLocaleString('en').padStart(9)}`,
+          ({ task, copies }) => `  ${printable(task).padEnd(20)} ${copies.toLocaleString('en').padStart(9)}`,
         ),
         ...(reportPath === null ? [] : [`report: ${relative(process.cwd(), reportPath)}`]),
         `subset: tive export ${made.runName} --to llava`,

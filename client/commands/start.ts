@@ -130,6 +130,8 @@ function mustBeShare(value: string | undefined): string | undefined {
 async function lookAt({ data, images, budget }: Answers): Promise<InspectedData | null> {
   const found = await stat(data).catch(() => null);
   if (found === null) throw new InvalidConfigError(`dataset.path: file must exist, got "${data}"`);
+  if (images !== null && !existsSync(images))
+    throw new InvalidConfigError(`dataset.image_folder: folder must exist, got "${images}"`);
   if (mustBeShare(String(budget)) !== undefined)
     throw new InvalidConfigError(`allocation.budget_fraction: must be in (0, 1], got ${budget}`);
   return found.isFile() ? inspectData([data], images, 'dataset') : null;
@@ -157,8 +159,10 @@ function recipeText(
 /** Labels of the rows' own where they have some, else rules that tell tasks apart, else clusters of questions. */
 function labelsOf(found: InspectedData | null): Record<string, string | null> {
   if (found === null) return {};
-  const hasLabels = Object.keys(found.labels).length > 0;
-  if (hasLabels) return { task_rules: null };
+  const sum = (counts: Partial<Record<string, number>>): number =>
+    Object.values(counts).reduce<number>((total, count) => total + count!, 0);
+  const labelledCount = sum(found.labels);
+  if (labelledCount > 0 && labelledCount >= found.rowCount - sum(found.reasons)) return { task_rules: null };
   if (found.keys['task_name'] !== undefined) return { task_field: 'task_name', task_rules: null };
   if (found.tasks['llava-1.5']['vqav2_okvqa'] !== undefined) return { task_rules: 'llava-1.5' };
   const folders = Object.keys(found.tasks.prefix).filter((task) => task !== 'text' && task !== 'no_folder');

@@ -38,6 +38,12 @@ describe('what a failure means', () => {
     ],
     ['a mistake with a cause', new RangeError('no such run', { cause: new Error('not found') }), 2, 'no such run'],
     ['trouble with a cause', new Error('outer', { cause: new Error('disk full') }), 1, 'disk full'],
+    [
+      'a file that is not there',
+      Object.assign(new Error('ENOENT: no such file or directory'), { code: 'ENOENT', path: 'no.json' }),
+      2,
+      '"no.json": file or folder must exist, got none (ENOENT)',
+    ],
     ['no error at all', 'odd', 1, 'odd'],
   ])('%s', (_, error, exitCode, message) => {
     expect(outcomeOf(error)).toEqual({ exitCode, message });

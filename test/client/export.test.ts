@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { datasetInfo, onOneLine } from '../../client/export-rows.ts';
+import { datasetInfo } from '../../client/export-rows.ts';
 import { csvCell } from '../../client/export-table.ts';
+import { onOneLine } from '../../dataset/raw-json.ts';
 
 describe('a cell of CSV', () => {
   test.each<[string | number | null, string]>([
@@ -34,7 +35,7 @@ test('a row on one line is the same row, and every byte of its strings and numbe
 });
 
 test('dataset_info.json names the file, its columns and roles', () => {
-  expect(JSON.parse(datasetInfo('mine', 'data.json'))).toMatchObject({
+  expect(datasetInfo('mine', 'data.json')).toMatchObject({
     mine: { file_name: 'data.json', formatting: 'sharegpt', columns: { messages: 'messages', images: 'images' } },
   });
 });

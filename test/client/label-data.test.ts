@@ -45,6 +45,18 @@ describe('labelling', () => {
     });
   });
 
+  test('gives an empty label its value where it stands, and takes a number for a label', async () => {
+    const rows = [`{"dataset" : null, "image": "gqa/a", ${talk}}`, `{"image": "vg/a", ${talk}, "x": {"dataset": 1}, "dataset":"" }`, `{"dataset": 7, ${talk}}`]; // prettier-ignore
+    const { text, tasks } = await label(rows.join('\n'));
+    expect(text.split('\n')).toEqual([
+      `{"dataset" : "gqa", "image": "gqa/a", ${talk}}`,
+      `{"image": "vg/a", ${talk}, "x": {"dataset": 1}, "dataset":"vg" }`,
+      rows[2],
+      '',
+    ]);
+    expect(tasks).toEqual({ gqa: 1, vg: 1, 7: 1 });
+  });
+
   test('keeps lines as lines', async () => {
     const { text } = await label(`{"image": "gqa/a", ${talk}}\n\n{"id": 1}\n`);
     expect(text).toBe(`{"image": "gqa/a", ${talk}, "dataset": "gqa"}\n{"id": 1}\n`);

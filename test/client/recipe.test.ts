@@ -93,11 +93,22 @@ describe('a recipe', () => {
 
   test('a folder of data is its JSON files in order, a list stays a list', () => {
     writeFileSync(join(folder, 'data/a.jsonl'), '');
-    writeFileSync(join(folder, 'data/notes.txt'), '');
+    for (const name of ['notes.txt', 'dataset_info.json', 'tive.schema.json', 'quarantine.jsonl', '._a.jsonl'])
+      writeFileSync(join(folder, 'data', name), '');
+    mkdirSync(join(folder, 'data/sub.json'));
     const whole = loadRecipe(write('model: { path: model }\ndataset: { path: data }\n')).config.dataset.path;
     expect(whole).toEqual([join(folder, 'data/a.jsonl'), join(folder, 'data/mix.json')]);
     const list = write('model: { path: model }\ndataset: { path: [data/mix.json, data/a.jsonl] }\n');
     expect(loadRecipe(list).config.dataset.path).toEqual([...whole].reverse());
+  });
+
+  test('merge keys of YAML are merged', () => {
+    const text = `base: &base { lambda: 2, method: grand }\n${NEEDED}selection: { <<: *base, lambda: 5 }\n`;
+    expect(refusal(text)).toBe('recipe.yaml:1:1: keys must be known, got "base"');
+    const { selection } = loadRecipe(
+      write(`${NEEDED}selection: { <<: { method: grand, lambda: 2 }, lambda: 5 }\n`),
+    ).config;
+    expect(selection).toMatchObject({ method: 'grand', lambda: 5 });
   });
 
   test('a budget in rows takes the place of the default share', () => {
@@ -191,6 +202,31 @@ describe('a recipe is refused with place and remedy', () => {
       NEEDED.replace('model }', 'modle }'),
       'model.path: folder must exist, got "modle" (relative to the recipe\'s folder)',
     ],
+    [
+      'folder for a file',
+      `${NEEDED}evaluation: { path: data }\n`,
+      'evaluation.path: must be a file, got "data" (relative to the recipe\'s folder)',
+    ],
+    [
+      'address for a folder',
+      'model: { path: "https://example.org/model" }\ndataset: { path: data/mix.json }\n',
+      'recipe.yaml:1:10 model.path: must be a model folder, got "https://example.org/model"',
+    ],
+    [
+      'number that is none',
+      `${NEEDED}selection: { lambda: .nan }\n`,
+      'recipe.yaml:3:14 selection.lambda: must be a number of at least 0, got NaN',
+    ],
+    [
+      'number that is too large, once',
+      `${NEEDED}run: { seed: 1e300 }\n`,
+      'recipe.yaml:3:8 run.seed: must be a whole number of at least 0, got 1e+300',
+    ],
+    [
+      'preset by the name of what every object has',
+      `extends: constructor\n${NEEDED}`,
+      `recipe.yaml:1:1 extends: preset must be known, got "constructor"; known: ${Object.keys(PRESETS).join(', ')}`,
+    ],
     ['list', '- model\n', 'recipe.yaml:1:1: a recipe must be a map of keys, got a list'],
     [
       'unknown preset',
@@ -214,6 +250,7 @@ describe('a recipe is refused with place and remedy', () => {
     expect(refusal(NEEDED, ['selection.lambda=-2'])).toBe(
       'command line selection.lambda: must be a number of at least 0, got -2',
     );
+    expect(refusal(NEEDED, ['model=5', 'model.path=x'])).toBe('command line model: must be a map of keys, got 5');
     expect(refusal(NEEDED, ['selection.lamda=2'])).toBe(
       'command line: keys must be known, got "lamda"; did you mean "lambda"?',
     );

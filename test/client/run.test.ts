@@ -69,6 +69,23 @@ describe('a recipe of one’s own, run by the command line', () => {
     expect(steps[0]!.loss).toBe(warmup!.firstLoss);
   });
 
+  test('validate writes the bad rows over no file but one of bad rows', async () => {
+    const validated = await tive(folder, 'data', 'validate', 'recipe.yaml');
+    expect(validated.exitCode, validated.stderr).toBe(0);
+    expect(readFileSync(join(folder, 'quarantine.jsonl'), 'utf8').trimEnd().split('\n')).toHaveLength(BAD_ROWS);
+    expect((await tive(folder, 'data', 'validate', 'recipe.yaml')).exitCode).toBe(0);
+    expect(await tive(folder, 'data', 'validate', 'recipe.yaml', '-o', 'train.json')).toMatchObject({
+      exitCode: 2,
+      stderr:
+        'data validate: output must be a new file or one of rows set aside, got "train.json"; name another with -o\n',
+    });
+    expect(await tive(folder, 'data', 'validate', 'recipe.yaml', '-o', 'no/where.jsonl')).toMatchObject({
+      exitCode: 2,
+      stderr: '"no/where.jsonl": file or folder must exist, got none (ENOENT)\n',
+    });
+    rmSync(join(folder, 'quarantine.jsonl'));
+  });
+
   test('sets the bad rows aside, each with its reason', () => {
     const { dataset } = resultOf(folder);
     expect(dataset?.rowCount).toBe(USABLE_ROWS + BAD_ROWS);
@@ -120,7 +137,7 @@ describe('a recipe of one’s own, run by the command line', () => {
     const known = await tive(folder, 'run', 'recipe.yaml', 'run.name=fresh', '--until', 'warmup');
     expect(known.stderr).toMatch(/warmup: cached/);
     expect(readdirSync(join(folder, 'tive-store')).filter((name) => name.startsWith('fresh-'))).toHaveLength(1);
-  }, 60_000);
+  }, 180_000);
 
   test('export --to indices and --to adapter write what numpy and peft read', async () => {
     expect((await tive(folder, 'export', 'small', '--to', 'indices')).exitCode).toBe(0);
@@ -234,6 +251,11 @@ describe('a recipe of one’s own, run by the command line', () => {
     const { methods, gradients } = resultOf(folder, 'other');
     expect(methods.map(({ method }) => method)).toEqual(['task_balanced']);
     expect(gradients).toEqual(resultOf(folder).gradients);
+    const taken = await tive(folder, 'select', 'small', '--method', 'random', '--name', 'small');
+    expect(taken).toMatchObject({
+      exitCode: 2,
+      stderr: '--name: must be a new run\'s, got "small", which has a result; name another\n',
+    });
   });
 
   test('status and report tell of the finished run', async () => {

@@ -66,6 +66,11 @@ describe('init', () => {
     });
     const none = await tive(folder, 'init', '-o', 'other.yaml', '--model', modelFolder, '--data', 'no.json');
     expect(none).toMatchObject({ exitCode: 2, stderr: 'dataset.path: file must exist, got "no.json"\n' });
+    const noImages = await tive(folder, 'init', '-o', 'other.yaml', ...given, '--images', 'nowhere');
+    expect(noImages).toMatchObject({
+      exitCode: 2,
+      stderr: 'dataset.image_folder: folder must exist, got "nowhere"\n',
+    });
     expect(existsSync(join(folder, 'other.yaml'))).toBe(false);
   }, 60_000);
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -255,7 +256,16 @@ describe('reading files', () => {
     expect(await readImageFile(join(root, 'images'), 'deep/../deep/a.png')).toEqual({ bytes: Buffer.from('inside') });
   });
 
-  test.each(['nothing.png', 'deep', 'deep/a.png/b.png'])('says that %s is missing', async (path) => {
+  test('says that a folder, and a pipe, is no file, without waiting for it', async () => {
+    execFileSync('mkfifo', [join(root, 'images/pipe.png')]);
+    for (const path of ['deep', 'pipe.png'])
+      expect(await readImageFile(join(root, 'images'), path)).toEqual({
+        reason: 'image_missing',
+        detail: `image must be a file, got ${path}`,
+      });
+  });
+
+  test.each(['nothing.png', 'deep/a.png/b.png'])('says that %s is missing', async (path) => {
     expect(await readImageFile(join(root, 'images'), path)).toEqual({
       reason: 'image_missing',
       detail: `image must exist, got ${path}`,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -6,7 +6,8 @@ import { InvalidDatasetError } from '../../contracts/failures.ts';
 import { preprocessImage } from '../../dataset/image-preprocess.ts';
 import { readImageSettings } from '../../dataset/image-settings.ts';
 import type { ImageSettings } from '../../dataset/image-settings.ts';
-import { ExampleLoader } from '../../dataset/load-example.ts';
+import { ExampleLoader, imageKey } from '../../dataset/load-example.ts';
+import type { Turn } from '../../dataset/conversation.ts';
 import type { PromptEncoder } from '../../dataset/prompt.ts';
 import { scanAll, conversation, datasetConfig, goldenEncoder, noisePng, writeBelow } from './small-folder.ts';
 
@@ -57,16 +58,16 @@ describe('a row', () => {
     const reader = open(paths);
     for (const index of [3, 0, 2, 1, 2]) {
       const [values, images] = wanted[index]!;
-      const imagePaths = images.map((name) => join(folder, name));
+      const keys = images.map((name) => imageKey(folder, name));
       const turns = values.map((value, turn) => ({
         role: turn % 2 === 0 ? ('human' as const) : ('gpt' as const),
         value,
       }));
       const example = await reader.load(records[index]!);
       expect(example).toEqual({
-        prompt: encoder.encode(turns, imagePaths.length),
-        imagePaths,
-        turns: expect.any(Array),
+        prompt: encoder.encode(turns, keys.length),
+        images: keys,
+        turns: expect.any(Array) as Turn[],
       });
       expect(example.prompt.ids).toHaveLength(records[index]!.tokenCount);
     }
@@ -119,7 +120,7 @@ describe('a row', () => {
     const [first, second] = await scanAll(datasetConfig([path]), encoder);
     await truncate(path, second!.byteStart + 5);
     const reader = open([path]);
-    expect((await reader.load(first!)).imagePaths).toEqual([]);
+    expect((await reader.load(first!)).images).toEqual([]);
     await expect(reader.load(second!)).rejects.toThrow(InvalidDatasetError);
     await expect(reader.load(second!)).rejects.toThrow(
       /^row 1: must be as the dataset stage saw it, got: must be valid/,
@@ -128,13 +129,30 @@ describe('a row', () => {
 });
 
 describe('a picture', () => {
+  test('lies below the folder of its own source, also where another folder lies within', async () => {
+    const outer = join(folder, 'imgs');
+    await writeBelow(folder, 'imgs/red.png', await noisePng(8, 8, 1));
+    await mkdir(join(outer, 'b'));
+    await symlink('../red.png', join(outer, 'b/link.png'));
+    const row = { image: 'b/link.png', conversations: conversation('Q? <image>', 'A.') };
+    const path = [
+      await writeBelow(folder, 'one.json', JSON.stringify([row])),
+      await writeBelow(folder, 'two.json', '[]'),
+    ];
+    const dataset = datasetConfig(path, { imageFolder: [outer, join(outer, 'b')] });
+    const [place] = await scanAll(dataset, encoder);
+    loader = new ExampleLoader(dataset, encoder, settings, 'crop');
+    const { images } = await loader.load(place!);
+    expect(await loader.pixels(images[0]!)).toHaveLength(3 * 56 * 56);
+  });
+
   test.each(['pad', 'crop'] as const)('with %s is what preprocessing makes of its bytes', async (aspect) => {
     const bytes = await noisePng(90, 70, 3);
     const path = await writeBelow(folder, 'mix.json', '[]');
     await writeBelow(folder, 'deep/a.png', bytes);
     const wanted = await preprocessImage(bytes, settings, aspect);
     if ('reason' in wanted) throw new Error(wanted.detail);
-    const pixels = await open([path], aspect).pixels(join(folder, 'deep/a.png'));
+    const pixels = await open([path], aspect).pixels(imageKey(folder, 'deep/a.png'));
     expect(pixels).toHaveLength(3 * 56 * 56);
     expect(pixels).toEqual(wanted.pixels);
   });
@@ -143,7 +161,7 @@ describe('a picture', () => {
     const dataset = datasetConfig([join(folder, 'mix.json')], { imageFolder: `${GOLDEN}/images` });
     loader = new ExampleLoader(dataset, encoder, settings, 'crop');
     const wanted = await preprocessImage(await readFile(`${GOLDEN}/images/cat.png`), settings, 'crop');
-    expect({ pixels: await loader.pixels(`${GOLDEN}/images/cat.png`) }).toEqual(wanted);
+    expect({ pixels: await loader.pixels(imageKey(`${GOLDEN}/images`, 'cat.png')) }).toEqual(wanted);
   });
 
   test('that is gone, or no picture any more, is an error that names its file', async () => {
@@ -151,9 +169,9 @@ describe('a picture', () => {
     const reader = open([path]);
     const error = (got: string): Error =>
       new InvalidDatasetError(`${join(folder, 'a.png')}: must be as the dataset stage saw it, got: ${got}; run again`);
-    await expect(reader.pixels(join(folder, 'a.png'))).rejects.toThrow(error('image must exist, got a.png'));
+    await expect(reader.pixels(imageKey(folder, 'a.png'))).rejects.toThrow(error('image must exist, got a.png'));
     await writeFile(join(folder, 'a.png'), '<html></html>');
-    await expect(reader.pixels(join(folder, 'a.png'))).rejects.toThrow(
+    await expect(reader.pixels(imageKey(folder, 'a.png'))).rejects.toThrow(
       error('image must be a picture, got an HTML page; the link is probably dead'),
     );
   });

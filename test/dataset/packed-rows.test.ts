@@ -5,11 +5,15 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { jsonRows, packedRows } from '../../dataset/row-source.ts';
+import { localDataset } from '../../activities/local-dataset.ts';
+import { parseRow } from '../../dataset/parse-row.ts';
+import { jsonRows, packedRows, rowsOf } from '../../dataset/row-source.ts';
 import { sourceKind } from '../../dataset/source-kind.ts';
-import { writeBelow } from './small-folder.ts';
+import { openStore } from '../../store/open-store.ts';
+import { datasetConfig, writeBelow } from './small-folder.ts';
 
 const PACKED = 'test/golden/packed';
+const OPTIONS = { format: 'auto', form: null, taskField: 'dataset', maxImages: 1 } as const;
 
 let folder: string;
 
@@ -31,7 +35,7 @@ async function unpack(path: string): Promise<Unpacked> {
     pictures.set(name, bytes instanceof Uint8Array ? bytes : await buffer(Readable.from(bytes)));
   });
   const texts: string[] = [];
-  for await (const text of found!) texts.push(text);
+  for await (const text of found!) texts.push(Buffer.from(text).toString());
   const rows = texts.map((text) => {
     try {
       return JSON.parse(text) as Record<string, unknown>;
@@ -74,7 +78,7 @@ describe('Parquet', () => {
     expect(texts).toEqual([
       '{"id":1,"dataset":"name","image":"00000/000000000-0.png","conversations":[{"from":"human","value":"<image>\\nÄ?"},{"from":"gpt","value":"Ü."}]}',
       '{"id":2,"dataset":"name","image":"00000/000000001-0.png","conversations":[{"from":"human","value":"What?\\n<image>"},{"from":"gpt","value":"A."}]}',
-      '{"id":"1152921504606846976","dataset":"sum","conversations":[{"from":"human","value":"1 + 1?"},{"from":"gpt","value":"2."}]}',
+      '{"id":1152921504606846976,"dataset":"sum","conversations":[{"from":"human","value":"1 + 1?"},{"from":"gpt","value":"2."}]}',
       '{"id":4,"dataset":"tell","image":"00000/000000003-0.png","conversations":[{"from":"human","value":"<image>\\nTell."},{"from":"gpt","value":"It."}]}',
     ]);
     expect([...pictures.keys()]).toEqual([0, 1, 3].map((row) => `00000/00000000${row}-0.png`));
@@ -160,6 +164,33 @@ describe('tar', () => {
     expect(texts).toEqual(['{"id":7}', '{"id": ', '[1]', '{"id":8}']);
   });
 
+  test('whose numbers JavaScript would round, and whose texts are not UTF-8, keeps them', async () => {
+    const path = join(folder, 'faithful.tar');
+    const members = { 'a.json': '{ "id": 9007199254740993,\n"x": 1.50 }', 'b.json': '{"id": "caf\xe9"}', 'c.json': '' };
+    await writeFile(path, tar(members));
+    const lines: Buffer[] = [];
+    for await (const line of (await packedRows(path, () => Promise.resolve()))!) lines.push(Buffer.from(line));
+    expect(lines[0]!.toString()).toBe('{"id":9007199254740993,"x":1.50}');
+    expect(lines.slice(1).map((line) => parseRow(line, OPTIONS))).toMatchObject([
+      { reason: 'invalid_utf8' },
+      { reason: 'json_syntax', detail: 'must be valid JSON, got an unexpected end' },
+    ]);
+  });
+
+  test('whose first member is a list is a source of lines all the same', async () => {
+    const path = join(folder, 'list.tar');
+    await writeFile(path, tar({ 'a.json': '[1]', 'b.json': 'null', 'c.json': '', 'd.json': '{"id": 8}' }));
+    const dataset = await localDataset(openStore, datasetConfig([path]), null);
+    const found: unknown[] = [];
+    for await (const { bytes } of rowsOf(dataset.sources[0]!)) found.push(parseRow(bytes, OPTIONS));
+    expect(found).toMatchObject([
+      { reason: 'not_an_object' },
+      { reason: 'not_an_object' },
+      { reason: 'json_syntax' },
+      { reason: 'conversations_missing', id: '8' },
+    ]);
+  });
+
   test('any damage is a named error or rows', async () => {
     const whole = tar({ 'a.json': '{"id": 7}', 'b.png': 'x'.repeat(700), 'b.json': '{"id": 8}' });
     const path = join(folder, 'bad.tar');
@@ -195,7 +226,7 @@ function tar(members: Record<string, string>): Buffer {
     const sum = header.reduce((total, byte) => total + byte, 0);
     header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
     const body = Buffer.alloc(Math.ceil(text.length / 512) * 512);
-    body.write(text);
+    body.write(text, 'latin1');
     return [header, body];
   });
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);

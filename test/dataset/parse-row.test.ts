@@ -324,13 +324,13 @@ describe('what is known of a row', () => {
     expect(parsed(talk('Q?', 'A.')).id).toBeNull();
   });
 
-  test("its task is the text under the recipe's field, or null", () => {
+  test("its task is the text or the number under the recipe's field, or null", () => {
     const taskOf = (label: unknown): string | null =>
       parsed({ ...(talk('Q?', 'A.') as object), kind: label }, { taskField: 'kind' }).task;
     expect([taskOf('vqa'), taskOf(''), taskOf(3), taskOf(null), taskOf(undefined)]).toEqual([
       'vqa',
       null,
-      null,
+      '3',
       null,
       null,
     ]);
