@@ -61,13 +61,14 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
       quarantine.catch(() => undefined);
       try {
         const { label, notes } = await keepBeating(pulse, labellingOf(labelled));
-        const batches = rowBatches(config, { dataset, label }, tally, setAside, pulse, stage);
+        const encoder = await encoderOf(config);
+        const batches = rowBatches(config, { dataset, label, encoder }, tally, setAside, pulse, stage);
         const file = await writeTable(store, folder, 'rows.arrow', tableSchema('rows'), batches);
         setAside.end();
         const { extensionDiffersCount, ...counts } = tally.result();
         const details: ScanDetails = {
           ...counts,
-          warnings: [...warningsOf(counts, extensionDiffersCount, dataset), ...notes],
+          warnings: [...warningsOf(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes],
         };
         const rows = await finishArtifact(store, 'dataset', address, {
           determinants,
@@ -130,13 +131,13 @@ async function determine({ model, gradients }: Config, dataset: LocalDataset, la
 /** Reads, plans and counts the rows; lines of those set aside go to `setAside`. Throws at the end where too many are bad. */
 async function* rowBatches(
   config: Config,
-  { dataset, label }: Pick<ScanOptions, 'dataset' | 'label'>,
+  scan: ScanOptions,
   tally: RowTally,
   setAside: PassThrough,
   pulse: Pulse,
   stage: Stage,
 ): AsyncGenerator<TableRows> {
-  const records = scanDataset({ dataset, label, encoder: await encoderOf(config) });
+  const records = scanDataset(scan);
   let batch: PlannedRow[] = [];
   let rowCount = 0;
   for await (const window of planRows(records, config.gradients)) {
@@ -155,9 +156,9 @@ async function* rowBatches(
   const total = tally.result();
   requireUsable(
     { ...total, quarantined: new Map(total.quarantined.map(({ reason, count }) => [reason, count])) },
-    dataset,
+    scan.dataset,
   );
-  requireKnownTasks(total, dataset);
+  requireKnownTasks(total, scan.dataset);
   if (batch.length > 0) yield toTableRows(batch);
 }
 

@@ -69,7 +69,10 @@ export async function planRun(
     memory: { parameterCount, weightBytes, hostBytes, freeBytes },
     probe,
     quotas: values === null ? null : quotasOf(config, values, rows.rowCount),
-    warnings: warningsOf(stages, freeBytes, (await models.engine(config.model)).fallbackReason),
+    warnings: [
+      ...warningsOf(stages, freeBytes, (await models.engine(config.model)).fallbackReason),
+      ...(await encoderOf(config)).notes,
+    ],
   };
 }
 

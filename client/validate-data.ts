@@ -32,7 +32,8 @@ export async function validateData(
   const { label, notes } = await labellingOf(dataset);
   const tally = new RowTally();
   let rowCount = 0;
-  const records = scanDataset({ dataset, label, encoder: await encoderOf(config) });
+  const encoder = await encoderOf(config);
+  const records = scanDataset({ dataset, label, encoder });
   for await (const window of planRows(records, config.gradients)) {
     for (const row of window) {
       tally.add(row);
@@ -41,7 +42,7 @@ export async function validateData(
     onProgress((rowCount += window.length));
   }
   const { extensionDiffersCount, ...counts } = tally.result();
-  const warnings = [...warningsOf(counts, extensionDiffersCount, dataset), ...notes];
+  const warnings = [...warningsOf(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes];
   return { ...counts, warnings, problem: problemOf(counts, config) };
 }
 

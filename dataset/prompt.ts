@@ -2,7 +2,7 @@ import type { PromptTemplate } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { IMAGE_PLACEHOLDER, placeholderCount } from './conversation.ts';
 import type { Turn } from './conversation.ts';
-import { promptWriter } from './prompt-text.ts';
+import { answerEndNote, promptWriter } from './prompt-text.ts';
 import type { PromptPiece, PromptWriter } from './prompt-text.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
@@ -42,6 +42,8 @@ export interface PromptOptions {
 
 /** Turns dialogues into ids and labels. */
 export interface PromptEncoder {
+  /** What a person should know of the prompts. */
+  notes: readonly string[];
   encode(turns: readonly Turn[], imageCount: number): EncodedPrompt | Rejection;
 }
 
@@ -59,7 +61,9 @@ export async function createPromptEncoder(options: PromptOptions): Promise<Promp
   }
   const write = promptWriter(options.template, tokenizer);
   const join = options.joining === 'pieces' ? encodePieces : encodeWhole;
+  const note = answerEndNote(write, tokenizer);
   return {
+    notes: note === null ? [] : [note],
     encode(turns, imageCount) {
       if (imageCount > 0 && options.imageTokenCount === 0) return takesNoImages(imageCount);
       const problem = checkText(turns, imageCount, tokenizer);

@@ -12,7 +12,12 @@ export interface TextTokenizer {
   /** Tokens that the tokenizer puts in front of a text by itself, e.g. `<s>`. */
   prefix: number[];
   bosToken: string;
+  /** Ends an answer; empty where the folder names none. */
   eosToken: string;
+  /** Texts of all named special tokens by their keys, for templates: `{ bos_token: "<s>", pad_token: "<pad>", … }`. */
+  namedTokens: Readonly<Record<string, string>>;
+  /** Whether a text is a token of its own. */
+  hasToken(text: string): boolean;
   /** Contents of added tokens other than `<image>`: they must not stand in a row's text. */
   reservedTexts: string[];
   /** Largest id that it can give. */
@@ -30,6 +35,13 @@ export async function readTokenizer(modelFolder: string): Promise<TextTokenizer>
       `model.path: must hold tokenizer.json and tokenizer_config.json, got less in ${modelFolder}`,
     );
   }
+  addDeclaredTokens(tokenizerJson, config);
+  const single = addedTokens(tokenizerJson).find((token) => token.single_word === true);
+  if (single !== undefined) {
+    throw new InvalidConfigError(
+      `tokenizer.json: added tokens must stand anywhere in a text, got "${single.content}" with single_word; set it to false`,
+    );
+  }
   const tokenizer = new Tokenizer(tokenizerJson, config);
   const vocabulary = tokenizer.get_vocab() as Map<string, number> | Record<string, number>;
   const ids = vocabulary instanceof Map ? [...vocabulary.values()] : Object.values(vocabulary);
@@ -37,7 +49,9 @@ export async function readTokenizer(modelFolder: string): Promise<TextTokenizer>
     encode: beginningsEncoder(tokenizer, tokenizerJson, config),
     prefix: prefixOf(tokenizer),
     bosToken: tokenText(config['bos_token']) ?? '',
-    eosToken: tokenText(config['eos_token']) ?? '</s>',
+    eosToken: tokenText(config['eos_token']) ?? '',
+    namedTokens: namedTokens(config),
+    hasToken: (text) => tokenizer.token_to_id(text) !== undefined,
     reservedTexts: specialTexts(tokenizerJson).filter((text) => text !== '<image>'),
     largestId: ids.reduce((largest, id) => Math.max(largest, id), 0),
     chatTemplate: await readChatTemplate(modelFolder, config),
@@ -55,9 +69,34 @@ function prefixOf(tokenizer: Tokenizer): number[] {
   );
 }
 
+interface AddedToken {
+  id: number;
+  content: string;
+  special?: boolean;
+  single_word?: boolean;
+}
+
+function addedTokens(tokenizerJson: Record<string, unknown>): AddedToken[] {
+  return (tokenizerJson['added_tokens'] ?? []) as AddedToken[];
+}
+
+/** Tokens that `tokenizer_config.json` alone declares become added tokens, as transformers does it. */
+function addDeclaredTokens(tokenizerJson: Record<string, unknown>, config: Record<string, unknown>): void {
+  const known = addedTokens(tokenizerJson);
+  const declared = Object.entries((config['added_tokens_decoder'] ?? {}) as Record<string, Omit<AddedToken, 'id'>>);
+  const missing = declared.filter(([, { content }]) => known.every((token) => token.content !== content));
+  tokenizerJson['added_tokens'] = [...known, ...missing.map(([id, token]) => ({ ...token, id: Number(id) }))];
+}
+
 function specialTexts(tokenizerJson: Record<string, unknown>): string[] {
-  const added = (tokenizerJson['added_tokens'] ?? []) as { content: string; special?: boolean }[];
-  return added.filter(({ special }) => special === true).map(({ content }) => content);
+  return addedTokens(tokenizerJson)
+    .filter(({ special }) => special === true)
+    .map(({ content }) => content);
+}
+
+function namedTokens(config: Record<string, unknown>): Record<string, string> {
+  const named = Object.keys(config).filter((key) => key.endsWith('_token') && tokenText(config[key]) !== null);
+  return Object.fromEntries(named.map((key) => [key, tokenText(config[key])!]));
 }
 
 function tokenText(token: unknown): string | null {
@@ -66,15 +105,33 @@ function tokenText(token: unknown): string | null {
   return typeof content === 'string' ? content : null;
 }
 
+/** The template, in the order in which transformers looks for it. Of several with names the one named `default`. */
 async function readChatTemplate(modelFolder: string, config: Record<string, unknown>): Promise<string | null> {
+  const ofProcessor = (await readJson(modelFolder, 'processor_config.json'))?.['chat_template'];
   const plain = await readFile(join(modelFolder, 'chat_template.jinja'), 'utf8').catch(() => null);
-  if (plain !== null) return plain;
-  const json = await readJson(modelFolder, 'chat_template.json');
-  const template = json?.['chat_template'] ?? config['chat_template'];
-  return typeof template === 'string' ? template : null;
+  const ofFile = (await readJson(modelFolder, 'chat_template.json'))?.['chat_template'];
+  const found = ofProcessor ?? plain ?? ofFile ?? config['chat_template'] ?? null;
+  if (found === null || typeof found === 'string') return found;
+  const named = Array.isArray(found)
+    ? (found as { name?: unknown; template?: unknown }[]).find(({ name }) => name === 'default')?.template
+    : (found as Record<string, unknown>)['default'];
+  if (typeof named === 'string') return named;
+  throw new InvalidConfigError(
+    'chat_template: must be a text, or texts by name with one named default, got neither; set template: vicuna_v1',
+  );
 }
 
 async function readJson(folder: string, name: string): Promise<Record<string, unknown> | null> {
   const text = await readFile(join(folder, name), 'utf8').catch(() => null);
-  return text === null ? null : (JSON.parse(text) as Record<string, unknown>);
+  if (text === null) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidConfigError(`${name}: must be valid JSON, got ${(error as Error).message}; fetch it again`, {
+      cause: error,
+    });
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new InvalidConfigError(`${name}: must be an object, got ${JSON.stringify(value).slice(0, 40)}; fetch it again`);
 }

@@ -13,6 +13,27 @@ import { readTokenizer } from '../../dataset/tokenizer.ts';
 import { goldenIntegers, goldenRows } from '../model/golden.ts';
 import type { GoldenRow } from '../model/golden.ts';
 
+/** Templates as published folders have them; the last two with other tokens. */
+const PUBLISHED = {
+  llava:
+    "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}" +
+    "{# Render all images first #}{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}" +
+    "{% if message['role'] != 'assistant' %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}" +
+    "{% else %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{% generation %}{{ content['text'] + ' '}}{% endgeneration %}{% endfor %}{% endif %}" +
+    "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}",
+  interleave:
+    "{% for message in messages %}{{'[' + message['role'] + ' '}}" +
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>' }}{% endfor %}" +
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ '\n' + content['text'] }}{% endfor %}{{'</s>'}}" +
+    "{% endfor %}{% if add_generation_prompt %}{{ '[assistant\n' }}{% endif %}",
+  tools:
+    "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}{{ 'User: ' + message['content'] }}{% endif %}" +
+    "{% if message['role'] == 'assistant' and message['content'] is none %}{{ message['tool_calls'][0]['type'] }}{% endif %}" +
+    "{% if message['role'] == 'assistant' and message['content'] is not none %}{% set content = message['content'] %}" +
+    "{% if '</think>' in content %}{% set content = content.split('</think>')[-1] %}{% endif %}{{ ' Bot: ' + content + eos_token }}{% endif %}" +
+    "{% endfor %}{% if add_generation_prompt %}{{ ' Bot:' }}{% endif %}",
+};
+
 const MODEL = 'test/golden/tiny-llava/model';
 const OPTIONS: PromptOptions = {
   modelFolder: MODEL,
@@ -225,13 +246,124 @@ describe('model folders', () => {
     });
   });
 
+  const json = async (name: string) => JSON.parse(await readFile(join(folder, name), 'utf8')) as object;
+  const writeTemplate = (template: string) => writeFile(join(folder, 'chat_template.jinja'), template);
+
+  /** Ids of a dialogue as text, and its answers. */
+  const rendered = async (turns: Turn[], images = 0): Promise<[whole: string, ...answers: string[]]> => {
+    const found = await encode(turns, images, { modelFolder: folder, template: 'auto' });
+    const tokenizer = new Tokenizer(await json('tokenizer.json'), await json('tokenizer_config.json'));
+    const text = (ids: Iterable<number>): string =>
+      tokenizer.decode([...ids], { clean_up_tokenization_spaces: false }).replace(/(<image>)+/g, '<image>');
+    const answers: number[][] = [];
+    found.labels.forEach((label, place) => {
+      if (label === -100) return;
+      if ((found.labels[place - 1] ?? -100) === -100) answers.push([]);
+      answers.at(-1)!.push(label);
+    });
+    return [text(found.ids), ...answers.map(text)];
+  };
+
+  test('whose template takes parts by selectattr, as LLaVA-1.5’s, are rendered, and their missing end is told', async () => {
+    await writeTemplate(PUBLISHED.llava);
+    expect(await rendered(dialogue('<image>\nWhat animal?', 'A cat.', 'Sure?', 'Yes.'), 1)).toEqual([
+      '<s>USER: <image>\n\nWhat animal? ASSISTANT: A cat. USER: Sure? ASSISTANT: Yes. ',
+      ' A cat. ',
+      ' Yes. ',
+    ]);
+    const { notes } = await createPromptEncoder({ ...OPTIONS, modelFolder: folder, template: 'auto' });
+    expect(notes).toEqual([
+      expect.stringMatching(/^chat_template: answers must end with a special token, got " tive answers"; /),
+    ]);
+    expect((await createPromptEncoder({ ...OPTIONS, modelFolder: folder, template: 'vicuna_v1' })).notes).toEqual([]);
+  });
+
+  test('whose template writes before answers what its generation prompt does not, as LLaVA-Interleave’s, are rendered', async () => {
+    await writeTemplate(PUBLISHED.interleave);
+    expect(await rendered(dialogue('<image>What?', 'A cat.'), 1)).toEqual([
+      '<s>[user <image>\nWhat?</s>[assistant \nA cat.</s>',
+      'A cat.</s>',
+    ]);
+  });
+
+  test('whose template takes texts and speaks of types of something else are rendered as texts', async () => {
+    await writeTemplate(PUBLISHED.tools);
+    expect(await rendered(dialogue('Hi there', 'Hello.'))).toEqual([
+      '<s>User: Hi there Bot: Hello.</s>',
+      ' Hello.</s>',
+    ]);
+  });
+
+  test('whose template names special tokens get them', async () => {
+    const config = { ...(await json('tokenizer_config.json')), pad_token: { content: '<pad>' } };
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(config));
+    await writeTemplate("{% for m in messages %}{{ m['content'] + pad_token }}{% endfor %}");
+    expect(await rendered(dialogue('Q', 'A'))).toEqual(['<s>Q<pad>A<pad>', 'A<pad>']);
+  });
+
+  test.each([
+    ['processor_config.json', (template: string) => template],
+    ['chat_template.json', (template: string) => template],
+    ['tokenizer_config.json', (template: string) => template],
+    [
+      'tokenizer_config.json',
+      (template: string) => [
+        { name: 'tools', template: '' },
+        { name: 'default', template },
+      ],
+    ],
+  ])('whose template is in %s take it from there', async (name, entry) => {
+    await rm(join(folder, 'chat_template.jinja'));
+    const known = await json(name).catch(() => ({}));
+    await writeFile(join(folder, name), JSON.stringify({ ...known, chat_template: entry(PUBLISHED.tools) }));
+    expect((await rendered(dialogue('Q', 'A')))[0]).toBe('<s>User: Q Bot: A</s>');
+  });
+
+  test.each([
+    ['is no Jinja', '{% for m in messages %}{{ m.content', /^chat_template: must be a Jinja template, got .*; set/],
+    [
+      'writes no dialogue',
+      "{{ raise_exception('only tools') }}",
+      /^chat_template: must write a question and its answer, got only tools; set/,
+    ],
+    ['writes nothing', 'x', /^chat_template: must write a question and its answer, got a text without them; set/],
+  ])('whose template %s are refused', async (_, template, message) => {
+    await writeTemplate(template);
+    const created = createPromptEncoder({ ...OPTIONS, modelFolder: folder, template: 'auto' });
+    await expect(created).rejects.toThrow(InvalidConfigError);
+    await expect(created).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['tokenizer.json', '{bad', /^tokenizer\.json: must be valid JSON, got .*; fetch it again$/],
+    ['tokenizer_config.json', '[1]', /^tokenizer_config\.json: must be an object, got \[1\]; fetch it again$/],
+  ])('whose %s is broken are refused by its name', async (name, text, message) => {
+    await writeFile(join(folder, name), text);
+    await expect(createPromptEncoder({ ...OPTIONS, modelFolder: folder })).rejects.toThrow(message);
+  });
+
+  test('whose tokens are declared in tokenizer_config.json alone have them, but none that are whole words alone', async () => {
+    const declared = { 419: { content: '<|end|>', special: true } };
+    const config = { ...(await json('tokenizer_config.json')), added_tokens_decoder: declared };
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(config));
+    const { encode: encodeText, reservedTexts } = await readTokenizer(folder);
+    expect(encodeText('a<|end|>').ids.at(-1)).toBe(419);
+    expect(reservedTexts).toContain('<|end|>');
+    const tokenizer = (await json('tokenizer.json')) as { added_tokens: object[] };
+    tokenizer.added_tokens[0] = { ...tokenizer.added_tokens[0], single_word: true };
+    await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
+    await expect(readTokenizer(folder)).rejects.toThrow(
+      'tokenizer.json: added tokens must stand anywhere in a text, got "<unk>" with single_word; set it to false',
+    );
+  });
+
   test('whose template writes another text for a longer dialogue are refused', async () => {
-    await changeTemplate("{{ 'ASSISTANT:' }}", "{{ 'BOT:' }}");
+    await writeTemplate("{{ messages | length }}{% for m in messages %}{{ m['content'] + ' ' }}{% endfor %}");
     const encoder = await createPromptEncoder({ ...OPTIONS, modelFolder: folder, template: 'auto' });
-    const run = (): unknown => encoder.encode(dialogue('What?', 'A cat.'), 0);
+    const run = (): unknown => encoder.encode(dialogue('What?', 'A cat.', 'Sure?', 'Yes.'), 0);
     expect(run).toThrow(InvalidConfigError);
     expect(run).toThrow(
-      "chat_template: a longer dialogue must begin with the shorter one's text, got a difference after turn 1",
+      "chat_template: a longer dialogue must begin with the shorter one's text, got a difference after turn 2",
     );
   });
 
