@@ -2,7 +2,9 @@ import { allocateBudget, requestedRows } from '../algorithms/allocation.ts';
 import { createRandom } from '../algorithms/random-stream.ts';
 import type { Config } from '../contracts/config.ts';
 import type { ScanResult, ValuesResult } from '../contracts/messages.ts';
+import type { Reason } from '../contracts/reasons.ts';
 import type { PlannedStage, Probe, RunPlan } from '../contracts/plan.ts';
+import { requireUsable } from '../dataset/dataset-checks.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
 import type { RowPlace } from '../dataset/load-example.ts';
 import { parseRow } from '../dataset/parse-row.ts';
@@ -29,6 +31,7 @@ const SAMPLED_ROWS = 1000;
 
 /** What is known or estimated of the rows. */
 interface PlannedRows extends Pick<RunPlan, 'rowCount' | 'usableCount' | 'tokenCount' | 'imageRowCount' | 'isCounted'> {
+  sampleCount: number;
   sampledReasons: Record<string, number>;
   /** Rows that can be used as far as their texts tell, for the probe. */
   places: RowPlace[];
@@ -53,6 +56,8 @@ export async function planRun(
   const sample = await sampleRows(config, dataset);
   const rows: PlannedRows =
     scanned === null ? sample : { ...sample, ...countedRows(scanned, sample), sampledReasons: {}, isCounted: true };
+  const problem = scanned === null ? problemOf(sample, dataset) : null;
+  if (problem !== null && sample.sampleCount === sample.rowCount) throw problem;
   const reference = scanned && (await findReference(store, { config, rows: scanned.rows }, models));
   const input = scanned && reference && { config, rows: scanned.rows, adapter: reference.adapter };
   const gradients = input && (await findGradients(store, input, models));
@@ -72,6 +77,7 @@ export async function planRun(
     warnings: [
       ...warningsOf(stages, freeBytes, (await models.engine(config.model)).fallbackReason),
       ...(await encoderOf(config)).notes,
+      ...(problem === null ? [] : [`of ${sample.sampleCount} rows: ${problem.message}`]),
     ],
   };
 }
@@ -121,9 +127,21 @@ async function sampleRows(config: Config, dataset: LocalDataset): Promise<Planne
     tokenCount: Math.round(found.tokenCount * scale),
     imageRowCount: Math.round(found.imageRowCount * scale),
     isCounted: false,
+    sampleCount: sample.length,
     sampledReasons,
     places: found.places,
   };
+}
+
+/** What a run would refuse in the sampled rows by their texts alone, or null. */
+function problemOf({ sampleCount, sampledReasons, places }: PlannedRows, dataset: LocalDataset): Error | null {
+  const quarantined = new Map(Object.entries(sampledReasons) as [Reason, number][]);
+  try {
+    requireUsable({ rowCount: sampleCount, usableCount: places.length, quarantined }, dataset);
+    return null;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 function planStages(

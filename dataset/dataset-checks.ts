@@ -26,7 +26,7 @@ export function requireUsable({ rowCount, usableCount, quarantined }: DatasetCou
   if (usableCount === 0) {
     const list = byCount.map(([reason, count]) => `${number(count)} ${reason}`).join(', ');
     throw new InvalidDatasetError(
-      `dataset: at least one usable row must remain, got 0 of ${number(rowCount)} (${list || 'no rows'}); check image_folder`,
+      `dataset: at least one usable row must remain, got 0 of ${number(rowCount)} (${list || 'no rows'}); ${remedyOf(byCount[0]?.[0])}`,
     );
   }
   const badCount = rowCount - usableCount;
@@ -38,6 +38,12 @@ export function requireUsable({ rowCount, usableCount, quarantined }: DatasetCou
         `(${number(badCount)} of ${number(rowCount)}, mostly ${most}); ${fix} or raise max_quarantined_fraction`,
     );
   }
+}
+
+function remedyOf(most: Reason | undefined): string {
+  if (most === undefined) return 'take a file with rows';
+  if (most === 'json_syntax') return 'a file that begins with { must hold a row a line';
+  return most.startsWith('image_') ? 'check image_folder' : 'fix the rows';
 }
 
 /** Warnings where the rules for LLaVA-1.5 give other counts than the published file has. */

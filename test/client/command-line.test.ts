@@ -119,7 +119,7 @@ describe('a dataset that cannot be used stops the run with exit code 2', () => {
     [
       'nothing usable',
       '[{"id": 1}]',
-      'dataset: at least one usable row must remain, got 0 of 1 (1 conversations_missing); check image_folder\n',
+      'dataset: at least one usable row must remain, got 0 of 1 (1 conversations_missing); fix the rows\n',
     ],
   ])(
     '%s',

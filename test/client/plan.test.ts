@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -62,5 +62,10 @@ test('what a run would refuse, a plan refuses', async () => {
     stderr: expect.stringMatching(
       /^warmup\.lora_rank: must be at most 96, the smaller dimension of q_proj, got 4000/,
     ) as string,
+  });
+  writeFileSync(join(root, 'object.json'), JSON.stringify({ data: [{ id: 1 }] }, null, 2));
+  expect(await tive(root, 'plan', 'recipe.yaml', 'dataset.path=object.json', '--quiet')).toMatchObject({
+    exitCode: 2,
+    stderr: `dataset: at least one usable row must remain, got 0 of 7 (7 json_syntax); a file that begins with { must hold a row a line\n`,
   });
 }, 60_000);
