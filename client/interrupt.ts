@@ -1,4 +1,7 @@
+import { removeOpenPartials } from '../store/local-store.ts';
 import { EXIT } from './outcome.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** What Ctrl-C means while something runs. */
 export interface Interrupt {
@@ -22,10 +25,23 @@ export function interruptible(say: (text: string) => void): Interrupt {
     say('\nstopping at the next checkpoint; once more to exit at once');
     controller.abort();
   };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.on(signal, onSignal);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   function release(): void {
-    for (const signal of signals) process.off(signal, onSignal);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
   }
   return interrupt;
+}
+
+/** Does work that only writes files: an interrupt ends it at once and leaves no unfinished file. */
+export async function writing<Result>(work: () => Promise<Result>): Promise<Result> {
+  const onSignal = (): void => {
+    removeOpenPartials();
+    process.exit(EXIT.interrupted);
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  try {
+    return await work();
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
 }

@@ -1,8 +1,6 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { TaskRules } from '../contracts/config.ts';
 import { InvalidDatasetError } from '../contracts/failures.ts';
 import { readRowForms } from '../dataset/dataset-info.ts';
@@ -15,6 +13,7 @@ import { splitRows } from '../dataset/row-splitter.ts';
 import { sourceKind } from '../dataset/source-kind.ts';
 import { labellingOf } from '../dataset/task-labeller.ts';
 import type { Labelling } from '../dataset/task-labeller.ts';
+import { LocalStore } from '../store/local-store.ts';
 
 /** Pictures of a row do not matter for its label. */
 const ANY_IMAGES = 1_000_000;
@@ -61,14 +60,7 @@ export async function labelData(source: string, target: string, options: LabelOp
     unlabelledCount: 0,
     tasks: new Map(),
   };
-  const partial = `${target}.partial`;
-  try {
-    await pipeline(Readable.from(labelledRows(source, { ...parse, label }, counts)), createWriteStream(partial));
-    await rename(partial, target);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
+  await new LocalStore(dirname(target)).write(basename(target), labelledRows(source, { ...parse, label }, counts));
   return counts;
 }
 

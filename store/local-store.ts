@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, rmSync } from 'node:fs';
 import type { Dirent } from 'node:fs';
 import { mkdir, open, readFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -12,6 +12,14 @@ const PARTIAL_SUFFIX = '.partial';
 
 /** Bytes that are read at a time: record batches then mostly lie in one piece and are not copied. */
 const STREAM_BYTES = 4 * 1024 * 1024;
+
+/** Files that this process is writing. */
+const openPartials = new Set<string>();
+
+/** Removes the unfinished files of this process, which is about to end. */
+export function removeOpenPartials(): void {
+  for (const path of openPartials) rmSync(path, { force: true });
+}
 
 /** A store in a folder, local or shared. Writes go to a temporary name, are flushed to the disk, then renamed. */
 export class LocalStore implements Store {
@@ -45,6 +53,7 @@ export class LocalStore implements Store {
     const partial = `${path}.${randomUUID()}${PARTIAL_SUFFIX}`;
     await mkdir(dirname(path), { recursive: true });
     const file = await open(partial, 'wx');
+    openPartials.add(partial);
     try {
       const written = await writeAll(file, chunks);
       await file.sync();
@@ -56,6 +65,8 @@ export class LocalStore implements Store {
       await file.close().catch(() => undefined);
       await rm(partial, { force: true });
       throw error;
+    } finally {
+      openPartials.delete(partial);
     }
   }
 

@@ -7,6 +7,7 @@ import { countWarnings } from '../../dataset/dataset-checks.ts';
 import type { Spread } from '../../dataset/inspect.ts';
 import { LLAVA_PUBLISHED_COUNTS } from '../../dataset/task-rules.ts';
 import { CONVERT_FORMS, convertData } from '../convert-data.ts';
+import { writing } from '../interrupt.ts';
 import { EXIT } from '../outcome.ts';
 import { loadRecipe } from '../recipe.ts';
 import { validateData } from '../validate-data.ts';
@@ -164,7 +165,7 @@ function convertCommand() {
     )
     .option('--task-field <key>', 'key of the label', 'dataset')
     .action(async (files, { output, to, taskField }) => {
-      const { rowCount, setAside } = await convertData(files, output, to, taskField);
+      const { rowCount, setAside } = await writing(() => convertData(files, output, to, taskField));
       const rest = setAside === null ? '' : `, ${number(setAside.count)} that cannot be used in ${setAside.path}`;
       process.stdout.write(`${output}  ${number(rowCount)} rows${rest}\n`);
     });
@@ -182,10 +183,9 @@ function labelCommand() {
     )
     .option('--task-field <key>', 'key of the label', 'dataset')
     .action(async (file, { output, rules, taskField }) => {
-      const { tasks, rowCount, labelledCount, unlabelledCount, notes } = await labelData(file, output, {
-        taskField,
-        rules,
-      });
+      const { tasks, rowCount, labelledCount, unlabelledCount, notes } = await writing(() =>
+        labelData(file, output, { taskField, rules }),
+      );
       const named = [...tasks].sort(([, left], [, right]) => right - left);
       const published = new Map(rules === 'llava-1.5' ? Object.entries(LLAVA_PUBLISHED_COUNTS) : []);
       const width = Math.max(4, ...named.map(([task]) => task.length));

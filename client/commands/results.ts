@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typin
 import { openStore } from '../../store/open-store.ts';
 import { EXPORT_FORMS, exportRun } from '../export.ts';
 import { namedRun } from '../find-run.ts';
+import { writing } from '../interrupt.ts';
 import { METHODS } from '../recipe-schema.ts';
 import { reselect } from '../reselect.ts';
 import { saveResult } from '../run-folder.ts';
@@ -81,12 +82,8 @@ export function exportCommand() {
       const { folder } = await namedRun(run, runs);
       const result = await folder.result();
       const target = output ?? join(folder.path, 'export');
-      const { path, rowCount } = await exportRun(
-        openStore(result.config.store.uri),
-        result,
-        to,
-        target,
-        withValues === true,
+      const { path, rowCount } = await writing(() =>
+        exportRun(openStore(result.config.store.uri), result, to, target, withValues === true),
       );
       process.stdout.write(`${relative(process.cwd(), path)}  ${rowCount.toLocaleString('en')} rows\n`);
     });
