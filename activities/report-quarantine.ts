@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts';
 import { readTable } from '../store/tables.ts';
 import type { TableBatch } from '../store/tables.ts';
 import { openGradientTable } from './gradient-table.ts';
+import { RowLookup } from './row-lookup.ts';
 
 /** Rows that the report shows of each reason. */
 const EXAMPLES = 3;
@@ -50,20 +51,29 @@ export async function* streamQuarantine(store: Store, rows: ArtifactReference): 
   yield* streamVerified(store, rows.uri, fileOf(await readManifest(store, rows), QUARANTINE_FILE));
 }
 
-/** A run's whole list: rows that the dataset stage set aside, then those whose gradients cannot be used. */
+/**
+ * A run's whole list: rows that the dataset stage set aside, then those whose gradients cannot be used. Tables of earlier
+ * runs number their rows otherwise, so rows are joined by content.
+ */
 export async function* streamAllQuarantine(
   store: Store,
   { dataset, gradients }: RunResult,
 ): AsyncGenerator<Uint8Array> {
-  if (dataset !== null) yield* streamQuarantine(store, dataset.rows);
-  // Tables of earlier runs number their rows otherwise.
-  if (gradients === null || gradients.reused.length > 0) return;
-  if (gradients.quarantined.every(({ count }) => count === 0)) return;
-  const { sketch, files } = await openGradientTable(store, [gradients.gradients]);
+  if (dataset === null) return;
+  yield* streamQuarantine(store, dataset.rows);
+  if (gradients === null || gradients.quarantined.every(({ count }) => count === 0)) return;
+  const lookup = await RowLookup.read(store, dataset.rows);
+  const take = lookup.taker();
+  const { sketch, files } = await openGradientTable(store, [gradients.gradients, ...gradients.reused]);
   for (const { uri, file, storage } of files) {
     for await (const batch of readTable(store, uri, file, gradientSchema(sketch, storage))) {
-      for (const [row, reason] of batch.strings('reason').entries())
-        if (reason !== null) yield Buffer.from(lateLine(batch, row, reason as LateReason));
+      const hashes = batch.bytes('content_hash');
+      for (const [row, reason] of batch.strings('reason').entries()) {
+        const position = take(hashes, row * 32);
+        if (reason === null || position < 0) continue;
+        const place = { rowIndex: lookup.rowIndex(position), task: lookup.task(position) };
+        yield Buffer.from(lateLine(place, batch, row, reason as LateReason));
+      }
     }
   }
 }
@@ -71,8 +81,12 @@ export async function* streamAllQuarantine(
 type LateReason = 'loss_not_finite' | 'gradient_not_finite' | 'gradient_zero';
 
 /** A line about a row whose numbers turned out to be of no use. */
-function lateLine(batch: TableBatch, row: number, reason: LateReason): string {
-  const rowIndex = batch.uint32('row_index')[row]!;
+function lateLine(
+  { rowIndex, task }: { rowIndex: number; task: string },
+  batch: TableBatch,
+  row: number,
+  reason: LateReason,
+): string {
   const tokens = `over ${batch.uint32('supervised_token_count')[row]!} supervised tokens`;
   const details = {
     loss_not_finite: `loss must be finite, got ${batch.float64('loss')[row]!} ${tokens}`,
@@ -80,7 +94,7 @@ function lateLine(batch: TableBatch, row: number, reason: LateReason): string {
     gradient_zero: `gradient must not be zero, got zero ${tokens}`,
   };
   const detail = `row ${rowIndex.toLocaleString('en')}: ${details[reason]}`;
-  return `${JSON.stringify({ row_index: rowIndex, task: batch.strings('task')[row], reason, detail })}\n`;
+  return `${JSON.stringify({ row_index: rowIndex, task, reason, detail })}\n`;
 }
 
 async function* quarantineLines(store: Store, rows: ArtifactReference): AsyncGenerator<string> {
