@@ -10,14 +10,19 @@ import type { World } from './world.ts';
 /** The world's store. */
 export const storeOf = (world: World): LocalStore => new LocalStore(world.path('store'));
 
-/** A gradient table of rows with these losses; those that are no number are set aside. */
-export async function gradientArtifact(world: World, sketch: number, losses: number[]) {
+/** A gradient table of rows with these losses and contents; those that are no number are set aside. */
+export async function gradientArtifact(
+  world: World,
+  sketch: number,
+  losses: number[],
+  contentHash = new Uint8Array(32 * losses.length),
+) {
   const determinants = { sketch, losses: losses.map(String) };
   const address = stageAddress('gradients', determinants);
   const rowCount = losses.length;
   const columns = {
     row_index: Uint32Array.from(losses.keys()),
-    content_hash: new Uint8Array(32 * rowCount),
+    content_hash: contentHash,
     task: losses.map(() => 'qa'),
     loss: Float64Array.from(losses),
     supervised_token_count: new Uint32Array(rowCount).fill(118),

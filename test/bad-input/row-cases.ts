@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { streamAllQuarantine } from '../../activities/report-quarantine.ts';
+import { usableRows } from '../../activities/row-table.ts';
 import type { RunResult } from '../../contracts/messages.ts';
 import { TEXT, aside, warning } from './case.ts';
 import type { Case } from './case.ts';
@@ -152,9 +153,13 @@ export const ROWS: Case[] = [
     31,
     'a loss that is no number',
     async (world) => {
-      const gradients = await gradientArtifact(world, 8, [2, NaN, 3]);
+      world.rows([GOOD, GOOD, GOOD]);
+      const dataset = await world.scan();
+      const hashes: Uint8Array[] = [];
+      for await (const { contentHash } of usableRows(storeOf(world), dataset.rows)) hashes.push(contentHash);
+      const gradients = await gradientArtifact(world, 8, [2, NaN, 3], Buffer.concat(hashes));
       const lines: Buffer[] = [];
-      const result = { dataset: null, gradients } as unknown as RunResult;
+      const result = { dataset, gradients } as unknown as RunResult;
       for await (const line of streamAllQuarantine(storeOf(world), result)) lines.push(Buffer.from(line));
       const { reason, detail } = JSON.parse(Buffer.concat(lines).toString()) as { reason: string; detail: string };
       return { kind: 'sets aside', reason, message: detail, goodRows: 2 };
