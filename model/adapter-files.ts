@@ -2,6 +2,8 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoraTarget } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
+import type { Json } from '../contracts/json-object.ts';
 import { adaptedPaths } from './adapter.ts';
 import type { AdapterValues, LoraSettings } from './adapter.ts';
 import { refusePickles } from './load-model.ts';
@@ -17,17 +19,34 @@ const PEFT_PREFIX = 'base_model.model.';
 
 /** The keys of `adapter_config.json` that are read. */
 interface PeftConfig {
-  peft_type?: string;
-  r?: number;
-  lora_alpha?: number;
+  r: number;
+  lora_alpha: number;
   use_rslora?: boolean;
-  use_dora?: boolean;
-  bias?: string;
-  modules_to_save?: unknown;
-  fan_in_fan_out?: boolean;
-  rank_pattern?: Record<string, number>;
-  alpha_pattern?: Record<string, number>;
+  rank_pattern?: Record<string, number> | null;
+  alpha_pattern?: Record<string, number> | null;
 }
+
+/**
+ * Keys of `adapter_config.json` that are read here, or that leave the mathematics of stored tensors as they are: they name
+ * the model, say which modules have tensors, or served training. Any other key must be empty.
+ * @see peft 0.21 `LoraConfig`
+ */
+const HARMLESS_KEYS = new Set([
+  ...['peft_type', 'r', 'lora_alpha', 'use_rslora', 'rank_pattern', 'alpha_pattern', 'bias', 'init_lora_weights'],
+  ...['auto_mapping', 'base_model_name_or_path', 'revision', 'peft_version', 'task_type', 'inference_mode'],
+  ...['target_modules', 'exclude_modules', 'layers_to_transform', 'layers_pattern'],
+  // Read by peft only where `use_qalora`, `megatron_config`, or a trained head or embedding asks for them.
+  ...['lora_dropout', 'qalora_group_size', 'megatron_core', 'ensure_weight_tying'],
+  // Settings of a start that `init_lora_weights` names; without that name peft ignores them.
+  ...['eva_config', 'corda_config', 'loftq_config', 'lora_ga_config'],
+]);
+
+/**
+ * Ways to start A and B that leave the model's own weights alone. `pissa`, `olora`, `corda`, `loftq` and `lora_ga` take
+ * their start away from the weights, so the stored tensors belong to another model; `mica` never trains B.
+ * @see peft 0.21 `LoraLayer.update_layer`
+ */
+const HARMLESS_STARTS: readonly unknown[] = [undefined, null, true, false, 'gaussian', 'orthogonal', 'eva'];
 
 /**
  * Reads a PEFT LoRA folder. Keys of transformers 4 and 5 are accepted; the rank of each layer is its tensors' own.
@@ -92,44 +111,61 @@ async function readPart(
   return { name, shape, values: await file.read(key) };
 }
 
-async function readPeftConfig(folder: string): Promise<PeftConfig & { r: number; lora_alpha: number }> {
-  let config: PeftConfig;
-  try {
-    config = JSON.parse(await readFile(join(folder, ADAPTER_CONFIG_FILE), 'utf8')) as PeftConfig;
-  } catch {
+async function readPeftConfig(folder: string): Promise<PeftConfig> {
+  const file = await readFile(join(folder, ADAPTER_CONFIG_FILE), 'utf8').catch(() => null);
+  if (file === null) {
     const names = await readdir(folder).catch(() => []);
     throw new InvalidConfigError(
       `model.adapter: must hold ${ADAPTER_CONFIG_FILE}, got ${names.length} files in ${folder}`,
     );
   }
-  const { r, lora_alpha: alpha } = config;
+  return parsePeftConfig(parseJsonObject(file, ADAPTER_CONFIG_FILE));
+}
+
+/** @throws InvalidConfigError for another adapter type, or a setting that changes the mathematics */
+function parsePeftConfig(config: Json): PeftConfig {
+  const { peft_type: type, r, lora_alpha: alpha, bias = 'none', init_lora_weights: start } = config;
   const refused: [boolean, string][] = [
-    [config.peft_type !== 'LORA', `peft_type must be LORA, got ${JSON.stringify(config.peft_type)}`],
-    [config.use_dora === true, 'use_dora must be false, got true'],
-    [(config.bias ?? 'none') !== 'none', `bias must be none, got ${JSON.stringify(config.bias)}`],
+    [type !== 'LORA', `peft_type must be LORA, got ${JSON.stringify(type)}`],
+    [bias !== 'none', `bias must be none, got ${JSON.stringify(bias)}; merge the adapter into the model`],
     [
-      config.modules_to_save !== undefined && config.modules_to_save !== null,
-      'modules_to_save must be null, got a list',
+      !HARMLESS_STARTS.includes(start),
+      `init_lora_weights must leave the model's weights as they are, got ${JSON.stringify(start)}; ` +
+        'save it with path_initial_model_for_weight_conversion, or merge it into the model',
     ],
-    [config.fan_in_fan_out === true, 'fan_in_fan_out must be false, got true'],
-    [
-      typeof r !== 'number' || typeof alpha !== 'number',
-      `r and lora_alpha must be numbers, got ${JSON.stringify([r, alpha])}`,
-    ],
+    [!isSize(r) || !isSize(alpha), `r and lora_alpha must be positive numbers, got ${JSON.stringify([r, alpha])}`],
+    ...['rank_pattern', 'alpha_pattern'].map((key): [boolean, string] => [
+      !isPattern(config[key] ?? {}),
+      `${key} must hold positive numbers by module, got ${JSON.stringify(config[key])}`,
+    ]),
+    ...Object.entries(config).map(([key, value]): [boolean, string] => [
+      !HARMLESS_KEYS.has(key) && !isEmpty(value),
+      `${key} must be empty, got ${JSON.stringify(value).slice(0, 80)}; merge the adapter into the model, or train a plain LoRA`,
+    ]),
   ];
   const problem = refused.find(([isRefused]) => isRefused);
   if (problem !== undefined) throw new InvalidConfigError(`${ADAPTER_CONFIG_FILE}: ${problem[1]}`);
-  return { ...config, r: r!, lora_alpha: alpha! };
+  return config as unknown as PeftConfig;
+}
+
+const isSize = (value: unknown): boolean => typeof value === 'number' && value > 0;
+
+const isPattern = (value: unknown): boolean => isJsonObject(value) && Object.values(value).every(isSize);
+
+/** Whether a setting says nothing: null, false, or an empty text, list or map. */
+function isEmpty(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === null || value === false || value === '';
 }
 
 /** Exceptions are kept as they stand, for a folder that is written again. */
 function exceptionsOf(config: PeftConfig): Pick<LoraSettings, 'peft'> {
-  const { use_rslora = false, rank_pattern = {}, alpha_pattern = {} } = config;
-  const isPlain = !use_rslora && Object.keys({ ...rank_pattern, ...alpha_pattern }).length === 0;
-  return isPlain ? {} : { peft: { use_rslora, rank_pattern, alpha_pattern } };
+  const { use_rslora = false, rank_pattern, alpha_pattern } = config;
+  const isPlain = !use_rslora && isEmpty({ ...rank_pattern, ...alpha_pattern });
+  return isPlain ? {} : { peft: { use_rslora, rank_pattern: rank_pattern ?? {}, alpha_pattern: alpha_pattern ?? {} } };
 }
 
-function scaleOf(config: PeftConfig & { lora_alpha: number }, path: string, rank: number): number {
+function scaleOf(config: PeftConfig, path: string, rank: number): number {
   const found = Object.entries(config.alpha_pattern ?? {}).find(([pattern]) => isNamed(path, pattern));
   const alpha = found?.[1] ?? config.lora_alpha;
   return alpha / (config.use_rslora === true ? Math.sqrt(rank) : rank);

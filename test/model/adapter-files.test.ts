@@ -113,6 +113,23 @@ describe('other adapters', () => {
     expect([...new Set(scales.values())]).toEqual([16 / Math.sqrt(8)]);
   });
 
+  test.each<Record<string, unknown>>([
+    { modules_to_save: [], layer_replication: [], target_parameters: [], arrow_config: {}, use_something_new: null },
+    { init_lora_weights: 'eva', eva_config: { rho: 2 } },
+    { init_lora_weights: 'orthogonal', lora_dropout: 0.1, exclude_modules: ['fc1'], layers_to_transform: [0, 1] },
+    {
+      init_lora_weights: 'gaussian',
+      alpha_pattern: null,
+      rank_pattern: null,
+      corda_config: { corda_method: 'kpm' },
+      lora_ga_config: { scale: 'stable' },
+    },
+  ])('settings that change nothing are taken: %o', async (change) => {
+    const wanted = await readAdapter(folder, text);
+    await changeConfig(change);
+    expect(await readAdapter(folder, text)).toEqual(wanted);
+  });
+
   test('an alpha pattern changes the scale of the modules that it names', async () => {
     await changeConfig({ alpha_pattern: { 'layers.1.self_attn.q_proj': 32 } });
     const { scales } = await readAdapter(folder, text);
@@ -130,13 +147,60 @@ describe('adapters that cannot be used are refused', () => {
 
   test.each<[Record<string, unknown>, string]>([
     [{ peft_type: 'IA3' }, 'adapter_config.json: peft_type must be LORA, got "IA3"'],
-    [{ use_dora: true }, 'adapter_config.json: use_dora must be false, got true'],
-    [{ bias: 'all' }, 'adapter_config.json: bias must be none, got "all"'],
-    [{ modules_to_save: ['lm_head'] }, 'adapter_config.json: modules_to_save must be null, got a list'],
-    [{ fan_in_fan_out: true }, 'adapter_config.json: fan_in_fan_out must be false, got true'],
-    [{ r: null }, 'adapter_config.json: r and lora_alpha must be numbers, got [null,16]'],
+    [{ bias: 'all' }, 'adapter_config.json: bias must be none, got "all"; merge the adapter into the model'],
+    [{ r: null }, 'adapter_config.json: r and lora_alpha must be positive numbers, got [null,16]'],
+    [{ lora_alpha: -1 }, 'adapter_config.json: r and lora_alpha must be positive numbers, got [8,-1]'],
+    [{ rank_pattern: [4] }, 'adapter_config.json: rank_pattern must hold positive numbers by module, got [4]'],
+    [
+      { alpha_pattern: { q_proj: '4' } },
+      'adapter_config.json: alpha_pattern must hold positive numbers by module, got {"q_proj":"4"}',
+    ],
   ])('%o', async (change, message) => {
     await changeConfig(change);
+    await expectRefusal(message);
+  });
+
+  test.each(['pissa', 'pissa_niter_4', 'olora', 'corda', 'loftq', 'lora_ga', 'mica', 'tomorrow'])(
+    'a start of %s, which peft takes away from the model',
+    async (start) => {
+      await changeConfig({ init_lora_weights: start });
+      await expectRefusal(
+        `adapter_config.json: init_lora_weights must leave the model's weights as they are, got "${start}"; ` +
+          'save it with path_initial_model_for_weight_conversion, or merge it into the model',
+      );
+    },
+  );
+
+  test.each<[string, unknown]>([
+    ['use_dora', true],
+    ['fan_in_fan_out', true],
+    ['lora_bias', true],
+    ['use_qalora', true],
+    ['modules_to_save', ['lm_head']],
+    ['alora_invocation_tokens', [5, 6]],
+    ['arrow_config', { top_k: 2 }],
+    ['use_bdlora', { nblocks: 2 }],
+    ['monteclora_config', { samples: 2 }],
+    ['kasa_config', { beta: 1e-4 }],
+    ['velora_config', { groups: 2 }],
+    ['megatron_config', { layers: 2 }],
+    ['layer_replication', [[0, 2]]],
+    ['trainable_token_indices', [1]],
+    ['target_parameters', ['mlp.up_proj.weight']],
+    ['use_something_new', 'yes'],
+  ])('a value of %s', async (key, value) => {
+    await changeConfig({ [key]: value });
+    await expectRefusal(
+      `adapter_config.json: ${key} must be empty, got ${JSON.stringify(value)}; merge the adapter into the model, or train a plain LoRA`,
+    );
+  });
+
+  test.each([
+    ['{', /^adapter_config\.json: must be valid JSON, got /],
+    ['null', /^adapter_config\.json: must hold an object, got null; /],
+    ['[1]', /^adapter_config\.json: must hold an object, got \[1\]; /],
+  ])('settings that are %s', async (text, message) => {
+    await writeFile(join(folder, CONFIG_FILE), text);
     await expectRefusal(message);
   });
 
