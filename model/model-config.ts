@@ -1,6 +1,20 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
+import type { Json } from '../contracts/json-object.ts';
+import {
+  choice,
+  count,
+  epsilon,
+  flag,
+  has,
+  integer,
+  positive,
+  refusal,
+  requireDivisor,
+  section,
+} from './config-fields.ts';
 
 /** Architectures that are read. `llama` and `qwen2` alone are models of text. */
 export const MODEL_TYPES = ['llava', 'idefics3', 'smolvlm', 'llama', 'qwen2'] as const;
@@ -65,8 +79,6 @@ export interface Architecture {
   imageFrame: { before: string; after: string };
 }
 
-type Json = Record<string, unknown>;
-
 /**
  * Reads `config.json` of a model folder in Hugging Face layout (transformers 4 and 5).
  * @throws InvalidConfigError for a folder without it, another architecture, or settings that change the mathematics.
@@ -78,15 +90,7 @@ export async function readModelConfig(folder: string): Promise<Architecture> {
   } catch {
     throw new InvalidConfigError(`model.path: must hold config.json, got ${await describeFolder(folder)}`);
   }
-  return parseModelConfig(parseJson(text));
-}
-
-function parseJson(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    throw new InvalidConfigError(`config.json: must be valid JSON, got ${(error as Error).message}`);
-  }
+  return parseModelConfig(parseJsonObject(text, 'config.json'));
 }
 
 async function describeFolder(folder: string): Promise<string> {
@@ -109,12 +113,13 @@ export function parseModelConfig(config: Json): Architecture {
       `config.json: model_type must be llava, idefics3 or smolvlm, got ${JSON.stringify(config['model_type'])}${hint}`,
     );
   }
-  if (config['quantization_config'] !== undefined) {
+  const parts = [config, config['text_config'], config['vision_config']].filter(isJsonObject);
+  if (parts.some((part) => has(part, 'quantization_config'))) {
     throw new InvalidConfigError(
       'config.json: weights must not be quantised, got quantization_config; take the original folder',
     );
   }
-  if (config['auto_map'] !== undefined) {
+  if (has(config, 'auto_map')) {
     throw new InvalidConfigError('config.json: model must not bring code of its own, got auto_map');
   }
   if (modelType === 'llama' || modelType === 'qwen2') return textModel(modelType, config);
@@ -124,7 +129,7 @@ export function parseModelConfig(config: Json): Architecture {
 function textModel(modelType: 'llama' | 'qwen2', config: Json): Architecture {
   return {
     modelType,
-    text: parseText(config, false),
+    text: parseText(config, isTied(config)),
     vision: null,
     connector: { kind: 'mlp', bias: false },
     visionFeatureLayer: -1,
@@ -138,7 +143,9 @@ function textModel(modelType: 'llama' | 'qwen2', config: Json): Architecture {
 const NO_FRAME = { before: '', after: '' };
 
 function llava(config: Json): Architecture {
-  const vision = parseVision(section(config, 'vision_config'));
+  const [given, text] = [section(config, 'vision_config'), section(config, 'text_config')];
+  const type = choice(given, 'model_type', ['clip_vision_model', 'siglip_vision_model'], 'clip_vision_model');
+  const vision = parseVision(given, type === 'clip_vision_model' ? 'clip' : 'siglip');
   const strategy = choice(config, 'vision_feature_select_strategy', ['default', 'full'], 'default');
   choice(config, 'projector_hidden_act', ['gelu'], 'gelu');
   const vectorCount = patchSide(vision) ** 2 + (vision.kind === 'clip' ? 1 : 0);
@@ -151,9 +158,10 @@ function llava(config: Json): Architecture {
   return {
     modelType: 'llava',
     vision,
-    text: parseText(section(config, 'text_config'), config['tie_word_embeddings'] === true),
-    connector: { kind: 'mlp', bias: config['multimodal_projector_bias'] !== false },
-    imageTokenId: count(config, config['image_token_index'] === undefined ? 'image_token_id' : 'image_token_index'),
+    // Saved in either place: transformers copies the decoder's to the top.
+    text: parseText(text, isTied(config) || isTied(text)),
+    connector: { kind: 'mlp', bias: flag(config, 'multimodal_projector_bias', true) },
+    imageTokenId: count(config, has(config, 'image_token_index') ? 'image_token_index' : 'image_token_id', 32_000),
     visionFeatureLayer,
     visionFeatureStrategy: strategy,
     imageTokenCount: vectorCount - (strategy === 'default' ? 1 : 0),
@@ -167,33 +175,20 @@ const IRREGULAR_SIDES = new Set([19, 25, 29, 31, 38, 40, 41, 43, 47, 49, 50, 54,
 function idefics3(modelType: 'idefics3' | 'smolvlm', config: Json): Architecture {
   const given = section(config, 'vision_config');
   choice(given, 'model_type', ['idefics3', 'idefics3_vision', 'smolvlm_vision', 'smolvlm'], 'idefics3');
-  const vision: VisionConfig = {
-    kind: 'idefics3',
-    hiddenSize: count(given, 'hidden_size', 1152),
-    intermediateSize: count(given, 'intermediate_size', 3072),
-    layerCount: count(given, 'num_hidden_layers', 12),
-    headCount: count(given, 'num_attention_heads', 16),
-    imageSize: count(given, 'image_size', 224),
-    patchSize: count(given, 'patch_size', 32),
-    layerNormEpsilon: numeric(given, 'layer_norm_eps', 1e-6),
-    activation: choice(given, 'hidden_act', ['gelu_pytorch_tanh', 'gelu'], 'gelu_pytorch_tanh'),
-  };
-  const scaleFactor = count(config, 'scale_factor', 2);
+  const vision = parseVision(given, 'idefics3');
   const side = patchSide(vision);
   if (IRREGULAR_SIDES.has(side) || side > 64) {
     throw new InvalidConfigError(`config.json: patches a side must have positions of their own, got ${side} a side`);
   }
-  if (side % scaleFactor !== 0) {
-    throw new InvalidConfigError(
-      `config.json: scale_factor must divide the ${side} patches of a side, got ${scaleFactor}`,
-    );
-  }
+  const scaleFactor = count(config, 'scale_factor', 2);
+  requireDivisor('scale_factor', scaleFactor, side, 'the patches of a side');
   return {
     modelType,
     vision,
-    text: parseText(section(config, 'text_config'), config['tie_word_embeddings'] === true),
+    // The decoder's own flag is not asked.
+    text: parseText(section(config, 'text_config'), isTied(config)),
     connector: { kind: 'pixel_shuffle', scaleFactor },
-    imageTokenId: count(config, 'image_token_id'),
+    imageTokenId: count(config, 'image_token_id', 128_257),
     visionFeatureLayer: -1,
     visionFeatureStrategy: 'full',
     imageTokenCount: (side / scaleFactor) ** 2,
@@ -206,96 +201,103 @@ export function patchSide({ imageSize, patchSize }: Pick<VisionConfig, 'imageSiz
   return Math.floor(imageSize / patchSize);
 }
 
-function parseVision(config: Json): VisionConfig {
-  const type = choice(config, 'model_type', ['clip_vision_model', 'siglip_vision_model'], 'clip_vision_model');
-  const isClip = type === 'clip_vision_model';
-  return {
-    kind: isClip ? 'clip' : 'siglip',
-    hiddenSize: count(config, 'hidden_size', 768),
+/** Defaults of `CLIPVisionConfig`, `SiglipVisionConfig`, `Idefics3VisionConfig` (transformers 5.24). */
+const VISION_DEFAULTS: Record<VisionConfig['kind'], Omit<VisionConfig, 'kind' | 'intermediateSize' | 'imageSize'>> = {
+  clip: {
+    ...{ hiddenSize: 768, layerCount: 12, headCount: 12, patchSize: 32 },
+    ...{ layerNormEpsilon: 1e-5, activation: 'quick_gelu' },
+  },
+  siglip: {
+    ...{ hiddenSize: 768, layerCount: 12, headCount: 12, patchSize: 16 },
+    ...{ layerNormEpsilon: 1e-6, activation: 'gelu_pytorch_tanh' },
+  },
+  idefics3: {
+    ...{ hiddenSize: 1152, layerCount: 12, headCount: 16, patchSize: 32 },
+    ...{ layerNormEpsilon: 1e-6, activation: 'gelu_pytorch_tanh' },
+  },
+};
+
+function parseVision(config: Json, kind: VisionConfig['kind']): VisionConfig {
+  const defaults = VISION_DEFAULTS[kind];
+  const vision: VisionConfig = {
+    kind,
+    hiddenSize: count(config, 'hidden_size', defaults.hiddenSize),
     intermediateSize: count(config, 'intermediate_size', 3072),
-    layerCount: count(config, 'num_hidden_layers', 12),
-    headCount: count(config, 'num_attention_heads', 12),
+    layerCount: count(config, 'num_hidden_layers', defaults.layerCount),
+    headCount: count(config, 'num_attention_heads', defaults.headCount),
     imageSize: count(config, 'image_size', 224),
-    patchSize: count(config, 'patch_size', isClip ? 32 : 16),
-    layerNormEpsilon: numeric(config, 'layer_norm_eps', isClip ? 1e-5 : 1e-6),
-    activation: choice(
-      config,
-      'hidden_act',
-      ['quick_gelu', 'gelu', 'gelu_pytorch_tanh'],
-      isClip ? 'quick_gelu' : 'gelu_pytorch_tanh',
-    ),
+    patchSize: count(config, 'patch_size', defaults.patchSize),
+    layerNormEpsilon: epsilon(config, 'layer_norm_eps', defaults.layerNormEpsilon),
+    activation: choice(config, 'hidden_act', ['quick_gelu', 'gelu', 'gelu_pytorch_tanh'], defaults.activation),
   };
+  const { hiddenSize, headCount, imageSize, patchSize } = vision;
+  requireDivisor('vision_config.num_attention_heads', headCount, hiddenSize, 'hidden_size');
+  if (imageSize < patchSize) throw refusal('image_size', `at least patch_size, ${patchSize}`, imageSize);
+  if (count(config, 'num_channels', 3) !== 3) throw refusal('num_channels', '3', config['num_channels']);
+  return vision;
 }
 
+/** Defaults of `LlamaConfig` and `Qwen2Config` where they differ (transformers 5.24); null = as many as heads. */
+const TEXT_DEFAULTS = {
+  llama: { intermediateSize: 11_008, vocabularySize: 32_000, maxPositions: 2_048, keyValueHeadCount: null },
+  qwen2: { intermediateSize: 22_016, vocabularySize: 151_936, maxPositions: 32_768, keyValueHeadCount: 32 },
+};
+
+/** @param tied whether the head is the embedding */
 function parseText(config: Json, tied: boolean): TextConfig {
-  const isQwen = choice(config, 'model_type', ['llama', 'qwen2'], 'llama') === 'qwen2';
+  const type = choice(config, 'model_type', ['llama', 'qwen2'], 'llama');
+  const defaults = TEXT_DEFAULTS[type];
   choice(config, 'hidden_act', ['silu'], 'silu');
-  if (isQwen && config['use_sliding_window'] === true)
-    throw new InvalidConfigError('config.json: use_sliding_window must be false, got true');
-  const rope = (config['rope_parameters'] ?? config['rope_scaling'] ?? {}) as Json;
-  const ropeType = rope['rope_type'] ?? rope['type'] ?? 'default';
-  if (ropeType !== 'default') {
-    throw new InvalidConfigError(`config.json: rope_type must be default, got ${JSON.stringify(ropeType)}`);
-  }
+  if (type === 'qwen2') refuseWindows(config);
   const hiddenSize = count(config, 'hidden_size', 4096);
   const headCount = count(config, 'num_attention_heads', 32);
-  const keyValueHeadCount = count(config, 'num_key_value_heads', headCount);
-  if (headCount % keyValueHeadCount !== 0) {
-    throw new InvalidConfigError(
-      `config.json: num_key_value_heads must divide the ${headCount} heads, got ${keyValueHeadCount}`,
-    );
-  }
+  // A missing key has the default, null stands for as many as heads.
+  const otherwise = config['num_key_value_heads'] === null ? null : defaults.keyValueHeadCount;
+  const keyValueHeadCount = count(config, 'num_key_value_heads', otherwise ?? headCount);
+  requireDivisor('num_key_value_heads', keyValueHeadCount, headCount, 'num_attention_heads');
+  if (!has(config, 'head_dim')) requireDivisor('num_attention_heads', headCount, hiddenSize, 'hidden_size');
+  const headDimension = count(config, 'head_dim', hiddenSize / headCount);
+  if (headDimension % 2 !== 0) throw refusal('head_dim', 'even, as rotary positions need', headDimension);
+  const hasBias = flag(config, 'attention_bias', false);
   return {
     hiddenSize,
     headCount,
-    intermediateSize: count(config, 'intermediate_size', 11008),
+    intermediateSize: count(config, 'intermediate_size', defaults.intermediateSize),
     layerCount: count(config, 'num_hidden_layers', 32),
     keyValueHeadCount,
-    headDimension: count(config, 'head_dim', hiddenSize / headCount),
-    vocabularySize: count(config, 'vocab_size', 32000),
-    maxPositions: count(config, 'max_position_embeddings', 2048),
-    rmsNormEpsilon: numeric(config, 'rms_norm_eps', 1e-6),
-    ropeTheta: numeric('rope_theta' in rope ? rope : config, 'rope_theta', 10_000),
-    // Qwen2 has it always, and none in o.
-    attentionBias: isQwen || config['attention_bias'] === true,
-    outputBias: !isQwen && config['attention_bias'] === true,
-    mlpBias: config['mlp_bias'] === true,
-    tiedHead: config['tie_word_embeddings'] === true || tied,
+    headDimension,
+    vocabularySize: count(config, 'vocab_size', defaults.vocabularySize),
+    maxPositions: count(config, 'max_position_embeddings', defaults.maxPositions),
+    rmsNormEpsilon: epsilon(config, 'rms_norm_eps', 1e-6),
+    ropeTheta: ropeTheta(config),
+    // Qwen2 has it always, and none in o or the MLP.
+    attentionBias: type === 'qwen2' || hasBias,
+    outputBias: type === 'llama' && hasBias,
+    mlpBias: flag(config, 'mlp_bias', false) && type === 'llama',
+    tiedHead: tied,
   };
 }
 
-function section(config: Json, key: string): Json {
-  const value = config[key];
-  if (typeof value === 'object' && value !== null) return value as Json;
-  throw new InvalidConfigError(`config.json: ${key} must be an object, got ${JSON.stringify(value) ?? 'nothing'}`);
+const isTied = (config: Json): boolean => flag(config, 'tie_word_embeddings', false);
+
+/** Every position sees all earlier ones: no layer looks through a window. */
+function refuseWindows(config: Json): void {
+  if (flag(config, 'use_sliding_window', false)) throw refusal('use_sliding_window', 'false', true);
+  const types = config['layer_types'] ?? [];
+  if (!Array.isArray(types) || types.some((type) => type !== 'full_attention'))
+    throw refusal('layer_types', 'a list of full_attention', types);
 }
 
-function numeric(config: Json, key: string, otherwise?: number): number {
-  const value = config[key] ?? otherwise;
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
-  throw new InvalidConfigError(`config.json: ${key} must be a number, got ${JSON.stringify(value) ?? 'nothing'}`);
-}
-
-function integer(config: Json, key: string, otherwise: number): number {
-  const value = numeric(config, key, otherwise);
-  if (Number.isInteger(value)) return value;
-  throw new InvalidConfigError(`config.json: ${key} must be one whole number, got ${value}`);
-}
-
-function count(config: Json, key: string, otherwise?: number): number {
-  const value = numeric(config, key, otherwise);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidConfigError(`config.json: ${key} must be a positive whole number, got ${value}`);
-}
-
-function choice<Choice extends string>(
-  config: Json,
-  key: string,
-  choices: readonly Choice[],
-  otherwise: Choice,
-): Choice {
-  const value = config[key] ?? otherwise;
-  const found = choices.find((candidate) => candidate === value);
-  if (found !== undefined) return found;
-  throw new InvalidConfigError(`config.json: ${key} must be ${choices.join(' or ')}, got ${JSON.stringify(value)}`);
+/**
+ * Base θ of the rotary positions. Of the two styles of settings `rope_scaling` goes first, if it says anything; neither may
+ * ask for scaled positions.
+ * @see transformers 5 `RotaryEmbeddingConfigMixin.convert_rope_params_to_dict`
+ */
+function ropeTheta(config: Json): number {
+  const styles = ['rope_scaling', 'rope_parameters']
+    .filter((key) => has(config, key))
+    .map((key) => section(config, key));
+  for (const style of styles) for (const key of ['rope_type', 'type']) choice(style, key, ['default'], 'default');
+  const used = styles.find((style) => Object.keys(style).length > 0) ?? {};
+  return positive(has(used, 'rope_theta') ? used : config, 'rope_theta', 10_000);
 }
