@@ -1,15 +1,22 @@
 import { access, readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
 import { readModelConfig } from './model-config.ts';
 import type { Architecture } from './model-config.ts';
 import { modelMemory, requireMemory } from './model-memory.ts';
-import { openSafetensors } from './safetensors.ts';
-import type { SafetensorsFile } from './safetensors.ts';
+import { openSafetensors, requireFloats } from './safetensors.ts';
+import type { SafetensorsFile, StoredTensor } from './safetensors.ts';
 import { canonicalName } from './weight-names.ts';
 import { weightShapes } from './weight-shapes.ts';
 import { Weights } from './weights.ts';
+
+const SINGLE_FILE = 'model.safetensors';
+const INDEX_FILE = 'model.safetensors.index.json';
+
+const HEAD = 'lm_head.weight';
+const EMBEDDING = 'model.language_model.embed_tokens.weight';
 
 /** A model that is ready to compute. */
 export interface LoadedModel {
@@ -29,18 +36,19 @@ export async function loadModel(
   breathe: () => Promise<void> = () => Promise.resolve(),
 ): Promise<LoadedModel> {
   const config = await readModelConfig(folder);
-  const shapes = weightShapes(config);
   // The addon says whether it computes on a GPU; wasm and cpu never do.
   const native = tf.backend() as unknown as { isUsingGpuDevice?: boolean };
-  requireMemory(modelMemory(shapes, native.isUsingGpuDevice === true), tf.getBackend() === 'wasm');
-  const files = await openWeightFiles(folder);
+  requireMemory(modelMemory(weightShapes(config), native.isUsingGpuDevice === true), tf.getBackend() === 'wasm');
+  const found = await openWeights(folder);
   const tensors = new Map<string, tf.Tensor>();
   try {
-    const sources = locate(files);
+    const sources = locate(found, config.text.tiedHead);
+    const shapes = storedShapes(config, sources);
     checkTensors(sources, shapes);
+    if (config.text.tiedHead && shapes.has(HEAD) && (await areEqual(sources.get(HEAD)!, sources.get(EMBEDDING)!)))
+      shapes.delete(HEAD);
     for (const [name, shape] of shapes) {
-      const { file, stored } = sources.get(name)!;
-      tensors.set(name, tf.tensor(await file.read(stored), shape, 'float32'));
+      tensors.set(name, tf.tensor(await readSource(sources.get(name)!), shape, 'float32'));
       await breathe();
     }
     return { folder, config, weights: new Weights(tensors) };
@@ -48,7 +56,7 @@ export async function loadModel(
     tf.dispose([...tensors.values()]);
     throw error;
   } finally {
-    await Promise.all(files.map((file) => file.close()));
+    await closeAll(found.files);
   }
 }
 
@@ -57,34 +65,61 @@ export async function loadModel(
  * @throws InvalidConfigError as {@link loadModel}
  */
 export async function checkModelFiles(folder: string): Promise<void> {
-  const shapes = weightShapes(await readModelConfig(folder));
-  const files = await openWeightFiles(folder);
+  const config = await readModelConfig(folder);
+  const found = await openWeights(folder);
   try {
-    checkTensors(locate(files), shapes);
+    const sources = locate(found, config.text.tiedHead);
+    checkTensors(sources, storedShapes(config, sources));
   } finally {
-    await Promise.all(files.map((file) => file.close()));
+    await closeAll(found.files);
   }
 }
 
-/** Paths of the safetensors files of a model folder, in the order of the index. */
+/** Paths of the safetensors files of a model folder, in the order of their names. */
 export async function weightFiles(folder: string): Promise<string[]> {
-  const indexPath = join(folder, 'model.safetensors.index.json');
-  if (await exists(indexPath)) {
-    const index = JSON.parse(await readFile(indexPath, 'utf8')) as { weight_map?: Record<string, string> };
-    const names = [...new Set(Object.values(index.weight_map ?? {}))].sort();
-    const missing: string[] = [];
-    for (const name of names) if (!(await exists(join(folder, name)))) missing.push(name);
-    if (missing.length > 0) {
-      throw new InvalidConfigError(
-        `model.safetensors.index.json: all ${names.length} shards must exist, got ${names.length - missing.length}; fetch ${missing.join(', ')}`,
-      );
-    }
-    return names.map((name) => join(folder, name));
+  return (await findWeights(folder)).names.map((name) => join(folder, name));
+}
+
+/**
+ * The weight files of a folder, and in which of them the index places each tensor. One file of all weights goes before an
+ * index, as in transformers.
+ */
+async function findWeights(folder: string): Promise<{ names: string[]; shardOf: ReadonlyMap<string, string> }> {
+  if (await exists(join(folder, SINGLE_FILE))) return { names: [SINGLE_FILE], shardOf: new Map() };
+  const index = await readFile(join(folder, INDEX_FILE), 'utf8').catch(() => null);
+  if (index === null) {
+    await refusePickles(folder);
+    throw new InvalidConfigError(`model.path: must hold ${SINGLE_FILE}, got none in ${folder}`);
   }
-  const single = join(folder, 'model.safetensors');
-  if (await exists(single)) return [single];
-  await refusePickles(folder);
-  throw new InvalidConfigError(`model.path: must hold model.safetensors, got none in ${folder}`);
+  const shardOf = parseIndex(index);
+  const names = [...new Set(shardOf.values())].sort();
+  const missing: string[] = [];
+  for (const name of names) if (!(await exists(join(folder, name)))) missing.push(name);
+  if (missing.length > 0) {
+    throw new InvalidConfigError(
+      `${INDEX_FILE}: all ${names.length} shards must exist, got ${names.length - missing.length}; fetch ${missing.join(', ')}`,
+    );
+  }
+  return { names, shardOf };
+}
+
+/** Tensor → file of the folder. A path that leads elsewhere is refused. */
+function parseIndex(text: string): Map<string, string> {
+  const { weight_map: map } = parseJsonObject(text, INDEX_FILE);
+  const advice = 'fetch the file of the original folder';
+  if (!isJsonObject(map))
+    throw new InvalidConfigError(
+      `${INDEX_FILE}: weight_map must be an object, got ${JSON.stringify(map) ?? 'nothing'}; ${advice}`,
+    );
+  const places = new Map<string, string>();
+  for (const [tensor, file] of Object.entries(map)) {
+    if (typeof file !== 'string' || !/^[^/\\]+\.safetensors$/.test(file))
+      throw new InvalidConfigError(
+        `${INDEX_FILE}: weight_map must name safetensors files of the folder, got ${JSON.stringify(file)} for ${tensor}; ${advice}`,
+      );
+    places.set(tensor, file);
+  }
+  return places;
 }
 
 /**
@@ -104,32 +139,70 @@ export async function refusePickles(folder: string): Promise<void> {
   );
 }
 
-async function openWeightFiles(folder: string): Promise<SafetensorsFile[]> {
+/** Open files, and in which of them the index places each tensor. */
+interface FoundWeights {
+  files: SafetensorsFile[];
+  shardOf: ReadonlyMap<string, string>;
+}
+
+async function openWeights(folder: string): Promise<FoundWeights> {
+  const { names, shardOf } = await findWeights(folder);
   const files: SafetensorsFile[] = [];
   try {
-    for (const path of await weightFiles(folder)) files.push(await openSafetensors(path));
-    return files;
+    for (const name of names) files.push(await openSafetensors(join(folder, name)));
+    return { files, shardOf };
   } catch (error) {
-    await Promise.all(files.map((file) => file.close()));
+    await closeAll(files);
     throw error;
   }
 }
 
-interface Source {
-  file: SafetensorsFile;
-  stored: string;
-  shape: number[];
+async function closeAll(files: readonly SafetensorsFile[]): Promise<void> {
+  await Promise.all(files.map((file) => file.close()));
 }
 
-function locate(files: SafetensorsFile[]): Map<string, Source> {
+/** Where a weight lies: file, and its name there. */
+interface Source {
+  file: SafetensorsFile;
+  name: string;
+  tensor: StoredTensor;
+}
+
+/**
+ * Sources by canonical name. Of a tensor that stands in two shards the one counts that the index names; of a head and an
+ * embedding that are tied, either may be missing.
+ */
+function locate({ files, shardOf }: FoundWeights, isTied: boolean): Map<string, Source> {
   const sources = new Map<string, Source>();
   for (const file of files) {
-    for (const [stored, { shape }] of file.tensors) {
-      const name = canonicalName(stored);
-      if (name !== null) sources.set(name, { file, stored, shape });
+    for (const [name, tensor] of file.tensors) {
+      const canonical = canonicalName(name);
+      const isNamed = (shardOf.get(name) ?? basename(file.path)) === basename(file.path);
+      if (canonical !== null && isNamed) sources.set(canonical, { file, name, tensor });
     }
   }
+  const head = sources.get(HEAD);
+  if (isTied && head !== undefined && !sources.has(EMBEDDING)) {
+    sources.set(EMBEDDING, head);
+    sources.delete(HEAD);
+  }
   return sources;
+}
+
+/**
+ * Shapes of the needed weights. A head that is stored is one of them even where `config.json` ties it: it counts if it
+ * differs from the embedding.
+ * @see transformers 5 `PreTrainedModel.tie_weights`
+ */
+function storedShapes(config: Architecture, sources: ReadonlyMap<string, Source>): Map<string, number[]> {
+  return weightShapes({ ...config, text: { ...config.text, tiedHead: config.text.tiedHead && !sources.has(HEAD) } });
+}
+
+const readSource = ({ file, name }: Source): Promise<Float32Array> => file.read(name);
+
+async function areEqual(one: Source, other: Source): Promise<boolean> {
+  const [left, right] = [await readSource(one), await readSource(other)];
+  return left.every((value, index) => value === right[index]);
 }
 
 function checkTensors(sources: ReadonlyMap<string, Source>, shapes: ReadonlyMap<string, number[]>): void {
@@ -142,7 +215,9 @@ function checkTensors(sources: ReadonlyMap<string, Source>, shapes: ReadonlyMap<
     );
   }
   for (const [name, shape] of shapes) {
-    const got = sources.get(name)!.shape;
+    const { file, name: stored, tensor } = sources.get(name)!;
+    requireFloats(tensor, `${basename(file.path)}: ${stored}`);
+    const got = tensor.shape;
     if (got.join() !== shape.join()) {
       const hint = name.includes('projector') ? '; projector and vision tower do not belong together' : '';
       throw new InvalidConfigError(

@@ -1,6 +1,8 @@
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import { isJsonObject } from '../contracts/json-object.ts';
 
 /** One tensor as it lies on disk. */
 export interface StoredTensor {
@@ -25,53 +27,50 @@ export interface SafetensorsFile {
 /** Largest header that is parsed; the format's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-const BYTES_PER_VALUE: Readonly<Record<string, number>> = {
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  F64: 8,
-  I32: 4,
-  I64: 8,
-  U8: 1,
-  I8: 1,
-  BOOL: 1,
-  I16: 2,
-};
+/** Bytes that are read at once, a multiple of every value's: one call of the system takes less than 2 GiB. */
+const PIECE_BYTES = 64 * 1024 ** 2;
+
+/** Types that are widened or narrowed to float32, with their bytes a value. */
+const FLOAT_BYTES: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2, F64: 8 };
 
 /**
  * Opens a safetensors file: u64 little-endian header length, JSON header, raw little-endian data.
- * Checked before anything is allocated: header length, JSON form, ranges inside the file, byte counts by shape.
+ * Checked before anything is allocated: header length, JSON form, byte counts by shape, and that the ranges cover the data
+ * without a gap or an overlap. Tensors of types that are not read are listed as well.
+ * @param pieceBytes bytes that are read at once, a multiple of 8
  * @throws InvalidConfigError naming the file and the value that is wrong.
  */
-export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+export async function openSafetensors(path: string, pieceBytes = PIECE_BYTES): Promise<SafetensorsFile> {
   const { size } = await stat(path);
   const file = await open(path, 'r');
+  const name = basename(path);
   try {
-    const lengthBytes = await readExactly(file, 0, 8, size, path);
-    const headerLength = Number(lengthBytes.readBigUInt64LE(0));
+    const readAt = (start: number, length: number): Promise<Buffer> => readExactly(file, start, length, size, name);
+    const headerLength = Number((await readAt(0, 8)).readBigUInt64LE(0));
     if (headerLength > Math.min(size - 8, MAX_HEADER_BYTES)) {
       throw new InvalidConfigError(
-        `${path}: header length must be below the file size, got ${headerLength.toLocaleString('en')} of ${size.toLocaleString('en')} bytes; truncated, or an LFS pointer`,
+        `${name}: header length must be below the file size, got ${headerLength.toLocaleString('en')} of ${size.toLocaleString('en')} bytes; truncated, or an LFS pointer`,
       );
     }
-    const header = (await readExactly(file, 8, headerLength, size, path)).toString('utf8');
-    const { tensors, metadata } = parseHeader(header, size - 8 - headerLength, path);
     const dataStart = 8 + headerLength;
+    const header = (await readAt(8, headerLength)).toString('utf8');
+    const { tensors, metadata } = parseHeader(header, size - dataStart, name);
     return {
       path,
       tensors,
       metadata,
-      read: async (name) => {
-        const stored = tensors.get(name);
-        if (stored === undefined) throw new InvalidConfigError(`${path}: tensor must exist, got no "${name}"`);
-        const bytes = await readExactly(
-          file,
-          dataStart + stored.byteStart,
-          stored.byteEnd - stored.byteStart,
-          size,
-          path,
-        );
-        return toFloat32(bytes, stored.dtype, `${path}: ${name}`);
+      read: async (tensor) => {
+        const stored = tensors.get(tensor);
+        if (stored === undefined) throw new InvalidConfigError(`${name}: tensor must exist, got no "${tensor}"`);
+        requireFloats(stored, `${name}: ${tensor}`);
+        const { dtype, byteStart, byteEnd } = stored;
+        const width = FLOAT_BYTES[dtype]!;
+        const values = new Float32Array((byteEnd - byteStart) / width);
+        for (let start = byteStart; start < byteEnd; start += pieceBytes) {
+          const bytes = await readAt(dataStart + start, Math.min(pieceBytes, byteEnd - start));
+          values.set(toFloat32(bytes, dtype), (start - byteStart) / width);
+        }
+        return values;
       },
       close: () => file.close(),
     };
@@ -81,47 +80,55 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
+/** @throws InvalidConfigError for a tensor of a type that is not read */
+export function requireFloats({ dtype }: StoredTensor, where: string): void {
+  if (dtype in FLOAT_BYTES) return;
+  throw new InvalidConfigError(
+    `${where} must be F32, F16, BF16 or F64, got ${dtype}; quantised weights are not supported`,
+  );
+}
+
 async function readExactly(
   file: FileHandle,
   start: number,
   length: number,
   size: number,
-  path: string,
+  name: string,
 ): Promise<Buffer> {
   if (start + length > size) {
-    throw new InvalidConfigError(`${path}: must hold ${start + length} bytes, got ${size}; the file is truncated`);
+    throw new InvalidConfigError(`${name}: must hold ${start + length} bytes, got ${size}; the file is truncated`);
   }
   const buffer = Buffer.alloc(length);
   let done = 0;
   while (done < length) {
     const { bytesRead } = await file.read(buffer, done, length - done, start + done);
     if (bytesRead === 0)
-      throw new InvalidConfigError(`${path}: must hold ${start + length} bytes, got ${start + done}`);
+      throw new InvalidConfigError(`${name}: must hold ${start + length} bytes, got ${start + done}`);
     done += bytesRead;
   }
   return buffer;
 }
 
-function parseHeader(text: string, dataBytes: number, path: string): Pick<SafetensorsFile, 'tensors' | 'metadata'> {
+function parseHeader(text: string, dataBytes: number, file: string): Pick<SafetensorsFile, 'tensors' | 'metadata'> {
   let header: unknown;
   try {
     header = JSON.parse(text);
   } catch (error) {
     throw new InvalidConfigError(
-      `${path}: header must be JSON, got ${error instanceof Error ? error.message : 'an error'}`,
+      `${file}: header must be JSON, got ${error instanceof Error ? error.message : 'an error'}`,
     );
   }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw new InvalidConfigError(`${path}: header must be an object, got ${JSON.stringify(header)?.slice(0, 40)}`);
+  if (!isJsonObject(header)) {
+    throw new InvalidConfigError(`${file}: header must be an object, got ${JSON.stringify(header)?.slice(0, 40)}`);
   }
+  const { __metadata__: metadata, ...entries } = header;
   const tensors = new Map<string, StoredTensor>();
-  for (const [name, entry] of Object.entries(header)) {
-    if (name !== '__metadata__') tensors.set(name, parseEntry(name, entry, dataBytes, path));
-  }
-  return { tensors, metadata: ((header as Record<string, unknown>)['__metadata__'] ?? {}) as Record<string, string> };
+  for (const [name, entry] of Object.entries(entries)) tensors.set(name, parseEntry(name, entry, dataBytes, file));
+  requireWholeRanges(tensors, dataBytes, file);
+  return { tensors, metadata: (metadata ?? {}) as Record<string, string> };
 }
 
-function parseEntry(name: string, entry: unknown, dataBytes: number, path: string): StoredTensor {
+function parseEntry(name: string, entry: unknown, dataBytes: number, file: string): StoredTensor {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
   if (
@@ -132,33 +139,47 @@ function parseEntry(name: string, entry: unknown, dataBytes: number, path: strin
     !offsets.every(isCount)
   ) {
     throw new InvalidConfigError(
-      `${path}: ${name} must have dtype, shape and data_offsets, got ${JSON.stringify(entry)?.slice(0, 80)}`,
-    );
-  }
-  const width = BYTES_PER_VALUE[dtype];
-  if (width === undefined) {
-    throw new InvalidConfigError(
-      `${path}: ${name} must be F32, F16, BF16 or F64, got ${dtype}; quantised weights are not supported`,
+      `${file}: ${name} must have dtype, shape and data_offsets, got ${JSON.stringify(entry)?.slice(0, 80)}`,
     );
   }
   const [byteStart = 0, byteEnd = 0] = offsets;
-  const byteCount = shape.reduce((product, size) => product * size, 1) * width;
-  if (byteEnd > dataBytes || byteEnd - byteStart !== byteCount) {
+  // Of other types the bytes a value are not known.
+  const width = FLOAT_BYTES[dtype];
+  const byteCount = width === undefined ? byteEnd - byteStart : shape.reduce((product, size) => product * size, width);
+  if (byteCount < 0 || byteEnd > dataBytes || byteEnd - byteStart !== byteCount) {
     throw new InvalidConfigError(
-      `${path}: ${name} must hold ${byteCount} bytes within ${dataBytes}, got the range ${byteStart}–${byteEnd}`,
+      `${file}: ${name} must hold ${byteCount} bytes within ${dataBytes}, got the range ${byteStart}–${byteEnd}`,
     );
   }
   return { dtype, shape, byteStart, byteEnd };
 }
 
-function toFloat32(bytes: Buffer, dtype: string, where: string): Float32Array {
+/** Ranges cover the data one after the other: no byte belongs to two tensors, or to none. */
+function requireWholeRanges(tensors: ReadonlyMap<string, StoredTensor>, dataBytes: number, file: string): void {
+  const ranges = [...tensors].sort(([, a], [, b]) => a.byteStart - b.byteStart || a.byteEnd - b.byteEnd);
+  let covered = 0;
+  for (const [name, { byteStart, byteEnd }] of ranges) {
+    if (byteStart !== covered) {
+      throw new InvalidConfigError(
+        `${file}: ${name} must begin at byte ${covered}, where the tensor before it ends, got ${byteStart}–${byteEnd}; save the file again`,
+      );
+    }
+    covered = byteEnd;
+  }
+  if (covered !== dataBytes) {
+    throw new InvalidConfigError(
+      `${file}: tensors must cover all ${dataBytes} bytes of data, got ${covered}; save the file again`,
+    );
+  }
+}
+
+/** Values of whole bytes, little-endian. */
+function toFloat32(bytes: Buffer, dtype: string): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (dtype === 'F32')
-    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  // A buffer of its own begins at a multiple of four.
+  if (dtype === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   if (dtype === 'F64')
     return Float32Array.from({ length: bytes.length / 8 }, (_, index) => view.getFloat64(index * 8, true));
-  if (dtype !== 'BF16' && dtype !== 'F16')
-    throw new InvalidConfigError(`${where}: must be F32, F16, BF16 or F64, got ${dtype}`);
   const bits = new Uint32Array(bytes.length / 2);
   const widen = dtype === 'BF16' ? (half: number) => half << 16 : halfToFloatBits;
   for (let index = 0; index < bits.length; index += 1) bits[index] = widen(view.getUint16(index * 2, true));

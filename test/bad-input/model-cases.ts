@@ -75,7 +75,7 @@ export const MODEL: Case[] = [
     'a header that cannot be',
     (world) => stops(() => checkModelFiles(world.model('model-00001-of-00008.safetensors', 'version https://git-lfs'))),
     config(
-      /\/model-00001-of-00008\.safetensors: header length must be below the file size, got [\d,]+ of 23 bytes; truncated, or an LFS pointer$/,
+      /^model-00001-of-00008\.safetensors: header length must be below the file size, got [\d,]+ of 23 bytes; truncated, or an LFS pointer$/,
     ),
   ],
   [

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
+import { headName } from '../../model/answer-loss.ts';
 import { loadEngine } from '../../model/engine.ts';
 import { checkModelFiles, loadModel, weightFiles } from '../../model/load-model.ts';
-import { parseModelConfig, readModelConfig } from '../../model/model-config.ts';
+import { readModelConfig } from '../../model/model-config.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
 import type { NamedTensor } from '../../model/safetensors.ts';
+import { canonicalName } from '../../model/weight-names.ts';
 import { GOLDEN } from './golden.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-model-'));
@@ -16,6 +18,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 beforeAll(async () => {
   await loadEngine('cpu');
 });
+
+const INDEX = 'model.safetensors.index.json';
 
 let folder: string;
 let count = 0;
@@ -39,6 +43,29 @@ async function tensors(): Promise<NamedTensor[]> {
 function writeWeights(content: readonly NamedTensor[]): void {
   for (const name of readdirSync(folder)) if (name.includes('safetensors')) rmSync(join(folder, name));
   writeFileSync(join(folder, 'model.safetensors'), encodeSafetensors([...content]));
+}
+
+/** Replaces the weights of the folder by shards and their index; what `named` lacks is found by itself. */
+function writeShards(shards: Record<string, NamedTensor[]>, named: Record<string, string>): void {
+  writeWeights([]);
+  rmSync(join(folder, 'model.safetensors'));
+  const map: Record<string, string> = {};
+  for (const [shard, content] of Object.entries(shards)) {
+    writeFileSync(join(folder, `${shard}.safetensors`), encodeSafetensors(content));
+    for (const { name } of content) map[name] = `${named[name] ?? shard}.safetensors`;
+  }
+  writeFileSync(join(folder, INDEX), JSON.stringify({ weight_map: map }));
+}
+
+/** Calls a tensor of `model.safetensors` by another type of four bytes. */
+function retype(name: string, dtype: string): void {
+  const path = join(folder, 'model.safetensors');
+  const bytes = readFileSync(path);
+  const entry = Buffer.from(`${JSON.stringify(name)}:{"dtype":"F32"`);
+  const place = bytes.indexOf(entry);
+  expect(place).toBeGreaterThan(0);
+  bytes.write(dtype, place + entry.length - 4);
+  writeFileSync(path, bytes);
 }
 
 function editConfig(change: (config: Record<string, unknown>) => void): void {
@@ -86,131 +113,72 @@ describe('a model folder', () => {
     model.weights.dispose();
   });
 
+  test('in one file is read from it, whatever an index beside it says', async () => {
+    const golden = await tensors();
+    const index = readFileSync(join(folder, INDEX));
+    writeWeights(golden);
+    writeFileSync(join(folder, INDEX), index);
+    expect(await weightFiles(folder)).toEqual([join(folder, 'model.safetensors')]);
+    await expect(checkModelFiles(folder)).resolves.toBeUndefined();
+  });
+
+  test('with a tensor in two shards has the one that the index names', async () => {
+    const [first, ...others] = await tensors();
+    const stale = { ...first!, values: first!.values.map((value) => value + 1) };
+    for (const order of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ]) {
+      writeShards({ [order[0]!]: [first!, ...others], [order[1]!]: [stale] }, { [first!.name]: order[0]! });
+      const model = await loadModel(folder);
+      expect(model.weights.get(canonicalName(first!.name)!).dataSync()).toEqual(first!.values);
+      model.weights.dispose();
+    }
+  });
+
+  test('may hold tensors that nobody needs, of any type', async () => {
+    writeWeights([...(await tensors()), { name: 'extra', shape: [1], values: Float32Array.of(1) }]);
+    retype('extra', 'I32');
+    await expect(checkModelFiles(folder)).resolves.toBeUndefined();
+  });
+
   test('is checked by its headers alone, without reading a weight', async () => {
     await expect(checkModelFiles(folder)).resolves.toBeUndefined();
   });
 });
 
-/** The sections of a LLaVA that has everything by default. */
-const LLAVA = { model_type: 'llava', vision_config: {}, text_config: {} };
-const IDEFICS = { model_type: 'idefics3', vision_config: { image_size: 256 }, text_config: {} };
-const QWEN = { model_type: 'qwen2' };
-const LLAMA = { model_type: 'llama' };
+describe('a head that config.json ties to the embedding', () => {
+  const EMBEDDING = 'language_model.model.embed_tokens.weight';
+  const HEAD = 'language_model.lm_head.weight';
 
-describe('config.json', () => {
-  test('says nothing of a size where transformers has it by default', () => {
-    const llama = {
-      ...{ hiddenSize: 4096, intermediateSize: 11_008, layerCount: 32, headCount: 32, keyValueHeadCount: 32 },
-      ...{ headDimension: 128, vocabularySize: 32_000, maxPositions: 2048, rmsNormEpsilon: 1e-6, ropeTheta: 10_000 },
-      ...{ attentionBias: false, outputBias: false, mlpBias: false, tiedHead: false },
-    };
-    const clip = {
-      ...{ kind: 'clip', hiddenSize: 768, intermediateSize: 3072, layerCount: 12, headCount: 12, imageSize: 224 },
-      ...{ patchSize: 32, layerNormEpsilon: 1e-5, activation: 'quick_gelu' },
-    };
-    expect(parseModelConfig(LLAMA).text).toEqual(llama);
-    expect(parseModelConfig(QWEN).text).toEqual({
-      ...{ ...llama, intermediateSize: 22_016, vocabularySize: 151_936, maxPositions: 32_768, attentionBias: true },
-    });
-    expect(parseModelConfig(LLAVA)).toMatchObject({
-      ...{ text: llama, vision: clip, imageTokenId: 32_000, imageTokenCount: 49, visionFeatureLayer: -2 },
-      ...{ visionFeatureStrategy: 'default', connector: { kind: 'mlp', bias: true } },
-    });
-    const siglip = { ...clip, kind: 'siglip', patchSize: 16, layerNormEpsilon: 1e-6, activation: 'gelu_pytorch_tanh' };
-    expect(parseModelConfig({ ...LLAVA, vision_config: { model_type: 'siglip_vision_model' } }).vision).toEqual(siglip);
-    expect(parseModelConfig(IDEFICS)).toMatchObject({
-      vision: { ...siglip, kind: 'idefics3', hiddenSize: 1152, headCount: 16, patchSize: 32, imageSize: 256 },
-      ...{ imageTokenId: 128_257, connector: { kind: 'pixel_shuffle', scaleFactor: 2 } },
-    });
+  /** Whether the loaded model has a head of its own, and its first value. */
+  async function headOf(change: (content: NamedTensor[]) => NamedTensor[]): Promise<[boolean, number]> {
+    editConfig((config) => (config['tie_word_embeddings'] = true));
+    writeWeights(change(await tensors()));
+    await checkModelFiles(folder);
+    const { weights } = await loadModel(folder);
+    const name = headName(weights);
+    const result: [boolean, number] = [name === 'lm_head', weights.get(`${name}.weight`).dataSync()[0]!];
+    weights.dispose();
+    return result;
+  }
+
+  test('is the stored one where that differs, as in transformers 5', async () => {
+    const stored = (await tensors()).find(({ name }) => name === HEAD)!;
+    expect(await headOf((content) => content)).toEqual([true, stored.values[0]]);
   });
 
-  test('takes null for a missing key', () => {
-    const nothing = { quantization_config: null, auto_map: null, rope_scaling: null, rope_parameters: null };
-    expect(parseModelConfig({ ...LLAMA, ...nothing, head_dim: null })).toEqual(parseModelConfig(LLAMA));
-    const { keyValueHeadCount } = parseModelConfig({
-      ...QWEN,
-      num_attention_heads: 16,
-      num_key_value_heads: null,
-    }).text;
-    expect(keyValueHeadCount).toBe(16);
+  test('is the embedding where the stored one equals it, or there is none', async () => {
+    const { values } = (await tensors()).find(({ name }) => name === EMBEDDING)!;
+    const equal = (content: NamedTensor[]): NamedTensor[] =>
+      content.map((tensor) => (tensor.name === HEAD ? { ...tensor, values } : tensor));
+    expect(await headOf(equal)).toEqual([false, values[0]]);
+    expect(await headOf((content) => content.filter(({ name }) => name !== HEAD))).toEqual([false, values[0]]);
   });
 
-  test('has θ in either style, rope_scaling before rope_parameters before its own key', () => {
-    const theta = (given: object): number => parseModelConfig({ ...LLAMA, ...given }).text.ropeTheta;
-    expect(theta({ rope_theta: 5 })).toBe(5);
-    expect(theta({ rope_theta: 5, rope_parameters: { rope_type: 'default' } })).toBe(5);
-    expect(theta({ rope_theta: 5, rope_parameters: { rope_theta: 6 } })).toBe(6);
-    expect(theta({ rope_scaling: { type: 'default', rope_theta: 7 }, rope_parameters: { rope_theta: 6 } })).toBe(7);
-    expect(theta({ rope_scaling: {}, rope_parameters: { rope_theta: 6 } })).toBe(6);
-  });
-
-  test('ties the head of LLaVA by either flag, of Idefics3 by the upper one alone', () => {
-    const tied = (config: object, upper: boolean, lower: boolean): boolean =>
-      parseModelConfig({ ...config, tie_word_embeddings: upper, text_config: { tie_word_embeddings: lower } }).text
-        .tiedHead;
-    expect([tied(LLAVA, false, true), tied(LLAVA, true, false), tied(LLAVA, false, false)]).toEqual([
-      true,
-      true,
-      false,
-    ]);
-    expect([tied(IDEFICS, false, true), tied(IDEFICS, true, false)]).toEqual([false, true]);
-  });
-
-  test('of Qwen2 has no biases but those of q, k and v, whatever it says', () => {
-    const { text } = parseModelConfig({ ...QWEN, mlp_bias: true, attention_bias: true });
-    expect(text).toMatchObject({ attentionBias: true, outputBias: false, mlpBias: false });
-  });
-
-  test.each<[object, string]>([
-    [{ num_attention_heads: 5 }, 'num_attention_heads must be a divisor of hidden_size, 4,096, got 5'],
-    [{ num_key_value_heads: 5 }, 'num_key_value_heads must be a divisor of num_attention_heads, 32, got 5'],
-    [{ ...QWEN, num_attention_heads: 16 }, 'num_key_value_heads must be a divisor of num_attention_heads, 16, got 32'],
-    [{ head_dim: 7 }, 'head_dim must be even, as rotary positions need, got 7'],
-    [{ hidden_size: '64' }, 'hidden_size must be a number, got "64"'],
-    [{ hidden_size: 65_537 }, 'hidden_size must be a whole number from 1 to 65,536, got 65537'],
-    [{ num_hidden_layers: 1_001 }, 'num_hidden_layers must be a whole number from 1 to 1,000, got 1001'],
-    [{ num_hidden_layers: 0 }, 'num_hidden_layers must be a whole number from 1 to 1,000, got 0'],
-    [{ intermediate_size: 1.5 }, 'intermediate_size must be a whole number from 1 to 1,048,576, got 1.5'],
-    [{ vocab_size: 1e15 }, 'vocab_size must be a whole number from 1 to 16,777,216, got 1000000000000000'],
-    [{ rms_norm_eps: 0 }, 'rms_norm_eps must be above 0 and below 1, got 0'],
-    [{ rms_norm_eps: -1e-6 }, 'rms_norm_eps must be above 0 and below 1, got -0.000001'],
-    [{ rope_theta: 0 }, 'rope_theta must be a positive number, got 0'],
-    [{ rope_scaling: 'linear' }, 'rope_scaling must be an object, got "linear"'],
-    [{ rope_parameters: [1] }, 'rope_parameters must be an object, got [1]'],
-    [
-      { rope_parameters: { rope_type: 'default' }, rope_scaling: { type: 'linear' } },
-      'type must be default, got "linear"',
-    ],
-    [{ rope_parameters: { rope_type: 'yarn' }, rope_scaling: {} }, 'rope_type must be default, got "yarn"'],
-    [{ attention_bias: 'true' }, 'attention_bias must be true or false, got "true"'],
-    [{ mlp_bias: 1 }, 'mlp_bias must be true or false, got 1'],
-    [{ tie_word_embeddings: 'true' }, 'tie_word_embeddings must be true or false, got "true"'],
-    [{ ...QWEN, use_sliding_window: true }, 'use_sliding_window must be false, got true'],
-    [
-      { ...QWEN, layer_types: ['sliding_attention'] },
-      'layer_types must be a list of full_attention, got ["sliding_attention"]',
-    ],
-    [{ ...LLAVA, text_config: [1] }, 'text_config must be an object, got [1]'],
-    [
-      { ...LLAVA, text_config: { quantization_config: {} } },
-      'weights must not be quantised, got quantization_config; take the original folder',
-    ],
-    [
-      { ...LLAVA, vision_config: { num_attention_heads: 5 } },
-      'vision_config.num_attention_heads must be a divisor of hidden_size, 768, got 5',
-    ],
-    [
-      { ...LLAVA, vision_config: { image_size: 10, patch_size: 14 } },
-      'image_size must be at least patch_size, 14, got 10',
-    ],
-    [{ ...LLAVA, vision_config: { layer_norm_eps: 1 } }, 'layer_norm_eps must be above 0 and below 1, got 1'],
-    [{ ...LLAVA, vision_config: { num_channels: 1 } }, 'num_channels must be 3, got 1'],
-    [{ ...LLAVA, multimodal_projector_bias: 'no' }, 'multimodal_projector_bias must be true or false, got "no"'],
-    [{ ...IDEFICS, scale_factor: 3 }, 'scale_factor must be a divisor of the patches of a side, 8, got 3'],
-  ])('%j is refused', (change, message) => {
-    const parse = (): unknown => parseModelConfig({ ...LLAMA, ...change });
-    expect(parse).toThrow(InvalidConfigError);
-    expect(parse).toThrow(`config.json: ${message}`);
+  test('is the embedding too where the folder has a head alone', async () => {
+    const { values } = (await tensors()).find(({ name }) => name === HEAD)!;
+    expect(await headOf((content) => content.filter(({ name }) => name !== EMBEDDING))).toEqual([false, values[0]]);
   });
 });
 
@@ -271,6 +239,34 @@ describe('a folder that is no usable model is refused with what to do', () => {
     rmSync(join(folder, 'model-00002-of-00008.safetensors'));
     expect(await refusal(checkModelFiles(folder))).toBe(
       'model.safetensors.index.json: all 8 shards must exist, got 7; fetch model-00002-of-00008.safetensors',
+    );
+  });
+
+  test.each([
+    ['{', /^model\.safetensors\.index\.json: must be valid JSON, got /],
+    ['null', /^model\.safetensors\.index\.json: must hold an object, got null; fetch /],
+    ['{}', /^model\.safetensors\.index\.json: weight_map must be an object, got nothing; fetch /],
+    ...[
+      '3',
+      '"../a.safetensors"',
+      '"/etc/passwd"',
+      '"a/b.safetensors"',
+      '"..\\\\a.safetensors"',
+      '"pytorch_model.bin"',
+    ].map((file): [string, string] => [
+      `{"weight_map":{"x":${file}}}`,
+      `model.safetensors.index.json: weight_map must name safetensors files of the folder, got ${file} for x; fetch the file of the original folder`,
+    ]),
+  ])('with the index %s', async (index, message) => {
+    writeFileSync(join(folder, INDEX), index);
+    expect(await refusal(checkModelFiles(folder))).toMatch(message);
+  });
+
+  test('with a needed tensor of integers, by its header alone', async () => {
+    writeWeights(await tensors());
+    retype('multi_modal_projector.linear_1.bias', 'I32');
+    expect(await refusal(checkModelFiles(folder))).toBe(
+      'model.safetensors: multi_modal_projector.linear_1.bias must be F32, F16, BF16 or F64, got I32; quantised weights are not supported',
     );
   });
 

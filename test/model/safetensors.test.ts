@@ -65,9 +65,37 @@ describe('values widen to float32', () => {
     expect([...values]).toEqual([Math.fround(Math.PI), -0, Infinity, 1, 1 + 2 ** -23]);
   });
 
+  test.each<[string, number, Uint8Array]>([
+    ['F32', 9, new Uint8Array(Float32Array.from([1, 2, 3, 4, 5, 6, 7, 8, 9]).buffer)],
+    ['F64', 9, new Uint8Array(Float64Array.from([1, 2, 3, 4, 5, 6, 7, 8, 9]).buffer)],
+    ['BF16', 9, shorts([0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0, 0x4100, 0x4110])],
+  ])('%s is read piece by piece, the last piece shorter', async (dtype, count, data) => {
+    const header = {
+      before: { dtype: 'F32', shape: [1], data_offsets: [0, 4] },
+      x: { dtype, shape: [count], data_offsets: [4, 4 + data.length] },
+    };
+    const path = await write(header, Buffer.concat([Buffer.alloc(4), data]));
+    for (const pieceBytes of [8, 16, undefined]) {
+      const file = await openSafetensors(path, pieceBytes);
+      expect([...(await file.read('x'))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      await file.close();
+    }
+  });
+
+  test('a tensor of a type that is not read is listed beside those that are', async () => {
+    const header = {
+      packed: { dtype: 'F8_E4M3', shape: [4], data_offsets: [0, 4] },
+      x: { dtype: 'F32', shape: [1], data_offsets: [4, 8] },
+    };
+    const file = await openSafetensors(await write(header, new Uint8Array(Float32Array.of(0, 7).buffer)));
+    expect(file.tensors.get('packed')).toMatchObject({ dtype: 'F8_E4M3', shape: [4] });
+    expect([...(await file.read('x'))]).toEqual([7]);
+    await file.close();
+  });
+
   test('integers and unknown types are refused', async () => {
     await expect(readStored('I32', [1], new Uint8Array(4))).rejects.toThrow(
-      /x: must be F32, F16, BF16 or F64, got I32/,
+      /file\.safetensors: x must be F32, F16, BF16 or F64, got I32/,
     );
     await expect(readStored('Q4_0', [1], new Uint8Array(4))).rejects.toThrow(
       /must be F32, F16, BF16 or F64, got Q4_0; quantised weights are not supported/,
@@ -109,6 +137,34 @@ describe('files that are not whole are refused before anything is allocated', ()
   test('a range that does not fit the shape', async () => {
     const header = { x: { dtype: 'F32', shape: [2, 2], data_offsets: [0, 12] } };
     await expectRefusal(await write(header, new Uint8Array(16)), /x must hold 16 bytes within 16, got the range 0–12/);
+  });
+
+  test.each<[string, [number, number][], RegExp]>([
+    [
+      'overlap',
+      [
+        [0, 8],
+        [4, 12],
+      ],
+      /file\.safetensors: t1 must begin at byte 8, where the tensor before it ends, got 4–12; save the file again/,
+    ],
+    [
+      'leave a gap',
+      [
+        [0, 4],
+        [8, 12],
+      ],
+      /t1 must begin at byte 4, where the tensor before it ends, got 8–12/,
+    ],
+    ['begin late', [[4, 12]], /t0 must begin at byte 0, where the tensor before it ends, got 4–12/],
+    ['end early', [[0, 8]], /tensors must cover all 12 bytes of data, got 8; save the file again/],
+    ['run backwards', [[8, 4]], /t0 must hold 4 bytes within 12, got the range 8–4/],
+  ])('ranges that %s', async (_, ranges, message) => {
+    const header = ranges.map(([start, end], index) => [
+      `t${index}`,
+      { dtype: 'F32', shape: [Math.abs(end - start) / 4], data_offsets: [start, end] },
+    ]);
+    await expectRefusal(await write(Object.fromEntries(header), new Uint8Array(12)), message);
   });
 
   test('headers that are not tables of tensors', async () => {
