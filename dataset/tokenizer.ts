@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import { parseJsonObject } from '../contracts/json-object.ts';
+import type { Json } from '../contracts/json-object.ts';
 import { beginningsEncoder } from './word-encoder.ts';
 import type { EncodeBeginnings } from './word-encoder.ts';
 
@@ -76,25 +78,25 @@ interface AddedToken {
   single_word?: boolean;
 }
 
-function addedTokens(tokenizerJson: Record<string, unknown>): AddedToken[] {
+function addedTokens(tokenizerJson: Json): AddedToken[] {
   return (tokenizerJson['added_tokens'] ?? []) as AddedToken[];
 }
 
 /** Tokens that `tokenizer_config.json` alone declares become added tokens, as transformers does it. */
-function addDeclaredTokens(tokenizerJson: Record<string, unknown>, config: Record<string, unknown>): void {
+function addDeclaredTokens(tokenizerJson: Json, config: Json): void {
   const known = addedTokens(tokenizerJson);
   const declared = Object.entries((config['added_tokens_decoder'] ?? {}) as Record<string, Omit<AddedToken, 'id'>>);
   const missing = declared.filter(([, { content }]) => known.every((token) => token.content !== content));
   tokenizerJson['added_tokens'] = [...known, ...missing.map(([id, token]) => ({ ...token, id: Number(id) }))];
 }
 
-function specialTexts(tokenizerJson: Record<string, unknown>): string[] {
+function specialTexts(tokenizerJson: Json): string[] {
   return addedTokens(tokenizerJson)
     .filter(({ special }) => special === true)
     .map(({ content }) => content);
 }
 
-function namedTokens(config: Record<string, unknown>): Record<string, string> {
+function namedTokens(config: Json): Record<string, string> {
   const named = Object.keys(config).filter((key) => key.endsWith('_token') && tokenText(config[key]) !== null);
   return Object.fromEntries(named.map((key) => [key, tokenText(config[key])!]));
 }
@@ -106,7 +108,7 @@ function tokenText(token: unknown): string | null {
 }
 
 /** The template, in the order in which transformers looks for it. Of several with names the one named `default`. */
-async function readChatTemplate(modelFolder: string, config: Record<string, unknown>): Promise<string | null> {
+async function readChatTemplate(modelFolder: string, config: Json): Promise<string | null> {
   const ofProcessor = (await readJson(modelFolder, 'processor_config.json'))?.['chat_template'];
   const plain = await readFile(join(modelFolder, 'chat_template.jinja'), 'utf8').catch(() => null);
   const ofFile = (await readJson(modelFolder, 'chat_template.json'))?.['chat_template'];
@@ -114,24 +116,14 @@ async function readChatTemplate(modelFolder: string, config: Record<string, unkn
   if (found === null || typeof found === 'string') return found;
   const named = Array.isArray(found)
     ? (found as { name?: unknown; template?: unknown }[]).find(({ name }) => name === 'default')?.template
-    : (found as Record<string, unknown>)['default'];
+    : (found as Json)['default'];
   if (typeof named === 'string') return named;
   throw new InvalidConfigError(
     'chat_template: must be a text, or texts by name with one named default, got neither; set template: vicuna_v1',
   );
 }
 
-async function readJson(folder: string, name: string): Promise<Record<string, unknown> | null> {
+async function readJson(folder: string, name: string): Promise<Json | null> {
   const text = await readFile(join(folder, name), 'utf8').catch(() => null);
-  if (text === null) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new InvalidConfigError(`${name}: must be valid JSON, got ${(error as Error).message}; fetch it again`, {
-      cause: error,
-    });
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new InvalidConfigError(`${name}: must be an object, got ${JSON.stringify(value).slice(0, 40)}; fetch it again`);
+  return text === null ? null : parseJsonObject(text, name);
 }

@@ -36,7 +36,9 @@ describe('a dataset is refused', () => {
 
   test('where there is no row at all', () => {
     expect(check(0, {})).toThrow(
-      new InvalidDatasetError('dataset: at least one usable row must remain, got 0 of 0 (no rows); take a file with rows'),
+      new InvalidDatasetError(
+        'dataset: at least one usable row must remain, got 0 of 0 (no rows); take a file with rows',
+      ),
     );
   });
 

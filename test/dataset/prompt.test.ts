@@ -335,8 +335,8 @@ describe('model folders', () => {
   });
 
   test.each([
-    ['tokenizer.json', '{bad', /^tokenizer\.json: must be valid JSON, got .*; fetch it again$/],
-    ['tokenizer_config.json', '[1]', /^tokenizer_config\.json: must be an object, got \[1\]; fetch it again$/],
+    ['tokenizer.json', '{bad', /^tokenizer\.json: must be valid JSON, got .*; fetch the file/],
+    ['tokenizer_config.json', '[1]', /^tokenizer_config\.json: must hold an object, got \[1\]; fetch the file/],
   ])('whose %s is broken are refused by its name', async (name, text, message) => {
     await writeFile(join(folder, name), text);
     await expect(createPromptEncoder({ ...OPTIONS, modelFolder: folder })).rejects.toThrow(message);
