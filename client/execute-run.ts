@@ -12,7 +12,7 @@ import { interruptible } from './interrupt.ts';
 import { EXIT } from './outcome.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import type { ProgressDisplay } from './progress-display.ts';
-import { runFolderOf, saveResult } from './run-folder.ts';
+import { LOG_FILE, runFolderOf, saveResult } from './run-folder.ts';
 import { openRunLog } from './run-log.ts';
 import { startRun } from './runs.ts';
 import { sendResult } from './send-result.ts';
@@ -73,7 +73,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     databasePath: join(folder.path, 'temporal.db'),
     withUi: options.withUi,
     processCount: options.processCount,
-    log: openRunLog(join(folder.path, 'log.jsonl'), { run: runName }),
+    log: openRunLog(join(folder.path, LOG_FILE), { run: runName }),
     say,
   });
   interrupt.atOnce = () => runtime.supervisor?.kill();

@@ -5,7 +5,7 @@ import type { Config, SelectionMethod } from '../contracts/config.ts';
 import { withDiskNames } from '../contracts/disk-names.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import type { RunResult } from '../contracts/messages.ts';
-import { runFolderOf } from './run-folder.ts';
+import { LOG_FILE, runFolderOf } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { openRunLog } from './run-log.ts';
 import { startReselection } from './runs.ts';
@@ -46,7 +46,7 @@ export async function reselect(base: RunResult, options: ReselectOptions): Promi
     namespace: options.namespace ?? null,
     databasePath: join(folder.path, 'temporal.db'),
     processCount: 0,
-    log: openRunLog(join(folder.path, 'log.jsonl'), { run: runName }),
+    log: openRunLog(join(folder.path, LOG_FILE), { run: runName }),
     say: (text) => void process.stderr.write(`${text}\n`),
   });
   try {

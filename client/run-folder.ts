@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../contracts/config.ts';
 import type { RunResult } from '../contracts/messages.ts';
@@ -20,6 +20,8 @@ export interface RunFolder {
 }
 
 const RESULT_FILE = 'result.json';
+/** What a run has done, line by line. */
+export const LOG_FILE = 'log.jsonl';
 
 export function openRunFolder(outputDir: string, runName: string): RunFolder {
   const path = join(outputDir, runName);
@@ -32,10 +34,17 @@ export function openRunFolder(outputDir: string, runName: string): RunFolder {
     remove: (name) => rm(join(path, name), { force: true }),
     result: async () => {
       const text = await readFile(join(path, RESULT_FILE), 'utf8').catch(() => null);
-      if (text === null) throw new RangeError(`run: must have a result, got none in ${path}; tive run RECIPE first`);
+      if (text === null) throw new RangeError(await withoutResult(path));
       return JSON.parse(text) as RunResult;
     },
   };
+}
+
+async function withoutResult(path: string): Promise<string> {
+  const isBegun = (await stat(join(path, LOG_FILE)).catch(() => null)) !== null;
+  return isBegun
+    ? `run: must have ended, got one that failed or was stopped, by ${join(path, LOG_FILE)}; tive run RECIPE goes on with it`
+    : `run: must have a result, got none in ${path}; tive run RECIPE first`;
 }
 
 /** Copies an artifact's files, verified, into a folder of the target. */

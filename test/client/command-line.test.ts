@@ -136,6 +136,12 @@ describe('a dataset that cannot be used stops the run with exit code 2', () => {
       );
       expect(stderr).toBe(message);
       expect(exitCode).toBe(2);
+      expect(await tive(folder, 'status', 'small')).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringMatching(
+          /^run: must have ended, got one that failed or was stopped, by .*log\.jsonl; tive run RECIPE goes on with it\n$/,
+        ) as string,
+      });
     },
     60_000,
   );
