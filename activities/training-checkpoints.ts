@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Stage } from '../contracts/stages.ts';
 import { encodeSafetensors, openSafetensors } from '../model/safetensors.ts';
-import type { TrainingState } from '../model/training.ts';
+import type { StepNumbers, TrainingState } from '../model/training.ts';
 import { checkpointFolder, sha256 } from '../store/addresses.ts';
 import type { Store } from '../store/store.ts';
-import type { StepNumbers } from './tune-adapter.ts';
 
 /** A training run at the end of a step. */
 interface TrainingCheckpoint {

@@ -13,7 +13,7 @@ import type { LoadedModel } from '../model/load-model.ts';
 import type { ModelType } from '../model/model-config.ts';
 import { ADAMW_DEFAULTS } from '../model/optimizer.ts';
 import { adapterGradient, train } from '../model/training.ts';
-import type { TrainingSettings, TrainingStep } from '../model/training.ts';
+import type { StepNumbers, TrainingSettings } from '../model/training.ts';
 import { artifactFolder } from '../store/addresses.ts';
 import type { Json } from '../store/addresses.ts';
 import { findArtifact, finishArtifact, readManifest, removeFinishedCheckpoints } from '../store/artifacts.ts';
@@ -155,9 +155,6 @@ function withParameters(initial: AdapterValues, trained: readonly Float32Array[]
     parameters: initial.parameters.map((parameter, index) => ({ ...parameter, values: trained[index]! })),
   };
 }
-
-/** Numbers of one step, as the table of the training has them. */
-export type StepNumbers = Pick<TrainingStep, 'learningRate' | 'loss' | 'gradientNorm'>;
 
 async function finishAdapter(
   { store, stage, address, determinants, places }: TuneRequest,

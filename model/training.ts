@@ -39,6 +39,9 @@ export interface TrainingStep {
   state: TrainingState;
 }
 
+/** Numbers of one step that are kept, as the table of a training has them. */
+export type StepNumbers = Pick<TrainingStep, 'learningRate' | 'loss' | 'gradientNorm'>;
+
 /** Loads the rows of one step, in the given order. */
 export type ExampleLoader = (rows: Uint32Array) => Promise<ModelExample[]>;
 
