@@ -1,5 +1,6 @@
 import type { Config, DatasetConfig } from '../contracts/config.ts';
 import { readImageSettings } from '../dataset/image-settings.ts';
+import type { ImageSettings } from '../dataset/image-settings.ts';
 import { ExampleLoader } from '../dataset/load-example.ts';
 import { createPromptEncoder } from '../dataset/prompt.ts';
 import type { PromptEncoder } from '../dataset/prompt.ts';
@@ -25,12 +26,12 @@ export async function loaderOf(config: Config, dataset: LocalDataset): Promise<E
   const { vision } = await readModelConfig(config.model.path);
   const settings = vision === null ? null : await readImageSettings(config.model.path);
   const encoder = await encoderOf(config);
-  return new ExampleLoader(dataset, encoder, settings, imageAspectOf(config));
+  return new ExampleLoader(dataset, encoder, settings, imageAspectOf(config, settings));
 }
 
-/** `auto` crops, as the model's own image processor does. */
-export function imageAspectOf({ model }: Config): 'pad' | 'crop' {
-  return model.imageAspect === 'pad' ? 'pad' : 'crop';
+/** `auto` does as the model's own image processor. */
+export function imageAspectOf({ model }: Config, settings: ImageSettings | null): 'pad' | 'crop' {
+  return model.imageAspect === 'auto' ? (settings?.aspect ?? 'crop') : model.imageAspect;
 }
 
 /** Test rows as a dataset: the same form, another file. */

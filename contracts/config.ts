@@ -44,7 +44,7 @@ export interface ModelConfig {
   engine: 'auto' | EngineName;
   /** `auto` = chat_template where the folder has one, else vicuna_v1. */
   template: 'auto' | PromptTemplate;
-  /** `auto` = crop, as the model's own image processor does. `pad` = LLaVA-1.5's padding to a square. */
+  /** `auto` = as the model's own image processor, mostly crop. `pad` = LLaVA-1.5's padding to a square. */
   imageAspect: 'auto' | ImageAspect;
 }
 

@@ -22,7 +22,7 @@ export async function preprocessImage(
   const square = aspect === 'pad' ? padToSquare(decoded, settings.mean) : decoded;
   const { filter, longestEdge } = settings;
   const first = longestEdge === null ? square : resizeImage(square, ...longEdgeSize(square, longestEdge), filter);
-  const { width, height } = resizedSize(first, settings);
+  const { width, height } = resizedSize(first, settings.resized);
   const [left, top] = [Math.floor((width - settings.width) / 2), Math.floor((height - settings.height) / 2)];
   const [right, bottom] = [Math.min(width, left + settings.width), Math.min(height, top + settings.height)];
   const part = { left: Math.max(0, left), top: Math.max(0, top) };
@@ -49,10 +49,13 @@ function longEdgeSize({ width, height }: RgbImage, edge: number): [number, numbe
     : [Math.max(1, Math.trunc(MAX_EDGE * (wide / high))), MAX_EDGE];
 }
 
-/** Size before the crop: shorter edge as set, longer one ⌊edge · long / short⌋. */
-function resizedSize({ width, height }: RgbImage, settings: ImageSettings): { width: number; height: number } {
-  const { shortestEdge: edge } = settings;
-  if (edge === null) return { width: settings.width, height: settings.height };
+/** Size before the crop: both edges as set, or the shorter one and ⌊edge · long / short⌋. */
+function resizedSize(
+  { width, height }: RgbImage,
+  resized: ImageSettings['resized'],
+): { width: number; height: number } {
+  if (!('shortestEdge' in resized)) return resized;
+  const { shortestEdge: edge } = resized;
   return width <= height
     ? { width: edge, height: Math.trunc((edge * height) / width) }
     : { width: Math.trunc((edge * width) / height), height: edge };

@@ -5,12 +5,11 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { InvalidConfigError } from '../../contracts/failures.ts';
 import { decodeImage } from '../../dataset/image-decode.ts';
 import type { RgbImage } from '../../dataset/image-decode.ts';
 import { readImageFile } from '../../dataset/image-file.ts';
 import { preprocessImage } from '../../dataset/image-preprocess.ts';
-import { parseImageSettings, readImageSettings } from '../../dataset/image-settings.ts';
+import { readImageSettings } from '../../dataset/image-settings.ts';
 import type { ImageSettings } from '../../dataset/image-settings.ts';
 import { extensionDiffers, imageType } from '../../dataset/image-type.ts';
 import { isRejection } from '../../dataset/row-outcome.ts';
@@ -20,8 +19,9 @@ const GOLDEN = 'test/golden/tiny-llava';
 
 /** No scaling, no shift: pixels come out as levels. */
 const PLAIN: ImageSettings = {
-  shortestEdge: null,
+  aspect: 'crop',
   longestEdge: null,
+  resized: { width: 4, height: 4 },
   filter: 'bicubic',
   width: 4,
   height: 4,
@@ -68,9 +68,7 @@ describe('the model input', () => {
 
   test('is channel by channel, each (level · factor − mean) / deviation', async () => {
     const settings: ImageSettings = {
-      ...PLAIN,
-      width: 1,
-      height: 1,
+      ...{ ...PLAIN, resized: { width: 1, height: 1 }, width: 1, height: 1 },
       rescaleFactor: 0.5,
       mean: [1, 2, 3],
       standardDeviation: [1, 2, 4],
@@ -79,13 +77,19 @@ describe('the model input', () => {
   });
 
   test('crops the middle, the odd pixel to the right', async () => {
-    const settings: ImageSettings = { ...PLAIN, shortestEdge: 1, width: 1, height: 1 };
+    const settings: ImageSettings = { ...PLAIN, resized: { shortestEdge: 1 }, width: 1, height: 1 };
     const row = await pngOf(4, 1, 3, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
     expect([...(await pixelsOf(row, settings, 'crop'))]).toEqual([2, 2, 2]);
   });
 
+  test('with both edges set is resized to them, then cropped', async () => {
+    const settings: ImageSettings = { ...PLAIN, resized: { width: 4, height: 1 }, width: 2, height: 1 };
+    const row = await pngOf(4, 1, 3, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+    expect([...(await pixelsOf(row, settings, 'crop'))]).toEqual([2, 3, 2, 3, 2, 3]);
+  });
+
   test('is black outside of a picture that is smaller than the crop', async () => {
-    const settings: ImageSettings = { ...PLAIN, shortestEdge: 1, width: 3, height: 1 };
+    const settings: ImageSettings = { ...PLAIN, resized: { shortestEdge: 1 }, width: 3, height: 1 };
     expect([...(await pixelsOf(await png(1, 1), settings, 'crop'))]).toEqual([0, 10, 0, 0, 20, 0, 0, 30, 0]);
   });
 
@@ -282,64 +286,5 @@ describe('reading files', () => {
   ])('refuses %j, which leads outside of the folder', async (path) => {
     const detail = `image must lie below image_folder, got ${JSON.stringify(path)}`;
     expect(await readImageFile(join(root, 'images'), path)).toEqual({ reason: 'image_path_escapes', detail });
-  });
-});
-
-describe('settings', () => {
-  const base = { image_mean: [0, 0, 0], image_std: [1, 1, 1], size: { shortest_edge: 7 } };
-
-  test('of the golden model are those of its processor_config.json', async () => {
-    expect(await readImageSettings(`${GOLDEN}/model`)).toEqual({
-      shortestEdge: 56,
-      longestEdge: null,
-      filter: 'bicubic',
-      width: 56,
-      height: 56,
-      rescaleFactor: 1 / 255,
-      mean: [0.48145466, 0.4578275, 0.40821073],
-      standardDeviation: [0.26862954, 0.26130258, 0.27577711],
-    });
-  });
-
-  test('take sizes as a number, an edge, or width and height', () => {
-    expect(parseImageSettings({ ...base, size: 5 })).toMatchObject({ shortestEdge: 5, width: 5, height: 5 });
-    expect(parseImageSettings({ ...base, crop_size: { width: 3, height: 2 } })).toMatchObject({
-      shortestEdge: 7,
-      width: 3,
-      height: 2,
-    });
-    expect(parseImageSettings({ ...base, crop_size: 3, do_center_crop: false })).toMatchObject({
-      shortestEdge: 7,
-      width: 7,
-      height: 7,
-    });
-    expect(parseImageSettings({ ...base, size: { width: 3, height: 2 } })).toMatchObject({
-      shortestEdge: null,
-      width: 3,
-      height: 2,
-    });
-  });
-
-  test.each<[Record<string, unknown>, string]>([
-    [{ resample: 4 }, 'preprocessor_config.json: resample must be 1 (Lanczos), 2 (bilinear) or 3 (bicubic), got 4'],
-    [{ do_resize: false }, 'preprocessor_config.json: do_resize must be true, got false'],
-    [{ do_normalize: false }, 'preprocessor_config.json: do_normalize must be true, got false'],
-    [{ image_mean: [1, 2] }, 'preprocessor_config.json: image_mean must be three numbers, got [1,2]'],
-    [
-      { size: { longest_edge: 3 } },
-      'preprocessor_config.json: size must have shortest_edge, or width and height, got {"longest_edge":3}',
-    ],
-  ])('%j are refused', (change, message) => {
-    const parse = (): unknown => parseImageSettings({ ...base, ...change });
-    expect(parse).toThrow(InvalidConfigError);
-    expect(parse).toThrow(message);
-  });
-
-  test('of a folder without either file are refused', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'settings-'));
-    await expect(readImageSettings(folder)).rejects.toThrow(
-      `model.path: must hold preprocessor_config.json or processor_config.json, got neither in ${folder}`,
-    );
-    await rm(folder, { recursive: true });
   });
 });
