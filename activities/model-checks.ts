@@ -2,6 +2,7 @@ import type { Config } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { readImageSettings } from '../dataset/image-settings.ts';
 import type { ImageSettings } from '../dataset/image-settings.ts';
+import { readAdapter } from '../model/adapter-files.ts';
 import { checkModelFiles } from '../model/load-model.ts';
 import { readModelConfig } from '../model/model-config.ts';
 import { modelMemory, requireMemory } from '../model/model-memory.ts';
@@ -27,7 +28,10 @@ export async function checkModel({ model, gradients, warmup }: Config): Promise<
       `gradients.cutoff_len: must be at least ${least}, the image tokens and ${LEAST_TEXT_TOKENS} more, got ${gradients.cutoffLen}`,
     );
   }
-  if (model.adapter !== null) return;
+  if (model.adapter !== null) {
+    await readAdapter(model.adapter, text);
+    return;
+  }
   const shapes = decoderLinearShapes(text);
   for (const target of warmup.loraTarget) {
     const most = Math.min(...shapes[target]);

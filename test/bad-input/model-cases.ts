@@ -1,5 +1,6 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkModel } from '../../activities/model-checks.ts';
 import { createPromptEncoder } from '../../dataset/prompt.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { checkModelFiles } from '../../model/load-model.ts';
@@ -102,7 +103,7 @@ export const MODEL: Case[] = [
       const name = 'base_model.model.gpt.h.0.attn.lora_A.weight';
       const bytes = encodeSafetensors([{ name, shape: [1, 2], values: Float32Array.of(1, 2) }]);
       world.write('foreign/adapter_model.safetensors', bytes);
-      return stops(async () => readAdapter(world.path('foreign'), (await readModelConfig(join(GOLDEN, 'model'))).text));
+      return stops(() => checkModel(world.config(`model.adapter=${world.path('foreign')}`)));
     },
     config('adapter: keys must match modules, got 0 of 1; first: base_model.model.gpt.h.0.attn.lora_A.weight'),
   ],
