@@ -31,13 +31,13 @@ export const STAGE_SUMMARIES: Readonly<Record<Stage, string>> = {
  * same inputs, and old artifacts are no longer found.
  */
 export const STAGE_VERSIONS: Readonly<Record<Stage, number>> = {
-  dataset: 1,
-  warmup: 1,
-  gradients: 1,
+  dataset: 2,
+  warmup: 2,
+  gradients: 2,
   values: 1,
   allocation: 1,
   selection: 1,
-  finetune: 1,
-  evaluation: 1,
+  finetune: 2,
+  evaluation: 2,
   report: 1,
 };
