@@ -95,7 +95,8 @@ async function* sourceRows({
     await requireFile(source.path);
     for await (const row of rowsOf(source)) {
       if (maxRows !== null && rowIndex >= maxRows) return;
-      yield { row, sourceIndex, rowIndex };
+      // Lines of what was unpacked are none of the user's file.
+      yield { row: source.packed === null ? row : { ...row, line: null }, sourceIndex, rowIndex };
       rowIndex += 1;
     }
   }

@@ -10,7 +10,7 @@ import { parseRow } from '../../dataset/parse-row.ts';
 import { jsonRows, packedRows, rowsOf } from '../../dataset/row-source.ts';
 import { sourceKind } from '../../dataset/source-kind.ts';
 import { openStore } from '../../store/open-store.ts';
-import { datasetConfig, writeBelow } from './small-folder.ts';
+import { datasetConfig, goldenEncoder, scanAll, writeBelow } from './small-folder.ts';
 
 const PACKED = 'test/golden/packed';
 const OPTIONS = { format: 'auto', form: null, taskField: 'dataset', maxImages: 1 } as const;
@@ -188,6 +188,13 @@ describe('tar', () => {
       { reason: 'not_an_object' },
       { reason: 'json_syntax' },
       { reason: 'conversations_missing', id: '8' },
+    ]);
+    const records = await scanAll(dataset, await goldenEncoder());
+    expect(records.map(({ rejection }) => rejection?.detail)).toEqual([
+      'row must be an object, got [1]',
+      'row must be an object, got null',
+      'must be valid JSON, got an unexpected end',
+      'conversations must be a list of turns, got undefined; keys: id',
     ]);
   });
 
