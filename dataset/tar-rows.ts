@@ -103,7 +103,7 @@ async function readJson(body: ParsedTarEntry['body'], size: number): Promise<Uin
 /** The row's line. A member that is no JSON object stays as it is, but on one line: it is set aside later, with the reason. */
 function toRow({ stem, json, pictures, others }: Sample): Uint8Array {
   const read = json === null ? { fields: {}, text: '{}' } : readFields(json);
-  if (isRejection(read)) return json!.length === 0 ? CUT_SHORT : withoutBreaks(json!);
+  if (isRejection(read)) return isBlank(json!) ? CUT_SHORT : withoutBreaks(json!);
   const rest = [...others].map(([key, size]): [string, string] => [key, JSON.stringify(sizeText(size))]);
   const names = Object.entries(namesOf(read.fields, pictures)).map(
     ([key, value]) => [key, JSON.stringify(value)] as const,
@@ -114,6 +114,10 @@ function toRow({ stem, json, pictures, others }: Sample): Uint8Array {
 
 /** Stands for an empty text, which would be no line at all. */
 const CUT_SHORT = Buffer.from('[');
+
+function isBlank(text: Uint8Array): boolean {
+  return Buffer.from(text).toString('latin1').trim() === '';
+}
 
 function withoutBreaks(text: Uint8Array): Uint8Array {
   return text.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte));

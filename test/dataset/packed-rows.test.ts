@@ -179,7 +179,7 @@ describe('tar', () => {
 
   test('whose first member is a list is a source of lines all the same', async () => {
     const path = join(folder, 'list.tar');
-    await writeFile(path, tar({ 'a.json': '[1]', 'b.json': 'null', 'c.json': '', 'd.json': '{"id": 8}' }));
+    await writeFile(path, tar({ 'a.json': '[1]', 'b.json': 'null', 'c.json': ' \n', 'd.json': '{"id": 8}' }));
     const dataset = await localDataset(openStore, datasetConfig([path]), null);
     const found: unknown[] = [];
     for await (const { bytes } of rowsOf(dataset.sources[0]!)) found.push(parseRow(bytes, OPTIONS));
