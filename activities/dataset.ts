@@ -39,50 +39,74 @@ type ScanDetails = Omit<ScanResult, 'rows' | 'cached'>;
 
 /** Stage dataset: source files → the rows table with identities, tasks and the fixed plan, and the quarantined rows. */
 export function createDatasetActivities({ openStore }: ComputeDependencies) {
+  const scan = async ({ config, source }: ScanInput): Promise<ScanResult> => {
+    const stage = source === 'dataset' ? 'dataset' : 'evaluation';
+    const pulse = startPulse(stage, source);
+    const store = openStore(config.store.uri);
+    if (source === 'dataset') await checkModel(config);
+    const given = source === 'dataset' ? config.dataset : evaluationDataset(config);
+    const dataset = await keepBeating(pulse, localDataset(openStore, given, null));
+    const labelled = await keepBeating(pulse, labelledBy(openStore, config, dataset));
+    const determinants = await determine(config, dataset, labelled);
+    const address = stageAddress('dataset', determinants);
+    const found = await findScan(store, address);
+    if (found !== null) {
+      requireKnownTasks(found, dataset);
+      return found;
+    }
+    const folder = artifactFolder('dataset', address);
+    const tally = new RowTally();
+    const setAside = new PassThrough();
+    const quarantine = store.write(`${folder}/${QUARANTINE_FILE}`, setAside);
+    // Its own failure is met where it is awaited below.
+    quarantine.catch(() => undefined);
+    try {
+      const { label, notes } = await keepBeating(pulse, labellingOf(labelled));
+      const encoder = await encoderOf(config);
+      const batches = rowBatches(config, { dataset, label, encoder }, tally, setAside, pulse, stage);
+      const file = await writeTable(store, folder, 'rows.arrow', tableSchema('rows'), batches);
+      setAside.end();
+      const { extensionDiffersCount, ...counts } = tally.result();
+      const details: ScanDetails = {
+        ...counts,
+        warnings: [...warningsOf(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes],
+      };
+      const rows = await finishArtifact(store, 'dataset', address, {
+        determinants,
+        files: [file, { name: QUARANTINE_FILE, rowCount: 0, ...(await quarantine) }],
+        rowCount: file.rowCount,
+        details: details as unknown as Json,
+      });
+      return { ...details, rows, cached: false };
+    } catch (error) {
+      setAside.destroy(error as Error);
+      throw error;
+    }
+  };
   return {
-    /** One pass in bounded memory. @throws InvalidDatasetError where the dataset as a whole cannot be used */
-    async scanRows({ config, source }: ScanInput): Promise<ScanResult> {
-      const stage = source === 'dataset' ? 'dataset' : 'evaluation';
-      const pulse = startPulse(stage, source);
-      const store = openStore(config.store.uri);
-      if (source === 'dataset') await checkModel(config);
-      const given = source === 'dataset' ? config.dataset : evaluationDataset(config);
-      const dataset = await keepBeating(pulse, localDataset(openStore, given, null));
-      const labelled = await keepBeating(pulse, labelledBy(openStore, config, dataset));
-      const determinants = await determine(config, dataset, labelled);
-      const address = stageAddress('dataset', determinants);
-      const found = await findScan(store, address);
-      if (found !== null) return found;
-      const folder = artifactFolder('dataset', address);
-      const tally = new RowTally();
-      const setAside = new PassThrough();
-      const quarantine = store.write(`${folder}/${QUARANTINE_FILE}`, setAside);
-      // Its own failure is met where it is awaited below.
-      quarantine.catch(() => undefined);
-      try {
-        const { label, notes } = await keepBeating(pulse, labellingOf(labelled));
-        const encoder = await encoderOf(config);
-        const batches = rowBatches(config, { dataset, label, encoder }, tally, setAside, pulse, stage);
-        const file = await writeTable(store, folder, 'rows.arrow', tableSchema('rows'), batches);
-        setAside.end();
-        const { extensionDiffersCount, ...counts } = tally.result();
-        const details: ScanDetails = {
-          ...counts,
-          warnings: [...warningsOf(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes],
-        };
-        const rows = await finishArtifact(store, 'dataset', address, {
-          determinants,
-          files: [file, { name: QUARANTINE_FILE, rowCount: 0, ...(await quarantine) }],
-          rowCount: file.rowCount,
-          details: details as unknown as Json,
-        });
-        return { ...details, rows, cached: false };
-      } catch (error) {
-        setAside.destroy(error as Error);
-        throw error;
-      }
+    /** One pass in bounded memory. @throws InvalidDatasetError where the dataset or the test rows as a whole cannot be used */
+    async scanRows(input: ScanInput): Promise<ScanResult> {
+      if (input.source === 'dataset') return scan(input);
+      const found = await scan(input).catch((error: Error) => {
+        if (!(error instanceof InvalidDatasetError)) throw error;
+        throw new InvalidDatasetError(error.message.replace(/^dataset(\.path)?: /, 'evaluation.path: '));
+      });
+      return { ...found, warnings: testWarnings(found) };
     },
   };
+}
+
+/** What a person should know of test rows. */
+export function testWarnings({
+  rowCount,
+  usableCount,
+  quarantined,
+}: Pick<ScanResult, 'rowCount' | 'usableCount' | 'quarantined'>): string[] {
+  if (usableCount === rowCount) return [];
+  const reasons = quarantined.filter(({ count }) => count > 0).map(({ reason, count }) => `${count} ${reason}`);
+  return [
+    `evaluation.path: test rows must be usable, got ${rowCount - usableCount} of ${rowCount} set aside (${reasons.join(', ')})`,
+  ];
 }
 
 /** What an earlier run has found of the same dataset, or null. */
@@ -189,6 +213,9 @@ export function warningsOf(
     extensionDiffersCount > 0
       ? [`images: extension must match the content, got ${extensionDiffersCount} that differ; decoded by content`]
       : [];
+  for (const { task, rowCount, usableCount } of tasks)
+    if (usableCount === 0)
+      warnings.push(`task ${task}: must have a usable row to get a share, got none of ${rowCount}`);
   const isWhole = taskRules === 'llava-1.5' && maxRows === null && tasks.some(({ task }) => task === 'vqav2_okvqa');
   if (isWhole) warnings.push(...countWarnings(new Map(tasks.map(({ task, rowCount }) => [task, rowCount]))));
   return warnings;

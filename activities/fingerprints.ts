@@ -79,7 +79,7 @@ async function foldersFingerprint(folders: readonly string[]): Promise<string[]>
 }
 
 /** Hash of names, sizes and times of everything below a folder. */
-async function folderFingerprint(folder: string): Promise<string> {
+export async function folderFingerprint(folder: string): Promise<string> {
   const hash = createHash('sha256');
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));

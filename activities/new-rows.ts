@@ -12,20 +12,32 @@ import { readTable, writeTable } from '../store/tables.ts';
 import type { TableBatch, TableRows } from '../store/tables.ts';
 import { toTableRows } from './dataset.ts';
 import type { ComputeDependencies } from './dependencies.ts';
-import { changeFingerprint } from './fingerprints.ts';
+import { evaluationDataset } from './compute-context.ts';
+import { changeFingerprint, folderFingerprint } from './fingerprints.ts';
 import { gradientDeterminants } from './gradients.ts';
 import type { GradientDetails } from './gradient-table.ts';
 import { startPulse } from './heartbeat.ts';
 import type { Pulse } from './heartbeat.ts';
 import { RowLookup } from './row-lookup.ts';
+import { usableRows } from './row-table.ts';
 
 /** What incremental runs need before their gradients: whether anything changed, and which rows are new. */
 export function createNewRowsActivities({ openStore, models }: ComputeDependencies) {
   return {
-    /** Hash of what the dataset is, without reading its pictures: cheap, and different whenever a file has changed. */
+    /**
+     * Hash of what a run reads: dataset, model, adapter, test rows. Pictures and weights are not read, their names, sizes
+     * and times are: it is cheap, and different whenever a file has changed.
+     */
     async fingerprintDataset({ config }: FingerprintInput): Promise<string> {
       startPulse('dataset', 'fingerprint');
-      return sha256(canonicalJson(await changeFingerprint(openStore, config.dataset)));
+      const { dataset, model, evaluation } = config;
+      const read = {
+        dataset: await changeFingerprint(openStore, dataset),
+        model: await folderFingerprint(model.path),
+        adapter: model.adapter === null ? null : await folderFingerprint(model.adapter),
+        evaluation: evaluation.path === null ? null : await changeFingerprint(openStore, evaluationDataset(config)),
+      };
+      return sha256(canonicalJson(read));
     },
 
     /**
@@ -40,10 +52,10 @@ export function createNewRowsActivities({ openStore, models }: ComputeDependenci
       if (refusal !== null) return { refusal, ...NOTHING };
       const lookup = await RowLookup.read(store, rows);
       const known = await matchTables(store, tables, lookup, pulse);
+      const removedRowCount = await countRemoved(store, input.lastRows, lookup, pulse);
       const newRowCount = lookup.count - known.rowIndexes.size;
       const newRows = newRowCount === 0 ? null : await writeNewRows(store, input, known.rowIndexes, newRowCount, pulse);
       const quarantined = [...known.reasons].map(([reason, count]) => ({ reason, count }));
-      const { removedRowCount } = known;
       return { refusal, newRows, newRowCount, keptRowCount: known.rowIndexes.size, removedRowCount, quarantined };
     },
   };
@@ -65,8 +77,6 @@ async function refuse(store: Store, tables: readonly ArtifactReference[], wanted
 interface KnownRows {
   /** Places of the rows that have a gradient. */
   rowIndexes: Set<number>;
-  /** Rows of the tables that the dataset has no more. */
-  removedRowCount: number;
   reasons: Map<Reason, number>;
 }
 
@@ -76,7 +86,7 @@ async function matchTables(
   lookup: RowLookup,
   pulse: Pulse,
 ): Promise<KnownRows> {
-  const known: KnownRows = { rowIndexes: new Set(), removedRowCount: 0, reasons: new Map() };
+  const known: KnownRows = { rowIndexes: new Set(), reasons: new Map() };
   const take = lookup.taker();
   for (const table of tables) {
     const manifest = await readManifest(store, table);
@@ -101,14 +111,27 @@ function matchBatch(
   const reasons = batch.strings('reason') as (Reason | null)[];
   for (let row = 0; row < batch.rowCount; row += 1) {
     const position = take(hashes, row * 32);
-    if (position < 0) {
-      known.removedRowCount += 1;
-      continue;
-    }
+    if (position < 0) continue;
     known.rowIndexes.add(lookup.rowIndex(position));
     const reason = reasons[row] ?? null;
     if (reason !== null) known.reasons.set(reason, (known.reasons.get(reason) ?? 0) + 1);
   }
+}
+
+/** Usable rows of the last run that the dataset has no more. */
+async function countRemoved(
+  store: Store,
+  lastRows: ArtifactReference,
+  lookup: RowLookup,
+  pulse: Pulse,
+): Promise<number> {
+  const take = lookup.taker();
+  let count = 0;
+  for await (const { contentHash } of usableRows(store, lastRows)) {
+    if (take(contentHash, 0) < 0) count += 1;
+    await pulse.pause();
+  }
+  return count;
 }
 
 async function writeNewRows(

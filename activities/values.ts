@@ -3,7 +3,6 @@ import { bootstrapInterval, mean, standardDeviation } from '../algorithms/statis
 import { finishTaskSums, taskWarnings } from '../algorithms/task-values.ts';
 import type { TaskStatistics } from '../algorithms/task-values.ts';
 import type { TaskValueKind } from '../contracts/config.ts';
-import { InvalidConfigError } from '../contracts/failures.ts';
 import type { EstimateValuesInput, TaskValue, ValuesResult } from '../contracts/messages.ts';
 import type { FileReference } from '../contracts/references.ts';
 import type { GradientSpace } from '../contracts/summary.ts';
@@ -128,23 +127,15 @@ function joinRows(scanned: ScannedRows, lookup: RowLookup, excluded: readonly st
   const tasks: (string | null)[] = [];
   const rowIndex = new Uint32Array(count);
   const largest = new Map<string, number>();
-  const seen = new Set<string>();
   const take = lookup.taker();
   for (let row = 0; row < count; row += 1) {
     const position = take(scanned.contentHash, row * 32);
     const task = position < 0 ? null : lookup.task(position);
-    if (task !== null) seen.add(task);
     const isEligible = task !== null && scanned.usable[row] === 1 && !excluded.includes(task);
     tasks.push(isEligible ? task : null);
     if (!isEligible) continue;
     rowIndex[row] = lookup.rowIndex(position);
     largest.set(task, Math.max(largest.get(task) ?? 0, scanned.largest[row]!));
-  }
-  const unknown = excluded.find((task) => !seen.has(task));
-  if (unknown !== undefined) {
-    throw new InvalidConfigError(
-      `dataset.exclude_tasks: tasks must exist, got "${unknown}"; known: ${[...seen].sort().join(', ')}`,
-    );
   }
   const names = [...largest.keys()].sort();
   const index = new Map(names.map((name, place) => [name, place]));

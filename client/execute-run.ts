@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
@@ -123,7 +124,8 @@ async function follow(
   say: (text: string) => void,
 ): Promise<RunResult | null> {
   let settled = false;
-  // Without the signal the call would go on, and fail on the closed connection.
+  // Without the signal the call would go on, and fail on the closed connection. Each long poll of it listens once more.
+  setMaxListeners(0, interrupted);
   const result = runtime.client.withAbortSignal(interrupted, () => handle.result());
   const end = (): void => {
     settled = !interrupted.aborted;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { allocateBudget } from '../algorithms/allocation.ts';
 import type { Config, SelectionMethod } from '../contracts/config.ts';
 import { withDiskNames } from '../contracts/disk-names.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
@@ -38,8 +39,12 @@ export async function reselect(base: RunResult, options: ReselectOptions): Promi
     throw new InvalidConfigError(`--name: must be 1 to 64 of a-z, 0-9, -, got "${runName}"`);
   const folder = runFolderOf(config, runName);
   const taken = options.name === undefined ? null : await folder.result().catch(() => null);
-  if (taken !== null && JSON.stringify(taken.config) !== JSON.stringify(config))
+  const isRepeated = runName !== base.runName && JSON.stringify(taken?.config) === JSON.stringify(config);
+  if (taken !== null && !isRepeated)
     throw new InvalidConfigError(`--name: must be a new run's, got "${runName}", which has a result; name another`);
+  // What cannot be shared out is refused before anything is made.
+  if (base.values !== null && base.dataset !== null)
+    allocateBudget(base.values.tasks, config.allocation, base.dataset.rowCount);
   await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
   const runtime = await openRuntime({
     address: options.address ?? null,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openGradientTable } from '../activities/gradient-table.ts';
 import { localDataset } from '../activities/local-dataset.ts';
+import { RowLookup } from '../activities/row-lookup.ts';
 import { readCopies } from '../activities/selection-copies.ts';
 import type { RunResult } from '../contracts/messages.ts';
 import type { Turn } from '../dataset/conversation.ts';
@@ -61,12 +62,17 @@ export async function showRow(result: RunResult, rowIndex: number): Promise<Show
   const store = openStore(config.store.uri);
   const place = await findRow(store, result, rowIndex);
   const selection = result.methods[0]?.selection ?? null;
+  const isSetAside = gradients === null || place.reason !== null;
+  const { lateReason, nearest } = isSetAside
+    ? { lateReason: null, nearest: [] }
+    : await neighboursOf(store, result, rowIndex);
   return {
     ...place,
+    reason: place.reason ?? lateReason,
     ...(await readDialogue(result, place)),
     values: values === null ? null : await readValues(store, result, rowIndex),
     copies: selection === null ? 0 : ((await readCopies(store, selection.selection)).get(rowIndex) ?? 0),
-    nearest: gradients === null ? [] : await nearestRows(store, result, rowIndex),
+    nearest,
   };
 }
 
@@ -144,31 +150,55 @@ async function readValues(store: Store, result: RunResult, wanted: number): Prom
   };
 }
 
-/** One pass to find the row's gradient, one to compare all others with it. */
-async function nearestRows(store: Store, { gradients }: RunResult, wanted: number): Promise<ShownRow['nearest']> {
+/** What the gradient tables know of a row. */
+interface GradientNeighbours {
+  /** Why the row's gradient cannot be used, or null. */
+  lateReason: string | null;
+  nearest: ShownRow['nearest'];
+}
+
+/**
+ * One pass to find the row's gradient, one to compare all others with it. Tables of earlier runs number their rows
+ * otherwise, so rows are joined by content.
+ */
+async function neighboursOf(
+  store: Store,
+  { gradients, dataset }: RunResult,
+  wanted: number,
+): Promise<GradientNeighbours> {
   const { sketch, files } = await openGradientTable(store, [gradients!.gradients, ...gradients!.reused]);
-  const batches = async function* () {
-    for (const { uri, file, storage } of files) yield* readTable(store, uri, file, gradientSchema(sketch, storage));
+  const lookup = await RowLookup.read(store, dataset!.rows);
+  /** Rows of the tables that the dataset has, by their positions in it. */
+  const rows = async function* () {
+    const take = lookup.taker();
+    for (const { uri, file, storage } of files) {
+      for await (const batch of readTable(store, uri, file, gradientSchema(sketch, storage))) {
+        const [hashes, list, reasons] = [batch.bytes('content_hash'), batch.list('gradient'), batch.strings('reason')];
+        for (let row = 0; row < batch.rowCount; row += 1) {
+          const position = take(hashes, row * 32);
+          if (position >= 0) yield { position, list, start: row * sketch, reason: reasons[row] ?? null };
+        }
+      }
+    }
   };
   let own: Float64Array | null = null;
-  for await (const batch of batches()) {
-    const row = batch.uint32('row_index').indexOf(wanted);
-    if (row >= 0) own = Float64Array.from(batch.list('gradient').subarray(row * sketch, (row + 1) * sketch));
-    if (own !== null) break;
+  for await (const { position, list, start, reason } of rows()) {
+    if (lookup.rowIndex(position) !== wanted) continue;
+    if (reason !== null) return { lateReason: reason, nearest: [] };
+    own = Float64Array.from(list.subarray(start, start + sketch));
+    break;
   }
-  if (own === null) return [];
   const nearest: ShownRow['nearest'] = [];
-  for await (const batch of batches()) {
-    const [list, rowIndex, tasks] = [batch.list('gradient'), batch.uint32('row_index'), batch.strings('task')];
-    for (let row = 0; row < batch.rowCount; row += 1) {
-      if (rowIndex[row] === wanted) continue;
-      const cosine = cosineOf(own, list, row * sketch);
-      if (nearest.length === NEAREST_ROWS && !(cosine > nearest.at(-1)!.cosine)) continue;
-      nearest.push({ rowIndex: rowIndex[row]!, task: tasks[row]!, cosine });
-      nearest.sort((left, right) => right.cosine - left.cosine).splice(NEAREST_ROWS);
-    }
+  if (own === null) return { lateReason: null, nearest };
+  for await (const { position, list, start, reason } of rows()) {
+    const rowIndex = lookup.rowIndex(position);
+    if (rowIndex === wanted || reason !== null) continue;
+    const cosine = cosineOf(own, list, start);
+    if (nearest.length === NEAREST_ROWS && !(cosine > nearest.at(-1)!.cosine)) continue;
+    nearest.push({ rowIndex, task: lookup.task(position), cosine });
+    nearest.sort((left, right) => right.cosine - left.cosine).splice(NEAREST_ROWS);
   }
-  return nearest;
+  return { lateReason: null, nearest };
 }
 
 /** Of stored values: the scale of int8 falls out. */

@@ -1,8 +1,8 @@
-import { encoderOf } from '../activities/compute-context.ts';
-import { quarantineLine, requireKnownTasks, warningsOf } from '../activities/dataset.ts';
+import { encoderOf, evaluationDataset } from '../activities/compute-context.ts';
+import { quarantineLine, requireKnownTasks, testWarnings, warningsOf } from '../activities/dataset.ts';
 import { localDataset } from '../activities/local-dataset.ts';
 import { checkModel } from '../activities/model-checks.ts';
-import type { Config } from '../contracts/config.ts';
+import type { Config, DatasetConfig } from '../contracts/config.ts';
 import { requireUsable } from '../dataset/dataset-checks.ts';
 import { planRows } from '../dataset/plan-rows.ts';
 import { scanDataset } from '../dataset/scan-dataset.ts';
@@ -28,25 +28,42 @@ export async function validateData(
   onProgress: (rowCount: number) => void,
 ): Promise<ValidatedData> {
   await checkModel(config);
-  const dataset = await localDataset(openStore, config.dataset, null);
-  const { label, notes } = await labellingOf(dataset);
-  const tally = new RowTally();
   let rowCount = 0;
-  const encoder = await encoderOf(config);
-  const records = scanDataset({ dataset, label, encoder });
-  for await (const window of planRows(records, config.gradients)) {
-    for (const row of window) {
-      tally.add(row);
-      if (row.record.rejection !== null) setAside(quarantineLine(row));
+  const read = async (given: DatasetConfig): Promise<{ counts: Counts; warnings: string[] }> => {
+    const dataset = await localDataset(openStore, given, null);
+    const { label, notes } = await labellingOf(
+      given.taskRules === 'cluster' ? await localDataset(openStore, config.dataset, null) : dataset,
+    );
+    const tally = new RowTally();
+    const encoder = await encoderOf(config);
+    for await (const window of planRows(scanDataset({ dataset, label, encoder }), config.gradients)) {
+      for (const row of window) {
+        tally.add(row);
+        if (row.record.rejection !== null) setAside(quarantineLine(row));
+      }
+      onProgress((rowCount += window.length));
     }
-    onProgress((rowCount += window.length));
-  }
-  const { extensionDiffersCount, ...counts } = tally.result();
-  const warnings = [...warningsOf(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes];
-  return { ...counts, warnings, problem: problemOf(counts, config) };
+    const { extensionDiffersCount, ...counts } = tally.result();
+    return { counts, warnings: [...warningsOf(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes] };
+  };
+  const { counts, warnings } = await read(config.dataset);
+  const problem = problemOf(counts, config.dataset);
+  if (config.evaluation.path === null || !config.finetune.enabled) return { ...counts, warnings, problem };
+  const test = await read(evaluationDataset(config));
+  const testProblem = problemOf(test.counts, evaluationDataset(config))?.replace(
+    /^dataset(\.path)?: /,
+    'evaluation.path: ',
+  );
+  return {
+    ...counts,
+    warnings: [...warnings, ...testWarnings(test.counts)],
+    problem: problem ?? testProblem ?? null,
+  };
 }
 
-function problemOf(counts: Omit<DatasetTally, 'extensionDiffersCount'>, { dataset }: Config): string | null {
+type Counts = Omit<DatasetTally, 'extensionDiffersCount'>;
+
+function problemOf(counts: Counts, dataset: DatasetConfig): string | null {
   const quarantined = new Map(counts.quarantined.map(({ reason, count }) => [reason, count]));
   try {
     requireUsable({ ...counts, quarantined }, dataset);

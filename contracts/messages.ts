@@ -325,8 +325,7 @@ export interface FingerprintInput {
   config: Config;
 }
 
-export interface ReadLastRunInput {
-  config: Config;
+export interface ReadLastRunInput extends FingerprintInput {
   runName: string;
 }
 
@@ -335,8 +334,9 @@ export interface KeepLastRunInput extends ReadLastRunInput {
 }
 
 export interface PlanNewRowsInput extends GradientsInput {
-  /** Gradient tables that are there. */
+  /** Gradient tables that are there, and rows of the last run. */
   tables: ArtifactReference[];
+  lastRows: ArtifactReference;
 }
 
 /** Which rows lack a gradient. */

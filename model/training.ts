@@ -83,7 +83,8 @@ export async function* train(
     const gradientNorm = globalNorm(sums);
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
       throw new NumericalError(
-        `training step ${step}: loss and gradient must be finite, got ${loss} and ${gradientNorm}; lower learning_rate`,
+        `training step ${step}: loss and gradient must be finite, got ${loss} and ${gradientNorm}; ` +
+          (step === 0 ? 'a row of the step or the model itself is broken' : 'lower learning_rate'),
       );
     }
     clipGradients(sums, gradientNorm, settings.maxGradientNorm);

@@ -1,4 +1,4 @@
-import { ApplicationFailure, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, patched, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type {
   AdapterResult,
   GradientsResult,
@@ -21,7 +21,7 @@ import { RunGate } from './gate.ts';
 import { hasSameReference, isUnchanged, joinTables, tunedAgain } from './incremental.ts';
 import type { KeptRows } from './incremental.ts';
 import { makeGradients, requireFewShards } from './make-gradients.ts';
-import { methodsOf } from './methods.ts';
+import { allFinished, methodsOf } from './methods.ts';
 import { RunProgress, progressQuery } from './progress.ts';
 
 /** One run: the nine stages in order, each a pure step from references to a reference. */
@@ -94,6 +94,7 @@ class Run {
     }
     const result = this.#result;
     Object.assign(result, { dataset, warmup, gradients });
+    result.warnings.push(...dataset.warnings);
     for (const stage of ['dataset', 'warmup', 'gradients'] as const) {
       this.#progress.finish(stage, 'cached', base.stages.find((line) => line.stage === stage)?.detail ?? '');
     }
@@ -113,6 +114,8 @@ class Run {
     if (!this.#wants('warmup')) return result;
     // Before the heavy work, which would be in vain.
     if (this.#wants('gradients')) requireFewShards(dataset.shardCount);
+    // Test rows that cannot be used are told before hours of work.
+    if (this.#evaluates() && patched('test-rows-first')) await this.#scanTestRows();
     await this.#gate.pass();
     const kept = last === null ? null : await this.#keep(last, dataset);
     const warmup = (result.warmup = kept === null ? await this.#warmup(dataset) : this.#keepWarmup(kept));
@@ -149,17 +152,19 @@ class Run {
   /** What of the last run can be kept; null where its reference model does not serve any more. */
   async #keep({ result: then }: LastRun, { rows, usableCount }: ScanResult): Promise<KeptRows | null> {
     const { config } = this.#input;
-    const { warmup, gradients } = then;
+    const { warmup, gradients, dataset: lastDataset } = then;
     const again = (reason: string, counts: Partial<Reselection> = {}): null => {
       this.#result.reselection = tunedAgain(reason, counts);
       return null;
     };
-    if (warmup === null || gradients === null) return again('the last run has no gradients');
+    if (warmup === null || gradients === null || lastDataset === null) return again('the last run has no gradients');
     if (!hasSameReference(then.config, config)) return again('settings of the reference model have changed');
     const { adapter } = warmup;
     const tables = [gradients.gradients, ...gradients.reused];
     const summary = 'gradients: find new rows';
-    const plan = await this.#compute.planNewRows.executeWithOptions({ summary }, [{ config, rows, adapter, tables }]);
+    const plan = await this.#compute.planNewRows.executeWithOptions({ summary }, [
+      { config, rows, adapter, tables, lastRows: lastDataset.rows },
+    ]);
     const { newRowCount, removedRowCount } = plan;
     if (plan.refusal !== null) return again(plan.refusal);
     const newFraction = newRowCount / usableCount;
@@ -313,9 +318,8 @@ class Run {
       this.#progress.finish('evaluation', 'skipped', 'nothing to evaluate');
       return;
     }
-    const evaluates = this.#wants('evaluation') && config.evaluation.path !== null;
     this.#progress.start('finetune', result.methods.length);
-    const test = evaluates ? this.#scanTestRows() : null;
+    const test = this.#evaluates() ? this.#testRows() : null;
     const base = test?.then(async (testRows) => {
       result.baseEvaluation = await this.#evaluate('base model', testRows, null);
     });
@@ -346,13 +350,23 @@ class Run {
     this.#progress.finish('evaluation', stateOf({ cached }), accuracies.join('  '));
   }
 
-  async #scanTestRows(): Promise<ScanResult> {
+  #evaluates(): boolean {
+    const { finetune, evaluation } = this.#input.config;
+    return this.#wants('evaluation') && finetune.enabled && evaluation.path !== null;
+  }
+
+  async #testRows(): Promise<ScanResult> {
     this.#progress.start('evaluation', this.#result.methods.length + 1);
+    return this.#result.evaluationRows ?? (await this.#scanTestRows());
+  }
+
+  async #scanTestRows(): Promise<ScanResult> {
     const summary = 'evaluation: read and check test rows';
     const scanned = await this.#compute.scanRows.executeWithOptions({ summary }, [
       { config: this.#input.config, source: 'evaluation' },
     ]);
     this.#result.evaluationRows = scanned;
+    this.#result.warnings.push(...scanned.warnings);
     return scanned;
   }
 
@@ -380,10 +394,4 @@ class Run {
   #wants(stage: Stage): boolean {
     return STAGES.indexOf(stage) <= STAGES.indexOf(this.#input.until);
   }
-}
-
-/** Waits for all, failed ones too, so that each gets to its checkpoint. @throws what the first in the list failed with */
-async function allFinished(parts: readonly (Promise<void> | undefined)[]): Promise<void> {
-  await Promise.allSettled(parts);
-  await Promise.all(parts);
 }

@@ -39,16 +39,19 @@ export function runCommand() {
       if (detach && address === null) {
         throw new InvalidConfigError('--detach: needs --address, got none; the embedded server ends with the command');
       }
-      const loaded = loadRecipe(recipe, { overrides, checksFiles: address === null });
+      const checks = { checksFiles: address === null };
+      const whole = loadRecipe(recipe, { overrides, ...checks });
+      // Part of the recipe, so that a part of the rows is a run of its own.
+      const rows = limit === undefined ? [] : [`dataset.max_rows=${await limitRows(whole, limit)}`];
+      const loaded = loadRecipe(recipe, { overrides: [...overrides, ...rows], ...checks });
       const freshUri = options.fresh === true ? `${loaded.config.store.uri}/fresh-${Date.now()}` : null;
       if (freshUri !== null) loaded.config.store.uri = freshUri;
       if (options.yes === true) loaded.config.allocation.approval = 'none';
-      if (limit !== undefined) loaded.config.dataset.maxRows = await limitRows(loaded, limit);
       const folder = runFolderOf(loaded.config, loaded.runName);
       await folder.write('recipe.yaml', '');
       await copyFile(recipe, join(folder.path, 'recipe.yaml'));
       const store = freshUri === null ? [] : [`store.uri=${freshUri}`];
-      const resumeCommand = ['tive run', recipe, ...overrides, ...store, ...optionWords(options)].join(' ');
+      const resumeCommand = commandLine(['tive', 'run', recipe, ...overrides, ...store, ...optionWords(options)]);
       if (options.onChange === true) process.exitCode = await runOnChange(loaded, options, resumeCommand);
       else process.exitCode = conclude(await execute(loaded, options, resumeCommand, detach), loaded.runName);
     });
@@ -73,7 +76,7 @@ export function demoCommand() {
     .argument('[settings...]', 'key.path=value')
     .action(async (overrides, options) => {
       const loaded = loadPreset('demo', { overrides });
-      const resumeCommand = ['tive demo', ...overrides, ...optionWords(options)].join(' ');
+      const resumeCommand = commandLine(['tive', 'demo', ...overrides, ...optionWords(options)]);
       process.exitCode = conclude(await execute(loaded, options, resumeCommand, false), loaded.runName);
     });
 }
@@ -149,7 +152,7 @@ function doneUntil({ runName, stages }: RunResult): string {
 }
 
 /** The options that a resumed run needs again. */
-function optionWords(options: RunOptions & { limit?: number | undefined }): string[] {
+function optionWords(options: RunOptions & { limit?: number | undefined; yes?: true | undefined }): string[] {
   const words = {
     '--until': options.until,
     '--limit': options.limit,
@@ -158,9 +161,22 @@ function optionWords(options: RunOptions & { limit?: number | undefined }): stri
     '--processes': options.processes,
     '--heartbeat-timeout': options.heartbeatTimeout,
   };
-  const valued = Object.entries(words).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
-  const flags = { '--incremental': options.incremental, '--on-change': options.onChange, '--ui': options.ui };
+  const valued = Object.entries(words).flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
+  const flags = {
+    '--incremental': options.incremental,
+    '--on-change': options.onChange,
+    '--ui': options.ui,
+    '--yes': options.yes,
+    '--quiet': options.quiet,
+  };
   return [...valued, ...Object.entries(flags).flatMap(([name, isSet]) => (isSet === true ? [name] : []))];
+}
+
+/** Words as a shell takes them. */
+function commandLine(words: readonly string[]): string {
+  const quoted = (word: string): string =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return words.map(quoted).join(' ');
 }
 
 function parseCount(text: string): number {

@@ -146,7 +146,7 @@ describe('failures', () => {
     });
     expect(error).toBeInstanceOf(WorkflowFailedError);
     expect(failureType(error)).toBe('InvalidDatasetError');
-    expect(fakes.names()).toEqual(['scanRows', 'tuneReference']);
+    expect(fakes.names()).toEqual(['scanRows', 'scanRows', 'tuneReference']);
     expect(statesOf(stages)).toMatchObject({ dataset: 'done', warmup: 'failed', gradients: 'waiting' });
   });
 
