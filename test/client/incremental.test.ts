@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ShownRow } from '../../client/show-row.ts';
 import type { RunResult } from '../../contracts/messages.ts';
 import { tableSchema } from '../../store/schemas.ts';
 import { fileOf, readManifest } from '../../store/artifacts.ts';
@@ -137,6 +138,30 @@ describe('an incremental run', () => {
     const third = await run(folder);
     expect(third.reselection).toMatchObject({ newRowCount: 0, referenceModel: 'kept', newFraction: 0 });
     expect(third.stages.find(({ stage }) => stage === 'gradients')?.state).toBe('cached');
+  }, 60_000);
+
+  test('rows in another order keep their nearest rows, and rows that left before count as removed no more', async () => {
+    const rowsNow = (): Row[] => JSON.parse(readFileSync(join(folder, 'train.json'), 'utf8')) as Row[];
+    /** Ids and cosines of the rows nearest to the row of an id. */
+    const nearestTo = async (id: number): Promise<[number, number][]> => {
+      const rows = rowsNow();
+      const place = rows.findIndex((row) => row.id === id);
+      const { stdout } = await tive(folder, 'show', 'small', String(place), '--json');
+      const { nearest } = JSON.parse(stdout) as ShownRow;
+      return nearest.map(({ rowIndex, cosine }) => [rows[rowIndex]!.id, cosine]);
+    };
+    const before = await nearestTo(12);
+    edit(folder, (rows) => [...rows].reverse());
+    const reversed = await run(folder);
+    expect(reversed.reselection).toMatchObject({ unchanged: false, newRowCount: 0, removedRowCount: 0 });
+    expect(before).toHaveLength(5);
+    expect(await nearestTo(12)).toEqual(before);
+  }, 60_000);
+
+  test('other test rows are a change', async () => {
+    const path = join(folder, 'test.json');
+    writeFileSync(path, JSON.stringify((JSON.parse(readFileSync(path, 'utf8')) as object[]).slice(1)));
+    expect((await run(folder)).reselection).toMatchObject({ unchanged: false, newRowCount: 0, referenceModel: 'kept' });
   }, 60_000);
 
   test('above the limit of new rows the reference model is tuned again, and the report says why', async () => {
