@@ -18,7 +18,7 @@ import { modelMemory } from '../model/model-memory.ts';
 import { weightShapes } from '../model/weight-shapes.ts';
 import { encoderOf } from './compute-context.ts';
 import type { ComputeDependencies } from './dependencies.ts';
-import { findDataset } from './dataset.ts';
+import { findDataset, requireKnownTasks } from './dataset.ts';
 import { findGradients, tableBytes } from './gradients.ts';
 import { localDataset } from './local-dataset.ts';
 import { checkModel } from './model-checks.ts';
@@ -53,6 +53,7 @@ export async function planRun(
   const store = openStore(config.store.uri);
   const dataset = await localDataset(openStore, config.dataset, null);
   const scanned = await findDataset(openStore, config);
+  if (scanned !== null) requireKnownTasks(scanned, config.dataset);
   const sample = await sampleRows(config, dataset);
   const rows: PlannedRows =
     scanned === null ? sample : { ...sample, ...countedRows(scanned, sample), sampledReasons: {}, isCounted: true };

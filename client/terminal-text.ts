@@ -24,4 +24,11 @@ export function print<Found>(found: Found, asJson: boolean | undefined, describe
   process.stdout.write(`${asJson === true ? JSON.stringify(found, null, 2) : describe(found).join('\n')}\n`);
 }
 
+/** Words as a shell takes them. */
+export function commandLine(words: readonly string[]): string {
+  const quoted = (word: string): string =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return words.map(quoted).join(' ');
+}
+
 const SHORT_CODES: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };

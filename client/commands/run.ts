@@ -12,6 +12,7 @@ import { countRows } from '../count-rows.ts';
 import { loadPreset, loadRecipe } from '../recipe.ts';
 import type { LoadedRecipe } from '../recipe.ts';
 import { runFolderOf } from '../run-folder.ts';
+import { commandLine } from '../terminal-text.ts';
 import { interruptible } from '../interrupt.ts';
 import { EXIT } from '../outcome.ts';
 import { watchDataset } from '../watch.ts';
@@ -170,13 +171,6 @@ function optionWords(options: RunOptions & { limit?: number | undefined; yes?: t
     '--quiet': options.quiet,
   };
   return [...valued, ...Object.entries(flags).flatMap(([name, isSet]) => (isSet === true ? [name] : []))];
-}
-
-/** Words as a shell takes them. */
-function commandLine(words: readonly string[]): string {
-  const quoted = (word: string): string =>
-    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-  return words.map(quoted).join(' ');
 }
 
 function parseCount(text: string): number {

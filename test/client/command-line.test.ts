@@ -5,6 +5,7 @@ import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporal
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WorkflowFailedError } from '@temporalio/client';
 import { outcomeOf } from '../../client/outcome.ts';
+import { commandLine } from '../../client/terminal-text.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { writeSmallDataset } from './small-dataset.ts';
 import { tive } from './tive-process.ts';
@@ -48,6 +49,13 @@ describe('what a failure means', () => {
   ])('%s', (_, error, exitCode, message) => {
     expect(outcomeOf(error)).toEqual({ exitCode, message });
   });
+});
+
+test('a command is printed as a shell takes it', () => {
+  const words = ['tive', 'run', '../my recipe.yaml', 'dataset.exclude_tasks=[a, b]', "run.name=it's", '--limit', '0.5'];
+  expect(commandLine(words)).toBe(
+    "tive run '../my recipe.yaml' 'dataset.exclude_tasks=[a, b]' 'run.name=it'\\''s' --limit 0.5",
+  );
 });
 
 describe('mistakes on the command line end with exit code 2 and one message', () => {

@@ -251,6 +251,13 @@ describe('a recipe of one’s own, run by the command line', () => {
     const { methods, gradients } = resultOf(folder, 'other');
     expect(methods.map(({ method }) => method)).toEqual(['task_balanced']);
     expect(gradients).toEqual(resultOf(folder).gradients);
+    expect((await tive(folder, 'select', 'small', '--name', 'small')).exitCode).toBe(2);
+    const runs = readdirSync(join(folder, 'runs'));
+    expect(await tive(folder, 'select', 'small', '--budget', '5000')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/^allocation: budget must be at most 56 usable rows, got 5,?000; /) as string,
+    });
+    expect(readdirSync(join(folder, 'runs'))).toEqual(runs);
     const taken = await tive(folder, 'select', 'small', '--method', 'random', '--name', 'small');
     expect(taken).toMatchObject({
       exitCode: 2,
@@ -267,6 +274,45 @@ describe('a recipe of one’s own, run by the command line', () => {
     expect(page).toContain('<!doctype html>');
     expect(page).not.toMatch(/src="http|href="http/);
   });
+
+  test('a part of the rows is a run of its own', async () => {
+    const names: string[] = [];
+    for (const limit of [[], ['--limit', '20']]) {
+      const done = await tive(folder, 'run', 'recipe.yaml', 'run.name=null', '--until', 'dataset', ...limit);
+      expect(done.exitCode, done.stderr).toBe(0);
+      names.push(/^run (train-[0-9a-f]{8}) is done/.exec(done.stdout)![1]!);
+    }
+    expect(new Set(names).size).toBe(2);
+  }, 60_000);
+
+  test('test rows that cannot be used are refused before any work, and by data validate', async () => {
+    const settings = ['run.name=test-rows', 'evaluation.image_folder=runs', 'warmup.epochs=3'];
+    const problem =
+      /evaluation\.path: quarantined share must be at most [\d.]+, got [\d.]+ \(\d+ of \d+, mostly image_missing\); fix/;
+    const refused = await tive(folder, 'run', 'recipe.yaml', ...settings);
+    expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(problem) as string });
+    expect(refused.stderr).not.toContain('warmup: done');
+    const validated = await tive(folder, 'data', 'validate', 'recipe.yaml', ...settings, '-o', 'test-rows.jsonl');
+    expect(validated).toMatchObject({ exitCode: 2, stdout: expect.stringMatching(problem) as string });
+  }, 60_000);
+
+  test('a task without a usable row may be left out', async () => {
+    const rows = JSON.parse(readFileSync(join(folder, 'train.json'), 'utf8').replace('\ufeff', '')) as object[];
+    writeFileSync(join(folder, 'more.json'), JSON.stringify([...rows, { dataset: 'broken', conversations: [] }]));
+    const settings = ['dataset.path=more.json', 'dataset.exclude_tasks=[broken]', 'run.name=without'];
+    const done = await tive(folder, 'run', 'recipe.yaml', ...settings, '--until', 'selection');
+    expect(done.exitCode, done.stderr).toBe(0);
+    const { warnings } = resultOf(folder, 'without');
+    expect(warnings).toContain('task broken: must have a usable row to get a share, got none of 1');
+    const unknown = await tive(folder, 'run', 'recipe.yaml', 'dataset.path=more.json', 'dataset.exclude_tasks=[brokn]', 'run.name=unknown'); // prettier-ignore
+    expect(unknown).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(
+        /dataset\.exclude_tasks: tasks must exist, got "brokn"; known: broken, name/,
+      ) as string,
+    });
+    expect(unknown.stderr).not.toContain('warmup: done');
+  }, 60_000);
 
   test('export refuses a dataset that is no longer the one that the run saw', async () => {
     const path = join(folder, 'train.json');
