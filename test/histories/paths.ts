@@ -22,6 +22,7 @@ const { finetuneModel, planNewRows } = honestCompute({});
 /** Every way through the workflows, by the name of its history. */
 export const PATHS: Readonly<Record<string, Recording>> = {
   'whole-run': run({}),
+  'test-rows-first': run({}),
   'until-selection': run({ options: { until: 'selection' } }),
   'incremental-first': run({ options: { incremental: true } }),
   'incremental-kept': run({ options: { incremental: true }, last: 'before' }),
