@@ -16,6 +16,12 @@ const user = (content: unknown) => ({ role: 'user', content });
 const assistant = (content: unknown) => ({ role: 'assistant', content });
 
 describe('a row of messages', () => {
+  test('has its pictures beside it where its parts leave all their keys empty', () => {
+    const part = { type: 'image', text: null, image: null, image_url: null };
+    const row = { messages: [user([part, { type: 'text', text: 'Q' }]), assistant('A')], images: ['a.png'] };
+    expect(parse(row)).toMatchObject({ images: ['a.png'], turns: [{ value: '<image>Q' }, { value: 'A' }] });
+  });
+
   test('has texts as they are, a system text first, and pictures in their places', () => {
     const row = {
       id: 7,
@@ -36,6 +42,7 @@ describe('a row of messages', () => {
     ['path', { type: 'image', path: 'b.png' }],
     ['image_url', { type: 'image_url', image_url: { url: 'b.png' } }],
     ['image_url as a text', { type: 'image_url', image_url: 'b.png' }],
+    ['an object, as Arrow fills all keys', { type: 'image', text: null, image: { path: 'b.png' }, image_url: null }],
   ])('has parts with a picture by %s', (_, part) => {
     const row = {
       messages: [user([part, { type: 'text', text: 'What?' }]), assistant([{ type: 'text', text: 'It' }])],
