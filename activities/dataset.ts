@@ -88,12 +88,16 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
     async scanRows(input: ScanInput): Promise<ScanResult> {
       if (input.source === 'dataset') return scan(input);
       const found = await scan(input).catch((error: Error) => {
-        if (!(error instanceof InvalidDatasetError)) throw error;
-        throw new InvalidDatasetError(error.message.replace(/^dataset(\.path)?: /, 'evaluation.path: '));
+        throw error instanceof InvalidDatasetError ? new InvalidDatasetError(ofTestRows(error.message)) : error;
       });
       return { ...found, warnings: testWarnings(found) };
     },
   };
+}
+
+/** What is said of a dataset, said of test rows. */
+export function ofTestRows(message: string): string {
+  return message.replace(/^dataset(\.path)?: /, 'evaluation.path: ');
 }
 
 /** What a person should know of test rows. */

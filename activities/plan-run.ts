@@ -32,6 +32,8 @@ const SAMPLED_ROWS = 1000;
 /** What is known or estimated of the rows. */
 interface PlannedRows extends Pick<RunPlan, 'rowCount' | 'usableCount' | 'tokenCount' | 'imageRowCount' | 'isCounted'> {
   sampleCount: number;
+  /** What a person should know of the prompts. */
+  notes: readonly string[];
   sampledReasons: Record<string, number>;
   /** Rows that can be used as far as their texts tell, for the probe. */
   places: RowPlace[];
@@ -77,7 +79,7 @@ export async function planRun(
     quotas: values === null ? null : quotasOf(config, values, rows.rowCount),
     warnings: [
       ...warningsOf(stages, freeBytes, (await models.engine(config.model)).fallbackReason),
-      ...(await encoderOf(config)).notes,
+      ...sample.notes,
       ...(problem === null ? [] : [`of ${sample.sampleCount} rows: ${problem.message}`]),
     ],
   };
@@ -129,6 +131,7 @@ async function sampleRows(config: Config, dataset: LocalDataset): Promise<Planne
     imageRowCount: Math.round(found.imageRowCount * scale),
     isCounted: false,
     sampleCount: sample.length,
+    notes: encoder.notes,
     sampledReasons,
     places: found.places,
   };

@@ -1,5 +1,5 @@
 import { encoderOf, evaluationDataset } from '../activities/compute-context.ts';
-import { quarantineLine, requireKnownTasks, testWarnings, warningsOf } from '../activities/dataset.ts';
+import { ofTestRows, quarantineLine, requireKnownTasks, testWarnings, warningsOf } from '../activities/dataset.ts';
 import { localDataset } from '../activities/local-dataset.ts';
 import { checkModel } from '../activities/model-checks.ts';
 import type { Config, DatasetConfig } from '../contracts/config.ts';
@@ -49,15 +49,13 @@ export async function validateData(
   const { counts, warnings } = await read(config.dataset);
   const problem = problemOf(counts, config.dataset);
   if (config.evaluation.path === null || !config.finetune.enabled) return { ...counts, warnings, problem };
-  const test = await read(evaluationDataset(config));
-  const testProblem = problemOf(test.counts, evaluationDataset(config))?.replace(
-    /^dataset(\.path)?: /,
-    'evaluation.path: ',
-  );
+  const testRows = evaluationDataset(config);
+  const test = await read(testRows);
+  const testProblem = problemOf(test.counts, testRows);
   return {
     ...counts,
     warnings: [...warnings, ...testWarnings(test.counts)],
-    problem: problem ?? testProblem ?? null,
+    problem: problem ?? (testProblem && ofTestRows(testProblem)),
   };
 }
 

@@ -1,7 +1,8 @@
 import { Tokenizer } from '@huggingface/tokenizers';
+import type { Json } from '../contracts/json-object.ts';
 
 /** Ids of a text, without special tokens around it. */
-export type Encode = (text: string) => number[];
+type Encode = (text: string) => number[];
 
 /** A text's ids, and what its beginnings would give alone. */
 export interface EncodedBeginnings {
@@ -14,8 +15,6 @@ export interface EncodedBeginnings {
 
 /** Ids of a text and of its beginnings, whose lengths in UTF-16 units ascend. */
 export type EncodeBeginnings = (text: string, ends?: readonly number[]) => EncodedBeginnings;
-
-type Json = Record<string, unknown>;
 
 /** Texts whose ids are remembered: fixed parts of prompts repeat in every row. */
 const REMEMBERED_TEXTS = { count: 4096, length: 512 };
@@ -31,7 +30,7 @@ const MARK = '\u2581';
  */
 export function beginningsEncoder(tokenizer: Tokenizer, tokenizerJson: Json, config: Json): EncodeBeginnings {
   const encode = encoderOf(tokenizer);
-  const words = wordEncoders(encode, tokenizerJson, config);
+  const words = wordEncoders(remembering(encode, REMEMBERED_WORDS), tokenizerJson, config);
   return words === null ? textByText(remembering(encode, REMEMBERED_TEXTS)) : wordByWord(words);
 }
 
@@ -82,7 +81,7 @@ function compared(
   return { counts: beginnings.map(({ start, part }) => start + part.length), difference };
 }
 
-/** How a text is put together from its words. */
+/** How a text is put together from its words; the encoders remember them. */
 interface WordEncoders {
   /** For a word at the start of a text. */
   first: Encode;
@@ -94,13 +93,8 @@ interface WordEncoders {
   added: readonly string[];
 }
 
-/** Words with the space before them, each encoded once and remembered. */
+/** Words with the space before them, each encoded alone. */
 function wordByWord({ first, afterAdded, inner, added }: WordEncoders): EncodeBeginnings {
-  const encoders = {
-    first: remembering(first, REMEMBERED_WORDS),
-    afterAdded: remembering(afterAdded, REMEMBERED_WORDS),
-    inner: remembering(inner, REMEMBERED_WORDS),
-  };
   const borders = borderPattern(added);
   return (text, ends = []) => {
     const ids: number[] = [];
@@ -114,16 +108,16 @@ function wordByWord({ first, afterAdded, inner, added }: WordEncoders): EncodeBe
       }
       for (const id of word) ids.push(id);
     };
-    let encode = encoders.first;
+    let encode = first;
     let start = 0;
     for (const { 0: found, index } of text.matchAll(borders)) {
       const isAdded = found !== ' ';
       const end = index + (isAdded ? found.length : 0);
       if (end > start) {
         add(encode, start, end);
-        encode = encoders.inner;
+        encode = inner;
       }
-      if (isAdded) encode = encoders.afterAdded;
+      if (isAdded) encode = afterAdded;
       start = end;
     }
     if (start < text.length || next < ends.length) add(encode, start, text.length);
@@ -228,7 +222,8 @@ function markEncoders(
   );
   if (crosses || model.ignore_merges === true || added.some(({ normalized }) => normalized === true)) return null;
   const contents = added.map(({ content }) => content);
-  const inner = (change: Json): Encode => encoderOf(new Tokenizer({ ...tokenizerJson, ...change }, config));
+  const inner = (change: Json): Encode =>
+    remembering(encoderOf(new Tokenizer({ ...tokenizerJson, ...change }, config)), REMEMBERED_WORDS);
   const replaces = ({ type, pattern, content }: Step): boolean =>
     type === 'Replace' && pattern?.String === ' ' && content === MARK;
   const [last] = normalizers.slice(-1);

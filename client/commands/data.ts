@@ -12,7 +12,7 @@ import { EXIT } from '../outcome.ts';
 import { loadRecipe } from '../recipe.ts';
 import { validateData } from '../validate-data.ts';
 import type { ValidatedData } from '../validate-data.ts';
-import { inspectData } from '../inspect-data.ts';
+import { inspectData, sum } from '../inspect-data.ts';
 import type { InspectedData } from '../inspect-data.ts';
 import { namedLines, number, print, printable } from '../terminal-text.ts';
 import { labelData } from '../label-data.ts';
@@ -82,10 +82,6 @@ function counts(named: Partial<Record<string, number>>): string {
 function spread(found: Spread | null): string {
   if (found === null) return 'none';
   return `median ${number(found.median)}, 95 % up to ${number(found.high)}, at most ${number(found.most)}`;
-}
-
-function sum(named: Partial<Record<string, number>>): number {
-  return Object.values(named).reduce<number>((total, rows) => total + (rows ?? 0), 0);
 }
 
 function validateCommand() {

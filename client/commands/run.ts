@@ -43,8 +43,13 @@ export function runCommand() {
       const checks = { checksFiles: address === null };
       const whole = loadRecipe(recipe, { overrides, ...checks });
       // Part of the recipe, so that a part of the rows is a run of its own.
-      const rows = limit === undefined ? [] : [`dataset.max_rows=${await limitRows(whole, limit)}`];
-      const loaded = loadRecipe(recipe, { overrides: [...overrides, ...rows], ...checks });
+      const loaded =
+        limit === undefined
+          ? whole
+          : loadRecipe(recipe, {
+              overrides: [...overrides, `dataset.max_rows=${await limitRows(whole, limit)}`],
+              ...checks,
+            });
       const freshUri = options.fresh === true ? `${loaded.config.store.uri}/fresh-${Date.now()}` : null;
       if (freshUri !== null) loaded.config.store.uri = freshUri;
       if (options.yes === true) loaded.config.allocation.approval = 'none';

@@ -6,7 +6,7 @@ import { Command, Option } from '@commander-js/extra-typings';
 import { stringify } from 'yaml';
 import { requireModel } from '../../activities/model-checks.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
-import { inspectData } from '../inspect-data.ts';
+import { inspectData, sum } from '../inspect-data.ts';
 import type { InspectedData } from '../inspect-data.ts';
 import { EXIT } from '../outcome.ts';
 import { PRESETS, PRESET_SUMMARIES } from '../presets.ts';
@@ -159,8 +159,6 @@ function recipeText(
 /** Labels of the rows' own where they have some, else rules that tell tasks apart, else clusters of questions. */
 function labelsOf(found: InspectedData | null): Record<string, string | null> {
   if (found === null) return {};
-  const sum = (counts: Partial<Record<string, number>>): number =>
-    Object.values(counts).reduce<number>((total, count) => total + count!, 0);
   const labelledCount = sum(found.labels);
   if (labelledCount > 0 && labelledCount >= found.rowCount - sum(found.reasons)) return { task_rules: null };
   if (found.keys['task_name'] !== undefined) return { task_field: 'task_name', task_rules: null };
