@@ -6,6 +6,7 @@ const folders = [
   'algorithms',
   'workflows',
   'activities',
+  'tables',
   'dataset',
   'model',
   'store',
@@ -23,38 +24,43 @@ const mayImport = {
   workflows: ['contracts', 'algorithms'],
   dataset: ['contracts', 'algorithms'],
   model: ['contracts', 'algorithms'],
-  store: ['contracts', 'algorithms'],
+  store: ['contracts'],
+  tables: ['contracts', 'store'],
   report: ['contracts'],
-  activities: ['contracts', 'algorithms', 'dataset', 'model', 'store', 'report'],
+  activities: ['contracts', 'algorithms', 'tables', 'dataset', 'model', 'store', 'report'],
   plugins: ['activities', 'dataset', 'model', 'store', 'contracts'],
   workers: ['plugins', 'contracts', 'workflows'],
-  client: ['contracts', 'algorithms', 'activities', 'dataset', 'store', 'plugins', 'workers', 'setup', 'workflows'],
+  client: [
+    ...['contracts', 'algorithms', 'activities', 'tables', 'dataset', 'store'],
+    ...['plugins', 'workers', 'setup', 'workflows'],
+  ],
   setup: ['contracts', 'store'],
 };
 
 /** Folders whose types alone may be imported. */
 const typesOnly = { workflows: ['activities'], client: ['workflows'] };
 
-const importRules = folders.map((folder) => {
-  const forbidden = folders.filter((other) => other !== folder && !mayImport[folder].includes(other));
-  const patterns = forbidden
-    .filter((other) => !(typesOnly[folder] ?? []).includes(other))
-    .map((other) => ({
-      group: [`../${other}/*`, `../../${other}/*`],
-      message: `${folder}/ may not import from ${other}/.`,
-    }));
-  for (const other of typesOnly[folder] ?? []) {
-    patterns.push({
-      group: [`../${other}/*`],
-      allowTypeImports: true,
-      message: `${folder}/ may import types only from ${other}/.`,
-    });
-  }
-  return {
-    files: [`${folder}/**/*.ts`],
-    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
-  };
-});
+/** How deep folders lie within a folder of the house. */
+const DEPTHS = [0, 1, 2];
+
+const importRules = folders.flatMap((folder) =>
+  DEPTHS.map((depth) => {
+    const imports = (other) => `^${'\\.\\./'.repeat(depth + 1)}${other}/`;
+    const isTypesOnly = (other) => (typesOnly[folder] ?? []).includes(other);
+    const forbidden = folders.filter(
+      (other) => other !== folder && (!mayImport[folder].includes(other) || isTypesOnly(other)),
+    );
+    const patterns = forbidden.map((other) =>
+      isTypesOnly(other)
+        ? { regex: imports(other), allowTypeImports: true, message: `${folder}/ may import types only from ${other}/.` }
+        : { regex: imports(other), message: `${folder}/ may not import from ${other}/.` },
+    );
+    return {
+      files: [`${folder}/${'*/'.repeat(depth)}*.ts`],
+      rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+    };
+  }),
+);
 
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', 'coverage', 'examples/demo/data', 'test/golden', 'test/fixtures'] },

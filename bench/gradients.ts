@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { gradientRows } from '../activities/gradient-shard.ts';
-import type { GradientComputer } from '../activities/gradient-shard.ts';
-import type { TableRow } from '../activities/row-table.ts';
+import { gradientRows } from '../activities/gradients/shard.ts';
+import type { GradientComputer } from '../activities/gradients/shard.ts';
+import type { TableRow } from '../tables/row-table.ts';
 import { createProjector } from '../algorithms/projection.ts';
 import { gradientLayout, initialAdapter, toTensors } from '../model/adapter.ts';
 import { loadEngine } from '../model/engine.ts';
-import type { ModelExample } from '../model/micro-batch.ts';
+import type { ModelExample } from '../model/tensorflow/micro-batch.ts';
 import { median, short } from './bench.ts';
 import type { BenchLine } from './bench.ts';
 import { timeTogether, withChildren } from './child.ts';

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
-import { preprocessImage } from '../dataset/image-preprocess.ts';
-import type { ImageSettings } from '../dataset/image-settings.ts';
+import { preprocessImage } from '../dataset/images/image-preprocess.ts';
+import type { ImageSettings } from '../dataset/images/image-settings.ts';
 import { median, short } from './bench.ts';
 import type { BenchLine } from './bench.ts';
 

@@ -1,4 +1,4 @@
-import { LLAVA_PUBLISHED_COUNTS } from '../dataset/task-rules.ts';
+import { LLAVA_PUBLISHED_COUNTS } from '../dataset/tasks/task-rules.ts';
 
 /** One row of LLaVA-1.5's mixture, without its label as published. */
 export interface MixtureRow {

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import type { LoadedModel } from '../model/load-model.ts';
+import type { LoadedModel } from '../model/tensorflow/load-model.ts';
 import { parseModelConfig } from '../model/model-config.ts';
 import { weightShapes } from '../model/weight-shapes.ts';
-import { Weights } from '../model/weights.ts';
-import type { ModelExample } from '../model/micro-batch.ts';
+import { Weights } from '../model/tensorflow/weights.ts';
+import type { ModelExample } from '../model/tensorflow/micro-batch.ts';
 
 /** Sizes of a benchmark model: decoder, tokens of an example, image vectors among them. */
 export interface BenchModel {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { loadPreset } from '../client/recipe.ts';
+import { loadPreset } from '../client/recipe/recipe.ts';
 import type { Config } from '../contracts/config.ts';
 import { megabytes, short } from './bench.ts';
 import type { BenchLine, BenchOptions } from './bench.ts';

@@ -11,7 +11,7 @@ import { scheduleCommand } from './commands/schedule.ts';
 import { initCommand, schemaCommand } from './commands/start.ts';
 import { storeCommand } from './commands/store.ts';
 import { workerCommand } from './commands/worker.ts';
-import { EXIT, outcomeOf } from './outcome.ts';
+import { EXIT, outcomeOf } from './terminal/outcome.ts';
 
 /** The command line. Results go to standard output, progress and errors to standard error. Ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {

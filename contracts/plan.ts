@@ -1,4 +1,4 @@
-import type { AllocationResult } from './messages.ts';
+import type { AllocationResult } from './messages/selection.ts';
 import type { Stage } from './stages.ts';
 
 /** What a run would do, as far as it can be known without doing it. */

@@ -2,7 +2,8 @@ import type { Config, SelectionMethod } from './config.ts';
 import type { Reason } from './reasons.ts';
 import type { ArtifactReference } from './references.ts';
 import type { Stage } from './stages.ts';
-import type { Reselection, StageState } from './messages.ts';
+import type { Reselection } from './messages/incremental.ts';
+import type { StageState } from './messages/run.ts';
 
 /**
  * Everything that the report shows: numbers per task and small samples, plain JSON. All texts that come from the

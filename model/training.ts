@@ -2,12 +2,18 @@ import * as tf from '@tensorflow/tfjs';
 import { NumericalError } from '../contracts/failures.ts';
 import { disposeAdapter, toTensors } from './adapter.ts';
 import type { Adapter, AdapterValues } from './adapter.ts';
-import { answerLoss } from './answer-loss.ts';
-import { Decoder } from './decoder.ts';
-import type { LoraSink } from './decoder.ts';
-import type { LoadedModel } from './load-model.ts';
-import { IGNORED_LABEL, batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
-import type { ModelExample } from './micro-batch.ts';
+import { answerLoss } from './tensorflow/answer-loss.ts';
+import { Decoder } from './tensorflow/decoder.ts';
+import type { LoraSink } from './tensorflow/decoder.ts';
+import type { LoadedModel } from './tensorflow/load-model.ts';
+import {
+  IGNORED_LABEL,
+  batchShape,
+  embedExamples,
+  pictureTensor,
+  supervisedPositions,
+} from './tensorflow/micro-batch.ts';
+import type { ModelExample } from './tensorflow/micro-batch.ts';
 import { clipGradients, globalNorm, initAdamW, learningRateAt, updateAdamW } from './optimizer.ts';
 import type { AdamWSettings, AdamWState, LearningRateSchedule } from './optimizer.ts';
 

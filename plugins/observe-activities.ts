@@ -1,5 +1,5 @@
 import type { WorkerInterceptors } from '@temporalio/worker';
-import { observeActivities } from '../activities/observe.ts';
+import { observeActivities } from '../activities/shared/observe.ts';
 
 /** Adds the interceptor that counts and labels activities, once, beside the worker's own. */
 export function addObserver(existing: WorkerInterceptors = {}): WorkerInterceptors {

@@ -1,4 +1,4 @@
-import type { ChangeReason, SelectionChange } from '../contracts/messages.ts';
+import type { ChangeReason, SelectionChange } from '../contracts/messages/incremental.ts';
 import type { RunSummary } from '../contracts/summary.ts';
 import { count, plural, share } from './format.ts';
 import { html } from './html.ts';

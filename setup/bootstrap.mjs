@@ -18,6 +18,7 @@ const SOURCE_FOLDERS = [
   'dataset',
   'model',
   'store',
+  'tables',
   'plugins',
   'workers',
   'client',

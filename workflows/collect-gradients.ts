@@ -7,8 +7,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { createGradientActivities } from '../activities/gradients.ts';
-import type { CollectGradientsInput, GradientShard } from '../contracts/messages.ts';
+import type { createGradientActivities } from '../activities/gradients/stage.ts';
+import type { CollectGradientsInput, GradientShard } from '../contracts/messages/gradients.ts';
 import { computeOptions } from './activity-options.ts';
 import { PauseSwitch } from './gate.ts';
 

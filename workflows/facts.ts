@@ -1,4 +1,4 @@
-import type { AdapterResult } from '../contracts/messages.ts';
+import type { AdapterResult } from '../contracts/messages/training.ts';
 
 /** State of a finished stage. */
 export function stateOf({ cached }: { cached: boolean }): 'cached' | 'done' {

@@ -1,12 +1,8 @@
 import type { Config } from '../contracts/config.ts';
-import type {
-  AdapterResult,
-  GradientsResult,
-  LastRun,
-  NewRowsPlan,
-  Reselection,
-  RunInput,
-} from '../contracts/messages.ts';
+import type { GradientsResult } from '../contracts/messages/gradients.ts';
+import type { NewRowsPlan, Reselection } from '../contracts/messages/incremental.ts';
+import type { LastRun, RunInput } from '../contracts/messages/run.ts';
+import type { AdapterResult } from '../contracts/messages/training.ts';
 import type { Reason } from '../contracts/reasons.ts';
 
 /** Whether the last run answers this one: the same data, recipe and last stage. */

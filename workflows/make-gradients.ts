@@ -1,14 +1,14 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ApplicationFailure, executeChild, proxyActivities } from '@temporalio/workflow';
-import type { createGradientActivities } from '../activities/gradients.ts';
-import type { createAwaitGradientsActivities } from '../activities/await-gradients.ts';
+import type { createGradientActivities } from '../activities/gradients/stage.ts';
+import type { createAwaitGradientsActivities } from '../activities/gradients/await.ts';
 import type {
   CollectGradientsInput,
   GradientShard,
   GradientsPlan,
   GradientsResult,
-  RunInput,
-} from '../contracts/messages.ts';
+} from '../contracts/messages/gradients.ts';
+import type { RunInput } from '../contracts/messages/run.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import { computeOptions, controlOptions } from './activity-options.ts';
 import { collectGradients } from './collect-gradients.ts';

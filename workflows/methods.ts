@@ -1,5 +1,5 @@
 import type { SelectionMethod } from '../contracts/config.ts';
-import type { RunInput } from '../contracts/messages.ts';
+import type { RunInput } from '../contracts/messages/run.ts';
 import { STAGES } from '../contracts/stages.ts';
 
 /** The selection's own method, then those that the evaluation compares it with, each once. */

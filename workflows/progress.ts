@@ -1,5 +1,5 @@
 import { defineQuery, setCurrentDetails } from '@temporalio/workflow';
-import type { StageProgress, StageState } from '../contracts/messages.ts';
+import type { StageProgress, StageState } from '../contracts/messages/run.ts';
 import { STAGES } from '../contracts/stages.ts';
 import type { Stage } from '../contracts/stages.ts';
 

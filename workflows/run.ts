@@ -1,16 +1,10 @@
 import { ApplicationFailure, patched, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
-import type {
-  AdapterResult,
-  GradientsResult,
-  LastRun,
-  MethodResult,
-  Reselection,
-  ReselectInput,
-  RunInput,
-  RunResult,
-  ScanResult,
-  ValuesResult,
-} from '../contracts/messages.ts';
+import type { ScanResult } from '../contracts/messages/dataset.ts';
+import type { GradientsResult } from '../contracts/messages/gradients.ts';
+import type { Reselection } from '../contracts/messages/incremental.ts';
+import type { LastRun, MethodResult, ReselectInput, RunInput, RunResult } from '../contracts/messages/run.ts';
+import type { AdapterResult } from '../contracts/messages/training.ts';
+import type { ValuesResult } from '../contracts/messages/values.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import { STAGES } from '../contracts/stages.ts';
 import type { Stage } from '../contracts/stages.ts';

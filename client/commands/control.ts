@@ -1,14 +1,14 @@
 import { Command } from '@commander-js/extra-typings';
 import type { Client } from '@temporalio/client';
-import { namedRun } from '../find-run.ts';
-import type { NamedRun } from '../find-run.ts';
-import { EXIT } from '../outcome.ts';
-import { stageLines } from '../progress-display.ts';
-import { approveRun, pauseRun, resumeRun } from '../hold-run.ts';
-import { findRun } from '../runs.ts';
-import type { RunHandle, RunStatus } from '../runs.ts';
-import { joinEmbedded, openRuntime } from '../runtime.ts';
-import type { Runtime } from '../runtime.ts';
+import { namedRun } from '../runs/find-run.ts';
+import type { NamedRun } from '../runs/find-run.ts';
+import { EXIT } from '../terminal/outcome.ts';
+import { stageLines } from '../terminal/progress-display.ts';
+import { approveRun, pauseRun, resumeRun } from '../runs/hold-run.ts';
+import { findRun } from '../runs/runs.ts';
+import type { RunHandle, RunStatus } from '../runs/runs.ts';
+import { joinEmbedded, openRuntime } from '../cluster/runtime.ts';
+import type { Runtime } from '../cluster/runtime.ts';
 
 /** `tive status`: where a run stands, or what it has found. */
 export function statusCommand() {

@@ -1,15 +1,15 @@
 import { relative } from 'node:path';
 import { Argument, Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { STAGE_SUMMARIES, STAGES } from '../../contracts/stages.ts';
-import { compareRuns } from '../compare-runs.ts';
-import type { RunComparison } from '../compare-runs.ts';
-import { namedRun } from '../find-run.ts';
-import { listRuns } from '../list-runs.ts';
-import type { ListedRun } from '../list-runs.ts';
-import { PRESET_SUMMARIES } from '../presets.ts';
-import { showRow } from '../show-row.ts';
-import type { ShownRow } from '../show-row.ts';
-import { number, print, printable } from '../terminal-text.ts';
+import { compareRuns } from '../runs/compare-runs.ts';
+import type { RunComparison } from '../runs/compare-runs.ts';
+import { namedRun } from '../runs/find-run.ts';
+import { listRuns } from '../runs/list-runs.ts';
+import type { ListedRun } from '../runs/list-runs.ts';
+import { PRESET_SUMMARIES } from '../recipe/presets.ts';
+import { showRow } from '../runs/show-row.ts';
+import type { ShownRow } from '../runs/show-row.ts';
+import { number, print, printable } from '../terminal/terminal-text.ts';
 
 /** `tive list`: runs, presets or stages. */
 export function listCommand() {

@@ -1,8 +1,8 @@
 import { Command } from '@commander-js/extra-typings';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
-import { planInProcess } from '../plan.ts';
-import { loadRecipe } from '../recipe.ts';
-import { number, print, printable } from '../terminal-text.ts';
+import { planInProcess } from '../runs/plan.ts';
+import { loadRecipe } from '../recipe/recipe.ts';
+import { number, print, printable } from '../terminal/terminal-text.ts';
 
 /** `tive plan`: what a run would do; starts nothing. */
 export function planCommand() {

@@ -3,13 +3,13 @@ import { access } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { openStore } from '../../store/open-store.ts';
-import { EXPORT_FORMS, exportRun } from '../export.ts';
-import { namedRun } from '../find-run.ts';
-import { writing } from '../interrupt.ts';
-import { METHODS } from '../recipe-schema.ts';
-import { reselect } from '../reselect.ts';
-import { saveResult } from '../run-folder.ts';
-import { printable } from '../terminal-text.ts';
+import { EXPORT_FORMS, exportRun } from '../export/export.ts';
+import { namedRun } from '../runs/find-run.ts';
+import { writing } from '../terminal/interrupt.ts';
+import { METHODS } from '../recipe/recipe-schema.ts';
+import { reselect } from '../runs/reselect.ts';
+import { saveResult } from '../runs/run-folder.ts';
+import { printable } from '../terminal/terminal-text.ts';
 
 /** `tive select`: another selection from the gradient table, in seconds. */
 export function selectCommand() {

@@ -3,19 +3,19 @@ import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OptionValues } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
-import type { RunResult } from '../../contracts/messages.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import { printPlan } from './plan.ts';
-import { executeRun } from '../execute-run.ts';
-import type { ExecutedRun } from '../execute-run.ts';
-import { countRows } from '../count-rows.ts';
-import { loadPreset, loadRecipe } from '../recipe.ts';
-import type { LoadedRecipe } from '../recipe.ts';
-import { runFolderOf } from '../run-folder.ts';
-import { commandLine } from '../terminal-text.ts';
-import { interruptible } from '../interrupt.ts';
-import { EXIT } from '../outcome.ts';
-import { watchDataset } from '../watch.ts';
+import { executeRun } from '../runs/execute-run.ts';
+import type { ExecutedRun } from '../runs/execute-run.ts';
+import { countRows } from '../data/count-rows.ts';
+import { loadPreset, loadRecipe } from '../recipe/recipe.ts';
+import type { LoadedRecipe } from '../recipe/recipe.ts';
+import { runFolderOf } from '../runs/run-folder.ts';
+import { commandLine } from '../terminal/terminal-text.ts';
+import { interruptible } from '../terminal/interrupt.ts';
+import { EXIT } from '../terminal/outcome.ts';
+import { watchDataset } from '../runs/watch.ts';
 
 /** `tive run`: starts or resumes a recipe. */
 export function runCommand() {

@@ -1,10 +1,10 @@
 import { Command } from '@commander-js/extra-typings';
 import type { Client } from '@temporalio/client';
-import type { SelectionChange } from '../../contracts/messages.ts';
+import type { SelectionChange } from '../../contracts/messages/incremental.ts';
 import { openStore } from '../../store/open-store.ts';
-import { loadRecipe } from '../recipe.ts';
-import { runFolderOf, saveResult } from '../run-folder.ts';
-import { connectServer } from '../runtime.ts';
+import { loadRecipe } from '../recipe/recipe.ts';
+import { runFolderOf, saveResult } from '../runs/run-folder.ts';
+import { connectServer } from '../cluster/runtime.ts';
 import {
   createSchedule,
   deleteSchedule,
@@ -13,7 +13,7 @@ import {
   listSchedules,
   pauseSchedule,
   triggerSchedule,
-} from '../schedules.ts';
+} from '../cluster/schedules.ts';
 
 /** `tive schedule`: incremental runs at set times, on a cluster. */
 export function scheduleCommand() {

@@ -4,14 +4,14 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { cancel, intro, outro, select, text } from '@clack/prompts';
 import { Command, Option } from '@commander-js/extra-typings';
 import { stringify } from 'yaml';
-import { requireModel } from '../../activities/model-checks.ts';
+import { requireModel } from '../../activities/shared/model-checks.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
-import { inspectData, sum } from '../inspect-data.ts';
-import type { InspectedData } from '../inspect-data.ts';
-import { EXIT } from '../outcome.ts';
-import { PRESETS, PRESET_SUMMARIES } from '../presets.ts';
-import { recipeJsonSchema } from '../recipe-json-schema.ts';
-import { number } from '../terminal-text.ts';
+import { inspectData, sum } from '../data/inspect-data.ts';
+import type { InspectedData } from '../data/inspect-data.ts';
+import { EXIT } from '../terminal/outcome.ts';
+import { PRESETS, PRESET_SUMMARIES } from '../recipe/presets.ts';
+import { recipeJsonSchema } from '../recipe/json-schema.ts';
+import { number } from '../terminal/terminal-text.ts';
 
 const SCHEMA_FILE = 'tive.schema.json';
 

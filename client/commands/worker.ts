@@ -10,9 +10,9 @@ import type { MetricsAddress } from '../../workers/metrics-address.ts';
 import { installRuntime } from '../../workers/runtime.ts';
 import type { LogSink, RuntimeSettings } from '../../workers/runtime.ts';
 import { Supervisor } from '../../workers/supervisor.ts';
-import { interruptible } from '../interrupt.ts';
-import { useEngine } from '../runtime.ts';
-import { LOG_FORMATS, openWorkerLog } from '../worker-log.ts';
+import { interruptible } from '../terminal/interrupt.ts';
+import { useEngine } from '../cluster/runtime.ts';
+import { LOG_FORMATS, openWorkerLog } from '../terminal/worker-log.ts';
 
 /** `tive worker`: serves a cluster until it is told to stop. */
 export function workerCommand() {

@@ -1,8 +1,8 @@
 import { allocateBudget } from '../../algorithms/allocation.ts';
-import { loadRecipe } from '../../client/recipe.ts';
+import { loadRecipe } from '../../client/recipe/recipe.ts';
 import type { AllocationConfig } from '../../contracts/config.ts';
-import { countWarnings } from '../../dataset/dataset-checks.ts';
-import { LLAVA_PUBLISHED_COUNTS } from '../../dataset/task-rules.ts';
+import { countWarnings } from '../../dataset/rows/dataset-checks.ts';
+import { LLAVA_PUBLISHED_COUNTS } from '../../dataset/tasks/task-rules.ts';
 import { TEXT, config, dataset, warning } from './case.ts';
 import type { Case } from './case.ts';
 import { GOOD, about, stops, talk, warns } from './world.ts';

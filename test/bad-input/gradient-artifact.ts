@@ -3,8 +3,8 @@ import { artifactFolder, stageAddress } from '../../store/addresses.ts';
 import type { Json } from '../../store/addresses.ts';
 import { finishArtifact } from '../../store/artifacts.ts';
 import { LocalStore } from '../../store/local-store.ts';
-import { gradientSchema } from '../../store/schemas.ts';
-import { writeTable } from '../../store/tables.ts';
+import { gradientSchema } from '../../tables/schemas.ts';
+import { writeTable } from '../../tables/arrow-file.ts';
 import type { World } from './world.ts';
 
 /** The world's store. */

@@ -1,9 +1,9 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkModel } from '../../activities/model-checks.ts';
-import { createPromptEncoder } from '../../dataset/prompt.ts';
+import { checkModel } from '../../activities/shared/model-checks.ts';
+import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
-import { checkModelFiles } from '../../model/load-model.ts';
+import { checkModelFiles } from '../../model/tensorflow/load-model.ts';
 import { readModelConfig } from '../../model/model-config.ts';
 import { encodeSafetensors } from '../../model/safetensors.ts';
 import { config } from './case.ts';

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectServer } from '../../client/runtime.ts';
-import type { Runtime } from '../../client/runtime.ts';
+import { connectServer } from '../../client/cluster/runtime.ts';
+import type { Runtime } from '../../client/cluster/runtime.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { writeSmallDataset } from '../client/small-dataset.ts';
 import { processesWith } from '../client/tive-process.ts';

@@ -2,13 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import type { DatasetConfig } from '../../contracts/config.ts';
-import { createPromptEncoder } from '../../dataset/prompt.ts';
-import type { PromptEncoder } from '../../dataset/prompt.ts';
-import { asSources } from '../../dataset/row-source.ts';
-import type { LocalDataset } from '../../dataset/row-source.ts';
-import { scanDataset } from '../../dataset/scan-dataset.ts';
-import type { RowRecord, ScanOptions } from '../../dataset/scan-dataset.ts';
-import { labellingOf } from '../../dataset/task-labeller.ts';
+import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
+import type { PromptEncoder } from '../../dataset/prompts/prompt.ts';
+import { asSources } from '../../dataset/rows/row-source.ts';
+import type { LocalDataset } from '../../dataset/rows/row-source.ts';
+import { scanDataset } from '../../dataset/rows/scan-dataset.ts';
+import type { RowRecord, ScanOptions } from '../../dataset/rows/scan-dataset.ts';
+import { labellingOf } from '../../dataset/tasks/task-labeller.ts';
 
 /** A dataset's config with defaults of the tests. */
 export function datasetConfig(path: string[], change: Partial<DatasetConfig> = {}): LocalDataset {

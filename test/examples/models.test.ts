@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { RunResult } from '../../contracts/messages.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
 import { tive } from '../client/tive-process.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../examples/models');

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
-import { startReselection } from '../../client/runs.ts';
-import type { StartOptions } from '../../client/runs.ts';
+import { startReselection } from '../../client/runs/runs.ts';
+import type { StartOptions } from '../../client/runs/runs.ts';
 import { InvalidDatasetError, NumericalError } from '../../contracts/failures.ts';
-import type { GradientShard, GradientShardInput, RunResult } from '../../contracts/messages.ts';
+import type { GradientShard, GradientShardInput } from '../../contracts/messages/gradients.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
 import { fakeActivities, honestCompute, untilCancelled } from '../workflows/fake-activities.ts';
 import type { Activities, FakeFacts } from '../workflows/fake-activities.ts';
 import { pagesOf } from '../workflows/histories.ts';

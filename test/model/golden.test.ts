@@ -5,11 +5,11 @@ import { readAdapter } from '../../model/adapter-files.ts';
 import { disposeAdapter, gradientLayout, toTensors } from '../../model/adapter.ts';
 import type { Adapter, AdapterValues } from '../../model/adapter.ts';
 import { loadEngine } from '../../model/engine.ts';
-import { exampleGradients } from '../../model/example-gradients.ts';
-import type { ExampleScalars } from '../../model/example-gradients.ts';
-import { loadModel } from '../../model/load-model.ts';
-import type { LoadedModel } from '../../model/load-model.ts';
-import type { ModelExample } from '../../model/micro-batch.ts';
+import { exampleGradients } from '../../model/tensorflow/example-gradients.ts';
+import type { ExampleScalars } from '../../model/tensorflow/example-gradients.ts';
+import { loadModel } from '../../model/tensorflow/load-model.ts';
+import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
+import type { ModelExample } from '../../model/tensorflow/micro-batch.ts';
 import { GOLDEN, expected, goldenExamples, goldenTensor } from './golden.ts';
 
 const ALL_ROWS = expected.examples.map(({ id }) => id);

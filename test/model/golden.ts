@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { readImageSettings } from '../../dataset/image-settings.ts';
-import { preprocessImage } from '../../dataset/image-preprocess.ts';
-import { isRejection } from '../../dataset/row-outcome.ts';
-import type { LoadedModel } from '../../model/load-model.ts';
-import type { ModelExample } from '../../model/micro-batch.ts';
+import { readImageSettings } from '../../dataset/images/image-settings.ts';
+import { preprocessImage } from '../../dataset/images/image-preprocess.ts';
+import { isRejection } from '../../dataset/rows/row-outcome.ts';
+import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
+import type { ModelExample } from '../../model/tensorflow/micro-batch.ts';
 import { openSafetensors } from '../../model/safetensors.ts';
-import { encodeImages } from '../../model/vision-tower.ts';
+import { encodeImages } from '../../model/tensorflow/vision-tower.ts';
 
 /** Made by test/golden/tiny_llava.py with torch, transformers and peft. */
 export const GOLDEN = 'test/golden/tiny-llava';

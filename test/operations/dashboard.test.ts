@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { METRICS } from '../../activities/metrics.ts';
-import type { MetricDefinition } from '../../activities/metrics.ts';
+import { METRICS } from '../../activities/shared/metrics.ts';
+import type { MetricDefinition } from '../../activities/shared/metrics.ts';
 import { readText } from './container.ts';
 
 interface Panel {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CALLER_ERRORS, NON_RETRYABLE_ERRORS, WORKER_DRAINING } from '../../contracts/failures.ts';
 import { REASONS } from '../../contracts/reasons.ts';
-import { METRICS } from '../../activities/metrics.ts';
+import { METRICS } from '../../activities/shared/metrics.ts';
 import { readText } from './container.ts';
 
 const guide = readText('docs/operations.md');

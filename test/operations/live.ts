@@ -2,8 +2,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { vi } from 'vitest';
-import { startEmbeddedServer } from '../../client/embedded-server.ts';
-import type { EmbeddedServer } from '../../client/embedded-server.ts';
+import { startEmbeddedServer } from '../../client/cluster/embedded-server.ts';
+import type { EmbeddedServer } from '../../client/cluster/embedded-server.ts';
 import { prepareTemporal } from '../../setup/temporal.ts';
 import type { Finished, TiveProcess } from '../client/tive-process.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { METRICS } from '../../activities/metrics.ts';
+import { METRICS } from '../../activities/shared/metrics.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { BAD_ROWS, USABLE_ROWS, writeSmallDataset } from '../client/small-dataset.ts';
 import { startTive, tive } from '../client/tive-process.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { SimplePlugin } from '@temporalio/plugin';
 import type { Worker } from '@temporalio/worker';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { ModelHost } from '../../activities/model-host.ts';
+import { ModelHost } from '../../activities/shared/model-host.ts';
 import { addActivities } from '../../plugins/add-activities.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE, TiveComputePlugin, TiveControlPlugin } from '../../plugins/index.ts';
 import { createStoreOpener } from '../../plugins/open-store.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ROW_KERNELS_CODE } from '../../algorithms/row-kernels-code.ts';
-import { RESIZE_KERNELS_CODE } from '../../dataset/resize-kernels-code.ts';
+import { RESIZE_KERNELS_CODE } from '../../dataset/images/resize-kernels-code.ts';
 import { KERNELS, assemble } from '../../setup/kernels.ts';
 
 const CODES = { ROW_KERNELS_CODE, RESIZE_KERNELS_CODE };

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
-import type { GradientShard } from '../../contracts/messages.ts';
+import type { GradientShard } from '../../contracts/messages/gradients.ts';
 import { fakeActivities, honestCompute } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
 import { pagesOf } from './histories.ts';

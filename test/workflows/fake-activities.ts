@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
-import { createAwaitGradientsActivities } from '../../activities/await-gradients.ts';
-import type { AdapterResult, EvaluationResult, GradientsResult, LastRun, TaskValue } from '../../contracts/messages.ts';
+import { createAwaitGradientsActivities } from '../../activities/gradients/await.ts';
+import type { GradientsResult } from '../../contracts/messages/gradients.ts';
+import type { LastRun } from '../../contracts/messages/run.ts';
+import type { AdapterResult, EvaluationResult } from '../../contracts/messages/training.ts';
+import type { TaskValue } from '../../contracts/messages/values.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ComputeActivities, ControlActivities } from '../../workflows/activity-options.ts';
 

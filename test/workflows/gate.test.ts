@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { approveRun, pauseRun, resumeRun } from '../../client/hold-run.ts';
-import { outcomeOf } from '../../client/outcome.ts';
+import { approveRun, pauseRun, resumeRun } from '../../client/runs/hold-run.ts';
+import { outcomeOf } from '../../client/terminal/outcome.ts';
 import type { Config } from '../../contracts/config.ts';
 import { fakeActivities } from './fake-activities.ts';
 import { CONFIG, refusalOf, start } from './start-runs.ts';

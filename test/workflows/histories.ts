@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
-import type { CollectGradientsInput } from '../../contracts/messages.ts';
+import type { CollectGradientsInput } from '../../contracts/messages/gradients.ts';
 
 /** One run of a chain that continues as new. */
 export interface Page {

@@ -1,17 +1,11 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, test, vi } from 'vitest';
-import { startReselection } from '../../client/runs.ts';
+import { startReselection } from '../../client/runs/runs.ts';
 import { ArtifactMismatchError, InvalidDatasetError, NumericalError } from '../../contracts/failures.ts';
-import type {
-  AdapterResult,
-  FinetuneInput,
-  GradientShard,
-  GradientShardInput,
-  KeepLastRunInput,
-  RunResult,
-  StageProgress,
-} from '../../contracts/messages.ts';
+import type { GradientShard, GradientShardInput } from '../../contracts/messages/gradients.ts';
+import type { KeepLastRunInput, RunResult, StageProgress } from '../../contracts/messages/run.ts';
+import type { AdapterResult, FinetuneInput } from '../../contracts/messages/training.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';

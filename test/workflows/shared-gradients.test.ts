@@ -1,6 +1,6 @@
 import { CancelledFailure } from '@temporalio/common';
 import { expect, test, vi } from 'vitest';
-import type { RunResult } from '../../contracts/messages.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
 import { fakeActivities, honestCompute } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
 import { refusalOf, start } from './start-runs.ts';

@@ -1,9 +1,10 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure } from '@temporalio/common';
-import { startRun } from '../../client/runs.ts';
-import type { RunHandle, StartOptions } from '../../client/runs.ts';
+import { startRun } from '../../client/runs/runs.ts';
+import type { RunHandle, StartOptions } from '../../client/runs/runs.ts';
 import type { Config } from '../../contracts/config.ts';
-import type { CollectGradientsInput, StageProgress } from '../../contracts/messages.ts';
+import type { CollectGradientsInput } from '../../contracts/messages/gradients.ts';
+import type { StageProgress } from '../../contracts/messages/run.ts';
 import { CONTROL_QUEUE } from '../../contracts/queues.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import type { collectGradients } from '../../workflows/collect-gradients.ts';

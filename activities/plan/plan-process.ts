@@ -1,0 +1,26 @@
+// Plans one run in a process with an engine: a config comes in as a message, the plan or an error goes out.
+import { ModelHost } from '../shared/model-host.ts';
+import { planRun } from './plan-run.ts';
+import type { Config } from '../../contracts/config.ts';
+import type { RunPlan } from '../../contracts/plan.ts';
+import { openStore } from '../../store/open-store.ts';
+
+/** What the process is asked, and what it answers. */
+export interface PlanQuestion {
+  config: Config;
+  withProbe: boolean;
+}
+export type PlanAnswer = { plan: RunPlan } | { error: { name: string; message: string } };
+
+process.once('message', (question: PlanQuestion) => {
+  void answer(question).then((found) => process.send!(found, () => process.exit(0)));
+});
+
+async function answer({ config, withProbe }: PlanQuestion): Promise<PlanAnswer> {
+  try {
+    return { plan: await planRun(config, { openStore, models: new ModelHost() }, withProbe) };
+  } catch (error) {
+    const { name, message } = error as Error;
+    return { error: { name, message } };
+  }
+}

@@ -1,0 +1,100 @@
+import { createProjector } from '../../algorithms/projection.ts';
+import { createRandom } from '../../algorithms/random-stream.ts';
+import type { Config } from '../../contracts/config.ts';
+import type { Probe } from '../../contracts/plan.ts';
+import type { RowPlace } from '../../contracts/row-place.ts';
+import { planMicroBatches } from '../../dataset/rows/micro-batches.ts';
+import type { LocalDataset } from '../../dataset/rows/row-source.ts';
+import { disposeAdapter, gradientLayout, initialAdapter, toTensors } from '../../model/adapter.ts';
+import type { ModelExample } from '../../model/tensorflow/micro-batch.ts';
+import { loaderOf } from '../shared/compute-context.ts';
+import type { ComputeDependencies } from '../shared/dependencies.ts';
+import { ExampleSource } from '../shared/examples.ts';
+import { gradientRows } from '../gradients/shard.ts';
+import type { TableRow } from '../../tables/row-table.ts';
+
+const PROBED_ROWS = 8;
+
+/** Of rows that cannot be read, a picture missing for instance, the next is taken. */
+const MOST_TRIED = 64;
+
+/**
+ * Takes the gradients of a few rows with a fresh adapter, once to warm up and once with the clock running.
+ * @returns null where none of the rows can be read
+ */
+export async function probeRows(
+  config: Config,
+  { models }: ComputeDependencies,
+  dataset: LocalDataset,
+  places: readonly RowPlace[],
+): Promise<Probe | null> {
+  const model = await models.model(config.model, () => Promise.resolve());
+  const { description } = await models.engine(config.model);
+  const open = async (): Promise<ExampleSource> => new ExampleSource(model, await loaderOf(config, dataset));
+  const readable = await readablePlaces(await open(), places);
+  if (readable.length === 0) return null;
+  const read = await readExamples(await open(), readable);
+  const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
+  const random = createRandom('probe', 0);
+  const values = initialAdapter(model.config.text, { rank, alpha, targets }, () => random.uniform());
+  const { places: layout, length: parameterCount } = gradientLayout(values);
+  const { projection: kind, sketch: width, projectionSeed: seed, storage, tokenBudget } = config.gradients;
+  const sketch = kind === 'none' ? parameterCount : width;
+  const projector = createProjector({ kind, sketch, seed, parameterCount });
+  const adapter = toTensors(values);
+  const computer = { model, adapter, places: layout, projector, storage };
+  const lengths = read.examples.map(({ ids }) => ids.length);
+  const batches = planMicroBatches(lengths, tokenBudget).map((batch) => batch.map((index) => read.examples[index]!));
+  const compute = (): void => {
+    for (const batch of batches) gradientRows(computer, batch.map(tableRow), batch);
+  };
+  compute();
+  const startedAt = performance.now();
+  compute();
+  const seconds = (performance.now() - startedAt) / 1000;
+  disposeAdapter(adapter);
+  const tokenCount = read.examples.reduce((sum, { ids }) => sum + ids.length, 0);
+  return {
+    engine: `${description.engine} ${description.libraryVersion} on ${description.device}`,
+    rowCount: read.examples.length,
+    tokenCount,
+    secondsPerToken: seconds / tokenCount,
+    secondsPerImage: read.imageCount === 0 ? 0 : read.imageSeconds / read.imageCount,
+  };
+}
+
+/** The first rows whose pictures can be read; what is set up once is set up here. */
+async function readablePlaces(source: ExampleSource, places: readonly RowPlace[]): Promise<RowPlace[]> {
+  const readable: RowPlace[] = [];
+  for (const [index, place] of places.slice(0, MOST_TRIED).entries()) {
+    if (readable.length === PROBED_ROWS) break;
+    try {
+      await source.examples([place], await source.scope(`row ${index}`, [place]));
+      readable.push(place);
+    } catch {
+      continue;
+    }
+  }
+  await source.close();
+  return readable;
+}
+
+/** Pictures are encoded in groups, as the run does it. */
+async function readExamples(
+  source: ExampleSource,
+  places: readonly RowPlace[],
+): Promise<{ examples: ModelExample[]; imageCount: number; imageSeconds: number }> {
+  const scope = await source.scope('probe', places);
+  const startedAt = performance.now();
+  const examples = await source.examples(places, scope);
+  const imageSeconds = (performance.now() - startedAt) / 1000;
+  await source.close();
+  return { examples, imageCount: scope.images.length, imageSeconds };
+}
+
+function tableRow({ ids }: ModelExample, index: number): TableRow {
+  return {
+    ...{ rowIndex: index, sourceIndex: 0, byteStart: 0, byteEnd: 0, position: index, task: 'probe' },
+    ...{ contentHash: new Uint8Array(32), tokenCount: ids.length, microBatch: 0, shard: 0 },
+  };
+}

@@ -1,0 +1,191 @@
+import { basename, dirname } from 'node:path';
+import sharp from 'sharp';
+import type { Config, DatasetConfig } from '../../contracts/config.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
+import type { ExampleRow } from '../../contracts/summary.ts';
+import { readRowForms } from '../../dataset/forms/dataset-info.ts';
+import { decodeImage } from '../../dataset/images/image-decode.ts';
+import { readImageFile } from '../../dataset/images/image-file.ts';
+import { parseRow } from '../../dataset/rows/parse-row.ts';
+import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
+import { isRejection } from '../../dataset/rows/row-outcome.ts';
+import type { RowForm } from '../../dataset/forms/row-form.ts';
+import { folderOfImage, readRange } from '../../dataset/rows/row-source.ts';
+import type { RowSource } from '../../dataset/rows/row-source.ts';
+import { fileOf, readManifest } from '../../store/artifacts.ts';
+import { isS3 } from '../../store/s3-client.ts';
+import { tableSchema } from '../../tables/schemas.ts';
+import type { Store } from '../../store/store.ts';
+import { readTable } from '../../tables/arrow-file.ts';
+import type { Pulse } from '../shared/heartbeat.ts';
+import { localFile, localSource } from '../shared/local-dataset.ts';
+import type { Candidate } from './value-summary.ts';
+
+/** Longest edge of a picture in the report, in pixels. */
+const THUMBNAIL_EDGE = 128;
+const JPEG_QUALITY = 70;
+
+/** Of each dialogue the report shows so much. */
+const MAX_TURNS = 4;
+const MAX_CHARACTERS = 400;
+
+/** Where a row lies in the dataset's files. */
+interface RowPlace {
+  sourceIndex: number;
+  byteStart: number;
+  byteEnd: number;
+  image: string | null;
+}
+
+/**
+ * Reads dialogues and pictures of the chosen rows again from the dataset. What cannot be read any more is left out: the
+ * report is about a run that has already happened.
+ */
+export async function readExamples(
+  store: Store,
+  rows: ArtifactReference,
+  candidates: readonly Candidate[],
+  { dataset }: Config,
+  openStore: (uri: string) => Store,
+  pulse: Pulse,
+): Promise<ExampleRow[]> {
+  const reader = await openRows(
+    store,
+    rows,
+    new Set(candidates.map(({ rowIndex }) => rowIndex)),
+    dataset,
+    openStore,
+    pulse,
+  );
+  const examples: ExampleRow[] = [];
+  for (const candidate of candidates) {
+    const row = await reader(candidate.rowIndex);
+    const turns = row?.parsed?.turns.slice(0, MAX_TURNS).map(({ role, value }) => ({ role, text: cut(value) })) ?? [];
+    const bytes = row === null ? null : await row.picture();
+    examples.push({ ...candidate, thumbnail: bytes === null ? null : await thumbnailOf(bytes), turns });
+    await pulse.pause();
+  }
+  return examples;
+}
+
+/** A row as it is in the dataset now. */
+export interface ReadRow {
+  /** Null where it cannot be read any more. */
+  parsed: ParsedRow | null;
+  /** Bytes of its first picture; null where it has none, or none that can be read. */
+  picture(): Promise<Uint8Array | null>;
+}
+
+/** Opens the dataset for some of its rows. The reader gives null for a row that has no place in it. */
+export async function openRows(
+  store: Store,
+  rows: ArtifactReference,
+  wanted: ReadonlySet<number>,
+  dataset: DatasetConfig,
+  openStore: (uri: string) => Store,
+  pulse: Pulse,
+): Promise<(rowIndex: number) => Promise<ReadRow | null>> {
+  const places = await findRows(store, rows, wanted, pulse);
+  const sources = new Map<number, Promise<OpenSource | null>>();
+  const sourceOf = (index: number): Promise<OpenSource | null> => {
+    const found = sources.get(index) ?? openSource(openStore, dataset, index).catch(() => null);
+    sources.set(index, found);
+    return found;
+  };
+  return async (rowIndex) => {
+    const place = places.get(rowIndex);
+    const source = place === undefined ? null : await sourceOf(place.sourceIndex);
+    if (place === undefined || source === null) return null;
+    const { image } = place;
+    return {
+      parsed: await readParsed(place, source, dataset),
+      picture: () => (image === null ? Promise.resolve(null) : readBytes(image, source, openStore)),
+    };
+  };
+}
+
+/** A source and the form that its folder describes, read once; undefined where the description cannot be read. */
+interface OpenSource extends RowSource {
+  form: RowForm | null | undefined;
+}
+
+async function openSource(
+  openStore: (uri: string) => Store,
+  dataset: DatasetConfig,
+  index: number,
+): Promise<OpenSource> {
+  const source = await localSource(openStore, dataset, index);
+  const forms = await readRowForms([source.origin]).catch(() => [undefined]);
+  return { ...source, form: forms[0] };
+}
+
+async function findRows(
+  store: Store,
+  rows: ArtifactReference,
+  wanted: ReadonlySet<number>,
+  pulse: Pulse,
+): Promise<ReadonlyMap<number, RowPlace>> {
+  const places = new Map<number, RowPlace>();
+  if (wanted.size === 0) return places;
+  const manifest = await readManifest(store, rows);
+  for await (const batch of readTable(store, rows.uri, fileOf(manifest, 'rows.arrow'), tableSchema('rows'))) {
+    const found = [...batch.uint32('row_index').entries()].filter(([, rowIndex]) => wanted.has(rowIndex));
+    const images = found.length === 0 ? [] : batch.strings('image');
+    for (const [row, rowIndex] of found) {
+      places.set(rowIndex, {
+        sourceIndex: batch.uint32('source_index')[row]!,
+        byteStart: Number(batch.int64('byte_start')[row]!),
+        byteEnd: Number(batch.int64('byte_end')[row]!),
+        image: images[row] ?? null,
+      });
+    }
+    await pulse.pause();
+  }
+  return places;
+}
+
+async function readParsed(
+  { byteStart, byteEnd }: RowPlace,
+  { path, form }: OpenSource,
+  dataset: DatasetConfig,
+): Promise<ParsedRow | null> {
+  if (byteEnd <= byteStart || form === undefined) return null;
+  try {
+    const parsed = parseRow(await readRange(path, byteStart, byteEnd), { ...dataset, form });
+    return isRejection(parsed) ? null : parsed;
+  } catch {
+    return null;
+  }
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_CHARACTERS ? text : `${text.slice(0, MAX_CHARACTERS - 1)}…`;
+}
+
+/** One picture alone: a machine that only writes the report has no need of the others. */
+async function readPicture(image: string, folder: string, openStore: (uri: string) => Store) {
+  if (!isS3(folder)) return readImageFile(folder, image);
+  const path = await localFile(openStore, `${folder}/${image}`);
+  return readImageFile(dirname(path), basename(path));
+}
+
+async function readBytes(
+  image: string,
+  source: RowSource,
+  openStore: (uri: string) => Store,
+): Promise<Uint8Array | null> {
+  const read = await readPicture(image, folderOfImage(source, image), openStore).catch(() => null);
+  return read === null || isRejection(read) ? null : read.bytes;
+}
+
+/** A small JPEG of a picture, made anew from its pixels; null where it cannot be decoded. */
+async function thumbnailOf(bytes: Uint8Array): Promise<string | null> {
+  const decoded = await decodeImage(bytes);
+  if (isRejection(decoded)) return null;
+  const { data, width, height } = decoded;
+  const small = sharp(data, { raw: { width, height, channels: 3 } }).resize(THUMBNAIL_EDGE, THUMBNAIL_EDGE, {
+    fit: 'inside',
+    withoutEnlargement: true,
+  });
+  return `data:image/jpeg;base64,${(await small.jpeg({ quality: JPEG_QUALITY }).toBuffer()).toString('base64')}`;
+}

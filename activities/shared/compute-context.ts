@@ -1,0 +1,41 @@
+import type { Config, DatasetConfig } from '../../contracts/config.ts';
+import { readImageSettings } from '../../dataset/images/image-settings.ts';
+import type { ImageSettings } from '../../dataset/images/image-settings.ts';
+import { ExampleLoader } from '../../dataset/rows/load-example.ts';
+import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
+import type { PromptEncoder } from '../../dataset/prompts/prompt.ts';
+import type { LocalDataset } from '../../dataset/rows/row-source.ts';
+import { readModelConfig } from '../../model/model-config.ts';
+
+/** The prompt encoder of a config's model. */
+export async function encoderOf({ model, gradients }: Config): Promise<PromptEncoder> {
+  const { imageTokenCount, imageTokenId, imageFrame, text } = await readModelConfig(model.path);
+  return createPromptEncoder({
+    modelFolder: model.path,
+    template: model.template,
+    imageTokenCount,
+    imageTokenId,
+    imageFrame,
+    vocabularySize: text.vocabularySize,
+    cutoffLen: gradients.cutoffLen,
+  });
+}
+
+/** Reads rows of `dataset` again, as the model of the config sees them. The caller closes it. */
+export async function loaderOf(config: Config, dataset: LocalDataset): Promise<ExampleLoader> {
+  const { vision } = await readModelConfig(config.model.path);
+  const settings = vision === null ? null : await readImageSettings(config.model.path);
+  const encoder = await encoderOf(config);
+  return new ExampleLoader(dataset, encoder, settings, imageAspectOf(config, settings));
+}
+
+/** `auto` does as the model's own image processor. */
+export function imageAspectOf({ model }: Config, settings: ImageSettings | null): 'pad' | 'crop' {
+  return model.imageAspect === 'auto' ? (settings?.aspect ?? 'crop') : model.imageAspect;
+}
+
+/** Test rows as a dataset: the same form, another file. */
+export function evaluationDataset({ dataset, evaluation }: Config): DatasetConfig {
+  const path = evaluation.path === null ? [] : [evaluation.path];
+  return { ...dataset, path, imageFolder: evaluation.imageFolder, maxRows: evaluation.maxRows, excludeTasks: [] };
+}

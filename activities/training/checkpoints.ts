@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import type { Stage } from '../../contracts/stages.ts';
+import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
+import type { StepNumbers, TrainingState } from '../../model/training.ts';
+import { checkpointFolder, sha256 } from '../../store/addresses.ts';
+import type { Store } from '../../store/store.ts';
+
+/** A training run at the end of a step. */
+interface TrainingCheckpoint {
+  state: TrainingState;
+  losses: StepNumbers[];
+}
+
+/**
+ * Exact states of a training run in the store: a folder each, named by step and hash. The newest whole one counts; the
+ * one before it is kept as well, older ones are removed.
+ */
+export interface TrainingCheckpoints {
+  save(state: TrainingState, losses: readonly StepNumbers[]): Promise<void>;
+  latest(): Promise<TrainingCheckpoint | null>;
+}
+
+const FILE = 'state.safetensors';
+const KEPT = 2;
+
+/** @param names of the parameters, in order */
+export function createTrainingCheckpoints(
+  store: Store,
+  stage: Stage,
+  address: string,
+  names: readonly string[],
+): TrainingCheckpoints {
+  const folder = checkpointFolder(stage, address);
+  /** Folders of the states, newest first. */
+  const folders = async (): Promise<string[]> => {
+    const keys = await store.list(folder);
+    return keys
+      .filter((key) => key.endsWith(`/${FILE}`))
+      .map((key) => key.slice(0, -FILE.length - 1))
+      .reverse();
+  };
+  return {
+    async save({ parameters, optimizer }, losses) {
+      const part = (kind: string, arrays: readonly Float32Array[]) =>
+        arrays.map((values, index) => ({ name: `${kind}/${names[index]}`, shape: [values.length], values }));
+      const tensors = [
+        ...part('parameter', parameters),
+        ...part('first', optimizer.first),
+        ...part('second', optimizer.second),
+      ];
+      const bytes = encodeSafetensors(tensors, { step: String(optimizer.step), losses: JSON.stringify(losses) });
+      const name = `step-${String(optimizer.step).padStart(8, '0')}-${sha256(bytes).slice(0, 16)}`;
+      await store.write(`${folder}/${name}/${FILE}`, [bytes]);
+      for (const old of (await folders()).slice(KEPT)) await store.removeFolder(old);
+    },
+    async latest() {
+      for (const found of await folders()) {
+        // A damaged checkpoint costs the work since the one before, never the run.
+        if (!found.endsWith(`-${await hashOf(store, `${found}/${FILE}`)}`)) continue;
+        return read(`${await store.localFolder(found)}/${FILE}`, names);
+      }
+      return null;
+    },
+  };
+}
+
+/** First 16 digits of the hash of a value, without holding it. */
+async function hashOf(store: Store, key: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of store.stream(key)) hash.update(piece);
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function read(path: string, names: readonly string[]): Promise<TrainingCheckpoint> {
+  const file = await openSafetensors(path);
+  try {
+    const part = (kind: string) => Promise.all(names.map((name) => file.read(`${kind}/${name}`)));
+    const [parameters, first, second] = await Promise.all([part('parameter'), part('first'), part('second')]);
+    const { step, losses } = file.metadata as { step: string; losses: string };
+    return {
+      state: { parameters, optimizer: { step: Number(step), first, second } },
+      losses: JSON.parse(losses) as StepNumbers[],
+    };
+  } finally {
+    await file.close();
+  }
+}

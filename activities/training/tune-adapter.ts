@@ -1,0 +1,190 @@
+import { createRandom, shuffledOrder } from '../../algorithms/random-stream.ts';
+import type { Config, FinetuneConfig } from '../../contracts/config.ts';
+import type { AdapterResult } from '../../contracts/messages/training.ts';
+import type { FileReference } from '../../contracts/references.ts';
+import type { Stage } from '../../contracts/stages.ts';
+import type { RowPlace } from '../../contracts/row-place.ts';
+import type { LocalDataset } from '../../dataset/rows/row-source.ts';
+import { initialAdapter } from '../../model/adapter.ts';
+import type { AdapterValues } from '../../model/adapter.ts';
+import { encodeAdapter } from '../../model/adapter-files.ts';
+import type { EngineDescription } from '../../model/engine.ts';
+import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
+import type { ModelType } from '../../model/model-config.ts';
+import { ADAMW_DEFAULTS } from '../../model/optimizer.ts';
+import { adapterGradient, train } from '../../model/training.ts';
+import type { StepNumbers, TrainingSettings } from '../../model/training.ts';
+import { artifactFolder } from '../../store/addresses.ts';
+import type { Json } from '../../store/addresses.ts';
+import { findArtifact, finishArtifact, readManifest, removeFinishedCheckpoints } from '../../store/artifacts.ts';
+import { tableSchema } from '../../tables/schemas.ts';
+import type { Store } from '../../store/store.ts';
+import { writeTable } from '../../tables/arrow-file.ts';
+import { loaderOf } from '../shared/compute-context.ts';
+import { modelFingerprint } from '../shared/fingerprints.ts';
+import { ExampleSource } from '../shared/examples.ts';
+import type { Pulse } from '../shared/heartbeat.ts';
+import { countRows } from '../shared/metrics.ts';
+import { createTrainingCheckpoints } from './checkpoints.ts';
+
+/** Least time between two checkpoints of a training run, and how many times as long as saving one it must be. */
+const CHECKPOINT_MS = 5000;
+const CHECKPOINT_RATIO = 20;
+
+const MAX_GRADIENT_NORM = 1;
+
+/** What is trained on, and how. */
+export interface TuneRequest {
+  store: Store;
+  stage: Stage;
+  address: string;
+  determinants: Json;
+  config: Config;
+  /** The config's, as files of this machine. */
+  dataset: LocalDataset;
+  /** Epochs, batch size and rate; everything else is as in the warm-up. */
+  schedule: Pick<FinetuneConfig, 'epochs' | 'batchSize' | 'learningRate'>;
+  /** Rows in row order; a row drawn n times stands n times. */
+  places: readonly RowPlace[];
+  pulse: Pulse;
+}
+
+/** What every trained adapter is determined by, beside its rows and its schedule. */
+export async function trainingDeterminants({ model, gradients, run }: Config, engine: EngineDescription) {
+  const { template, imageAspect } = model;
+  const { cutoffLen, tokenBudget } = gradients;
+  return {
+    model: await modelFingerprint(model.path),
+    prompt: { template, imageAspect, cutoffLen, tokenBudget },
+    seed: run.seed,
+    engine: { ...engine },
+  };
+}
+
+/** What the artifact says beside its files. */
+export type TuneDetails = Omit<AdapterResult, 'adapter' | 'cached'>;
+
+/** The finished adapter at an address, or null. */
+export async function findAdapter(store: Store, stage: Stage, address: string): Promise<AdapterResult | null> {
+  const adapter = await findArtifact(store, stage, address);
+  if (adapter === null) return null;
+  const details = (await readManifest(store, adapter)).details as unknown as TuneDetails;
+  return { ...details, adapter, cached: true };
+}
+
+/**
+ * Trains a fresh LoRA adapter on rows and writes it as an artifact. Goes on from the last checkpoint of an attempt that
+ * died: parameters, moments and position are exact, so the bytes are those of an undisturbed run.
+ */
+export async function tuneAdapter(request: TuneRequest, model: LoadedModel): Promise<AdapterResult> {
+  const { store, stage, address, config, places, pulse } = request;
+  const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
+  const random = createRandom(`${stage}/adapter`, config.run.seed);
+  const initial = initialAdapter(model.config.text, { rank, alpha, targets }, () => random.uniform());
+  const batches = planBatches(places.length, request.schedule, config.run.seed);
+  const checkpoints = createTrainingCheckpoints(
+    store,
+    stage,
+    address,
+    initial.parameters.map(({ name }) => name),
+  );
+  const resumed = await checkpoints.latest();
+  const losses = resumed?.losses ?? [];
+  const source = new ExampleSource(model, await loaderOf(config, request.dataset));
+  try {
+    const scope = await source.scope(`training ${address}`, places);
+    const load = (rows: Uint32Array) =>
+      source.examples(
+        Array.from(rows, (row) => places[row]!),
+        scope,
+      );
+    const gradient = adapterGradient(model, initial);
+    const parameters = initial.parameters.map(({ values }) => values);
+    let nextSaveAt = performance.now() + CHECKPOINT_MS;
+    let trained = resumed?.state.parameters ?? parameters;
+    for await (const step of train(parameters, batches, settingsOf(request), load, gradient, resumed?.state ?? null)) {
+      if (step === null) {
+        await pulse.breathe();
+        continue;
+      }
+      losses.push({ learningRate: step.learningRate, loss: step.loss, gradientNorm: step.gradientNorm });
+      trained = step.state.parameters;
+      countRows(stage, batches[step.step]!.length);
+      const startedAt = performance.now();
+      if (startedAt > nextSaveAt || pulse.mustStop()) {
+        await checkpoints.save(step.state, losses);
+        const savedAt = performance.now();
+        nextSaveAt = savedAt + Math.max(CHECKPOINT_MS, CHECKPOINT_RATIO * (savedAt - startedAt));
+        await pulse.committed(step.step + 1, batches.length);
+      } else await pulse.breathe();
+    }
+    return await finishAdapter(
+      request,
+      { values: withParameters(initial, trained), modelType: model.config.modelType },
+      losses,
+    );
+  } finally {
+    await source.close();
+    await removeFinishedCheckpoints(store, stage, address);
+  }
+}
+
+/** Rows of each step: every epoch in its own named order. */
+function planBatches(rowCount: number, { epochs, batchSize }: TuneRequest['schedule'], seed: number): Uint32Array[] {
+  const batches: Uint32Array[] = [];
+  for (let epoch = 0; epoch < epochs; epoch += 1) {
+    const order = shuffledOrder(rowCount, `train/shuffle/${epoch}`, seed);
+    for (let start = 0; start < rowCount; start += batchSize) batches.push(order.slice(start, start + batchSize));
+  }
+  return batches;
+}
+
+function settingsOf({ config, schedule }: TuneRequest): TrainingSettings {
+  const { schedule: kind, warmupFraction } = config.warmup;
+  return {
+    schedule: { kind, learningRate: schedule.learningRate, warmupFraction },
+    adamW: ADAMW_DEFAULTS,
+    maxGradientNorm: MAX_GRADIENT_NORM,
+    tokenBudget: config.gradients.tokenBudget,
+  };
+}
+
+function withParameters(initial: AdapterValues, trained: readonly Float32Array[]): AdapterValues {
+  return {
+    ...initial,
+    parameters: initial.parameters.map((parameter, index) => ({ ...parameter, values: trained[index]! })),
+  };
+}
+
+async function finishAdapter(
+  { store, stage, address, determinants, places }: TuneRequest,
+  { values, modelType }: { values: AdapterValues; modelType: ModelType },
+  losses: readonly StepNumbers[],
+): Promise<AdapterResult> {
+  const folder = artifactFolder(stage, address);
+  const files: FileReference[] = [];
+  for (const { name, bytes } of encodeAdapter(values, modelType))
+    files.push({ name, rowCount: 0, ...(await store.write(`${folder}/${name}`, [bytes])) });
+  const columns = {
+    step: Uint32Array.from(losses.keys()),
+    learning_rate: Float64Array.from(losses, ({ learningRate }) => learningRate),
+    loss: Float64Array.from(losses, ({ loss }) => loss),
+    gradient_norm: Float64Array.from(losses, ({ gradientNorm }) => gradientNorm),
+  };
+  files.push(
+    await writeTable(store, folder, 'training.arrow', tableSchema('training'), [{ rowCount: losses.length, columns }]),
+  );
+  const details: TuneDetails = {
+    rowCount: places.length,
+    stepCount: losses.length,
+    firstLoss: losses[0]?.loss ?? null,
+    lastLoss: losses.at(-1)?.loss ?? null,
+  };
+  const adapter = await finishArtifact(store, stage, address, {
+    determinants,
+    files,
+    rowCount: losses.length,
+    details: details as unknown as Json,
+  });
+  return { ...details, adapter, cached: false };
+}

@@ -1,0 +1,104 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Json } from '../../store/addresses.ts';
+import { contentOf, readManifestAt } from '../../store/artifacts.ts';
+import type { ArtifactManifest } from '../../store/artifacts.ts';
+import type { OpenWrite, Store, StoredFile } from '../../store/store.ts';
+
+/** One folder of the store below `artifacts` or `checkpoints`: a stage's output, or the work on it. */
+export interface StoredFolder {
+  /** `artifacts/STAGE/ADDRESS` or `checkpoints/STAGE/ADDRESS`. */
+  uri: string;
+  stage: string;
+  files: StoredFile[];
+  byteCount: number;
+  /** When its newest file was written, milliseconds since the epoch. */
+  modifiedMs: number;
+  /** Null for checkpoints, and for an artifact that is not complete or whose manifest cannot be read. */
+  manifest: ArtifactManifest | null;
+  /** Names of the runs that refer to it, directly or as what their artifacts were made from. */
+  runs: string[];
+}
+
+/** All that lies in a store. */
+export interface StoreInventory {
+  artifacts: StoredFolder[];
+  checkpoints: StoredFolder[];
+  openWrites: OpenWrite[];
+}
+
+const AREAS = ['artifacts', 'checkpoints'] as const;
+
+/**
+ * Lists a store, and says which runs refer to what: those below the folder of runs that have a result, and those whose
+ * last result the store keeps for schedules.
+ */
+export async function takeInventory(store: Store, runsFolder: string): Promise<StoreInventory> {
+  const [artifacts, checkpoints] = [await foldersOf(store, 'artifacts'), await foldersOf(store, 'checkpoints')];
+  for (const folder of artifacts) folder.manifest = await readManifestAt(store, folder.uri).catch(() => null);
+  const byContent = new Map<string, StoredFolder[]>();
+  for (const folder of artifacts) {
+    if (folder.manifest === null) continue;
+    const content = contentOf(folder.manifest);
+    byContent.set(content, [...(byContent.get(content) ?? []), folder]);
+  }
+  for (const [run, uris] of await referencesOf(store, runsFolder)) {
+    const found = artifacts.filter(({ uri }) => uris.has(uri));
+    for (const folder of withSources(found, byContent)) folder.runs.push(run);
+  }
+  const openWrites: OpenWrite[] = [];
+  for (const area of AREAS) openWrites.push(...(await store.openWrites(area)));
+  return { artifacts, checkpoints, openWrites };
+}
+
+async function foldersOf(store: Store, area: (typeof AREAS)[number]): Promise<StoredFolder[]> {
+  const folders = new Map<string, StoredFolder>();
+  for (const file of await store.entries(area)) {
+    const [, stage = '', address = ''] = file.key.split('/');
+    const uri = `${area}/${stage}/${address}`;
+    const folder = folders.get(uri) ?? { uri, stage, files: [], byteCount: 0, modifiedMs: 0, manifest: null, runs: [] };
+    folders.set(uri, folder);
+    folder.files.push(file);
+    folder.byteCount += file.byteCount;
+    folder.modifiedMs = Math.max(folder.modifiedMs, file.modifiedMs);
+  }
+  return [...folders.values()];
+}
+
+/** The artifacts, and those that they were made from: their content's hash is among what determines the others. */
+function withSources(
+  artifacts: readonly StoredFolder[],
+  byContent: ReadonlyMap<string, StoredFolder[]>,
+): Set<StoredFolder> {
+  const found = new Set<StoredFolder>();
+  const open = [...artifacts];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (found.has(next)) continue;
+    found.add(next);
+    for (const text of textsOf(next.manifest?.determinants ?? null)) open.push(...(byContent.get(text) ?? []));
+  }
+  return found;
+}
+
+/** Folders of artifacts that each run's result names. */
+async function referencesOf(store: Store, runsFolder: string): Promise<Map<string, Set<string>>> {
+  const references = new Map<string, Set<string>>();
+  const add = (run: string, text: string): void => {
+    const uris = [...textsOf(JSON.parse(text) as Json)].filter((found) => found.startsWith('artifacts/'));
+    references.set(run, new Set([...(references.get(run) ?? []), ...uris]));
+  };
+  for (const { key } of await store.entries('runs'))
+    add(key.split('/')[1]!, Buffer.from(await store.read(key)).toString('utf8'));
+  for (const run of await readdir(runsFolder).catch(() => [])) {
+    const text = await readFile(join(runsFolder, run, 'result.json'), 'utf8').catch(() => null);
+    if (text !== null) add(run, text);
+  }
+  return references;
+}
+
+/** All texts within a JSON value. */
+function* textsOf(value: Json): Generator<string> {
+  if (typeof value === 'string') yield value;
+  else if (value !== null && typeof value === 'object')
+    for (const item of Object.values(value) as Json[]) yield* textsOf(item);
+}

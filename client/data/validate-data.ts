@@ -1,0 +1,79 @@
+import { encoderOf, evaluationDataset } from '../../activities/shared/compute-context.ts';
+import {
+  ofTestRows,
+  quarantineLine,
+  requireKnownTasks,
+  testWarnings,
+  warningsOf,
+} from '../../activities/dataset/stage.ts';
+import { localDataset } from '../../activities/shared/local-dataset.ts';
+import { checkModel } from '../../activities/shared/model-checks.ts';
+import type { Config, DatasetConfig } from '../../contracts/config.ts';
+import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
+import { planRows } from '../../dataset/rows/plan-rows.ts';
+import { scanDataset } from '../../dataset/rows/scan-dataset.ts';
+import { RowTally } from '../../dataset/rows/tally.ts';
+import type { DatasetTally } from '../../dataset/rows/tally.ts';
+import { labellingOf } from '../../dataset/tasks/task-labeller.ts';
+import { openStore } from '../../store/open-store.ts';
+
+/** What a run's dataset stage would find. */
+export interface ValidatedData extends Omit<DatasetTally, 'extensionDiffersCount'> {
+  warnings: string[];
+  /** Why a run would refuse the dataset as a whole; null: it would not. */
+  problem: string | null;
+}
+
+/**
+ * Reads every row and its pictures as the run would, without a run; lines of rows that cannot be used go to `setAside`.
+ * @throws InvalidConfigError for a model that cannot be used, InvalidDatasetError for a source that cannot be read
+ */
+export async function validateData(
+  config: Config,
+  setAside: (line: string) => void,
+  onProgress: (rowCount: number) => void,
+): Promise<ValidatedData> {
+  await checkModel(config);
+  let rowCount = 0;
+  const read = async (given: DatasetConfig): Promise<{ counts: Counts; warnings: string[] }> => {
+    const dataset = await localDataset(openStore, given, null);
+    const { label, notes } = await labellingOf(
+      given.taskRules === 'cluster' ? await localDataset(openStore, config.dataset, null) : dataset,
+    );
+    const tally = new RowTally();
+    const encoder = await encoderOf(config);
+    for await (const window of planRows(scanDataset({ dataset, label, encoder }), config.gradients)) {
+      for (const row of window) {
+        tally.add(row);
+        if (row.record.rejection !== null) setAside(quarantineLine(row));
+      }
+      onProgress((rowCount += window.length));
+    }
+    const { extensionDiffersCount, ...counts } = tally.result();
+    return { counts, warnings: [...warningsOf(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes] };
+  };
+  const { counts, warnings } = await read(config.dataset);
+  const problem = problemOf(counts, config.dataset);
+  if (config.evaluation.path === null || !config.finetune.enabled) return { ...counts, warnings, problem };
+  const testRows = evaluationDataset(config);
+  const test = await read(testRows);
+  const testProblem = problemOf(test.counts, testRows);
+  return {
+    ...counts,
+    warnings: [...warnings, ...testWarnings(test.counts)],
+    problem: problem ?? (testProblem && ofTestRows(testProblem)),
+  };
+}
+
+type Counts = Omit<DatasetTally, 'extensionDiffersCount'>;
+
+function problemOf(counts: Counts, dataset: DatasetConfig): string | null {
+  const quarantined = new Map(counts.quarantined.map(({ reason, count }) => [reason, count]));
+  try {
+    requireUsable({ ...counts, quarantined }, dataset);
+    requireKnownTasks(counts, dataset);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

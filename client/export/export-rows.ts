@@ -1,0 +1,197 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { localDataset } from '../../activities/shared/local-dataset.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
+import { readRowForms } from '../../dataset/forms/dataset-info.ts';
+import { parseRow } from '../../dataset/rows/parse-row.ts';
+import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
+import { PICTURE_NAME } from '../../dataset/readers/packed-row.ts';
+import { onOneLine, withStrings } from '../../dataset/rows/raw-json.ts';
+import type { RowForm } from '../../dataset/forms/row-form.ts';
+import { isRejection } from '../../dataset/rows/row-outcome.ts';
+import type { RowSource } from '../../dataset/rows/row-source.ts';
+import { fileOf, readManifest } from '../../store/artifacts.ts';
+import { openStore } from '../../store/open-store.ts';
+import { tableSchema } from '../../tables/schemas.ts';
+import type { Store } from '../../store/store.ts';
+import { readTable } from '../../tables/arrow-file.ts';
+import { withField } from '../data/label-data.ts';
+import { requireRecordedSources } from '../runs/source-changes.ts';
+
+/** What of a run is exported. */
+export interface ExportedRows {
+  store: Store;
+  result: RunResult;
+  /** Selected rows, and how often each was drawn. */
+  copies: ReadonlyMap<number, number>;
+  /** Folder of the rows' file: pictures that were packed with the rows are put below its `images`. */
+  files: Store;
+  /** Adds a key `tive` with what the run knows of the row before its closing brace. */
+  withValues: boolean;
+}
+
+/** The selected rows as one array: each row's own bytes, in row order, a row drawn n times n times. */
+export async function* llavaBytes(exported: ExportedRows): AsyncGenerator<Uint8Array> {
+  yield* asArray(
+    (async function* () {
+      for await (const { bytes } of selectedRows(exported)) yield bytes;
+    })(),
+  );
+}
+
+/** The selected rows a line each: nothing but white space outside of strings is left out. */
+export async function* jsonLines(exported: ExportedRows): AsyncGenerator<Uint8Array> {
+  for await (const { bytes } of selectedRows(exported)) {
+    yield onOneLine(bytes);
+    yield Buffer.from('\n');
+  }
+}
+
+/** Turns as chat templates and LLaMA-Factory name them. */
+export function toMessages({ promptTurns }: ParsedRow): { role: string; content: string }[] {
+  return promptTurns.map(({ role, value }) => ({ role: ROLES[role], content: value }));
+}
+
+const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
+
+/**
+ * The selected rows as LLaMA-Factory reads them, `messages` and `images`, with as many `<image>` as images. Texts are as
+ * the model is asked.
+ */
+export async function* sharegptBytes(exported: ExportedRows): AsyncGenerator<Uint8Array> {
+  const { dataset } = exported.result.config;
+  yield* asArray(
+    (async function* () {
+      for await (const { bytes, form } of selectedRows(exported)) {
+        const parsed = parseRow(bytes, { ...dataset, form }) as ParsedRow;
+        yield Buffer.from(JSON.stringify({ messages: toMessages(parsed), images: parsed.images }));
+      }
+    })(),
+  );
+}
+
+/** What LLaMA-Factory's `dataset_info.json` must say of the file. */
+export function datasetInfo(name: string, fileName: string): Record<string, object> {
+  const tags = {
+    role_tag: 'role',
+    content_tag: 'content',
+    user_tag: 'user',
+    assistant_tag: 'assistant',
+    system_tag: 'system',
+  };
+  const columns = { messages: 'messages', images: 'images' };
+  return { [name]: { file_name: fileName, formatting: 'sharegpt', columns, tags } };
+}
+
+/** Rows as one JSON array, each with its own bytes. */
+export async function* asArray(rows: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let separator = '[\n';
+  for await (const row of rows) {
+    yield Buffer.from(separator);
+    yield row;
+    separator = ',\n';
+  }
+  yield Buffer.from(separator === '[\n' ? '[]\n' : '\n]\n');
+}
+
+interface SelectedRow {
+  bytes: Uint8Array;
+  form: RowForm | null;
+}
+
+/** Selected rows in row order, each as often as it was drawn. */
+async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow> {
+  const { store, result, copies, files, withValues } = exported;
+  const known = withValues ? await readRowValues(store, result) : null;
+  const { dataset, config } = result;
+  const { rows } = dataset!;
+  const table = fileOf(await readManifest(store, rows), 'rows.arrow');
+  const { sources } = await localDataset(openStore, config.dataset, null);
+  await requireRecordedSources(store, rows, sources);
+  const forms = await readRowForms(sources.map(({ origin }) => origin));
+  const opened = await Promise.all(sources.map(({ path }) => open(path, 'r')));
+  try {
+    for await (const batch of readTable(store, rows.uri, table, tableSchema('rows'))) {
+      const [rowIndex, source] = [batch.uint32('row_index'), batch.uint32('source_index')];
+      const [byteStart, byteEnd] = [batch.int64('byte_start'), batch.int64('byte_end')];
+      for (let row = 0; row < batch.rowCount; row += 1) {
+        const count = copies.get(rowIndex[row]!) ?? 0;
+        if (count === 0) continue;
+        const sourceIndex = source[row]!;
+        const own = Buffer.alloc(Number(byteEnd[row]! - byteStart[row]!));
+        await opened[sourceIndex]!.read(own, 0, own.length, Number(byteStart[row]));
+        const form = forms[sourceIndex]!;
+        const parsed = parseRow(own, { ...config.dataset, form });
+        if (isRejection(parsed)) {
+          const index = rowIndex[row]!.toLocaleString('en');
+          throw new RangeError(`export: row ${index} must be as the run saw it, got: ${parsed.detail}; run again`);
+        }
+        const folder = `images/${result.runName}/${sourceIndex}`;
+        const copied = await withPictures(own, parsed, sources[sourceIndex]!, folder, files);
+        const values = known?.get(rowIndex[row]!);
+        const bytes = values === undefined ? copied : withField(copied, 'tive', values);
+        for (let copy = 0; copy < count; copy += 1) yield { bytes, form };
+      }
+    }
+  } finally {
+    await Promise.all(opened.map((file) => file.close()));
+  }
+}
+
+/** What the run knows of its selected rows, by row index, with names as on disk. */
+async function readRowValues(store: Store, { values, methods, config }: RunResult): Promise<Map<number, object>> {
+  const { selection } = methods[0]!.selection!;
+  const known = new Map<number, object>();
+  const drawn = fileOf(await readManifest(store, selection), 'selection.arrow');
+  for await (const batch of readTable(store, selection.uri, drawn, tableSchema('selection'))) {
+    const [tasks, copies] = [batch.strings('task'), batch.uint32('copies')];
+    const [probability, rank] = [batch.float64('probability'), batch.uint32('rank')];
+    for (const [row, index] of batch.uint32('row_index').entries())
+      known.set(index, {
+        row_index: index,
+        task: tasks[row],
+        copies: copies[row],
+        probability: probability[row],
+        rank: rank[row],
+      });
+  }
+  const valued = fileOf(await readManifest(store, values!.values), 'values.arrow');
+  const columns = ['loss', 'gradient_norm', 'el2n', config.values.instanceValue] as const;
+  for await (const batch of readTable(store, values!.values.uri, valued, tableSchema('values'))) {
+    for (const [row, index] of batch.uint32('row_index').entries()) {
+      const own = known.get(index);
+      if (own !== undefined)
+        Object.assign(own, Object.fromEntries(columns.map((name) => [name, batch.float64(name)[row]])));
+    }
+  }
+  return known;
+}
+
+/** Keys under which a row names pictures, in whatever form. */
+const IMAGE_KEYS = ['image', 'images', 'path', 'url', 'image_url'];
+
+/**
+ * The row with its own pictures, which were unpacked with it, copied below `folder` and named there; what else it says
+ * stays as it is.
+ */
+export async function withPictures(
+  row: Uint8Array,
+  { images }: Pick<ParsedRow, 'images'>,
+  { packed }: RowSource,
+  folder: string,
+  files: Store,
+): Promise<Uint8Array> {
+  const pictures = new Set(images.filter((image) => packed !== null && PICTURE_NAME.test(image)));
+  if (packed === null || pictures.size === 0) return row;
+  for (const name of pictures) await files.write(`${folder}/${name}`, chunksOf(join(packed, name)));
+  const renamed = withStrings(new TextDecoder().decode(row), (value, key) =>
+    pictures.has(value) && key !== null && IMAGE_KEYS.includes(key) ? `${folder}/${value}` : value,
+  );
+  return Buffer.from(renamed);
+}
+
+/** A stream that is opened when it is read, so that whoever reads meets its errors. */
+async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path) as AsyncIterable<Uint8Array>;
+}

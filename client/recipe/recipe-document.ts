@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { LineCounter, isMap, isNode, isPair, parseDocument } from 'yaml';
+import type { Document, Node } from 'yaml';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import { hasScheme } from '../../store/open-store.ts';
+import { PRESETS } from './presets.ts';
+
+/** Keys of a recipe or of one of its maps, as they stand in the file. */
+export type Keys = { [key: string]: unknown };
+
+/** Where a value comes from, for messages. */
+export interface Origin {
+  /** e.g. `recipe.yaml:14:3`; the name of a preset or `command line` where there is no place. */
+  where: string;
+}
+
+/** The keys that one source sets, and where it sets them. */
+export interface RecipeLayer {
+  keys: Keys;
+  /** The place of the key at a path, or of the nearest map around it. */
+  originOf(path: readonly string[]): Origin;
+}
+
+const MAX_RECIPE_BYTES = 1024 * 1024;
+
+/**
+ * Keys that name files or folders: relative to the recipe's folder, or to the working folder on the command line. A
+ * store may have an address `scheme://…` instead, and data one in a bucket: they stay as they are.
+ */
+const PATH_KEYS = [
+  'run.output_dir',
+  'store.uri',
+  'model.path',
+  'model.adapter',
+  'dataset.path',
+  'dataset.image_folder',
+  'evaluation.path',
+  'evaluation.image_folder',
+];
+
+/**
+ * Reads a recipe and all that it extends, the most basic first.
+ * @throws InvalidConfigError for a file that is missing, not YAML, or that extends itself
+ */
+export function readRecipeLayers(path: string, seen: readonly string[] = []): RecipeLayer[] {
+  const file = resolve(path);
+  if (seen.includes(file))
+    throw new InvalidConfigError(
+      `extends: recipes must end, got a circle: ${[...seen, file].map((name) => basename(name)).join(' → ')}`,
+    );
+  const layer = parseRecipe(readText(file), basename(file), dirname(file));
+  const { extends: base, ...keys } = layer.keys;
+  const own: RecipeLayer = { ...layer, keys };
+  if (base === undefined || base === null) return [own];
+  if (typeof base !== 'string')
+    throw new InvalidConfigError(
+      `${layer.originOf(['extends']).where} extends: must be a preset or a file, got ${JSON.stringify(base)}`,
+    );
+  const preset = presetLayer(base);
+  if (preset !== null) return [preset, own];
+  if (!/[./]/.test(base)) {
+    throw new InvalidConfigError(
+      `${layer.originOf(['extends']).where} extends: preset must be known, got "${base}"; known: ${Object.keys(PRESETS).join(', ')}`,
+    );
+  }
+  return [...readRecipeLayers(resolve(dirname(file), base), [...seen, file]), own];
+}
+
+/** The keys of a preset, or null where there is none of the name. */
+export function presetLayer(name: string): RecipeLayer | null {
+  if (!Object.hasOwn(PRESETS, name)) return null;
+  return { keys: PRESETS[name] as Keys, originOf: () => ({ where: `preset ${name}` }) };
+}
+
+/** Keys from `key.path=value` arguments; values are YAML. @throws InvalidConfigError for an argument of another form */
+export function overrideLayer(overrides: readonly string[]): RecipeLayer {
+  const keys: Keys = {};
+  for (const override of overrides) {
+    const [, path, value] = /^([a-z_]+(?:\.[a-z_]+)*)=(.*)$/s.exec(override) ?? [];
+    if (path === undefined || value === undefined)
+      throw new InvalidConfigError(`command line: settings must be key.path=value, got "${override}"`);
+    const document = parseDocument(value);
+    if (document.errors.length > 0)
+      throw new InvalidConfigError(`command line ${path}: must be a YAML value, got ${value}`);
+    setIn(keys, path.split('.'), document.toJS());
+  }
+  return { keys: withAbsolutePaths(keys, process.cwd()), originOf: () => ({ where: 'command line' }) };
+}
+
+function setIn(keys: Keys, [first = '', ...rest]: string[], value: unknown): void {
+  if (rest.length === 0) {
+    keys[first] = value;
+    return;
+  }
+  const map = (keys[first] ??= {});
+  if (typeof map !== 'object' || Array.isArray(map))
+    throw new InvalidConfigError(`command line ${first}: must be a map of keys, got ${JSON.stringify(map)}`);
+  setIn(map as Keys, rest, value);
+}
+
+function readText(file: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch {
+    throw new InvalidConfigError(`recipe: file must exist, got "${file}"`);
+  }
+  if (bytes.length > MAX_RECIPE_BYTES)
+    throw new InvalidConfigError(`${basename(file)}: a recipe must have at most 1 MiB, got ${bytes.length} bytes`);
+  return bytes.toString('utf8');
+}
+
+/** @param name of the file, for messages */
+function parseRecipe(text: string, name: string, folder: string): RecipeLayer {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, merge: true });
+  const place = (offset: number): string => {
+    const { line, col } = lines.linePos(offset);
+    return `${name}:${line}:${col}`;
+  };
+  if (document.errors.length > 0) {
+    const findings = document.errors.map(
+      ({ message, pos }) =>
+        `${place(pos[0])}: must be YAML, got ${message.split('\n')[0]!.replace(/ at line .*$/, '')}`,
+    );
+    throw new InvalidConfigError(findings.join('\n'));
+  }
+  const content = plain(document, name);
+  // A run's manifest holds its recipe: it repeats the run.
+  const inManifest = 'schema_version' in content && typeof content['recipe'] === 'object';
+  const keys = (inManifest ? content['recipe'] : content) as Keys;
+  const prefix = inManifest ? ['recipe'] : [];
+  return {
+    keys: withAbsolutePaths(keys, folder),
+    originOf: (path) => ({ where: place(offsetOf(document, [...prefix, ...path])) }),
+  };
+}
+
+function plain(document: Document.Parsed, name: string): Keys {
+  let content: unknown;
+  try {
+    content = document.toJS() ?? {};
+  } catch (error) {
+    throw new InvalidConfigError(
+      `${name}: must be plain YAML, got ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content as Keys;
+  throw new InvalidConfigError(
+    `${name}:1:1: a recipe must be a map of keys, got ${Array.isArray(content) ? 'a list' : JSON.stringify(content)}`,
+  );
+}
+
+/** Where the key at the path begins, or its nearest ancestor that is there. */
+function offsetOf(document: Document.Parsed, path: readonly string[]): number {
+  let node: unknown = document.contents;
+  let offset = 0;
+  for (const key of path) {
+    if (!isMap(node)) return offset;
+    const pair = node.items.find((item) => isPair(item) && String((item.key as { value?: unknown }).value) === key);
+    if (pair === undefined) return offset;
+    offset = (isNode(pair.key) ? pair.key : (pair.value as Node | null))?.range?.[0] ?? offset;
+    node = pair.value;
+  }
+  return offset;
+}
+
+function withAbsolutePaths(keys: Keys, folder: string): Keys {
+  const result = structuredClone(keys);
+  for (const path of PATH_KEYS) {
+    const [section, key] = path.split('.') as [string, string];
+    const map = result[section] as Keys | null | undefined;
+    if (typeof map !== 'object' || map === null || Array.isArray(map)) continue;
+    const value = map[key];
+    const absolute = (item: unknown): unknown =>
+      typeof item === 'string' && !isAbsolute(item) && !hasScheme(item) ? join(folder, item) : item;
+    if (value !== undefined) map[key] = Array.isArray(value) ? value.map(absolute) : absolute(value);
+  }
+  return result;
+}

@@ -1,0 +1,251 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join, parse, relative, resolve } from 'node:path';
+import type { z } from 'zod';
+import type { Config } from '../../contracts/config.ts';
+import { isSourceName, SOURCE_EXTENSION } from '../../dataset/readers/source-kind.ts';
+import { withMemoryNames } from '../../contracts/disk-names.ts';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import { hasScheme, openStore } from '../../store/open-store.ts';
+import { isS3 } from '../../store/s3-client.ts';
+import { nearest } from './nearest.ts';
+import { overrideLayer, presetLayer, readRecipeLayers } from './recipe-document.ts';
+import type { Keys, RecipeLayer } from './recipe-document.ts';
+import { recipeSchema } from './recipe-schema.ts';
+
+/** A recipe that is ready to run. */
+export interface LoadedRecipe {
+  /** `[a-z0-9-]{1,64}`: as set, else the dataset's stem and a hash of the recipe. */
+  runName: string;
+  config: Config;
+}
+
+export interface RecipeOptions {
+  /** `key.path=value` arguments, which win over the recipe. */
+  overrides?: readonly string[];
+  /** False where the files lie on other machines. */
+  checksFiles?: boolean;
+}
+
+/**
+ * Reads a recipe file (or a run's manifest.json), applies what it extends, the overrides and the defaults, and checks
+ * it: command line > recipe > preset > default.
+ * @throws InvalidConfigError with all findings, one a line, each with its place
+ */
+export function loadRecipe(path: string, options: RecipeOptions = {}): LoadedRecipe {
+  return resolveRecipe(readRecipeLayers(path), dirname(resolve(path)), options);
+}
+
+/** A preset as a recipe of its own. */
+export function loadPreset(name: string, options: RecipeOptions = {}): LoadedRecipe {
+  const layer = presetLayer(name);
+  if (layer === null) throw new InvalidConfigError(`preset: must be known, got "${name}"`);
+  return resolveRecipe([layer], process.cwd(), options);
+}
+
+function resolveRecipe(
+  layers: readonly RecipeLayer[],
+  folder: string,
+  { overrides = [], checksFiles = true }: RecipeOptions,
+): LoadedRecipe {
+  const all = [...layers, overrideLayer(overrides)];
+  const parsed = recipeSchema.safeParse(merged(all));
+  const findings = parsed.success ? [] : parsed.error.issues.flatMap((issue) => describe(issue, all));
+  findings.push(...conflicts(all));
+  if (findings.length > 0 || !parsed.success) throw new InvalidConfigError([...new Set(findings)].join('\n'));
+  const { dataset, allocation } = parsed.data;
+  // A budget in rows takes the place of the default share.
+  if (allocation.budget_rows !== null && !isSet(all, ['allocation', 'budget_fraction']))
+    allocation.budget_fraction = null;
+  const config = withMemoryNames({ ...parsed.data, dataset: { ...dataset, path: [dataset.path].flat() } }) as Config;
+  const located = locate(config);
+  // Refuses an address that no store has; nothing is connected or made.
+  openStore(located.store.uri);
+  const missing = checksFiles ? missingFiles(located, folder) : [];
+  if (missing.length > 0) throw new InvalidConfigError(missing.join('\n'));
+  return { runName: config.run.name ?? defaultName(located), config: located };
+}
+
+/** Maps merge, lists and values replace. */
+function merged(layers: readonly RecipeLayer[]): Keys {
+  const merge = (left: unknown, right: unknown): unknown => {
+    if (!isMap(left) || !isMap(right)) return right;
+    const result: Keys = { ...left };
+    for (const [key, value] of Object.entries(right)) result[key] = key in left ? merge(left[key], value) : value;
+    return result;
+  };
+  return layers.reduce<Keys>((keys, layer) => merge(keys, layer.keys) as Keys, {});
+}
+
+function isMap(value: unknown): value is Keys {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function valueAt(keys: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => (isMap(value) ? value[key] : undefined), keys);
+}
+
+/** Whether a layer says something other than null about a key. */
+function isSet(layers: readonly RecipeLayer[], path: readonly string[]): boolean {
+  return layers.some(({ keys }) => (valueAt(keys, path) ?? null) !== null);
+}
+
+/** The place of the layer that has the last word about a path. */
+function whereOf(layers: readonly RecipeLayer[], path: readonly string[]): string {
+  for (let length = path.length; length > 0; length -= 1) {
+    const part = path.slice(0, length);
+    const layer = layers.findLast(({ keys }) => valueAt(keys, part) !== undefined);
+    if (layer !== undefined) return layer.originOf(path).where;
+  }
+  return layers.length > 1 ? layers.at(-2)!.originOf([]).where : 'recipe';
+}
+
+function describe(issue: z.core.$ZodIssue, layers: readonly RecipeLayer[]): string[] {
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const close = nearest(key, knownKeys(path));
+      const where = whereOf(layers, [...path, key]);
+      return `${where}: keys must be known, got "${key}"${close === null ? '' : `; did you mean "${close}"?`}`;
+    });
+  }
+  const name = path.filter((part) => !/^\d+$/.test(part)).join('.');
+  return [`${whereOf(layers, path)} ${name}: ${issue.message}`];
+}
+
+/** Keys that a recipe may have at a path. */
+function knownKeys(path: readonly string[]): string[] {
+  const defaults = recipeSchema.safeParse({ model: { path: '.' }, dataset: { path: '.' } });
+  const found = valueAt(defaults.data, path);
+  const keys = isMap(found) ? Object.keys(found) : [];
+  return path.length === 0 ? [...keys, 'extends'] : keys;
+}
+
+/** Settings that exclude one another. */
+function conflicts(layers: readonly RecipeLayer[]): string[] {
+  const findings: string[] = [];
+  const { budget_rows: rows = null, budget_fraction: fraction } = (merged(layers)['allocation'] ?? {}) as Keys;
+  const got =
+    rows !== null && (fraction ?? null) !== null
+      ? 'both; set one to null'
+      : rows === null && fraction === null
+        ? 'neither; set budget_fraction: 0.15'
+        : null;
+  if (got !== null) findings.push(`allocation: exactly one of budget_fraction, budget_rows must be set, got ${got}`);
+  if (isSet(layers, ['model', 'adapter'])) {
+    const training = ['fraction', 'balance', 'epochs', 'batch_size', 'learning_rate'];
+    const set = training.find((key) =>
+      layers.some(
+        ({ keys, originOf }) =>
+          !originOf([]).where.startsWith('preset') && valueAt(keys, ['warmup', key]) !== undefined,
+      ),
+    );
+    if (set !== undefined) {
+      findings.push(
+        `${whereOf(layers, ['warmup', set])} warmup.${set}: must not be set beside model.adapter, which takes the place of the warm-up; leave one out`,
+      );
+    }
+  }
+  return findings;
+}
+
+/** Absolute paths everywhere but for addresses `scheme://…` of the store and of data, a folder of data as its files. */
+function locate(config: Config): Config {
+  const { run, store, model, dataset, evaluation } = config;
+  const optional = (path: string | null): string | null => (path === null ? null : resolve(path));
+  const place = (path: string): string => (isS3(path) ? path.replace(/\/+$/, '') : resolve(path));
+  const optionalPlace = (path: string | null): string | null => (path === null ? null : place(path));
+  const { imageFolder } = dataset;
+  const files = dataset.path.map((path) => dataFiles(place(path)));
+  if (Array.isArray(imageFolder) && imageFolder.length !== files.length) {
+    throw new InvalidConfigError(
+      `dataset.image_folder: list must have one folder for each of ${files.length} paths, got ${imageFolder.length}`,
+    );
+  }
+  return {
+    ...config,
+    run: { ...run, outputDir: resolve(run.outputDir) },
+    store: { ...store, uri: hasScheme(store.uri) ? store.uri : resolve(store.uri) },
+    model: { ...model, path: resolve(model.path), adapter: optional(model.adapter) },
+    dataset: {
+      ...dataset,
+      path: files.flat(),
+      imageFolder: Array.isArray(imageFolder)
+        ? files.flatMap((found, index) => found.map(() => place(imageFolder[index]!)))
+        : optionalPlace(imageFolder),
+    },
+    evaluation: {
+      ...evaluation,
+      path: optionalPlace(evaluation.path),
+      imageFolder: optionalPlace(evaluation.imageFolder),
+    },
+  };
+}
+
+/** The files of rows of a folder in the order of their names; numbers in braces as the files that they name; a file is itself. */
+function dataFiles(path: string): string[] {
+  const range = /^(.*)\{(\d+)\.\.(\d+)\}(.*)$/s.exec(path);
+  if (range !== null) return numbered(range[1]!, range[2]!, range[3]!, range[4]!).flatMap(dataFiles);
+  if (isS3(path) && !SOURCE_EXTENSION.test(path)) {
+    throw new InvalidConfigError(
+      `dataset.path: in a bucket .json, .jsonl, .parquet or .tar files must be named, got "${path}"`,
+    );
+  }
+  if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
+  const names = readdirSync(path).filter((name) => isSourceName(name) && statSync(join(path, name)).isFile());
+  if (names.length === 0)
+    throw new InvalidConfigError(
+      `dataset.path: folder must hold .json, .jsonl, .parquet or .tar files, got none in "${path}"`,
+    );
+  return names.sort().map((name) => join(path, name));
+}
+
+const MOST_FILES = 100_000;
+
+/** `shard-{00000..00004}.tar` as its five names: numbers keep the width of the first. */
+function numbered(before: string, first: string, last: string, after: string): string[] {
+  const count = Number(last) - Number(first) + 1;
+  if (!(count >= 1 && count <= MOST_FILES)) {
+    throw new InvalidConfigError(`dataset.path: numbers in braces must rise, got "{${first}..${last}}"`);
+  }
+  return Array.from(
+    { length: count },
+    (_, index) => `${before}${String(Number(first) + index).padStart(first.length, '0')}${after}`,
+  );
+}
+
+/** Files and folders that are not there, as they stand in the recipe. */
+function missingFiles({ model, dataset, evaluation }: Config, folder: string): string[] {
+  const needed: [string, 'file' | 'folder', string | null][] = [
+    ...dataset.path.map((path): [string, 'file', string] => ['dataset.path', 'file', path]),
+    ...[dataset.imageFolder]
+      .flat()
+      .map((path): [string, 'folder', string | null] => ['dataset.image_folder', 'folder', path]),
+    ['model.path', 'folder', model.path],
+    ['model.adapter', 'folder', model.adapter],
+    ['evaluation.path', 'file', evaluation.path],
+    ['evaluation.image_folder', 'folder', evaluation.imageFolder],
+  ];
+  return needed.flatMap(([key, kind, path]) => {
+    if (path === null || isS3(path)) return [];
+    const found = statSync(path, { throwIfNoEntry: false });
+    const name = `"${relative(folder, path)}" (relative to the recipe's folder)`;
+    if (found === undefined) return [`${key}: ${kind} must exist, got ${name}`];
+    if (kind === 'folder' ? found.isDirectory() : found.isFile()) return [];
+    return [`${key}: must be a ${kind}, got ${name}`];
+  });
+}
+
+/** Stem of the dataset's file and a hash of everything that decides what the run computes. */
+function defaultName(config: Config): string {
+  const { run, ...rest } = config;
+  const hash = createHash('sha256')
+    .update(JSON.stringify({ ...rest, seed: run.seed }))
+    .digest('hex')
+    .slice(0, 8);
+  const stem = parse(basename(config.dataset.path[0]!))
+    .name.toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+  return `${stem.slice(0, 55) || 'run'}-${hash}`;
+}

@@ -1,0 +1,104 @@
+import { kendallTau } from '../../algorithms/rank-correlation.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
+import { fileOf, readManifest } from '../../store/artifacts.ts';
+import { contentKeyAt } from '../../tables/content-key.ts';
+import { openStore } from '../../store/open-store.ts';
+import { tableSchema } from '../../tables/schemas.ts';
+import { readTable } from '../../tables/arrow-file.ts';
+
+/** How two runs' selections and values agree. Rows are the same where their contents are. */
+export interface RunComparison {
+  /** Different rows that each has selected. */
+  selectedCounts: [number, number];
+  sharedCount: number;
+  /** Shared rows over those that either has; 1 where both have none. */
+  jaccard: number;
+  /** Kendall's τ_b of the instance values of rows that both have valued, and of the values of common tasks; null: too few. */
+  instanceValueTau: number | null;
+  taskValueTau: number | null;
+  commonRowCount: number;
+  /** Share of each task in either selection, copies counted. */
+  mixtures: { task: string; shares: [number, number] }[];
+}
+
+/** @throws RangeError where a run has no selection */
+export async function compareRuns(left: RunResult, right: RunResult): Promise<RunComparison> {
+  const [one, other] = [await readSelection(left), await readSelection(right)];
+  const sharedCount = [...one.rows].filter((hash) => other.rows.has(hash)).length;
+  const union = one.rows.size + other.rows.size - sharedCount;
+  const [first, second] = [await readValues(left), await readValues(right)];
+  const common = [...first].filter(([hash]) => second.has(hash));
+  const tasks = [...new Set([...one.tasks.keys(), ...other.tasks.keys()])].sort();
+  const share = ({ tasks: counts, total }: Selection, task: string): number =>
+    total === 0 ? 0 : (counts.get(task) ?? 0) / total;
+  return {
+    selectedCounts: [one.rows.size, other.rows.size],
+    sharedCount,
+    jaccard: union === 0 ? 1 : sharedCount / union,
+    instanceValueTau: tauOf(
+      common.map(([, value]) => value),
+      common.map(([hash]) => second.get(hash)!),
+    ),
+    taskValueTau: tauOfTasks(left, right),
+    commonRowCount: common.length,
+    mixtures: tasks.map((task) => ({ task, shares: [share(one, task), share(other, task)] })),
+  };
+}
+
+function tauOf(x: readonly number[], y: readonly number[]): number | null {
+  const tau = kendallTau(x, y);
+  return Number.isNaN(tau) ? null : tau;
+}
+
+function tauOfTasks(left: RunResult, right: RunResult): number | null {
+  const valuesOf = ({ values }: RunResult): Map<string, number> =>
+    new Map((values?.tasks ?? []).flatMap(({ task, value }) => (value === null ? [] : [[task, value]])));
+  const [first, second] = [valuesOf(left), valuesOf(right)];
+  const common = [...first.keys()].filter((task) => second.has(task));
+  return tauOf(
+    common.map((task) => first.get(task)!),
+    common.map((task) => second.get(task)!),
+  );
+}
+
+interface Selection {
+  rows: ReadonlySet<string>;
+  /** Copies by task, and in all. */
+  tasks: ReadonlyMap<string, number>;
+  total: number;
+}
+
+async function readSelection({ runName, methods, config }: RunResult): Promise<Selection> {
+  const selection = methods[0]?.selection ?? null;
+  if (selection === null)
+    throw new RangeError(
+      `compare: run must have a selection, got none in ${runName}; tive run RECIPE --until selection`,
+    );
+  const store = openStore(config.store.uri);
+  const file = fileOf(await readManifest(store, selection.selection), 'selection.arrow');
+  const rows = new Set<string>();
+  const tasks = new Map<string, number>();
+  let total = 0;
+  for await (const batch of readTable(store, selection.selection.uri, file, tableSchema('selection'))) {
+    const [hashes, names, copies] = [batch.bytes('content_hash'), batch.strings('task'), batch.uint32('copies')];
+    for (let row = 0; row < batch.rowCount; row += 1) {
+      rows.add(contentKeyAt(hashes, row));
+      tasks.set(names[row]!, (tasks.get(names[row]!) ?? 0) + copies[row]!);
+      total += copies[row]!;
+    }
+  }
+  return { rows, tasks, total };
+}
+
+/** The run's instance value of each content; of equal contents the last. */
+async function readValues({ values, config }: RunResult): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  if (values === null) return found;
+  const store = openStore(config.store.uri);
+  const file = fileOf(await readManifest(store, values.values), 'values.arrow');
+  for await (const batch of readTable(store, values.values.uri, file, tableSchema('values'))) {
+    const [hashes, column] = [batch.bytes('content_hash'), batch.float64(config.values.instanceValue)];
+    for (let row = 0; row < batch.rowCount; row += 1) found.set(contentKeyAt(hashes, row), column[row]!);
+  }
+  return found;
+}

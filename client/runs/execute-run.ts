@@ -1,0 +1,163 @@
+import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { checkModel } from '../../activities/shared/model-checks.ts';
+import type { Config } from '../../contracts/config.ts';
+import { withDiskNames } from '../../contracts/disk-names.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
+import { COMPUTE_QUEUE } from '../../contracts/queues.ts';
+import type { Stage } from '../../contracts/stages.ts';
+import { openStore } from '../../store/open-store.ts';
+import { interruptible } from '../terminal/interrupt.ts';
+import { EXIT } from '../terminal/outcome.ts';
+import { createProgressDisplay } from '../terminal/progress-display.ts';
+import type { ProgressDisplay } from '../terminal/progress-display.ts';
+import { LOG_FILE, runFolderOf, saveResult } from './run-folder.ts';
+import { openRunLog } from '../terminal/run-log.ts';
+import { startRun } from './runs.ts';
+import { sendResult } from '../send/send-result.ts';
+import { sourceChanges } from './source-changes.ts';
+import type { RunHandle } from './runs.ts';
+import { openRuntime } from '../cluster/runtime.ts';
+import type { Runtime } from '../cluster/runtime.ts';
+
+/** How a run is executed; what it computes is in its config. */
+export interface ExecuteOptions {
+  runName: string;
+  config: Config;
+  until: Stage;
+  /** Keeps what the last run of the name has computed, as far as its rows are still there. */
+  incremental: boolean;
+  /** Server of a cluster, or null for the embedded one. */
+  address: string | null;
+  namespace: string | null;
+  /** Starts the run and returns; only on a cluster. */
+  detach: boolean;
+  withUi: boolean;
+  /** Compute processes, null = as fits the machine. */
+  processCount: number | null;
+  heartbeatTimeoutMs: number;
+  /** Command that resumes the run, for messages. */
+  resumeCommand: string;
+  /** Shows the progress as lines that are redrawn. */
+  isTerminal: boolean;
+  /** Says nothing but results and errors. */
+  quiet: boolean;
+}
+
+/** What a finished run left. */
+export interface ExecutedRun {
+  exitCode: number;
+  /** Null where it was detached or interrupted. */
+  result: RunResult | null;
+  /** Place of the report, if there is one. */
+  reportPath: string | null;
+}
+
+const POLL_MS = 400;
+/** A run on a cluster without any compute worker is called out after this. */
+const NO_WORKER_MS = 60_000;
+
+/** Runs a config to its last stage, showing progress on standard error; joins or resumes a run of the same name. */
+export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
+  const { runName, config, address, isTerminal, quiet } = options;
+  const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
+  if (address === null) await checkModel(config);
+  const folder = runFolderOf(config, runName);
+  const before = await folder.result().catch(() => null);
+  await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
+  const interrupt = interruptible(say);
+  const runtime = await openRuntime({
+    address,
+    namespace: options.namespace,
+    databasePath: join(folder.path, 'temporal.db'),
+    withUi: options.withUi,
+    processCount: options.processCount,
+    log: openRunLog(join(folder.path, LOG_FILE), { run: runName }),
+    say,
+  });
+  interrupt.atOnce = () => runtime.supervisor?.kill();
+  const display = quiet ? null : createProgressDisplay(process.stderr, isTerminal);
+  try {
+    await folder.write('server.json', JSON.stringify({ address: runtime.address, pid: process.pid }));
+    if (runtime.uiUrl !== null) say(`Temporal's own pages: ${runtime.uiUrl}`);
+    const handle = await startRun(runtime.client, {
+      runName,
+      config,
+      until: options.until,
+      incremental: options.incremental,
+      heartbeatTimeoutMs: options.heartbeatTimeoutMs,
+      replaces: runtime.embedded,
+    });
+    if (options.detach) {
+      say(`run ${runName} goes on at ${runtime.address}; tive status ${runName} --address ${runtime.address}`);
+      return { exitCode: EXIT.done, result: null, reportPath: null };
+    }
+    const result = await follow(handle, runtime, display, interrupt.signal, say);
+    if (result === null) {
+      const goesOn = runtime.embedded ? 'stopped at a checkpoint; resume' : 'the run goes on; follow it';
+      say(`${goesOn}: ${options.resumeCommand}`);
+      return { exitCode: EXIT.interrupted, result: null, reportPath: null };
+    }
+    for (const problem of await sendResult({ store: openStore(config.store.uri), result, folder: folder.path }))
+      process.stderr.write(`${problem}\n`);
+    for (const change of await sourceChanges(openStore(config.store.uri), before, result)) say(change);
+    return {
+      exitCode: EXIT.done,
+      result,
+      reportPath: await saveResult(folder, openStore(config.store.uri), result),
+    };
+  } finally {
+    await runtime.close();
+    await folder.remove('server.json');
+    interrupt.release();
+  }
+}
+
+/** Shows the run until it ends. @returns null where the person interrupted it */
+async function follow(
+  handle: RunHandle,
+  runtime: Runtime,
+  display: ProgressDisplay | null,
+  interrupted: AbortSignal,
+  say: (text: string) => void,
+): Promise<RunResult | null> {
+  let settled = false;
+  // Without the signal the call would go on, and fail on the closed connection. Each long poll of it listens once more.
+  setMaxListeners(0, interrupted);
+  const result = runtime.client.withAbortSignal(interrupted, () => handle.result());
+  const end = (): void => {
+    settled = !interrupted.aborted;
+  };
+  result.then(end, end);
+  const startedAt = Date.now();
+  let warned = runtime.embedded;
+  let asked = false;
+  while (!settled && !interrupted.aborted) {
+    const status = await handle.progress();
+    if (status !== null) display?.show(status);
+    if (status?.gate.awaitsApproval === true && !asked) {
+      asked = true;
+      say(`the quotas wait for approval: tive approve ${handle.runName}, or tive cancel ${handle.runName}`);
+    }
+    if (!warned && Date.now() - startedAt > NO_WORKER_MS) {
+      warned = true;
+      const missing = await missingWorker(runtime);
+      if (missing !== null) say(missing);
+    }
+    await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => undefined);
+  }
+  if (!settled) return null;
+  const status = await handle.progress();
+  if (status !== null) display?.show(status);
+  return result;
+}
+
+/** What to say where no compute worker asks for work; null where one does. */
+export async function missingWorker({ client, address }: Pick<Runtime, 'client' | 'address'>): Promise<string | null> {
+  const request = { namespace: client.options.namespace, taskQueue: { name: COMPUTE_QUEUE }, taskQueueType: 2 };
+  const { pollers } = await client.workflowService.describeTaskQueue(request);
+  if ((pollers ?? []).length > 0) return null;
+  return `run: a worker must poll ${COMPUTE_QUEUE}, got none for ${NO_WORKER_MS / 1000} s; start tive worker compute --address ${address}`;
+}

@@ -1,0 +1,36 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { PlanAnswer, PlanQuestion } from '../../activities/plan/plan-process.ts';
+import type { Config } from '../../contracts/config.ts';
+import * as failures from '../../contracts/failures.ts';
+import type { RunPlan } from '../../contracts/plan.ts';
+import { prepareEngine } from '../../setup/engine.ts';
+import { computeEnvironment } from '../../workers/compute-environment.ts';
+
+import { useEngine } from '../cluster/runtime.ts';
+
+/** What a run would do. A process of its own has the engine, set up as a compute process is. */
+export async function planInProcess(config: Config, withProbe: boolean, say: (text: string) => void): Promise<RunPlan> {
+  const engine = await prepareEngine(say);
+  useEngine(engine, say);
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const path = fileURLToPath(new URL(`../../activities/plan/plan-process.${ending}`, import.meta.url));
+  const child = fork(path, [], {
+    env: computeEnvironment({ index: 0, gpu: engine.gpuCount > 0 ? 0 : null }, process.env),
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  const answered = new Promise<PlanAnswer>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as PlanAnswer));
+    child.once('error', reject);
+    child.once('exit', (code, signal) =>
+      reject(new Error(`plan: the process must answer, got its end (${signal ?? code}); it may lack memory`)),
+    );
+  });
+  child.send({ config, withProbe } satisfies PlanQuestion);
+  const answer = await answered;
+  if ('plan' in answer) return answer.plan;
+  const { name, message } = answer.error;
+  const known = Object.entries(failures).find(([kind]) => kind === name)?.[1] as
+    (new (text: string) => Error) | undefined;
+  throw known === undefined ? new Error(message) : new known(message);
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { stringify } from 'yaml';
+import { allocateBudget } from '../../algorithms/allocation.ts';
+import type { Config, SelectionMethod } from '../../contracts/config.ts';
+import { withDiskNames } from '../../contracts/disk-names.ts';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
+import { LOG_FILE, runFolderOf } from './run-folder.ts';
+import type { RunFolder } from './run-folder.ts';
+import { openRunLog } from '../terminal/run-log.ts';
+import { startReselection } from './runs.ts';
+import { openRuntime } from '../cluster/runtime.ts';
+
+/** What a new selection changes; the rest is as in the run that it builds on. */
+export interface ReselectOptions {
+  method?: SelectionMethod | undefined;
+  lambda?: number | undefined;
+  /** Rows where it is above 1, else a share. */
+  budget?: number | undefined;
+  /** Name of the new run. */
+  name?: string | undefined;
+  address?: string | undefined;
+  namespace?: string | undefined;
+}
+
+export interface Reselected {
+  runName: string;
+  config: Config;
+  folder: RunFolder;
+  result: RunResult;
+}
+
+/** Selects again from the gradient table of a run: light work alone, so no compute process is started. */
+export async function reselect(base: RunResult, options: ReselectOptions): Promise<Reselected> {
+  const config = changed(base.config, options);
+  const runName = options.name ?? nameOf(base, config);
+  if (!/^[a-z0-9-]{1,64}$/.test(runName))
+    throw new InvalidConfigError(`--name: must be 1 to 64 of a-z, 0-9, -, got "${runName}"`);
+  const folder = runFolderOf(config, runName);
+  const taken = options.name === undefined ? null : await folder.result().catch(() => null);
+  const isRepeated = runName !== base.runName && JSON.stringify(taken?.config) === JSON.stringify(config);
+  if (taken !== null && !isRepeated)
+    throw new InvalidConfigError(`--name: must be a new run's, got "${runName}", which has a result; name another`);
+  // What cannot be shared out is refused before anything is made.
+  if (base.values !== null && base.dataset !== null)
+    allocateBudget(base.values.tasks, config.allocation, base.dataset.rowCount);
+  await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
+  const runtime = await openRuntime({
+    address: options.address ?? null,
+    namespace: options.namespace ?? null,
+    databasePath: join(folder.path, 'temporal.db'),
+    processCount: 0,
+    log: openRunLog(join(folder.path, LOG_FILE), { run: runName }),
+    say: (text) => void process.stderr.write(`${text}\n`),
+  });
+  try {
+    const handle = await startReselection(runtime.client, { runName, config, replaces: runtime.embedded }, base);
+    return { runName, config, folder, result: await handle.result() };
+  } finally {
+    await runtime.close();
+  }
+}
+
+function changed(config: Config, { method, lambda, budget }: ReselectOptions): Config {
+  if (lambda !== undefined && lambda < 0)
+    throw new InvalidConfigError(`--lambda: must be a number of at least 0, got ${lambda}`);
+  if (budget !== undefined && (budget <= 0 || (budget > 1 && !Number.isInteger(budget)))) {
+    throw new InvalidConfigError(`--budget: must be a share in (0, 1] or a whole number of rows, got ${budget}`);
+  }
+  const { selection, allocation } = config;
+  return {
+    ...config,
+    selection: { ...selection, method: method ?? selection.method, lambda: lambda ?? selection.lambda },
+    allocation:
+      budget === undefined
+        ? allocation
+        : { ...allocation, budgetFraction: budget <= 1 ? budget : null, budgetRows: budget <= 1 ? null : budget },
+  };
+}
+
+/** The base's name, the method, and a hash of what was changed. */
+function nameOf({ runName }: RunResult, { selection, allocation, run }: Config): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([selection, allocation, dirname(run.outputDir)]))
+    .digest('hex')
+    .slice(0, 6);
+  const method = selection.method.replaceAll('_', '-');
+  return `${runName.slice(0, 63 - method.length - 7)}-${method}-${hash}`;
+}

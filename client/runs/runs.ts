@@ -1,0 +1,167 @@
+import { basename } from 'node:path';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import type { Config } from '../../contracts/config.ts';
+import type { Checkpoint, ReselectInput, RunInput, RunResult, StageProgress } from '../../contracts/messages/run.ts';
+import { GATE_QUERY } from '../../contracts/gate.ts';
+import type { GateState } from '../../contracts/gate.ts';
+import { CONTROL_QUEUE } from '../../contracts/queues.ts';
+import type { Stage } from '../../contracts/stages.ts';
+import type { tiveReselect, tiveRun } from '../../workflows/run.ts';
+
+/** Both kinds of run answer the same query and give the same result. */
+type RunWorkflow = WorkflowHandle<typeof tiveRun> | WorkflowHandle<typeof tiveReselect>;
+
+/** A started run. */
+export interface RunHandle {
+  runName: string;
+  workflow: RunWorkflow;
+  /** Where the run stands; null while no worker answers. */
+  progress(): Promise<RunStatus | null>;
+  result(): Promise<RunResult>;
+}
+
+/** Progress of all stages, and of the activities in work. */
+export interface RunStatus {
+  stages: StageProgress[];
+  /** Attempts beyond the first, over all activities that are in work now. */
+  retryCount: number;
+  /** Activities in work by stage, from heartbeats. */
+  working: Map<Stage, WorkInProgress>;
+  gate: GateState;
+}
+
+export interface WorkInProgress {
+  /** Rows or steps done and wanted, over all activities; 0 wanted = not known. */
+  doneCount: number;
+  totalCount: number;
+  /** Sum over activities of the share that each has done. */
+  doneParts: number;
+}
+
+export interface StartOptions {
+  runName: string;
+  config: Config;
+  until?: Stage;
+  heartbeatTimeoutMs?: number;
+  shardWindow?: number;
+  /** Keeps what the last run of the name has computed, as far as its rows are still there. */
+  incremental?: boolean;
+  /** Ends a run of the same name that an earlier process left behind; what it has done is in the store. */
+  replaces?: boolean;
+}
+
+/** Workflow id of a run. */
+export function workflowIdOf(runName: string): string {
+  return `tive-${runName}`;
+}
+
+/** Starts a run, or joins the one of the same name that is running. */
+export async function startRun(client: Client, options: StartOptions): Promise<RunHandle> {
+  const { runName, replaces = false } = options;
+  const workflow = await client.workflow.start<typeof tiveRun>('tiveRun', {
+    taskQueue: CONTROL_QUEUE,
+    workflowId: workflowIdOf(runName),
+    workflowIdConflictPolicy: replaces ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
+    args: [inputOf(options)],
+    staticSummary: summaryOf(options),
+  });
+  return handleOf(client, runName, workflow);
+}
+
+/** Starts a new selection from the gradient table of a run that is there. */
+export async function startReselection(client: Client, options: StartOptions, base: RunResult): Promise<RunHandle> {
+  const input: ReselectInput = { ...inputOf(options), base };
+  const workflow = await client.workflow.start<typeof tiveReselect>('tiveReselect', {
+    taskQueue: CONTROL_QUEUE,
+    workflowId: workflowIdOf(options.runName),
+    workflowIdConflictPolicy: options.replaces === true ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
+    args: [input],
+    staticSummary: `${options.config.selection.method} from the gradients of ${base.runName}`,
+  });
+  return handleOf(client, options.runName, workflow);
+}
+
+/** A line for Temporal's own pages. */
+export function summaryOf({ config }: StartOptions): string {
+  return `${config.selection.method}: ${config.dataset.path.map((path) => basename(path)).join(', ')}`.slice(0, 100);
+}
+
+/** What the workflow of a run is started with. */
+export function inputOf({
+  runName,
+  config,
+  until = 'report',
+  heartbeatTimeoutMs = 120_000,
+  shardWindow = 8,
+  incremental = false,
+}: StartOptions): RunInput {
+  return { runName, config, until, heartbeatTimeoutMs, shardWindow, incremental };
+}
+
+/** The run of a name. @throws RangeError where there is none */
+export async function findRun(client: Client, runName: string): Promise<RunHandle> {
+  const workflow = client.workflow.getHandle<typeof tiveRun>(workflowIdOf(runName));
+  try {
+    await workflow.describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError)
+      throw new RangeError(`run: must exist, got no "${runName}"`, { cause: error });
+    throw error;
+  }
+  return handleOf(client, runName, workflow);
+}
+
+function handleOf(client: Client, runName: string, workflow: RunWorkflow): RunHandle {
+  return {
+    runName,
+    workflow,
+    result: () => workflow.result(),
+    progress: () => readProgress(client, workflow).catch(() => null),
+  };
+}
+
+/** Stages by the run's own word; activities in work, and finished shards, from the run and its children. */
+async function readProgress(client: Client, workflow: RunWorkflow): Promise<RunStatus> {
+  const [stages, gate, description] = await Promise.all([
+    workflow.query<StageProgress[]>('progress'),
+    workflow.query<GateState>(GATE_QUERY),
+    workflow.describe() as Promise<WorkflowExecutionDescription>,
+  ]);
+  const activities = [...(description.raw.pendingActivities ?? [])];
+  const gradients = stages.find(({ stage }) => stage === 'gradients')!;
+  for (const { workflowId } of description.raw.pendingChildren ?? []) {
+    const child = client.workflow.getHandle(workflowId ?? '');
+    activities.push(...((await child.describe()).raw.pendingActivities ?? []));
+    gradients.doneCount += await child.query<number>('finishedShards');
+  }
+  return { stages, gate, ...(await workingOf(client, activities)) };
+}
+
+interface PendingActivity {
+  attempt?: number | null;
+  heartbeatDetails?: { payloads?: Payload[] | null } | null;
+}
+
+async function workingOf(
+  { options: { loadedDataConverter } }: Client,
+  activities: readonly PendingActivity[],
+): Promise<Pick<RunStatus, 'retryCount' | 'working'>> {
+  const working: RunStatus['working'] = new Map();
+  let retryCount = 0;
+  for (const { attempt, heartbeatDetails } of activities) {
+    retryCount += Math.max(0, (attempt ?? 1) - 1);
+    const [checkpoint] = await decodeArrayFromPayloads(loadedDataConverter, heartbeatDetails?.payloads);
+    if (checkpoint === undefined) continue;
+    const { stage, doneCount, totalCount } = checkpoint as Checkpoint;
+    const sum = working.get(stage) ?? { doneCount: 0, totalCount: 0, doneParts: 0 };
+    working.set(stage, {
+      doneCount: sum.doneCount + doneCount,
+      totalCount: sum.totalCount + totalCount,
+      doneParts: sum.doneParts + (totalCount === 0 ? 0 : doneCount / totalCount),
+    });
+  }
+  return { retryCount, working };
+}

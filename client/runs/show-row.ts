@@ -1,0 +1,214 @@
+import { join } from 'node:path';
+import { openGradientTable } from '../../tables/gradient-files.ts';
+import { localDataset } from '../../activities/shared/local-dataset.ts';
+import { RowLookup } from '../../activities/shared/row-lookup.ts';
+import { readCopies } from '../../tables/selection-copies.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
+import type { Turn } from '../../dataset/forms/conversation.ts';
+import { readRowForms } from '../../dataset/forms/dataset-info.ts';
+import { parseRow } from '../../dataset/rows/parse-row.ts';
+import { isRejection } from '../../dataset/rows/row-outcome.ts';
+import { folderOfImage, readRange } from '../../dataset/rows/row-source.ts';
+import { fileOf, readManifest } from '../../store/artifacts.ts';
+import { openStore } from '../../store/open-store.ts';
+import { gradientSchema, tableSchema } from '../../tables/schemas.ts';
+import type { Store } from '../../store/store.ts';
+import { readTable } from '../../tables/arrow-file.ts';
+import type { TableBatch } from '../../tables/arrow-file.ts';
+
+/** Rows that are named as nearest. */
+const NEAREST_ROWS = 5;
+
+/** What a run knows of one row. */
+export interface ShownRow {
+  rowIndex: number;
+  /** Raw JSON text of `id`, or null. */
+  id: string | null;
+  task: string | null;
+  /** Why the row was set aside, or null. */
+  reason: string | null;
+  /** File that the row stands in, and the bytes it takes there. */
+  source: string;
+  byteStart: number;
+  byteEnd: number;
+  contentHash: string;
+  tokenCount: number;
+  supervisedTokenCount: number;
+  /** Pictures as files; in a bucket, as addresses. */
+  images: string[];
+  turns: Turn[];
+  /** Null for a row without a value. */
+  values: {
+    loss: number;
+    gradientNorm: number;
+    el2n: number;
+    meanOfCosines: number;
+    cosineToMean: number;
+    /** Rows of the task with a higher instance value, and rows of the task. */
+    rank: number;
+    taskRowCount: number;
+  } | null;
+  /** How often the row was drawn. */
+  copies: number;
+  /** Rows whose gradients point most nearly the same way, of all tasks. */
+  nearest: { rowIndex: number; task: string; cosine: number }[];
+}
+
+/** @throws RangeError where the run has no such row */
+export async function showRow(result: RunResult, rowIndex: number): Promise<ShownRow> {
+  const { dataset, config, gradients, values } = result;
+  if (dataset === null)
+    throw new RangeError('show: run must have read its dataset, got no rows; tive run RECIPE first');
+  const store = openStore(config.store.uri);
+  const place = await findRow(store, result, rowIndex);
+  const selection = result.methods[0]?.selection ?? null;
+  const isSetAside = gradients === null || place.reason !== null;
+  const { lateReason, nearest } = isSetAside
+    ? { lateReason: null, nearest: [] }
+    : await neighboursOf(store, result, rowIndex);
+  return {
+    ...place,
+    reason: place.reason ?? lateReason,
+    ...(await readDialogue(result, place)),
+    values: values === null ? null : await readValues(store, result, rowIndex),
+    copies: selection === null ? 0 : ((await readCopies(store, selection.selection)).get(rowIndex) ?? 0),
+    nearest,
+  };
+}
+
+type Place = Omit<ShownRow, 'images' | 'turns' | 'values' | 'copies' | 'nearest'> & { sourceIndex: number };
+
+async function findRow(store: Store, { dataset, config }: RunResult, wanted: number): Promise<Place> {
+  const { rows, rowCount } = dataset!;
+  const file = fileOf(await readManifest(store, rows), 'rows.arrow');
+  for await (const batch of readTable(store, rows.uri, file, tableSchema('rows'))) {
+    const row = batch.uint32('row_index').indexOf(wanted);
+    if (row < 0) continue;
+    const sourceIndex = batch.uint32('source_index')[row]!;
+    return {
+      rowIndex: wanted,
+      sourceIndex,
+      id: batch.strings('id')[row]!,
+      task: batch.strings('task')[row]!,
+      reason: batch.strings('reason')[row]!,
+      source: config.dataset.path[sourceIndex]!,
+      byteStart: Number(batch.int64('byte_start')[row]),
+      byteEnd: Number(batch.int64('byte_end')[row]),
+      contentHash: Buffer.from(batch.bytes('content_hash').subarray(row * 32, (row + 1) * 32)).toString('hex'),
+      tokenCount: batch.uint32('token_count')[row]!,
+      supervisedTokenCount: batch.uint32('supervised_token_count')[row]!,
+    };
+  }
+  const last = (rowCount - 1).toLocaleString('en');
+  throw new RangeError(`show: row must be from 0 to ${last}, got ${wanted.toLocaleString('en')}`);
+}
+
+/** Texts and pictures as they are now; none where the row cannot be read. */
+async function readDialogue(
+  { config }: RunResult,
+  { sourceIndex, byteStart, byteEnd }: Place,
+): Promise<Pick<ShownRow, 'images' | 'turns'>> {
+  const { sources } = await localDataset(openStore, config.dataset, null);
+  const source = sources[sourceIndex]!;
+  const [form = null] = await readRowForms([source.origin]);
+  const row = parseRow(await readRange(source.path, byteStart, byteEnd), { ...config.dataset, form });
+  if (isRejection(row)) return { images: [], turns: [] };
+  return { images: row.images.map((image) => join(folderOfImage(source, image), image)), turns: row.turns };
+}
+
+async function readValues(store: Store, result: RunResult, wanted: number): Promise<ShownRow['values']> {
+  const { values, config } = result;
+  const file = fileOf(await readManifest(store, values!.values), 'values.arrow');
+  const batches = () => readTable(store, values!.values.uri, file, tableSchema('values'));
+  let found: { batch: TableBatch; row: number } | null = null;
+  for await (const batch of batches()) {
+    const row = batch.uint32('row_index').indexOf(wanted);
+    if (row >= 0) found = { batch, row };
+    if (found !== null) break;
+  }
+  if (found === null) return null;
+  const at = (name: string): number => found.batch.float64(name)[found.row]!;
+  const task = found.batch.strings('task')[found.row];
+  const value = at(config.values.instanceValue);
+  let [rank, taskRowCount] = [1, 0];
+  for await (const batch of batches()) {
+    const [tasks, column] = [batch.strings('task'), batch.float64(config.values.instanceValue)];
+    for (let row = 0; row < batch.rowCount; row += 1) {
+      if (tasks[row] !== task) continue;
+      taskRowCount += 1;
+      if (column[row]! > value) rank += 1;
+    }
+  }
+  return {
+    loss: at('loss'),
+    gradientNorm: at('gradient_norm'),
+    el2n: at('el2n'),
+    meanOfCosines: at('mean_of_cosines'),
+    cosineToMean: at('cosine_to_mean'),
+    rank,
+    taskRowCount,
+  };
+}
+
+/** What the gradient tables know of a row. */
+interface GradientNeighbours {
+  /** Why the row's gradient cannot be used, or null. */
+  lateReason: string | null;
+  nearest: ShownRow['nearest'];
+}
+
+/**
+ * One pass to find the row's gradient, one to compare all others with it. Tables of earlier runs number their rows
+ * otherwise, so rows are joined by content.
+ */
+async function neighboursOf(
+  store: Store,
+  { gradients, dataset }: RunResult,
+  wanted: number,
+): Promise<GradientNeighbours> {
+  const { sketch, files } = await openGradientTable(store, [gradients!.gradients, ...gradients!.reused]);
+  const lookup = await RowLookup.read(store, dataset!.rows);
+  /** Rows of the tables that the dataset has, by their positions in it. */
+  const rows = async function* () {
+    const take = lookup.taker();
+    for (const { uri, file, storage } of files) {
+      for await (const batch of readTable(store, uri, file, gradientSchema(sketch, storage))) {
+        const [hashes, list, reasons] = [batch.bytes('content_hash'), batch.list('gradient'), batch.strings('reason')];
+        for (let row = 0; row < batch.rowCount; row += 1) {
+          const position = take(hashes, row * 32);
+          if (position >= 0) yield { position, list, start: row * sketch, reason: reasons[row] ?? null };
+        }
+      }
+    }
+  };
+  let own: Float64Array | null = null;
+  for await (const { position, list, start, reason } of rows()) {
+    if (lookup.rowIndex(position) !== wanted) continue;
+    if (reason !== null) return { lateReason: reason, nearest: [] };
+    own = Float64Array.from(list.subarray(start, start + sketch));
+    break;
+  }
+  const nearest: ShownRow['nearest'] = [];
+  if (own === null) return { lateReason: null, nearest };
+  for await (const { position, list, start, reason } of rows()) {
+    const rowIndex = lookup.rowIndex(position);
+    if (rowIndex === wanted || reason !== null) continue;
+    const cosine = cosineOf(own, list, start);
+    if (nearest.length === NEAREST_ROWS && !(cosine > nearest.at(-1)!.cosine)) continue;
+    nearest.push({ rowIndex, task: lookup.task(position), cosine });
+    nearest.sort((left, right) => right.cosine - left.cosine).splice(NEAREST_ROWS);
+  }
+  return { lateReason: null, nearest };
+}
+
+/** Of stored values: the scale of int8 falls out. */
+function cosineOf(own: Float64Array, list: Float32Array | Int8Array, start: number): number {
+  let [product, ownSquare, square] = [0, 0, 0];
+  for (let place = 0; place < own.length; place += 1) {
+    const [left, right] = [own[place]!, list[start + place]!];
+    product += left * right;
+    ownSquare += left * left;
+    square += right * right;
+  }
+  return square === 0 || ownSquare === 0 ? 0 : product / Math.sqrt(ownSquare * square);
+}

@@ -1,0 +1,117 @@
+import type { StageProgress } from '../../contracts/messages/run.ts';
+import type { RunStatus } from '../runs/runs.ts';
+
+/** Shows where a run stands. */
+export interface ProgressDisplay {
+  show(status: RunStatus): void;
+}
+
+const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const BAR_WIDTH = 12;
+/** Plain output says something at least this often. */
+const PLAIN_INTERVAL_MS = 60_000;
+const PLAIN_STEP = 0.05;
+
+/** Lines that are redrawn on a terminal, plain lines elsewhere. */
+export function createProgressDisplay(stream: NodeJS.WriteStream, isTerminal: boolean): ProgressDisplay {
+  return isTerminal ? terminalDisplay(stream) : plainDisplay(stream);
+}
+
+function terminalDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
+  let drawn = 0;
+  let tick = 0;
+  return {
+    show(status) {
+      tick += 1;
+      const width = (stream.columns ?? 100) - 1;
+      const lines = visible(status.stages).map((stage) =>
+        terminalLine(stage, status, SPINNER[tick % SPINNER.length]!).slice(0, width),
+      );
+      stream.write(`${drawn > 0 ? `\x1b[${drawn}A` : ''}${lines.map((line) => `\x1b[2K${line}`).join('\n')}\n`);
+      drawn = lines.length;
+    },
+  };
+}
+
+function plainDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
+  const said = new Map<string, { state: string; fraction: number; atMs: number }>();
+  return {
+    show(status) {
+      for (const stage of visible(status.stages)) {
+        const last = said.get(stage.stage);
+        const fraction = fractionOf(stage, status) ?? 0;
+        const state = isHeld(stage, status) ? 'held' : stage.state;
+        const isNews = last?.state !== state || fraction - last.fraction >= PLAIN_STEP;
+        const isOld = last !== undefined && stage.state === 'running' && Date.now() - last.atMs > PLAIN_INTERVAL_MS;
+        if (!isNews && !isOld) continue;
+        said.set(stage.stage, { state, fraction, atMs: Date.now() });
+        stream.write(`${plainLine(stage, status)}\n`);
+      }
+    },
+  };
+}
+
+function visible(stages: readonly StageProgress[]): StageProgress[] {
+  return stages.filter(({ state }) => state !== 'waiting' && state !== 'skipped');
+}
+
+/** Share of the stage that is done, or null where nobody knows. */
+export function fractionOf(
+  { stage, state, doneCount, totalCount }: StageProgress,
+  { working }: RunStatus,
+): number | null {
+  if (state !== 'running') return state === 'waiting' ? 0 : 1;
+  const inWork = working.get(stage);
+  if (doneCount === 0 && (inWork === undefined || inWork.doneParts === 0)) return null;
+  return Math.min(1, (doneCount + (inWork?.doneParts ?? 0)) / Math.max(1, totalCount));
+}
+
+/** The stages as plain lines, and what holds the run. */
+export function stageLines(status: RunStatus): string[] {
+  return visible(status.stages).map((stage) => plainLine(stage, status));
+}
+
+function terminalLine(stage: StageProgress, status: RunStatus, spinner: string): string {
+  const name = stage.stage.padEnd(11);
+  if (stage.state !== 'running')
+    return `${stage.state === 'failed' ? '✖' : '✔'} ${name} ${stage.state === 'cached' ? 'cached  ' : ''}${stage.detail}  ${duration(stage)}`;
+  if (isHeld(stage, status)) return `⏸ ${name} ${stage.detail || 'paused'}`;
+  const fraction = fractionOf(stage, status);
+  if (fraction === null) return `${spinner} ${name} ${countsOf(stage, status)}`;
+  const full = Math.round(fraction * BAR_WIDTH);
+  return `${spinner} ${name} ${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} ${Math.floor(fraction * 100)} %  ${countsOf(stage, status)}${remaining(stage, fraction)}${retries(status)}`;
+}
+
+function plainLine(stage: StageProgress, status: RunStatus): string {
+  if (stage.state !== 'running') return `${stage.stage}: ${stage.state}  ${stage.detail}  ${duration(stage)}`.trimEnd();
+  if (isHeld(stage, status)) return `${stage.stage}: ${stage.detail || 'paused'}`;
+  const fraction = fractionOf(stage, status);
+  return `${stage.stage}: ${fraction === null ? 'running' : `${Math.floor(fraction * 100)} %`}  ${countsOf(stage, status)}${retries(status)}`.trimEnd();
+}
+
+/** Whether a stage in work waits for a person. */
+function isHeld({ stage }: StageProgress, { gate }: RunStatus): boolean {
+  return gate.isPaused || (gate.awaitsApproval && stage === 'allocation');
+}
+
+function countsOf({ stage }: StageProgress, { working }: RunStatus): string {
+  const inWork = working.get(stage);
+  if (inWork === undefined || inWork.doneCount === 0) return '';
+  const done = inWork.doneCount.toLocaleString('en');
+  return inWork.totalCount === 0 ? done : `${done}/${inWork.totalCount.toLocaleString('en')}`;
+}
+
+function remaining({ startedAtMs }: StageProgress, fraction: number): string {
+  if (startedAtMs === null || fraction < 0.02) return '';
+  const leftMs = ((Date.now() - startedAtMs) * (1 - fraction)) / fraction;
+  return `  ${leftMs < 90_000 ? `${Math.ceil(leftMs / 1000)} s` : `${Math.ceil(leftMs / 60_000)} min`} left`;
+}
+
+function retries({ retryCount }: RunStatus): string {
+  return retryCount > 0 ? `  ${retryCount} retries` : '';
+}
+
+function duration({ durationMs, state }: StageProgress): string {
+  if (durationMs === null || state === 'cached') return '';
+  return durationMs < 90_000 ? `${(durationMs / 1000).toFixed(0)} s` : `${(durationMs / 60_000).toFixed(1)} min`;
+}

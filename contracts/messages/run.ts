@@ -1,0 +1,112 @@
+// What a run is started with, what it finds, and where it stands.
+import type { Config, SelectionMethod } from '../config.ts';
+import type { ArtifactReference } from '../references.ts';
+import type { Stage } from '../stages.ts';
+import type { ScanResult } from './dataset.ts';
+import type { GradientsResult } from './gradients.ts';
+import type { Reselection, FingerprintInput } from './incremental.ts';
+import type { AllocationResult, SelectionResult } from './selection.ts';
+import type { AdapterResult, EvaluationResult } from './training.ts';
+import type { ValuesResult } from './values.ts';
+
+/** What a run is started with: the only argument of its workflow. */
+export interface RunInput {
+  /** `[a-z0-9-]{1,64}`. */
+  runName: string;
+  config: Config;
+  /** Last stage to run; `report` runs all. */
+  until: Stage;
+  /** An activity whose process is silent for this long is given to another one. */
+  heartbeatTimeoutMs: number;
+  /** Gradient shards in work or waiting for a worker at a time. */
+  shardWindow: number;
+  /** Keeps the reference model and the gradients of the last run of the name, as far as its rows are still there. */
+  incremental: boolean;
+}
+
+/** A new selection from the gradient table of a run that is there. */
+export interface ReselectInput extends RunInput {
+  base: RunResult;
+}
+
+/** One method from its allocation to its scores. */
+export interface MethodResult {
+  method: SelectionMethod;
+  allocation: AllocationResult;
+  selection: SelectionResult | null;
+  finetune: AdapterResult | null;
+  evaluation: EvaluationResult | null;
+}
+
+/** Everything that a run has found so far; the report is made of it. */
+export interface RunResult {
+  runName: string;
+  config: Config;
+  dataset: ScanResult | null;
+  warmup: AdapterResult | null;
+  gradients: GradientsResult | null;
+  values: ValuesResult | null;
+  /** The selection's own method first. */
+  methods: MethodResult[];
+  /** Scores of the model before any fine-tuning. */
+  baseEvaluation: EvaluationResult | null;
+  evaluationRows: ScanResult | null;
+  stages: StageProgress[];
+  warnings: string[];
+  report: ReportResult | null;
+  /** What an incremental run has kept and changed; null for a run from nothing. */
+  reselection: Reselection | null;
+}
+
+export type StageState = 'waiting' | 'running' | 'done' | 'cached' | 'skipped' | 'failed';
+
+/** The last finished run of a name, as the store keeps it. */
+export interface LastRun {
+  /** Hash of what the dataset was. */
+  fingerprint: string;
+  /** Start of the run, milliseconds since the epoch: a later one is never replaced by an earlier one. */
+  startedAtMs: number;
+  result: RunResult;
+}
+
+export interface ReadLastRunInput extends FingerprintInput {
+  runName: string;
+}
+
+export interface KeepLastRunInput extends ReadLastRunInput {
+  last: LastRun;
+}
+
+/** One line of the progress display. */
+export interface StageProgress {
+  stage: Stage;
+  state: StageState;
+  /** Facts in words, e.g. `7,968 rows  10 tasks  8 quarantined`. */
+  detail: string;
+  /** Work units: shards, or parts of a stage that runs several times. */
+  doneCount: number;
+  totalCount: number;
+  /** Milliseconds since the epoch, by the workflow's clock; null before the start. */
+  startedAtMs: number | null;
+  durationMs: number | null;
+}
+
+/** What a heartbeat carries: a pointer into the store, and how far the work is. */
+export interface Checkpoint {
+  stage: Stage;
+  /** Units done of `totalCount`: rows, steps. */
+  doneCount: number;
+  totalCount: number;
+  /** Attempt in which `doneCount` last grew. */
+  movedAtAttempt: number;
+}
+
+export interface ReportInput {
+  result: RunResult;
+}
+
+export interface ReportResult {
+  report: ArtifactReference;
+  /** What was measured, in sentences: the verdict, then remarks. */
+  verdict: string[];
+}

@@ -1,0 +1,49 @@
+// What trainings and evaluations are asked and what they find.
+import type { Config } from '../config.ts';
+import type { ArtifactReference } from '../references.ts';
+
+/** A trained or imported LoRA adapter. */
+export interface AdapterResult {
+  adapter: ArtifactReference;
+  /** Rows that it was trained on; 0 for an imported one. */
+  rowCount: number;
+  stepCount: number;
+  firstLoss: number | null;
+  lastLoss: number | null;
+  cached: boolean;
+}
+
+export interface TuneReferenceInput {
+  config: Config;
+  rows: ArtifactReference;
+}
+
+export interface FinetuneInput {
+  config: Config;
+  rows: ArtifactReference;
+  selection: ArtifactReference;
+}
+
+export interface EvaluateInput {
+  config: Config;
+  /** Test rows. */
+  rows: ArtifactReference;
+  /** Null scores the base model. */
+  adapter: ArtifactReference | null;
+}
+
+export interface TaskScore {
+  task: string;
+  rowCount: number;
+  correctCount: number;
+  meanLoss: number;
+}
+
+export interface EvaluationResult {
+  outcomes: ArtifactReference;
+  tasks: TaskScore[];
+  /** Mean over tasks of the share of exactly right answers, in [0, 1]. */
+  macroAccuracy: number;
+  meanLoss: number;
+  cached: boolean;
+}

@@ -1,0 +1,144 @@
+import { IMAGE_PLACEHOLDER } from './conversation.ts';
+import type { Turn } from './conversation.ts';
+import { isRejection, quoted } from '../rows/row-outcome.ts';
+import type { Rejection } from '../rows/row-outcome.ts';
+
+/** Names by which a row holds its dialogue and its pictures: the columns and tags of LLaMA-Factory's `dataset_info.json`. */
+export interface RowForm {
+  /** Key of the list of turns. */
+  turns: string;
+  /** Key of the list of picture paths. */
+  images: string;
+  /** Key of a system text beside the turns, or null. */
+  system: string | null;
+  /** Keys within a turn. */
+  role: string;
+  content: string;
+  /** Roles by which the turns are told apart. */
+  user: string;
+  assistant: string;
+  systemRole: string;
+}
+
+/** `conversations` of `from` and `value`, pictures in `images`. */
+export const SHAREGPT_FORM: RowForm = {
+  turns: 'conversations',
+  images: 'images',
+  system: 'system',
+  role: 'from',
+  content: 'value',
+  user: 'human',
+  assistant: 'gpt',
+  systemRole: 'system',
+};
+
+/** `messages` of `role` and `content`, as chat templates take them. */
+export const MESSAGES_FORM: RowForm = {
+  turns: 'messages',
+  images: 'images',
+  system: null,
+  role: 'role',
+  content: 'content',
+  user: 'user',
+  assistant: 'assistant',
+  systemRole: 'system',
+};
+
+/** What a form finds in a row. */
+export interface FormedRow {
+  turns: Turn[];
+  /** Paths as given. */
+  images: string[];
+}
+
+type Json = Record<string, unknown>;
+
+/**
+ * Reads a row by names. A content is a text, or a list of parts `{ type: "text", text }`, `{ type: "image", image? }` and
+ * `{ type: "image_url", image_url: { url } }`, in which a picture stands for `<image>`. A system text comes first alone.
+ */
+export function readForm(fields: Json, form: RowForm): FormedRow | Rejection {
+  const listed = readImageList(fields[form.images], form.images);
+  if (isRejection(listed)) return listed;
+  const list = fields[form.turns];
+  if (!Array.isArray(list)) return turnsMissing(fields, form.turns);
+  if (list.length === 0) return { reason: 'conversations_empty', detail: `${form.turns} must have a turn, got none` };
+  const turns: Turn[] = [];
+  const system = form.system === null ? undefined : fields[form.system];
+  if (typeof system === 'string' && system !== '') turns.push({ role: 'system', value: system });
+  const inParts: string[] = [];
+  for (const [index, turn] of (list as unknown[]).entries()) {
+    const { [form.role]: from, [form.content]: content } = (turn ?? {}) as Json;
+    const role = roleOf(from, form, index);
+    if (role === null) {
+      const wanted = `${form.role} must be ${form.user} or ${form.assistant}`;
+      return { reason: 'role_unknown', detail: `turn ${index}: ${wanted}, got ${quoted(from)}` };
+    }
+    const text = readContent(content, index, form.content, inParts);
+    if (isRejection(text)) return text;
+    // A system text among the turns takes the place of the one beside them.
+    if (role === 'system') turns.length = 0;
+    turns.push({ role, value: text.value });
+  }
+  return { turns, images: inParts.length > 0 ? inParts : listed.images };
+}
+
+/** Where a row has no list of turns, with the keys that it has. */
+export function turnsMissing(fields: Json, key: string): Rejection {
+  const keys = Object.keys(fields).slice(0, 8).join(', ');
+  return {
+    reason: 'conversations_missing',
+    detail: `${key} must be a list of turns, got ${quoted(fields[key])}; keys: ${keys}`,
+  };
+}
+
+function roleOf(from: unknown, { user, assistant, systemRole }: RowForm, index: number): Turn['role'] | null {
+  if (from === user) return 'human';
+  if (from === assistant) return 'gpt';
+  return from === systemRole && index === 0 ? 'system' : null;
+}
+
+function readImageList(value: unknown, key: string): { images: string[] } | Rejection {
+  if (value === undefined || value === null) return { images: [] };
+  if (!Array.isArray(value)) {
+    const fix = typeof value === 'string' ? `; write [${quoted(value)}]` : '';
+    return { reason: 'image_field_type', detail: `${key} must be a list, got ${quoted(value)}${fix}` };
+  }
+  const images = (value as unknown[]).map((item) => pathOf(item));
+  const bad = images.indexOf(null);
+  if (bad < 0) return { images: images as string[] };
+  return { reason: 'image_field_type', detail: `${key} must be a list of paths, got ${quoted(value[bad])}` };
+}
+
+/** A path as a text, or as the key `path` of an object. */
+function pathOf(item: unknown): string | null {
+  const path = typeof item === 'object' && item !== null ? (item as Json)['path'] : item;
+  return typeof path === 'string' && path !== '' ? path : null;
+}
+
+function readContent(content: unknown, turn: number, key: string, images: string[]): { value: string } | Rejection {
+  if (typeof content === 'string') return { value: content };
+  if (!Array.isArray(content)) {
+    return { reason: 'value_not_text', detail: `turn ${turn}: ${key} must be text, got ${quoted(content)}` };
+  }
+  let value = '';
+  for (const part of content as unknown[]) {
+    const { type, text, image, path, url, image_url: link } = (part ?? {}) as Json;
+    if (type === 'text' && typeof text === 'string') value += text;
+    else if (type === 'image' || type === 'image_url') {
+      value += IMAGE_PLACEHOLDER;
+      const given =
+        image ?? path ?? url ?? (typeof link === 'object' && link !== null ? (link as Json)['url'] : link) ?? null;
+      if (given === null) continue;
+      const place = pathOf(given);
+      if (place === null) {
+        return { reason: 'image_field_type', detail: `turn ${turn}: image must be a path, got ${quoted(given)}` };
+      }
+      images.push(place);
+    } else {
+      const got = type === 'text' ? quoted(text) : quoted(type);
+      return { reason: 'value_not_text', detail: `turn ${turn}: parts must be text or image, got ${got}` };
+    }
+  }
+  return { value };
+}

@@ -1,0 +1,59 @@
+import sharp from 'sharp';
+import { imageType } from './image-type.ts';
+import type { ImageType } from './image-type.ts';
+import type { Rejection } from '../rows/row-outcome.ts';
+
+/** PIL's limit against decompression bombs, in pixels. */
+const MAX_PIXELS = 178_956_970;
+
+/** A decoded picture: 8-bit RGB, `[height, width, 3]` row-major. */
+export interface RgbImage {
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
+
+// One thread a picture: the caller decides how many pictures are in work.
+sharp.concurrency(1);
+sharp.cache(false);
+
+/**
+ * Decodes a picture as PIL's `convert('RGB')` does: first frame, no EXIF rotation, alpha dropped and not blended.
+ * CMYK and 16-bit files may differ from PIL by a few levels.
+ */
+export async function decodeImage(bytes: Uint8Array): Promise<RgbImage | Rejection> {
+  const type = imageType(bytes);
+  if (typeof type !== 'string') return type;
+  return (await decode(bytes, 'truncated')) ?? rejection(bytes, type);
+}
+
+async function decode(bytes: Uint8Array, failOn: 'truncated' | 'none'): Promise<RgbImage | null> {
+  try {
+    const image = sharp(bytes, { ignoreIcc: true, failOn, limitInputPixels: MAX_PIXELS });
+    const { data, info } = await image.removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Why a picture cannot be decoded. libvips keeps one text of errors for all threads, so what it says of a picture depends
+ * on those decoded at the same time; whether it succeeds does not, so that alone decides.
+ */
+async function rejection(bytes: Uint8Array, type: ImageType): Promise<Rejection> {
+  const { width, height } = await sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch(() => ({ width: 0, height: 0 }));
+  if (width * height > MAX_PIXELS) {
+    const number = (value: number): string => value.toLocaleString('en');
+    return {
+      reason: 'image_too_large',
+      detail: `image must have at most ${number(MAX_PIXELS)} pixels, got ${number(width)} × ${number(height)}`,
+    };
+  }
+  const form = type.toUpperCase();
+  return (await decode(bytes, 'none')) !== null
+    ? { reason: 'image_truncated', detail: `image must be complete, got a premature end of ${form} data` }
+    : { reason: 'image_corrupt', detail: `image must be readable, got damaged ${form} data` };
+}

@@ -1,0 +1,240 @@
+import type { PromptTemplate } from '../../contracts/config.ts';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import { IMAGE_PLACEHOLDER, placeholderCount } from '../forms/conversation.ts';
+import type { Turn } from '../forms/conversation.ts';
+import { answerEndNote, promptWriter } from './prompt-text.ts';
+import type { PromptPiece, PromptWriter } from './prompt-text.ts';
+import { isRejection } from '../rows/row-outcome.ts';
+import type { Rejection } from '../rows/row-outcome.ts';
+import { readTokenizer } from './tokenizer.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+import type { EncodedBeginnings } from './word-encoder.ts';
+
+/** Label of a position without a loss. */
+export const IGNORED_LABEL = -100;
+
+/** A row as the model reads it. */
+export interface EncodedPrompt {
+  /** `[token]`; the image id stands once for every image vector. */
+  ids: Int32Array;
+  /** `[token]`, −100 where there is no loss. */
+  labels: Int32Array;
+  imageTokenCount: number;
+  supervisedTokenCount: number;
+  /** Whether the end was cut at the longest length. */
+  truncated: boolean;
+}
+
+export interface PromptOptions {
+  modelFolder: string;
+  template: 'auto' | PromptTemplate;
+  /** Image vectors of one picture. */
+  imageTokenCount: number;
+  imageTokenId: number;
+  /** Texts of special tokens around a picture's vectors; absent: none. */
+  imageFrame?: { before: string; after: string };
+  vocabularySize: number;
+  /** Longest example in tokens. */
+  cutoffLen: number;
+  /** `whole` encodes the joined text, as LLaVA does. `pieces` encodes part by part, as the golden numbers were made. */
+  joining?: 'whole' | 'pieces';
+}
+
+/** Turns dialogues into ids and labels. */
+export interface PromptEncoder {
+  /** What a person should know of the prompts. */
+  notes: readonly string[];
+  encode(turns: readonly Turn[], imageCount: number): EncodedPrompt | Rejection;
+}
+
+/**
+ * The encoder of a model folder.
+ * @throws InvalidConfigError for an unusable tokenizer, or one with ids above the model's vocabulary
+ */
+export async function createPromptEncoder(options: PromptOptions): Promise<PromptEncoder> {
+  const tokenizer = await readTokenizer(options.modelFolder);
+  const { vocabularySize } = options;
+  if (tokenizer.largestId >= vocabularySize) {
+    throw new InvalidConfigError(
+      `tokenizer: ids must be below vocab_size ${vocabularySize}, got ${tokenizer.largestId}; take the converted folder's tokenizer`,
+    );
+  }
+  const write = promptWriter(options.template, tokenizer);
+  const join = options.joining === 'pieces' ? encodePieces : encodeWhole;
+  const note = answerEndNote(write, tokenizer);
+  return {
+    notes: note === null ? [] : [note],
+    encode(turns, imageCount) {
+      if (imageCount > 0 && options.imageTokenCount === 0) return takesNoImages(imageCount);
+      const problem = checkText(turns, imageCount, tokenizer);
+      if (problem !== null) return problem;
+      const pieces = writeRow(write, turns);
+      if (isRejection(pieces)) return pieces;
+      const joined = join(pieces, tokenizer, options);
+      return isRejection(joined) ? joined : cut(joined, options);
+    },
+  };
+}
+
+function takesNoImages(imageCount: number): Rejection {
+  return { reason: 'too_many_images', detail: `a row must have no images for a model of text, got ${imageCount}` };
+}
+
+/** A template may refuse what stands in a row, a system text for instance. */
+function writeRow(write: PromptWriter, turns: readonly Turn[]): PromptPiece[] | Rejection {
+  try {
+    return write(turns);
+  } catch (error) {
+    if (error instanceof InvalidConfigError) throw error;
+    return {
+      reason: 'role_unknown',
+      detail: `chat_template must take the row's roles, got: ${(error as Error).message}`,
+    };
+  }
+}
+
+function checkText(turns: readonly Turn[], imageCount: number, { reservedTexts }: TextTokenizer): Rejection | null {
+  const placeholders = turns.reduce((count, { value }) => count + placeholderCount(value), 0);
+  if (placeholders !== imageCount) {
+    return {
+      reason: 'image_count_mismatch',
+      detail: `<image> count must equal images, got ${placeholders} and ${imageCount}`,
+    };
+  }
+  for (const [index, { value }] of turns.entries()) {
+    const found = [...reservedTexts, ' ASSISTANT: '].find((text) => value.includes(text));
+    if (found !== undefined) {
+      return {
+        reason: 'reserved_text',
+        detail: `turn ${index}: value must not contain ${JSON.stringify(found)}, which separates turns`,
+      };
+    }
+  }
+  return null;
+}
+
+/** Ids, and for each whether there is a loss. */
+interface Joined {
+  ids: number[];
+  supervised: boolean[];
+}
+
+/**
+ * Encodes the joined text; the bounds of answers are the lengths of its encoded beginnings, whose ids must be the whole's
+ * first ones.
+ */
+function encodeWhole(
+  pieces: readonly PromptPiece[],
+  tokenizer: TextTokenizer,
+  options: PromptOptions,
+): Joined | Rejection {
+  const text = pieces.map((piece) => piece.text).join('');
+  const ends: number[] = [];
+  for (const piece of pieces) ends.push((ends.at(-1) ?? 0) + piece.text.length);
+  const { ids, counts, difference } = expand(text, ends, tokenizer, options);
+  if (difference !== null) {
+    return {
+      reason: 'tokenization_mismatch',
+      detail: `prefix ids must equal the row's ids, got a difference at token ${difference}; check template and tokenizer`,
+    };
+  }
+  const supervised = new Array<boolean>(ids.length).fill(false);
+  pieces.forEach((piece, index) => {
+    if (piece.supervised) supervised.fill(true, counts[index - 1] ?? 0, counts[index]);
+  });
+  return { ids, supervised };
+}
+
+/**
+ * A text with every placeholder as the image id, once for each vector; the chunks between are encoded alone. With it the
+ * numbers of ids of the text's beginnings.
+ */
+function expand(
+  text: string,
+  ends: readonly number[],
+  tokenizer: TextTokenizer,
+  options: PromptOptions,
+): EncodedBeginnings {
+  const { imageTokenCount, imageTokenId, imageFrame = { before: '', after: '' } } = options;
+  const { bosToken, prefix } = tokenizer;
+  const startsWithBos = bosToken !== '' && text.startsWith(bosToken);
+  const encode = (fixed: string): number[] => (fixed === '' ? [] : tokenizer.encode(fixed).ids);
+  const found: EncodedBeginnings = {
+    ids: startsWithBos && prefix.length === 0 ? encode(bosToken) : [...prefix],
+    counts: [],
+    difference: null,
+  };
+  let start = startsWithBos ? bosToken.length : 0;
+  for (const [index, chunk] of text.slice(start).split(IMAGE_PLACEHOLDER).entries()) {
+    if (index > 0) {
+      start += IMAGE_PLACEHOLDER.length;
+      if ((ends[found.counts.length] ?? start) < start) found.difference ??= found.ids.length;
+      found.ids.push(...encode(imageFrame.before));
+      for (let count = 0; count < imageTokenCount; count += 1) found.ids.push(imageTokenId);
+      found.ids.push(...encode(imageFrame.after));
+    }
+    const inside = ends
+      .slice(found.counts.length)
+      .filter((end) => end <= start + chunk.length)
+      .map((end) => Math.max(0, end - start));
+    const { ids, counts, difference } = tokenizer.encode(chunk, inside);
+    for (const count of counts) found.counts.push(found.ids.length + count);
+    if (difference !== null) found.difference ??= found.ids.length + difference;
+    for (const id of ids) found.ids.push(id);
+    start += chunk.length;
+  }
+  return found;
+}
+
+/** Encodes the system text, each `USER: … ASSISTANT: ` and each answer alone, as the golden numbers were made. */
+function encodePieces(pieces: readonly PromptPiece[], tokenizer: TextTokenizer, options: PromptOptions): Joined {
+  const joined: Joined = { ids: [...tokenizer.prefix], supervised: tokenizer.prefix.map(() => false) };
+  const bare = { ...tokenizer, prefix: [] };
+  pieces.forEach(({ text, supervised }, index) => {
+    // The space between `ASSISTANT:` and the answer belongs to the question's piece here.
+    const parts = supervised ? [text.replace(/^ /, '')] : `${text} `.split(/(?<=^.*?questions\. )(?=USER: )/s);
+    for (const part of index === 0 ? parts : [parts.join('')]) {
+      for (const id of expand(part, [], bare, options).ids) {
+        joined.ids.push(id);
+        joined.supervised.push(supervised);
+      }
+    }
+  });
+  return joined;
+}
+
+function cut({ ids, supervised }: Joined, { cutoffLen, imageTokenId }: PromptOptions): EncodedPrompt | Rejection {
+  const length = Math.min(ids.length, cutoffLen);
+  let imageTokenCount = 0;
+  let cutImages = 0;
+  for (let token = 0; token < ids.length; token += 1) {
+    if (ids[token] !== imageTokenId) continue;
+    if (token < length) imageTokenCount += 1;
+    else cutImages += 1;
+  }
+  if (cutImages > 0) {
+    return {
+      reason: 'image_cut_off',
+      detail: `pictures must lie within cutoff_len ${cutoffLen}, got ${cutImages} image tokens behind it; raise cutoff_len`,
+    };
+  }
+  const labels = new Int32Array(length).fill(IGNORED_LABEL);
+  let supervisedTokenCount = 0;
+  for (let token = 0; token < length; token += 1) {
+    if (supervised[token] !== true) continue;
+    labels[token] = ids[token]!;
+    if (token > 0) supervisedTokenCount += 1;
+  }
+  if (supervisedTokenCount === 0) {
+    const first = supervised.indexOf(true);
+    const detail = `an answer token must lie within cutoff_len ${cutoffLen}, got the first at ${first}; raise cutoff_len`;
+    return { reason: 'no_supervised_tokens', detail };
+  }
+  return {
+    ids: new Int32Array(ids.slice(0, length)),
+    labels,
+    imageTokenCount,
+    supervisedTokenCount,
+    truncated: ids.length > length,
+  };
+}

@@ -1,0 +1,137 @@
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { createTarDecoder } from 'modern-tar';
+import type { ParsedTarEntry } from 'modern-tar';
+import { InvalidDatasetError } from '../../contracts/failures.ts';
+import { readFields } from '../rows/parse-row.ts';
+import { pictureName } from './packed-row.ts';
+import type { WritePicture } from './packed-row.ts';
+import { objectOf, onOneLine, rawFields } from '../rows/raw-json.ts';
+import { isRejection } from '../rows/row-outcome.ts';
+import { MAX_ROW_BYTES } from './row-splitter.ts';
+
+const PICTURE = /^(?:.*\.)?(jpe?g|jpe|jfif|png|gif|webp|tiff?|avif|bmp|heic|svg)$/;
+
+const VIDEO = /^(?:.*\.)?(mp4|webm|mov|avi|mkv|mpe?g)$/;
+const SOUND = /^(?:.*\.)?(wav|mp3|flac|ogg|m4a|opus)$/;
+
+/** Consecutive members with one stem. */
+interface Sample {
+  stem: string;
+  /** Bytes of the member `json`, or null. */
+  json: Uint8Array | null;
+  pictures: string[];
+  /** Members that are neither, by extension, with their sizes. */
+  others: Map<string, number>;
+}
+
+/**
+ * Rows of a WebDataset shard as JSON texts of a line, streaming: consecutive members with one stem, the base name up to its first
+ * dot, are a row. Its fields are those of the member `json`; its pictures are written out and named by `image`, or by
+ * `images` where there are several or the row is of that form. Members' own names never become paths.
+ *
+ * @throws InvalidDatasetError where the archive is damaged or cut short
+ */
+export async function* tarRows(path: string, writePicture: WritePicture): AsyncGenerator<Uint8Array> {
+  let rowIndex = 0;
+  let sample: Sample | null = null;
+  const name = basename(path);
+  const progress = { bytes: 0 };
+  for await (const { header, body } of members(path, name, progress)) {
+    const { stem, extension } = splitName(header.name);
+    if (header.type !== 'file' || stem === '') {
+      await body.cancel();
+      continue;
+    }
+    if (sample !== null && sample.stem !== stem) {
+      yield toRow(sample);
+      rowIndex += 1;
+      sample = null;
+    }
+    sample ??= { stem, json: null, pictures: [], others: new Map() };
+    const picture = PICTURE.exec(extension);
+    if (extension === 'json') sample.json = await readJson(body, header.size);
+    else if (picture !== null) {
+      const target = pictureName(rowIndex, sample.pictures.length, picture[1]!);
+      await writePicture(target, body as AsyncIterable<Uint8Array>);
+      sample.pictures.push(target);
+    } else {
+      const medium = VIDEO.test(extension) ? 'video' : SOUND.test(extension) ? 'audio' : extension;
+      sample.others.set(medium, header.size);
+      await body.cancel();
+    }
+  }
+  if (sample !== null) yield toRow(sample);
+}
+
+async function* members(path: string, name: string, progress: { bytes: number }): AsyncGenerator<ParsedTarEntry> {
+  const file = createReadStream(path, { highWaterMark: 1024 * 1024 });
+  file.on('data', (chunk) => (progress.bytes += chunk.length));
+  try {
+    const decoder = createTarDecoder({ strict: true });
+    const entries = (Readable.toWeb(file) as ReadableStream<Uint8Array>).pipeThrough(decoder as never);
+    yield* entries as unknown as AsyncIterable<ParsedTarEntry>;
+  } catch (error) {
+    if (error instanceof InvalidDatasetError || (error as NodeJS.ErrnoException).code !== undefined) throw error;
+    throw new InvalidDatasetError(
+      `${name}: must be a whole tar archive, got ${(error as Error).message} near byte ${progress.bytes.toLocaleString('en')}; download it again`,
+      { cause: error },
+    );
+  } finally {
+    file.destroy();
+  }
+}
+
+function splitName(path: string): { stem: string; extension: string } {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const dot = name.indexOf('.');
+  if (dot < 1) return { stem: '', extension: '' };
+  return { stem: path.slice(0, path.length - name.length + dot), extension: name.slice(dot + 1).toLowerCase() };
+}
+
+/** @returns null stands for a text that is too large to be a row */
+async function readJson(body: ParsedTarEntry['body'], size: number): Promise<Uint8Array> {
+  if (size > MAX_ROW_BYTES) {
+    await body.cancel();
+    return Buffer.from(JSON.stringify(sizeText(size)));
+  }
+  return new Uint8Array(await new Response(body).arrayBuffer());
+}
+
+/** The row's line. A member that is no JSON object stays as it is, but on one line: it is set aside later, with the reason. */
+function toRow({ stem, json, pictures, others }: Sample): Uint8Array {
+  const read = json === null ? { fields: {}, text: '{}' } : readFields(json);
+  if (isRejection(read)) return isBlank(json!) ? CUT_SHORT : withoutBreaks(json!);
+  const rest = [...others].map(([key, size]): [string, string] => [key, JSON.stringify(sizeText(size))]);
+  const names = Object.entries(namesOf(read.fields, pictures)).map(
+    ([key, value]) => [key, JSON.stringify(value)] as const,
+  );
+  const fields = new Map([['id', JSON.stringify(stem)], ...rest, ...rawFields(read.text), ...names]);
+  return onOneLine(Buffer.from(objectOf(fields)));
+}
+
+/** Stands for an empty text, which would be no line at all. */
+const CUT_SHORT = Buffer.from('[');
+
+function isBlank(text: Uint8Array): boolean {
+  return Buffer.from(text).toString('latin1').trim() === '';
+}
+
+function withoutBreaks(text: Uint8Array): Uint8Array {
+  return text.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte));
+}
+
+function sizeText(size: number): string {
+  return `a member of ${size.toLocaleString('en')} bytes`;
+}
+
+/** A row says by its keys in which form it wants its pictures named; without any, one is `image`. */
+function namesOf(fields: Record<string, unknown>, pictures: readonly string[]): Record<string, unknown> {
+  if (pictures.length === 0) return {};
+  const isList = pictures.length > 1 || fields['messages'] !== undefined || fields['images'] !== undefined;
+  if (!isList) return { image: pictures[0] };
+  const hasOwn = fields['conversations'] !== undefined && fields['images'] === undefined;
+  return hasOwn ? { image: pictures } : { images: pictures };
+}

@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { InvalidDatasetError } from '../../contracts/failures.ts';
+import { contentHash } from './content-hash.ts';
+import { readRowForms } from '../forms/dataset-info.ts';
+import { decodeImage } from '../images/image-decode.ts';
+import { readImageFile } from '../images/image-file.ts';
+import { extensionDiffers } from '../images/image-type.ts';
+import { parseRow } from './parse-row.ts';
+import type { ParseOptions } from './parse-row.ts';
+import type { PromptEncoder } from '../prompts/prompt.ts';
+import { isRejection } from './row-outcome.ts';
+import type { Rejection } from './row-outcome.ts';
+import { folderOfImage, rowsOf } from './row-source.ts';
+import type { LocalDataset, RowSource } from './row-source.ts';
+import type { SourceRow } from '../readers/row-splitter.ts';
+import type { TaskLabeller } from '../tasks/task-labeller.ts';
+
+/** What is known of one row. */
+export interface RowRecord {
+  rowIndex: number;
+  sourceIndex: number;
+  byteStart: number;
+  byteEnd: number;
+  id: string | null;
+  task: string | null;
+  /** Path of the first picture as given. */
+  image: string | null;
+  /** 32 bytes; zero for a row whose content could not be read. */
+  contentHash: Uint8Array;
+  tokenCount: number;
+  imageTokenCount: number;
+  supervisedTokenCount: number;
+  truncated: boolean;
+  /** Why the row is set aside; null = usable. */
+  rejection: Rejection | null;
+  /** Whether the picture's extension names another type than its bytes. */
+  extensionDiffers: boolean;
+}
+
+/** Rows in work at a time: pictures are read and decoded by a thread pool. */
+const CONCURRENT_ROWS = 8;
+
+/** Rows of one yielded chunk. */
+const CHUNK_ROWS = 256;
+
+/** Pictures whose hash and soundness are remembered. */
+const REMEMBERED_IMAGES = 100_000;
+
+const NO_HASH = new Uint8Array(32);
+
+/** What a picture's bytes say: their hash, or why they cannot be used. */
+type ImageCheck = { sha256: string; differs: boolean; rejection: Rejection | null };
+
+export interface ScanOptions {
+  dataset: LocalDataset;
+  encoder: PromptEncoder;
+  label: TaskLabeller;
+}
+
+/**
+ * Reads all sources in order, checks every row and its pictures, and yields records in row order, in chunks.
+ * A bad row is set aside with its reason, never fatal. Memory is a few rows and a bounded table of pictures.
+ *
+ * @throws InvalidDatasetError for a source that is missing or of another form
+ */
+export async function* scanDataset({ dataset, encoder, label }: ScanOptions): AsyncGenerator<RowRecord[]> {
+  const checks = dataset.sources.map(rememberingImages);
+  const forms = await readRowForms(dataset.sources.map(({ origin }) => origin));
+  let chunk: RowRecord[] = [];
+  let pending: Promise<RowRecord>[] = [];
+  for await (const { row, sourceIndex, rowIndex } of sourceRows(dataset)) {
+    const options = { ...dataset, form: forms[sourceIndex]!, label };
+    const record = scanRow(row, rowIndex, sourceIndex, options, encoder, checks[sourceIndex]!);
+    // An error is thrown where the rows are gathered; until then, or where the source fails first, it counts as handled.
+    record.catch(() => undefined);
+    pending.push(record);
+    if (pending.length < CONCURRENT_ROWS) continue;
+    chunk.push(...(await Promise.all(pending)));
+    pending = [];
+    if (chunk.length < CHUNK_ROWS) continue;
+    yield chunk;
+    chunk = [];
+  }
+  chunk.push(...(await Promise.all(pending)));
+  if (chunk.length > 0) yield chunk;
+}
+
+async function* sourceRows({
+  sources,
+  maxRows,
+}: LocalDataset): AsyncGenerator<{ row: SourceRow; sourceIndex: number; rowIndex: number }> {
+  let rowIndex = 0;
+  for (const [sourceIndex, source] of sources.entries()) {
+    await requireFile(source.path);
+    for await (const row of rowsOf(source)) {
+      if (maxRows !== null && rowIndex >= maxRows) return;
+      // Lines of what was unpacked are none of the user's file.
+      yield { row: source.packed === null ? row : { ...row, line: null }, sourceIndex, rowIndex };
+      rowIndex += 1;
+    }
+  }
+}
+
+async function requireFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isFile() !== true)
+    throw new InvalidDatasetError(`dataset.path: file must exist, got ${JSON.stringify(path)}`);
+}
+
+type ImageChecker = (path: string) => Promise<ImageCheck>;
+
+function rememberingImages(source: RowSource): ImageChecker {
+  const known = new Map<string, Promise<ImageCheck>>();
+  return (path) => {
+    let found = known.get(path);
+    if (found === undefined) {
+      if (known.size >= REMEMBERED_IMAGES) known.clear();
+      found = checkImage(folderOfImage(source, path), path);
+      known.set(path, found);
+    }
+    return found;
+  };
+}
+
+async function checkImage(folder: string, path: string): Promise<ImageCheck> {
+  const read = await readImageFile(folder, path);
+  if (isRejection(read)) return { sha256: '', differs: false, rejection: read };
+  const sha256 = createHash('sha256').update(read.bytes).digest('hex');
+  const decoded = await decodeImage(read.bytes);
+  return { sha256, differs: extensionDiffers(path, read.bytes), rejection: isRejection(decoded) ? decoded : null };
+}
+
+async function scanRow(
+  row: SourceRow,
+  rowIndex: number,
+  sourceIndex: number,
+  dataset: LocalDataset & ParseOptions & Pick<ScanOptions, 'label'>,
+  encoder: PromptEncoder,
+  checkOf: ImageChecker,
+): Promise<RowRecord> {
+  const place = { rowIndex, sourceIndex, byteStart: row.byteStart, byteEnd: row.byteEnd };
+  const empty = {
+    tokenCount: 0,
+    imageTokenCount: 0,
+    supervisedTokenCount: 0,
+    truncated: false,
+    extensionDiffers: false,
+  };
+  const parsed = parseRow(row.bytes, dataset);
+  if (isRejection(parsed)) {
+    const { id, task, reason, detail } = parsed;
+    const where = row.line === null ? detail : `line ${row.line.toLocaleString('en')}: ${detail}`;
+    return { ...place, ...empty, id, task, image: null, contentHash: NO_HASH, rejection: { reason, detail: where } };
+  }
+  const checks = await Promise.all(parsed.images.map((path) => checkOf(path)));
+  const task = dataset.label(parsed);
+  const known = {
+    ...place,
+    id: parsed.id,
+    task,
+    image: parsed.images[0] ?? null,
+    contentHash: contentHash(
+      parsed.turns,
+      checks.map(({ sha256 }) => sha256),
+    ),
+    extensionDiffers: checks.some(({ differs }) => differs),
+  };
+  const bad =
+    checks.find(({ rejection }) => rejection !== null)?.rejection ??
+    (task === null ? taskMissing(dataset.taskField) : null);
+  const encoded = bad ?? encoder.encode(parsed.promptTurns, parsed.images.length);
+  if (isRejection(encoded)) return { ...empty, ...known, rejection: encoded };
+  const { ids, imageTokenCount, supervisedTokenCount, truncated } = encoded;
+  return { ...known, tokenCount: ids.length, imageTokenCount, supervisedTokenCount, truncated, rejection: null };
+}
+
+function taskMissing(taskField: string): Rejection {
+  return { reason: 'task_missing', detail: `row must have "${taskField}", got none` };
+}

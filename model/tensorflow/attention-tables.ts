@@ -1,0 +1,85 @@
+import * as tf from '@tensorflow/tfjs';
+import type { TextConfig } from '../model-config.ts';
+
+/** Rotary position tables of one micro-batch shape, as wide as the rows they multiply. */
+export interface RotaryTables {
+  /** `[row, kv · d]`: cos(position · θ^(−2i/d)) for keys. */
+  cosine: tf.Tensor2D;
+  sine: tf.Tensor2D;
+  /** `[row, head · d]`: the same times 1/√d for queries, so that scores need no scaling of their own. */
+  queryCosine: tf.Tensor2D;
+  querySine: tf.Tensor2D;
+  /** `[d, d]`: x R = (−x₂, x₁), the half rotation as a product. */
+  rotation: tf.Tensor2D;
+}
+
+/** Half-rotation RoPE of Llama: frequencies in float32 as torch computes them, angles position · frequency. */
+export function rotaryTables(
+  { headDimension, headCount, keyValueHeadCount, ropeTheta }: TextConfig,
+  exampleCount: number,
+  tokenCount: number,
+): RotaryTables {
+  const half = headDimension / 2;
+  const cosine = new Float32Array(tokenCount * headDimension);
+  const sine = new Float32Array(tokenCount * headDimension);
+  for (let index = 0; index < half; index += 1) {
+    const frequency = Math.fround(1 / Math.fround(ropeTheta ** Math.fround((2 * index) / headDimension)));
+    for (let position = 0; position < tokenCount; position += 1) {
+      const angle = Math.fround(position * frequency);
+      for (const column of [index, index + half]) {
+        cosine[position * headDimension + column] = Math.cos(angle);
+        sine[position * headDimension + column] = Math.sin(angle);
+      }
+    }
+  }
+  const widen = (values: Float32Array, heads: number): tf.Tensor2D =>
+    tf.tile(tf.tensor2d(values, [tokenCount, headDimension]), [exampleCount, heads]);
+  const scale = 1 / Math.sqrt(headDimension);
+  return {
+    cosine: widen(cosine, keyValueHeadCount),
+    sine: widen(sine, keyValueHeadCount),
+    queryCosine: tf.mul(widen(cosine, headCount), scale),
+    querySine: tf.mul(widen(sine, headCount), scale),
+    rotation: tf.tensor2d(halfRotation(headDimension), [headDimension, headDimension]),
+  };
+}
+
+function halfRotation(size: number): Float32Array {
+  const matrix = new Float32Array(size * size);
+  for (let index = 0; index < size / 2; index += 1) {
+    matrix[(index + size / 2) * size + index] = -1;
+    matrix[index * size + index + size / 2] = 1;
+  }
+  return matrix;
+}
+
+/** x · cos + (x R) · sin: x `[row, head · d]`. */
+export function rotate(x: tf.Tensor2D, cosine: tf.Tensor2D, sine: tf.Tensor2D, rotation: tf.Tensor2D): tf.Tensor2D {
+  const width = rotation.shape[0];
+  const rotated = tf.reshape(tf.matMul(tf.reshape(x, [-1, width]), rotation), x.shape);
+  return tf.add(tf.mul(x, cosine), tf.mul(rotated, sine));
+}
+
+/** Its gradient: dy · cos + (dy · sin) Rᵀ. */
+export function rotateBackward(
+  dy: tf.Tensor2D,
+  cosine: tf.Tensor2D,
+  sine: tf.Tensor2D,
+  rotation: tf.Tensor2D,
+): tf.Tensor2D {
+  const width = rotation.shape[0];
+  const rotated = tf.reshape(
+    tf.matMul(tf.reshape(tf.mul(dy, sine), [-1, width]) as tf.Tensor2D, rotation, false, true),
+    dy.shape,
+  );
+  return tf.add(tf.mul(dy, cosine), rotated);
+}
+
+/** 0 where a token may look, −1e9 at later ones: `[1, group · token, token]`. Right padding needs no mask of its own. */
+export function causalMask(tokenCount: number, groupSize: number): tf.Tensor3D {
+  const values = new Float32Array(groupSize * tokenCount * tokenCount);
+  for (let row = 0; row < groupSize * tokenCount; row += 1) {
+    values.fill(-1e9, row * tokenCount + (row % tokenCount) + 1, (row + 1) * tokenCount);
+  }
+  return tf.tensor3d(values, [1, groupSize * tokenCount, tokenCount]);
+}

@@ -1,0 +1,338 @@
+import * as tf from '@tensorflow/tfjs';
+import type { LoraTarget } from '../../contracts/config.ts';
+import type { Adapter } from '../adapter.ts';
+import { causalMask, rotaryTables, rotate, rotateBackward } from './attention-tables.ts';
+import type { RotaryTables } from './attention-tables.ts';
+import type { TextConfig } from '../model-config.ts';
+import { decoderLinearPath } from '../weight-shapes.ts';
+import type { Weights } from './weights.ts';
+
+/**
+ * Receives what a LoRA layer's gradients are made of, in the backward pass, for all rows of the micro-batch:
+ * dA_j = dh_jᵀ x_j `[rank, in]` and dB_j = dy_jᵀ h_j `[out, rank]` for the rows of example j.
+ * `h` is scale · x Aᵀ and `dh` is scale · dy B, so the scale is already inside. The tensors die after the call.
+ */
+export type LoraSink = (
+  path: string,
+  tensors: { x: tf.Tensor2D; h: tf.Tensor2D; dh: tf.Tensor2D; dy: tf.Tensor2D },
+) => void;
+
+/** Sizes of the micro-batch: `exampleCount` sequences, each padded on the right to `tokenCount`. */
+export interface BatchShape {
+  exampleCount: number;
+  tokenCount: number;
+}
+
+/**
+ * What a layer keeps for its backward pass. Shapes: row = example · token; from `mixed` on, the last layer has only the
+ * rows that are asked for, since nothing after its attention looks at other rows.
+ */
+interface LayerCache {
+  attentionInput: NormCache;
+  attentionNormed: tf.Tensor2D;
+  /** `[example · kv, group · token, headDimension]` */
+  query: tf.Tensor3D;
+  /** `[example · kv, token, headDimension]`, as `value` */
+  key: tf.Tensor3D;
+  value: tf.Tensor3D;
+  /** `[example · kv, group · token, token]` */
+  attention: tf.Tensor3D;
+  mixed: tf.Tensor2D;
+  mlpInput: NormCache;
+  mlpNormed: tf.Tensor2D;
+  up: tf.Tensor2D;
+  /** σ(gate), gate · σ(gate), and that times up. */
+  sigmoid: tf.Tensor2D;
+  silu: tf.Tensor2D;
+  active: tf.Tensor2D;
+  /** Per adapted linear layer: scale · x Aᵀ `[row, rank]`. */
+  low: Record<string, tf.Tensor2D>;
+}
+
+interface NormCache {
+  /** x / rms(x) `[row, hidden]` */
+  normalised: tf.Tensor2D;
+  /** 1 / rms(x) `[row, 1]` */
+  inverse: tf.Tensor2D;
+}
+
+/**
+ * The Llama decoder, layer by layer, with the backward pass written by hand.
+ *
+ * The forward pass uses plain differentiable operations, so that training of all weights may differentiate through
+ * {@link Decoder.forward}. With LoRA only activations flow back, and each adapted layer hands the pieces of its weight
+ * gradients to a sink: no gradient is ever summed over examples before the sink has seen it.
+ */
+export class Decoder {
+  readonly #weights: Weights;
+  readonly #text: TextConfig;
+  readonly #adapter: Adapter | null;
+
+  constructor(weights: Weights, text: TextConfig, adapter: Adapter | null) {
+    this.#weights = weights;
+    this.#text = text;
+    this.#adapter = adapter;
+  }
+
+  /**
+   * Hidden states of the wanted rows after the last layer, before the final norm. Keeps nothing.
+   *
+   * @param embedded `[row, hidden]`
+   * @param wanted `[position]` rows, ascending
+   * @returns `[position, hidden]`
+   */
+  forward(embedded: tf.Tensor2D, shape: BatchShape, wanted: Int32Array): tf.Tensor2D {
+    return tf.tidy(() => {
+      const tables = this.#tables(shape);
+      const mask = this.#mask(shape);
+      let x = embedded;
+      for (let layer = 0; layer < this.#text.layerCount; layer += 1)
+        x = this.#layerForward(x, layer, shape, tables, mask, wanted).output;
+      return x;
+    });
+  }
+
+  /**
+   * Forward pass that keeps what the backward pass needs. Disposes nothing of the caller's.
+   * Call `backward` exactly once: it frees what was kept.
+   *
+   * @param wanted `[position]` rows whose hidden states are needed, ascending
+   * @returns `hidden` `[position, hidden]` (freed by `backward`) and `backward(dHidden)`, which feeds the sink.
+   */
+  forwardForGradients(
+    embedded: tf.Tensor2D,
+    shape: BatchShape,
+    wanted: Int32Array,
+  ): { hidden: tf.Tensor2D; backward: (dHidden: tf.Tensor2D, sink: LoraSink) => void } {
+    const tables = tf.tidy(() => this.#tables(shape) as unknown as tf.TensorContainer) as unknown as RotaryTables;
+    const mask = tf.tidy(() => this.#mask(shape));
+    const caches: LayerCache[] = [];
+    let hidden = embedded;
+    for (let layer = 0; layer < this.#text.layerCount; layer += 1) {
+      const input = hidden;
+      const kept = tf.tidy(
+        () => this.#layerForward(input, layer, shape, tables, mask, wanted) as unknown as tf.TensorContainer,
+      );
+      const { output, cache } = kept as unknown as { output: tf.Tensor2D; cache: LayerCache };
+      if (input !== embedded) input.dispose();
+      caches.push(cache);
+      hidden = output;
+    }
+    mask.dispose();
+    const last = hidden;
+    return {
+      hidden: last,
+      backward: (dHidden, sink) => {
+        last.dispose();
+        let dx = dHidden;
+        for (let layer = this.#text.layerCount - 1; layer >= 0; layer -= 1) {
+          const cache = caches[layer]!;
+          const dy = dx;
+          dx = tf.tidy(() => this.#layerBackward(dy, layer, shape, tables, cache, wanted, sink));
+          if (dy !== dHidden) dy.dispose();
+          disposeCache(cache);
+        }
+        tf.dispose([dx, tables.cosine, tables.sine, tables.queryCosine, tables.querySine, tables.rotation]);
+      },
+    };
+  }
+
+  /** Final norm at the given rows: hidden `[row, hidden]` → normalised rows ready for the head, with the cache for {@link finalNormBackward}. */
+  finalNorm(x: tf.Tensor2D): { normed: tf.Tensor2D; cache: NormCache } {
+    return this.#rmsNorm(x, 'model.language_model.norm');
+  }
+
+  finalNormBackward(dy: tf.Tensor2D, cache: NormCache): tf.Tensor2D {
+    return this.#rmsNormBackward(dy, 'model.language_model.norm', cache);
+  }
+
+  #tables({ exampleCount, tokenCount }: BatchShape): RotaryTables {
+    return rotaryTables(this.#text, exampleCount, tokenCount);
+  }
+
+  #mask({ tokenCount }: BatchShape): tf.Tensor3D {
+    return causalMask(tokenCount, this.#text.headCount / this.#text.keyValueHeadCount);
+  }
+
+  #layerForward(
+    x: tf.Tensor2D,
+    layer: number,
+    shape: BatchShape,
+    tables: RotaryTables,
+    mask: tf.Tensor3D,
+    wanted: Int32Array,
+  ): { output: tf.Tensor2D; cache: LayerCache } {
+    const base = `model.language_model.layers.${layer}`;
+    const low: Record<string, tf.Tensor2D> = {};
+    const linear = (input: tf.Tensor2D, target: LoraTarget): tf.Tensor2D =>
+      this.#linear(input, decoderLinearPath(layer, target), low);
+    const { headCount, keyValueHeadCount } = this.#text;
+
+    const { normed: attentionNormed, cache: attentionInput } = this.#rmsNorm(x, `${base}.input_layernorm`);
+    const query = this.#split(
+      rotate(linear(attentionNormed, 'q_proj'), tables.queryCosine, tables.querySine, tables.rotation),
+      shape,
+      headCount,
+    );
+    const key = this.#split(
+      rotate(linear(attentionNormed, 'k_proj'), tables.cosine, tables.sine, tables.rotation),
+      shape,
+      keyValueHeadCount,
+    );
+    const value = this.#split(linear(attentionNormed, 'v_proj'), shape, keyValueHeadCount);
+    const attention = tf.softmax(tf.add(tf.matMul(query, key, false, true), mask)) as tf.Tensor3D;
+    const pick = this.#isLast(layer)
+      ? (rows: tf.Tensor2D) => tf.gather(rows, tf.tensor1d(wanted, 'int32'))
+      : (rows: tf.Tensor2D) => rows;
+    const mixed = pick(this.#merge(tf.matMul(attention, value), shape, headCount));
+    const middle = tf.add(pick(x), linear(mixed, 'o_proj')) as tf.Tensor2D;
+
+    const { normed: mlpNormed, cache: mlpInput } = this.#rmsNorm(middle, `${base}.post_attention_layernorm`);
+    const gate = linear(mlpNormed, 'gate_proj');
+    const up = linear(mlpNormed, 'up_proj');
+    const sigmoid = tf.sigmoid(gate);
+    const silu = tf.mul(gate, sigmoid) as tf.Tensor2D;
+    const active = tf.mul(silu, up) as tf.Tensor2D;
+    const output = tf.add(middle, linear(active, 'down_proj')) as tf.Tensor2D;
+    const attended = { attentionInput, attentionNormed, query, key, value, attention, mixed };
+    return { output, cache: { ...attended, mlpInput, mlpNormed, up, sigmoid, silu, active, low } };
+  }
+
+  #layerBackward(
+    dOutput: tf.Tensor2D,
+    layer: number,
+    shape: BatchShape,
+    tables: RotaryTables,
+    cache: LayerCache,
+    wanted: Int32Array,
+    sink: LoraSink,
+  ): tf.Tensor2D {
+    const rowCount = shape.exampleCount * shape.tokenCount;
+    const spread = this.#isLast(layer)
+      ? (rows: tf.Tensor2D) =>
+          tf.scatterND(tf.tensor2d(wanted, [wanted.length, 1], 'int32'), rows, [rowCount, rows.shape[1]]) as tf.Tensor2D
+      : (rows: tf.Tensor2D) => rows;
+    const path = (target: LoraTarget): string => decoderLinearPath(layer, target);
+    const { low } = cache;
+    const back = (dy: tf.Tensor2D, x: tf.Tensor2D, target: LoraTarget): tf.Tensor2D =>
+      this.#linearBackward(dy, x, path(target), low, spread, sink);
+
+    const dMiddle = tf.add(dOutput, this.#mlpBackward(dOutput, layer, cache, back)) as tf.Tensor2D;
+    const dMixed = this.#split(spread(back(dMiddle, cache.mixed, 'o_proj')), shape, this.#text.headCount);
+    const { dQuery, dKey, dValue } = this.#attentionBackward(dMixed, shape, tables, cache);
+    const x = cache.attentionNormed;
+    const whole = (dy: tf.Tensor2D, target: LoraTarget): tf.Tensor2D =>
+      this.#linearBackward(dy, x, path(target), low, (rows) => rows, sink);
+    const dNormed = tf.addN([whole(dQuery, 'q_proj'), whole(dKey, 'k_proj'), whole(dValue, 'v_proj')]);
+    const dInput = this.#rmsNormBackward(
+      dNormed,
+      `model.language_model.layers.${layer}.input_layernorm`,
+      cache.attentionInput,
+    );
+    return tf.add(spread(dMiddle), dInput);
+  }
+
+  #mlpBackward(
+    dOutput: tf.Tensor2D,
+    layer: number,
+    { active, up, sigmoid, silu, mlpNormed, mlpInput }: LayerCache,
+    back: (dy: tf.Tensor2D, x: tf.Tensor2D, target: LoraTarget) => tf.Tensor2D,
+  ): tf.Tensor2D {
+    const dActive = back(dOutput, active, 'down_proj');
+    const dUp = tf.mul(dActive, silu) as tf.Tensor2D;
+    // up · d silu/d gate = up · (σ + silu · (1 − σ)) = active + σ · (up − active), with active = silu · up
+    const dGate = tf.mul(dActive, tf.add(active, tf.mul(sigmoid, tf.sub(up, active)))) as tf.Tensor2D;
+    const dNormed = tf.add(back(dGate, mlpNormed, 'gate_proj'), back(dUp, mlpNormed, 'up_proj')) as tf.Tensor2D;
+    return this.#rmsNormBackward(dNormed, `model.language_model.layers.${layer}.post_attention_layernorm`, mlpInput);
+  }
+
+  #attentionBackward(
+    dMixed: tf.Tensor3D,
+    shape: BatchShape,
+    { queryCosine, querySine, cosine, sine, rotation }: RotaryTables,
+    { query, key, value, attention }: LayerCache,
+  ): { dQuery: tf.Tensor2D; dKey: tf.Tensor2D; dValue: tf.Tensor2D } {
+    const { headCount, keyValueHeadCount } = this.#text;
+    const weighted = tf.mul(tf.matMul(dMixed, value, false, true), attention);
+    const dScores = tf.sub(weighted, tf.mul(attention, tf.sum(weighted, -1, true))) as tf.Tensor3D;
+    const dRotatedQuery = this.#merge(tf.matMul(dScores, key), shape, headCount);
+    const dRotatedKey = this.#merge(tf.matMul(dScores, query, true, false), shape, keyValueHeadCount);
+    return {
+      dQuery: rotateBackward(dRotatedQuery, queryCosine, querySine, rotation),
+      dKey: rotateBackward(dRotatedKey, cosine, sine, rotation),
+      dValue: this.#merge(tf.matMul(attention, dMixed, true, false), shape, keyValueHeadCount),
+    };
+  }
+
+  #isLast(layer: number): boolean {
+    return layer === this.#text.layerCount - 1;
+  }
+
+  /** `[row, head · d]` → `[example · kv, group · token, d]`: the query heads of a group share a key and lie together. */
+  #split(x: tf.Tensor2D, { exampleCount, tokenCount }: BatchShape, headCount: number): tf.Tensor3D {
+    const { headDimension, keyValueHeadCount } = this.#text;
+    const heads = tf.transpose(tf.reshape(x, [exampleCount, tokenCount, headCount, headDimension]), [0, 2, 1, 3]);
+    return tf.reshape(heads, [
+      exampleCount * keyValueHeadCount,
+      (headCount / keyValueHeadCount) * tokenCount,
+      headDimension,
+    ]);
+  }
+
+  /** Inverse of {@link Decoder.#split}. */
+  #merge(x: tf.Tensor, { exampleCount, tokenCount }: BatchShape, headCount: number): tf.Tensor2D {
+    const { headDimension } = this.#text;
+    const heads = tf.transpose(tf.reshape(x, [exampleCount, headCount, tokenCount, headDimension]), [0, 2, 1, 3]);
+    return tf.reshape(heads, [exampleCount * tokenCount, headCount * headDimension]);
+  }
+
+  /** x Wᵀ + scale · (x Aᵀ) Bᵀ; the low-rank half is kept in `low` for the backward pass. */
+  #linear(x: tf.Tensor2D, path: string, low: Record<string, tf.Tensor2D>): tf.Tensor2D {
+    const y = this.#weights.linear(x, path);
+    const pair = this.#adapter?.pairs.get(path);
+    if (pair === undefined) return y;
+    const h = tf.mul(tf.matMul(x, pair.a, false, true), pair.scale) as tf.Tensor2D;
+    low[path] = h;
+    return tf.add(y, tf.matMul(h, pair.b, false, true));
+  }
+
+  /** dx = dy W + dh A; `spread` puts rows that were picked back to their places, for the sink. */
+  #linearBackward(
+    dy: tf.Tensor2D,
+    x: tf.Tensor2D,
+    path: string,
+    low: Readonly<Record<string, tf.Tensor2D>>,
+    spread: (rows: tf.Tensor2D) => tf.Tensor2D,
+    sink: LoraSink,
+  ): tf.Tensor2D {
+    const dx = this.#weights.linearBackward(dy, path);
+    const pair = this.#adapter?.pairs.get(path);
+    if (pair === undefined) return dx;
+    const dh = tf.mul(tf.matMul(dy, pair.b), pair.scale) as tf.Tensor2D;
+    sink(path, { x: spread(x), h: spread(low[path]!), dh: spread(dh), dy: spread(dy) });
+    return tf.add(dx, tf.matMul(dh, pair.a));
+  }
+
+  /** x / sqrt(mean(x²) + ε) · weight over the last axis. */
+  #rmsNorm(x: tf.Tensor2D, path: string): { normed: tf.Tensor2D; cache: NormCache } {
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), this.#text.rmsNormEpsilon)) as tf.Tensor2D;
+    const normalised = tf.mul(x, inverse) as tf.Tensor2D;
+    return { normed: tf.mul(normalised, this.#weights.get(`${path}.weight`)), cache: { normalised, inverse } };
+  }
+
+  /** dx = inverse · (dx̂ − x̂ · mean(dx̂ · x̂)) with dx̂ = dy · weight. */
+  #rmsNormBackward(dy: tf.Tensor2D, path: string, { normalised, inverse }: NormCache): tf.Tensor2D {
+    const dNormalised = tf.mul(dy, this.#weights.get(`${path}.weight`));
+    const shared = tf.mean(tf.mul(dNormalised, normalised), -1, true);
+    return tf.mul(inverse, tf.sub(dNormalised, tf.mul(normalised, shared)));
+  }
+}
+
+function disposeCache({ attentionInput, mlpInput, low, ...tensors }: LayerCache): void {
+  tf.dispose([
+    ...Object.values(tensors),
+    ...Object.values(attentionInput),
+    ...Object.values(mlpInput),
+    ...Object.values(low),
+  ]);
+}

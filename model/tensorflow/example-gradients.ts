@@ -1,0 +1,94 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Adapter, ParameterPlace } from '../adapter.ts';
+import { answerLoss } from './answer-loss.ts';
+import type { BatchShape, LoraSink } from './decoder.ts';
+import { Decoder } from './decoder.ts';
+import type { LoadedModel } from './load-model.ts';
+import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
+import type { ModelExample } from './micro-batch.ts';
+
+/** What receives a piece of one example's gradient vector: consecutive coordinates from `start`. */
+export type GradientReceiver = (example: number, start: number, values: Float32Array) => void;
+
+/** Scalars of one example at the reference model. */
+export interface ExampleScalars {
+  /** Mean cross-entropy over the supervised tokens, in nats; summed in float64. */
+  loss: number;
+  supervisedTokenCount: number;
+  /** Mean ‖softmax − onehot‖₂ over the supervised tokens. */
+  el2n: number;
+}
+
+/**
+ * Loss, EL2N and the gradient of every example of a micro-batch with respect to its LoRA parameters, in one forward and
+ * one backward pass.
+ *
+ * The sum over examples of each one's own mean loss is differentiated; every adapted layer hands its pieces to a sink
+ * that forms dA_j = dh_jᵀ x_j and dB_j = dy_jᵀ h_j for each example j, so the summed gradient is never formed and the
+ * whole vectors `[example, parameter]` never exist at once: `receive` gets them piece by piece, last layer first.
+ *
+ * @param places the gradient vector's layout (`gradientLayout`): parameters without a place are not computed
+ * @see arXiv:2403.09559
+ */
+export function exampleGradients(
+  model: LoadedModel,
+  adapter: Adapter,
+  places: readonly ParameterPlace[],
+  examples: readonly ModelExample[],
+  receive: GradientReceiver,
+): ExampleScalars[] {
+  const { weights, config } = model;
+  const shape = batchShape(examples);
+  const positions = supervisedPositions(examples, shape.tokenCount);
+  const weight = Float32Array.from(positions.examples, (example) => 1 / positions.counts[example]!);
+  const decoder = new Decoder(weights, config.text, adapter);
+  const embedded = tf.tidy(() =>
+    embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)),
+  );
+  const { hidden, backward } = decoder.forwardForGradients(embedded, shape, positions.rows);
+  const { loss, dHidden } = answerLoss(weights, decoder, hidden, positions, weight);
+  backward(dHidden!, perExampleSink(shape, places, receive));
+  tf.dispose([embedded, dHidden!]);
+  return meanByExample(loss.crossEntropy, loss.error, positions.examples, positions.counts);
+}
+
+function perExampleSink(shape: BatchShape, places: readonly ParameterPlace[], receive: GradientReceiver): LoraSink {
+  const starts = new Map(places.map(({ name, start }) => [name, start]));
+  const deliver = (start: number | undefined, left: tf.Tensor2D, right: tf.Tensor2D): void => {
+    if (start === undefined) return;
+    const product = tf.matMul(byExample(left, shape), byExample(right, shape), true, false);
+    const values = product.dataSync<'float32'>();
+    const length = values.length / shape.exampleCount;
+    for (let example = 0; example < shape.exampleCount; example += 1) {
+      receive(example, start, values.subarray(example * length, (example + 1) * length));
+    }
+  };
+  return (path, { x, h, dh, dy }) => {
+    deliver(starts.get(`${path}.lora_A`), dh, x);
+    deliver(starts.get(`${path}.lora_B`), dy, h);
+  };
+}
+
+/** `[example · token, width]` → `[example, token, width]` */
+function byExample(rows: tf.Tensor2D, { exampleCount, tokenCount }: BatchShape): tf.Tensor3D {
+  return tf.reshape(rows, [exampleCount, tokenCount, rows.shape[1]]);
+}
+
+/** Float64 means over each example's positions; NaN for an example without any. */
+export function meanByExample(
+  crossEntropy: Float32Array,
+  error: Float32Array,
+  owners: Int32Array,
+  counts: Int32Array,
+): ExampleScalars[] {
+  const sums = Array.from(counts, (supervisedTokenCount) => ({ loss: 0, supervisedTokenCount, el2n: 0 }));
+  owners.forEach((example, position) => {
+    sums[example]!.loss += crossEntropy[position]!;
+    sums[example]!.el2n += error[position]!;
+  });
+  for (const sum of sums) {
+    sum.loss /= sum.supervisedTokenCount;
+    sum.el2n /= sum.supervisedTokenCount;
+  }
+  return sums;
+}

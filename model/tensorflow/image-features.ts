@@ -1,0 +1,89 @@
+import { encodeImages } from './vision-tower.ts';
+import { patchSide } from '../model-config.ts';
+import type { LoadedModel } from './load-model.ts';
+
+/** Vision tokens that are encoded together: small towers need a batch to be fast, large ones do not. */
+const GROUP_TOKENS = 1024;
+
+/** Pictures that are encoded together, in a fixed order: bits depend on a picture's place among them. */
+export interface ImageScope {
+  /** Name of the list, for the cache. */
+  id: string;
+  /** Every picture once, in the order of first use. */
+  images: readonly string[];
+}
+
+/**
+ * Pictures' vectors, each encoded once within a memory bound.
+ *
+ * A picture's bits depend on its group's size and its place in it, so groups are fixed by the scope, never by what the
+ * cache happens to hold: consecutive pictures of the scope. Where one picture fills a group, its vectors depend on
+ * nothing else and are shared by all scopes.
+ */
+export class ImageFeatures {
+  readonly #model: LoadedModel;
+  readonly #readPixels: (image: string) => Promise<Float32Array>;
+  readonly #maxBytes: number;
+  readonly #groupSize: number;
+  readonly #groups = new Map<string, Float32Array[]>();
+  /** Place of every picture of the scope that was asked last. */
+  #index: { scope: ImageScope; places: Map<string, number> } | null = null;
+  #bytes = 0;
+
+  /** @param maxBytes bound of the cache; the least recently used group leaves first */
+  constructor(model: LoadedModel, readPixels: (image: string) => Promise<Float32Array>, maxBytes: number) {
+    const { vision } = model.config;
+    const vectorCount = vision === null ? GROUP_TOKENS : patchSide(vision) ** 2 + 1;
+    this.#model = model;
+    this.#readPixels = readPixels;
+    this.#maxBytes = maxBytes;
+    this.#groupSize = Math.max(1, Math.floor(GROUP_TOKENS / vectorCount));
+  }
+
+  /** Vectors `[imageTokenCount, hidden]` of the wanted pictures, in their order. */
+  async get(scope: ImageScope, wanted: readonly string[]): Promise<Float32Array[]> {
+    const features: Float32Array[] = [];
+    for (const image of wanted) {
+      const place = this.#places(scope).get(image) ?? -1;
+      if (place < 0) throw new RangeError(`image features: picture must be in its scope, got ${image} in ${scope.id}`);
+      const start = place - (place % this.#groupSize);
+      const group = await this.#group(scope, start);
+      features.push(group[place - start]!);
+    }
+    return features;
+  }
+
+  #places(scope: ImageScope): Map<string, number> {
+    if (this.#index?.scope !== scope)
+      this.#index = { scope, places: new Map(scope.images.map((image, place) => [image, place])) };
+    return this.#index.places;
+  }
+
+  async #group(scope: ImageScope, start: number): Promise<Float32Array[]> {
+    const images = scope.images.slice(start, start + this.#groupSize);
+    const key = this.#groupSize === 1 ? images[0]! : `${scope.id} ${start}`;
+    const found = this.#groups.get(key);
+    if (found !== undefined) {
+      this.#groups.delete(key);
+      this.#groups.set(key, found);
+      return found;
+    }
+    const tensor = encodeImages(this.#model, await Promise.all(images.map((image) => this.#readPixels(image))));
+    const values = tensor.dataSync<'float32'>();
+    tensor.dispose();
+    const length = values.length / images.length;
+    const group = images.map((_, index) => values.slice(index * length, (index + 1) * length));
+    this.#groups.set(key, group);
+    this.#bytes += values.byteLength;
+    this.#evict(length * 4);
+    return group;
+  }
+
+  #evict(imageBytes: number): void {
+    for (const [key, group] of this.#groups) {
+      if (this.#bytes <= this.#maxBytes || this.#groups.size === 1) return;
+      this.#groups.delete(key);
+      this.#bytes -= group.length * imageBytes;
+    }
+  }
+}

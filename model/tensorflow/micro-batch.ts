@@ -1,0 +1,102 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Architecture } from '../model-config.ts';
+import type { BatchShape } from './decoder.ts';
+import type { Weights } from './weights.ts';
+
+/** Label of a position without a loss. */
+export const IGNORED_LABEL = -100;
+
+/** One example as the prompt encoder gives it, with its pictures' vectors. */
+export interface ModelExample {
+  /** `[token]`; the image token stands once for every image vector. */
+  ids: Int32Array;
+  /** `[token]`, −100 where there is no loss. */
+  labels: Int32Array;
+  /** `[imageTokenCount, hidden]` of each picture, in order of appearance. */
+  features: Float32Array[];
+}
+
+/** The supervised positions of a micro-batch: hidden state `rows[s]` predicts `targets[s]`. */
+export interface SupervisedPositions {
+  rows: Int32Array;
+  targets: Int32Array;
+  /** Example that each position belongs to. */
+  examples: Int32Array;
+  /** Positions of each example. */
+  counts: Int32Array;
+}
+
+export function batchShape(examples: readonly ModelExample[]): BatchShape {
+  return { exampleCount: examples.length, tokenCount: Math.max(...examples.map(({ ids }) => ids.length)) };
+}
+
+/** Every position whose next label is not −100, example by example. */
+export function supervisedPositions(examples: readonly ModelExample[], tokenCount: number): SupervisedPositions {
+  const rows: number[] = [];
+  const targets: number[] = [];
+  const owners: number[] = [];
+  const counts = new Int32Array(examples.length);
+  examples.forEach(({ labels }, example) => {
+    for (let token = 1; token < labels.length; token += 1) {
+      if (labels[token] === IGNORED_LABEL) continue;
+      rows.push(example * tokenCount + token - 1);
+      targets.push(labels[token]!);
+      owners.push(example);
+      counts[example]! += 1;
+    }
+  });
+  return { rows: Int32Array.from(rows), targets: Int32Array.from(targets), examples: Int32Array.from(owners), counts };
+}
+
+/**
+ * Input embeddings, pictures' vectors at the image tokens, padded on the right: `[example · token, hidden]`.
+ * Differentiable with respect to embeddings and `pictureVectors`.
+ *
+ * @param pictureVectors `[vector, hidden]` of all pictures in order, or null where no example has one
+ */
+export function embedExamples(
+  weights: Weights,
+  config: Architecture,
+  examples: readonly ModelExample[],
+  { exampleCount, tokenCount }: BatchShape,
+  pictureVectors: tf.Tensor2D | null,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const rowCount = exampleCount * tokenCount;
+    const ids = new Int32Array(rowCount);
+    // Row of the concatenation [embeddings; pictures] that each position takes.
+    const source = Int32Array.from({ length: rowCount }, (_, row) => row);
+    let vector = 0;
+    examples.forEach((example, index) => {
+      example.ids.forEach((id, token) => {
+        const row = index * tokenCount + token;
+        if (id === config.imageTokenId) source[row] = rowCount + vector++;
+        else ids[row] = id;
+      });
+    });
+    const vectorCount = pictureVectors?.shape[0] ?? 0;
+    if (vector !== vectorCount) {
+      throw new RangeError(`embedExamples: image tokens must equal picture vectors, got ${vector} and ${vectorCount}`);
+    }
+    const embedded = tf.gather(
+      weights.get<tf.Tensor2D>('model.language_model.embed_tokens.weight'),
+      tf.tensor1d(ids, 'int32'),
+    );
+    return pictureVectors === null
+      ? embedded
+      : tf.gather(tf.concat([embedded, pictureVectors], 0), tf.tensor1d(source, 'int32'));
+  });
+}
+
+/** The vectors of all the examples' pictures as one tensor, or null where there are none. */
+export function pictureTensor(examples: readonly ModelExample[], hiddenSize: number): tf.Tensor2D | null {
+  const features = examples.flatMap((example) => example.features);
+  if (features.length === 0) return null;
+  const values = new Float32Array(features.reduce((length, feature) => length + feature.length, 0));
+  let position = 0;
+  for (const feature of features) {
+    values.set(feature, position);
+    position += feature.length;
+  }
+  return tf.tensor2d(values, [values.length / hiddenSize, hiddenSize]);
+}

@@ -1,0 +1,156 @@
+import * as tf from '@tensorflow/tfjs';
+import type { LoadedModel } from './load-model.ts';
+import { patchSide } from '../model-config.ts';
+import type { VisionConfig } from '../model-config.ts';
+import { usedVisionLayers } from '../weight-shapes.ts';
+import type { Weights } from './weights.ts';
+
+/**
+ * Pictures → vectors in the decoder's space: vision tower, chosen hidden state, connector.
+ * Plain differentiable operations: training of all weights differentiates through it.
+ *
+ * @param pictures `[example]` of pixels `[3, imageSize, imageSize]`, row-major, as the preprocessing gives them.
+ * @returns `[example · imageTokenCount, hidden]`; the caller disposes it (or calls inside `tf.tidy`).
+ */
+export function encodeImages({ config, weights }: LoadedModel, pictures: Float32Array[]): tf.Tensor2D {
+  const { vision, connector } = config;
+  if (vision === null) throw new RangeError('encodeImages: model must have a vision tower, got a model of text');
+  return tf.tidy(() => {
+    const vectorCount = patchSide(vision) ** 2 + (vision.kind === 'clip' ? 1 : 0);
+    let x = embedPatches(weights, vision, pictures);
+    for (let layer = 0; layer < usedVisionLayers(vision.layerCount, config.visionFeatureLayer); layer += 1) {
+      x = encoderLayer(weights, vision, x, layer, pictures.length, vectorCount);
+    }
+    if (vision.kind === 'idefics3') x = layerNorm(weights, x, `${TOWER}.post_layernorm`, vision.layerNormEpsilon);
+    const kept = config.visionFeatureStrategy === 'full' ? x : withoutFirst(x, pictures.length, vectorCount);
+    if (connector.kind === 'pixel_shuffle') {
+      const joined = pixelShuffle(kept, pictures.length, patchSide(vision), connector.scaleFactor);
+      return weights.linear(joined, 'model.connector.modality_projection.proj');
+    }
+    const first = gelu(weights.linear(kept, 'model.multi_modal_projector.linear_1'));
+    return weights.linear(first, 'model.multi_modal_projector.linear_2');
+  });
+}
+
+const TOWER = 'model.vision_tower';
+
+/** Patch and position embeddings, for CLIP with a class token and `pre_layrnorm` (sic): `[example · vector, hidden]`. */
+function embedPatches(weights: Weights, vision: VisionConfig, pictures: Float32Array[]): tf.Tensor2D {
+  const { kind, hiddenSize, patchSize } = vision;
+  const patchCount = patchSide(vision) ** 2;
+  const patches = tf.tensor2d(cutPatches(vision, pictures), [pictures.length * patchCount, 3 * patchSize ** 2]);
+  const kernel = tf.reshape(weights.get(`${TOWER}.embeddings.patch_embedding.weight`), [
+    hiddenSize,
+    3 * patchSize ** 2,
+  ]) as tf.Tensor2D;
+  const positions = weights.get(`${TOWER}.embeddings.position_embedding.weight`);
+  const embedded = tf.reshape(tf.matMul(patches, tf.transpose(kernel)), [pictures.length, patchCount, hiddenSize]);
+  if (kind !== 'clip') {
+    const shifted = tf.add(embedded, weights.get(`${TOWER}.embeddings.patch_embedding.bias`));
+    return tf.reshape(tf.add(shifted, positions), [pictures.length * patchCount, hiddenSize]) as tf.Tensor2D;
+  }
+  const classToken = tf.tile(tf.reshape(weights.get(`${TOWER}.embeddings.class_embedding`), [1, 1, hiddenSize]), [
+    pictures.length,
+    1,
+    1,
+  ]);
+  const tokens = tf.add(tf.concat([classToken, embedded], 1), positions);
+  const rows = tf.reshape(tokens, [pictures.length * (patchCount + 1), hiddenSize]) as tf.Tensor2D;
+  return layerNorm(weights, rows, `${TOWER}.pre_layrnorm`, vision.layerNormEpsilon);
+}
+
+/**
+ * Squares of neighbouring patches joined to one vector, row by row: `[example · side², hidden]` →
+ * `[example · (side / factor)², factor² · hidden]`.
+ * @see transformers `Idefics3Connector.pixel_shuffle`
+ */
+function pixelShuffle(x: tf.Tensor2D, exampleCount: number, side: number, factor: number): tf.Tensor2D {
+  const hidden = x.shape[1];
+  const small = side / factor;
+  const squares = tf.reshape(x, [exampleCount * small, factor, small, factor * hidden]);
+  return tf.reshape(tf.transpose(squares, [0, 2, 1, 3]), [exampleCount * small * small, factor * factor * hidden]);
+}
+
+/** A patch convolution as a product: one row a patch, `[example · patch, 3 · size · size]`, channel first. */
+function cutPatches({ imageSize, patchSize }: VisionConfig, pictures: Float32Array[]): Float32Array {
+  const side = patchSide({ imageSize, patchSize });
+  const rowLength = 3 * patchSize * patchSize;
+  const patches = new Float32Array(pictures.length * side * side * rowLength);
+  let position = 0;
+  for (const pixels of pictures) {
+    for (let patch = 0; patch < side * side; patch += 1) {
+      const top = Math.floor(patch / side) * patchSize;
+      const left = (patch % side) * patchSize;
+      for (let line = 0; line < 3 * patchSize; line += 1) {
+        const channel = Math.floor(line / patchSize);
+        const start = (channel * imageSize + top + (line % patchSize)) * imageSize + left;
+        patches.set(pixels.subarray(start, start + patchSize), position);
+        position += patchSize;
+      }
+    }
+  }
+  return patches;
+}
+
+function encoderLayer(
+  weights: Weights,
+  vision: VisionConfig,
+  x: tf.Tensor2D,
+  layer: number,
+  exampleCount: number,
+  tokenCount: number,
+): tf.Tensor2D {
+  const path = `${TOWER}.encoder.layers.${layer}`;
+  const { headCount, hiddenSize, layerNormEpsilon } = vision;
+  const headDimension = hiddenSize / headCount;
+  const normed = layerNorm(weights, x, `${path}.layer_norm1`, layerNormEpsilon);
+  const split = (name: string): tf.Tensor3D => {
+    const rows = tf.reshape(weights.linear(normed, `${path}.self_attn.${name}`), [
+      exampleCount,
+      tokenCount,
+      headCount,
+      headDimension,
+    ]);
+    return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [exampleCount * headCount, tokenCount, headDimension]);
+  };
+  const scores = tf.matMul(tf.mul(split('q_proj'), 1 / Math.sqrt(headDimension)), split('k_proj'), false, true);
+  const mixed = tf.matMul(tf.softmax(scores), split('v_proj'));
+  const heads = tf.transpose(tf.reshape(mixed, [exampleCount, headCount, tokenCount, headDimension]), [0, 2, 1, 3]);
+  const attended = weights.linear(
+    tf.reshape(heads, [exampleCount * tokenCount, hiddenSize]) as tf.Tensor2D,
+    `${path}.self_attn.out_proj`,
+  );
+  const middle = tf.add(x, attended) as tf.Tensor2D;
+  const wide = weights.linear(layerNorm(weights, middle, `${path}.layer_norm2`, layerNormEpsilon), `${path}.mlp.fc1`);
+  return tf.add(middle, weights.linear(activate(wide, vision.activation), `${path}.mlp.fc2`));
+}
+
+function withoutFirst(x: tf.Tensor2D, exampleCount: number, tokenCount: number): tf.Tensor2D {
+  const hidden = x.shape[1];
+  const patches = tf.slice(
+    tf.reshape(x, [exampleCount, tokenCount, hidden]),
+    [0, 1, 0],
+    [exampleCount, tokenCount - 1, hidden],
+  );
+  return tf.reshape(patches, [exampleCount * (tokenCount - 1), hidden]);
+}
+
+/** (x − mean) / sqrt(variance + ε) · weight + bias over the last axis; biased variance. */
+function layerNorm(weights: Weights, x: tf.Tensor2D, path: string, epsilon: number): tf.Tensor2D {
+  const centred = tf.sub(x, tf.mean(x, -1, true));
+  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
+  return tf.add(tf.mul(tf.mul(centred, inverse), weights.get(`${path}.weight`)), weights.get(`${path}.bias`));
+}
+
+function activate(x: tf.Tensor2D, activation: VisionConfig['activation']): tf.Tensor2D {
+  if (activation === 'gelu') return gelu(x);
+  if (activation === 'quick_gelu') return tf.mul(x, tf.sigmoid(tf.mul(x, 1.702)));
+  // 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))
+  const cubed = tf.mul(tf.square(x), tf.mul(x, 0.044715));
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(tf.mul(tf.add(x, cubed), Math.sqrt(2 / Math.PI))), 1));
+}
+
+/** The exact form x · Φ(x), by the error function. */
+function gelu(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+}

@@ -1,0 +1,132 @@
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeSmallDataset } from '../small-dataset.ts';
+import { tive } from '../tive-process.ts';
+import type { Finished } from '../tive-process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tive-store-command-'));
+const artifacts = join(folder, 'tive-store/artifacts');
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (...settings: string[]): Promise<Finished> =>
+  tive(folder, 'run', 'recipe.yaml', '--until', 'selection', ...settings);
+const only = (stage: string): string => {
+  const [address, ...others] = readdirSync(join(artifacts, stage));
+  expect(others).toEqual([]);
+  return join(artifacts, stage, address!);
+};
+
+beforeAll(async () => {
+  writeSmallDataset(folder);
+  const done = await run();
+  expect(done.exitCode, done.stderr).toBe(0);
+}, 120_000);
+
+test('size adds up the bytes of every stage', async () => {
+  const { stdout, exitCode } = await tive(folder, 'store', 'size', '--json');
+  expect(exitCode).toBe(0);
+  const { stages, checkpoints, openWrites } = JSON.parse(stdout) as {
+    stages: { name: string; count: number; byteCount: number; unreferred: { count: number } }[];
+    checkpoints: { count: number };
+    openWrites: unknown[];
+  };
+  expect(stages.map(({ name }) => name)).toEqual(['dataset', 'gradients', 'selection', 'values', 'warmup']);
+  const sizeOf = (path: string): number => readFileSync(path).byteLength;
+  for (const { name, byteCount, unreferred } of stages.filter((stage) => stage.name !== 'dataset')) {
+    const files = readdirSync(only(name)).map((file) => sizeOf(join(only(name), file)));
+    expect(byteCount).toBe(files.reduce((sum, size) => sum + size, 0));
+    expect(unreferred.count, name).toBe(0);
+  }
+  expect([checkpoints.count, openWrites]).toEqual([0, []]);
+  const table = await tive(folder, 'store', 'size');
+  expect(table.stdout).toMatch(/^gradients +1 +[\d,]+ +0$/m);
+});
+
+test('check finds nothing in a whole store', async () => {
+  const { stdout, exitCode } = await tive(folder, 'store', 'check');
+  expect(stdout).toMatch(/^\d+ artifacts checked, 0 damaged\n$/);
+  expect(exitCode).toBe(0);
+});
+
+test('clean removes what no run refers to any more, and nothing that the next run needs', async () => {
+  const first = only('selection');
+  expect((await run('selection.lambda=9')).exitCode).toBe(0);
+  writeFileSync(join(only('warmup'), 'adapter.1234.partial'), 'hal');
+
+  const young = await tive(folder, 'store', 'clean', '--yes');
+  expect(young.stdout).toBe('0 folders with 0 bytes, 0 unfinished writes\n');
+  const unasked = await tive(folder, 'store', 'clean', '--older-than', '0');
+  expect(unasked.exitCode).toBe(2);
+  expect(unasked.stderr).toBe('store: somebody must agree, got no terminal; add --yes\n');
+  expect(existsSync(first)).toBe(true);
+
+  const { stdout, exitCode, stderr } = await tive(folder, 'store', 'clean', '--older-than', '0', '--yes');
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toContain(`  artifacts/selection/${first.split('/').at(-1)}\n`);
+  expect(stdout).toMatch(/adapter\.1234\.partial\n1 folders with [\d,]+ bytes, 1 unfinished writes\nremoved\n$/);
+  expect(existsSync(first)).toBe(false);
+  expect(readdirSync(only('warmup')).filter((name) => name.endsWith('.partial'))).toEqual([]);
+
+  const again = await run('selection.lambda=9');
+  expect(again.exitCode, again.stderr).toBe(0);
+  for (const stage of ['dataset', 'warmup', 'gradients', 'values', 'selection'])
+    expect(again.stderr).toContain(`${stage}: cached`);
+}, 120_000);
+
+test('clean is refused while a run is at work', async () => {
+  const path = join(folder, 'runs/small/server.json');
+  writeFileSync(path, JSON.stringify({ address: '127.0.0.1:1', pid: process.pid }));
+  const { stderr, exitCode } = await tive(folder, 'store', 'clean', '--yes');
+  rmSync(path);
+  expect(exitCode).toBe(2);
+  expect(stderr).toBe(
+    `store: runs must not be at work, got "small" (process ${process.pid}); wait, or tive cancel small\n`,
+  );
+});
+
+test('a run that is forgotten, and whose folder is gone, keeps nothing', async () => {
+  expect((await run('selection.lambda=4', 'run.name=other', '--incremental')).exitCode).toBe(0);
+  rmSync(join(folder, 'runs/other'), { recursive: true });
+  const kept = await tive(folder, 'store', 'clean', '--older-than', '0', '--yes');
+  expect(kept.stdout).toContain('0 folders');
+  const { stdout } = await tive(folder, 'store', 'clean', '--older-than', '0', '--yes', '--forget', 'other');
+  expect(stdout).toMatch(/artifacts\/selection\/[0-9a-f]{40}\n1 folders/);
+}, 120_000);
+
+test('check names damaged, cut, missing and foreign files with their runs, and repair lets the next run make them again', async () => {
+  const gradients = only('gradients');
+  const [flipped, cut, missing] = [1, 2, 3].map((shard) => `gradients-0000${shard}-of-00007.arrow`);
+  const bytes = readFileSync(join(gradients, flipped!));
+  bytes[200]! ^= 1;
+  writeFileSync(join(gradients, flipped!), bytes);
+  truncateSync(join(gradients, cut!), 100);
+  rmSync(join(gradients, missing!));
+  writeFileSync(join(only('values'), 'notes.txt'), 'mine');
+  writeFileSync(join(only('selection'), 'artifact.json'), '{');
+
+  const { stdout, exitCode } = await tive(folder, 'store', 'check');
+  expect(exitCode).toBe(1);
+  const [own, values, selection] = [gradients, only('values'), only('selection')].map((path) =>
+    path.slice(path.indexOf('artifacts')),
+  );
+  const lines = stdout.trimEnd().split('\n');
+  expect(lines.slice(0, -1)).toEqual([
+    expect.stringMatching(`^${own}/${flipped}: sha256 must be [0-9a-f]{12}…, got [0-9a-f]{12}…; runs: small$`),
+    expect.stringMatching(`^${own}/${cut}: must have \\d+ bytes, got 100; runs: small$`),
+    `${own}/${missing}: must exist, got none; runs: small`,
+    `${selection}/artifact.json: must be a manifest of this version, got other bytes; runs: small`,
+    `${values}/notes.txt: must be named by the manifest, got a foreign file; runs: small`,
+  ]);
+  expect(lines.at(-1)).toMatch(/^\d+ artifacts checked, 3 damaged$/);
+
+  const repaired = await tive(folder, 'store', 'check', '--repair', '--yes', '--json');
+  expect(repaired.exitCode, repaired.stderr).toBe(0);
+  expect((JSON.parse(repaired.stdout.split('\n')[0]!) as { problem: string }).problem).toMatch(/^sha256 must be/);
+  expect(existsSync(gradients)).toBe(false);
+  const again = await run('selection.lambda=9');
+  expect(again.exitCode, again.stderr).toBe(0);
+  expect(again.stderr).toContain('warmup: cached');
+  expect((await tive(folder, 'store', 'check')).exitCode).toBe(0);
+}, 120_000);

@@ -1,0 +1,195 @@
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { joinEmbedded } from '../../../client/cluster/runtime.ts';
+import { findRun } from '../../../client/runs/runs.ts';
+import type { Stage } from '../../../contracts/stages.ts';
+import { namedRun } from '../../../client/runs/find-run.ts';
+import { writeSmallDataset } from '../small-dataset.ts';
+import { hashesOf, processesWith, startTive, tive } from '../tive-process.ts';
+import type { TiveProcess } from '../tive-process.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'tive-kill-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** Long enough in every stage to be met in the middle of it. */
+const SLOW = ['warmup.epochs=40', 'finetune.epochs=60', 'gradients.projection=rademacher', 'gradients.sketch=1024'];
+const RUN = ['run', 'recipe.yaml', ...SLOW, '--heartbeat-timeout', '6'];
+const TIMEOUT_MS = 240_000;
+
+const TABLES: [string, string][] = [
+  ['values', 'values.arrow'],
+  ['selection', 'selection.arrow'],
+  ['warmup', 'adapter_model.safetensors'],
+  ['finetune', 'adapter_model.safetensors'],
+  ['evaluation', 'outcomes.arrow'],
+];
+
+function hashes(folder: string): string[][] {
+  return TABLES.map(([stage, name]) => hashesOf(join(folder, 'tive-store'), stage, name));
+}
+
+function freshFolder(name: string): string {
+  const folder = join(root, name);
+  mkdirSync(folder);
+  writeSmallDataset(folder);
+  return folder;
+}
+
+/** Waits until a stage has work in progress on the command's embedded server. */
+async function reach(folder: string, stage: Stage): Promise<void> {
+  const address = await vi.waitFor(
+    async () => {
+      const run = await namedRun('small', join(folder, 'runs'));
+      expect(run.address).not.toBeNull();
+      return run.address!;
+    },
+    { timeout: 60_000, interval: 50 },
+  );
+  const runtime = await joinEmbedded(address);
+  try {
+    await vi.waitFor(
+      async () => {
+        const status = await (await findRun(runtime.client, 'small')).progress();
+        expect(status?.working.get(stage)).toBeDefined();
+      },
+      { timeout: 120_000, interval: 20 },
+    );
+  } finally {
+    await runtime.close();
+  }
+}
+
+function signalAll(process_: TiveProcess, signal: NodeJS.Signals): number {
+  const processes = process_.computeProcesses();
+  for (const pid of processes) process.kill(pid, signal);
+  return processes.length;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function leftovers(folder: string): string[] {
+  const names = readdirSync(join(folder, 'tive-store'), { recursive: true, withFileTypes: true });
+  return names.filter((entry) => entry.isFile() && entry.parentPath.includes('checkpoints')).map(({ name }) => name);
+}
+
+let undisturbed: string[][];
+beforeAll(async () => {
+  const folder = freshFolder('undisturbed');
+  const done = await tive(folder, ...RUN);
+  expect(done.exitCode, done.stderr).toBe(0);
+  undisturbed = hashes(folder);
+}, TIMEOUT_MS);
+
+test(
+  'compute processes killed in warmup, gradients and finetune: the run ends by itself with the same bytes',
+  async () => {
+    const folder = freshFolder('kill-workers');
+    const command = startTive(folder, ...RUN);
+    let killed = 0;
+    for (const stage of ['warmup', 'gradients', 'finetune'] as const) {
+      await reach(folder, stage);
+      killed += signalAll(command, 'SIGKILL');
+    }
+    const done = await command.finished;
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect(hashes(folder)).toEqual(undisturbed);
+    expect(leftovers(folder)).toEqual([]);
+    const log = readFileSync(join(folder, 'runs/small/log.jsonl'), 'utf8');
+    expect(killed).toBeGreaterThanOrEqual(3);
+    expect(log.match(/ended \(SIGKILL\); started again/g)).toHaveLength(killed);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'compute processes drained by SIGTERM in warmup and finetune go on from their checkpoints with the same bytes',
+  async () => {
+    const folder = freshFolder('drain-workers');
+    const command = startTive(folder, ...RUN);
+    for (const stage of ['warmup', 'finetune'] as const) {
+      await reach(folder, stage);
+      expect(signalAll(command, 'SIGTERM')).toBeGreaterThan(0);
+    }
+    const done = await command.finished;
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect(hashes(folder)).toEqual(undisturbed);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'the whole command killed in gradients and given again ends with the same bytes, and leaves no process behind',
+  async () => {
+    const folder = freshFolder('kill-command');
+    const first = startTive(folder, ...RUN);
+    await reach(folder, 'gradients');
+    const processes = first.computeProcesses();
+    first.child.kill('SIGKILL');
+    await first.finished;
+    await vi.waitFor(() => expect(processes.filter(isAlive)).toEqual([]), { timeout: 60_000, interval: 100 });
+    const again = await tive(folder, ...RUN);
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(again.stderr).toContain('warmup: cached');
+    expect(hashes(folder)).toEqual(undisturbed);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'the Temporal server killed in gradients is started again on its database, and the run ends with the same bytes',
+  async () => {
+    const folder = freshFolder('kill-server');
+    const command = startTive(folder, ...RUN);
+    await reach(folder, 'gradients');
+    const servers = processesWith(join(folder, 'runs/small/temporal.db'));
+    expect(servers).toHaveLength(1);
+    process.kill(servers[0]!, 'SIGKILL');
+    const done = await command.finished;
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect(hashes(folder)).toEqual(undisturbed);
+    expect(processesWith(join(folder, 'runs/small/temporal.db'))).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'Ctrl-C stops at a checkpoint, prints the command that resumes, and exits with 130',
+  async () => {
+    const folder = freshFolder('interrupt');
+    const first = startTive(folder, ...RUN);
+    await reach(folder, 'warmup');
+    first.child.kill('SIGINT');
+    const stopped = await first.finished;
+    expect(stopped.exitCode).toBe(130);
+    expect(stopped.stderr).toContain(`resume: tive run recipe.yaml ${SLOW.join(' ')} --heartbeat-timeout 6`);
+    const again = await tive(folder, ...RUN);
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(hashes(folder)).toEqual(undisturbed);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'cancel from another terminal stops the run',
+  async () => {
+    const folder = freshFolder('cancel');
+    const first = startTive(folder, ...RUN);
+    await reach(folder, 'warmup');
+    const status = await tive(folder, 'status', 'small');
+    expect(status.stdout).toMatch(/^small: running\ndataset: done/);
+    expect((await tive(folder, 'cancel', 'small')).stdout).toBe('small stops at its next checkpoint\n');
+    const stopped = await first.finished;
+    expect(stopped.exitCode).toBe(130);
+    expect(stopped.stderr).toContain('the run was cancelled; what it has done is kept');
+  },
+  TIMEOUT_MS,
+);
