@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { gradientRows } from '../activities/gradients/shard.ts';
-import type { GradientComputer } from '../activities/gradients/shard.ts';
-import type { TableRow } from '../tables/row-table.ts';
+import { gradientRows } from '../activities/gradients/micro-batch.ts';
+import type { GradientComputer } from '../activities/gradients/micro-batch.ts';
+import type { UsableRow } from '../tables/rows.ts';
 import { createProjector } from '../algorithms/projection.ts';
 import { gradientLayout, initialAdapter, toTensors } from '../model/adapter.ts';
 import { loadEngine } from '../model/engine.ts';
@@ -118,7 +118,7 @@ function microBatch(
   size: BenchModel,
   microBatchIndex: number,
   exampleCount: number,
-): { rows: TableRow[]; examples: ModelExample[] } {
+): { rows: UsableRow[]; examples: ModelExample[] } {
   const seeds = Array.from({ length: exampleCount }, (_, index) => microBatchIndex * exampleCount + index);
   return {
     examples: seeds.map((seed) => randomExample(size, seed)),

@@ -17,10 +17,12 @@ import { jsonRows } from '../dataset/rows/row-source.ts';
 import { artifactFolder } from '../store/addresses.ts';
 import { finishArtifact } from '../store/artifacts.ts';
 import { LocalStore } from '../store/local-store.ts';
-import { tableSchema } from '../tables/schemas.ts';
-import { writeTable } from '../tables/arrow-file.ts';
-import type { TableKind } from '../tables/schemas.ts';
-import type { TableRows } from '../tables/arrow-file.ts';
+import type { ValuesBatch } from '../tables/values.ts';
+import { valuesTable } from '../tables/values.ts';
+import { rowsTable } from '../tables/rows.ts';
+import type { RowsBatch } from '../tables/rows.ts';
+import { selectionTable } from '../tables/selection.ts';
+import type { Columns, FileTable, Rows } from '../tables/table.ts';
 import { megabytes, short } from './bench.ts';
 import type { BenchLine, BenchOptions } from './bench.ts';
 
@@ -59,19 +61,21 @@ export async function* bench({ rowCount = 665_298 }: BenchOptions): AsyncGenerat
 async function makeRun(store: LocalStore, config: Config, rowCount: number): Promise<RunResult> {
   const places = await demoPlaces(config.dataset.path[0]!);
   const random = createRandom('bench/report', 1);
-  const rows = await artifact(store, 'dataset', 'rows', rowCount, (start, count) => rowColumns(places, start, count));
-  const values = await artifact(store, 'values', 'values', rowCount, (start, count) => ({
+  const rows = await artifact(store, 'dataset', rowsTable, rowCount, (start, count) =>
+    rowColumns(places, start, count),
+  );
+  const values = await artifact(store, 'values', valuesTable, rowCount, (start, count) => ({
     ...identity(start, count),
     loss: numbers(count, () => 3 * random.uniform()),
-    supervised_token_count: Uint32Array.from({ length: count }, () => 1 + Math.floor(90 * random.uniform())),
-    gradient_norm: numbers(count, () => 1 + 20 * random.uniform()),
+    supervisedTokenCount: Uint32Array.from({ length: count }, () => 1 + Math.floor(90 * random.uniform())),
+    gradientNorm: numbers(count, () => 1 + 20 * random.uniform()),
     el2n: numbers(count, () => random.uniform()),
-    mean_of_cosines: numbers(count, () => random.uniform() - 0.3),
-    cosine_to_mean: numbers(count, () => random.uniform() - 0.3),
+    meanOfCosines: numbers(count, () => random.uniform() - 0.3),
+    cosineToMean: numbers(count, () => random.uniform() - 0.3),
   }), spaceOf(rowCount)); // prettier-ignore
   const budget = Math.round(BUDGET_SHARE * rowCount);
   const every = Math.floor(rowCount / budget);
-  const selection = await artifact(store, 'selection', 'selection', budget, (start, count) => ({
+  const selection = await artifact(store, 'selection', selectionTable, budget, (start, count) => ({
     ...identity(start * every, count, every),
     copies: new Uint32Array(count).fill(1),
     probability: numbers(count, () => BUDGET_SHARE),
@@ -130,52 +134,61 @@ function describeRun(
   } as RunResult;
 }
 
-async function artifact(
+async function artifact<Of extends Columns>(
   store: LocalStore,
   stage: Stage,
-  kind: Exclude<TableKind, 'gradients'>,
+  table: FileTable<Of>,
   rowCount: number,
-  columnsOf: (start: number, count: number) => TableRows['columns'],
+  batchOf: (start: number, count: number) => Rows<Of>,
   extra: { name: string; text: string } | null = null,
 ): Promise<ArtifactReference> {
   const address = createHash('sha256').update(stage).digest('hex').slice(0, 40);
   const folder = artifactFolder(stage, address);
-  const batches = function* (): Generator<TableRows> {
+  const batches = function* (): Generator<Rows<Of>> {
     for (let start = 0; start < rowCount; start += ROWS_OF_BATCH) {
       const count = Math.min(ROWS_OF_BATCH, rowCount - start);
-      yield { rowCount: count, columns: columnsOf(start, count) };
+      yield batchOf(start, count);
     }
   };
-  const files = [await writeTable(store, folder, `${kind}.arrow`, tableSchema(kind), batches())];
+  const files = [await table.write(store, folder, batches())];
   const texts = extra === null ? [] : [extra];
   if (stage === 'dataset') texts.push({ name: 'quarantine.jsonl', text: '' });
   for (const { name, text } of texts)
     files.push({ name, rowCount: 0, ...(await store.write(`${folder}/${name}`, [Buffer.from(text)])) });
-  return finishArtifact(store, stage, address, { determinants: null, files, rowCount, details: {} });
+  return finishArtifact(store, stage, address, { determinants: {}, files, rowCount, details: {} });
 }
 
-function identity(start: number, count: number, every = 1): TableRows['columns'] {
+function identity(
+  start: number,
+  count: number,
+  every = 1,
+): Pick<ValuesBatch, 'rowCount' | 'rowIndex' | 'contentHash' | 'task'> {
   const contentHash = new Uint8Array(count * 32);
   const index = Uint32Array.from({ length: count }, (_, row) => start + row * every);
   index.forEach((row, place) => contentHash.set(createHash('sha256').update(String(row)).digest(), place * 32));
-  return { row_index: index, content_hash: contentHash, task: Array.from(index, (row) => `task-${row % TASK_COUNT}`) };
+  return {
+    rowCount: count,
+    rowIndex: index,
+    contentHash,
+    task: Array.from(index, (row) => `task-${row % TASK_COUNT}`),
+  };
 }
 
-function rowColumns(places: readonly Place[], start: number, count: number): TableRows['columns'] {
+function rowColumns(places: readonly Place[], start: number, count: number): RowsBatch {
   const own = Array.from({ length: count }, (_, row) => places[(start + row) % places.length]!);
   const zeros = new Uint32Array(count);
   const nothing = own.map(() => null);
   return {
     ...identity(start, count),
-    source_index: zeros,
-    byte_start: BigInt64Array.from(own, ({ byteStart }) => BigInt(byteStart)),
-    byte_end: BigInt64Array.from(own, ({ byteEnd }) => BigInt(byteEnd)),
+    sourceIndex: zeros,
+    byteStart: BigInt64Array.from(own, ({ byteStart }) => BigInt(byteStart)),
+    byteEnd: BigInt64Array.from(own, ({ byteEnd }) => BigInt(byteEnd)),
     ...{ id: nothing, reason: nothing, image: own.map(({ image }) => image), truncated: own.map(() => false) },
     ...{
-      token_count: zeros,
-      image_token_count: zeros,
-      supervised_token_count: zeros,
-      micro_batch: zeros,
+      tokenCount: zeros,
+      imageTokenCount: zeros,
+      supervisedTokenCount: zeros,
+      microBatch: zeros,
       shard: zeros,
     },
   };

@@ -18,9 +18,10 @@ import { createStoreOpener } from '../plugins/open-store.ts';
 import { artifactFolder } from '../store/addresses.ts';
 import { finishArtifact } from '../store/artifacts.ts';
 import { LocalStore } from '../store/local-store.ts';
-import { gradientSchema, tableSchema } from '../tables/schemas.ts';
-import { writeTable } from '../tables/arrow-file.ts';
-import type { TableRows } from '../tables/arrow-file.ts';
+import { writeGradientShard } from '../tables/gradients.ts';
+import type { GradientRows } from '../tables/gradients.ts';
+import { rowsTable } from '../tables/rows.ts';
+import type { RowsBatch } from '../tables/rows.ts';
 import { megabytes, short } from './bench.ts';
 import type { BenchLine, BenchOptions } from './bench.ts';
 import { withChildren } from './child.ts';
@@ -135,15 +136,16 @@ async function writeTables(
   const stored = storage === 'int8' ? Int8Array.from(values, (value) => Math.round(30 * value)) : values;
   const files: FileReference[] = [];
   const address = 'a'.repeat(40);
-  const schema = gradientSchema(SKETCH, storage);
+  const folder = artifactFolder('gradients', address);
+  const shardCount = Math.ceil(rowCount / ROWS_OF_SHARD);
   for (let start = 0; start < rowCount; start += ROWS_OF_SHARD) {
-    const name = `gradients-${String(files.length).padStart(5, '0')}.arrow`;
     const end = Math.min(rowCount, start + ROWS_OF_SHARD);
     const batches = gradientBatches(stored, start, end);
-    files.push(await writeTable(store, artifactFolder('gradients', address), name, schema, batches));
+    const place = { folder, address, shard: files.length, shardCount };
+    files.push(await writeGradientShard(store, place, { sketch: SKETCH, storage }, batches));
   }
   const details = { sketch: SKETCH, storage, parameterCount: SKETCH, quarantined: [] };
-  const gradients = await finishArtifact(store, 'gradients', address, { determinants: null, files, rowCount, details });
+  const gradients = await finishArtifact(store, 'gradients', address, { determinants: {}, files, rowCount, details });
   const rows = await writeRows(store, rowCount);
   return { config, rows, gradients: [gradients] };
 }
@@ -152,65 +154,58 @@ function* gradientBatches(
   stored: Int8Array | Float32Array,
   shardStart: number,
   shardEnd: number,
-): Generator<TableRows> {
+): Generator<GradientRows> {
   for (let start = shardStart; start < shardEnd; start += ROWS_OF_BATCH) {
     const count = Math.min(shardEnd, start + ROWS_OF_BATCH) - start;
     const numbers = (value: (row: number) => number): Float64Array =>
       Float64Array.from({ length: count }, (_, row) => value(start + row));
     yield {
       rowCount: count,
-      columns: {
-        ...identityColumns(start, count),
-        loss: numbers((row) => 1 + (row % 7)),
-        supervised_token_count: Uint32Array.from({ length: count }, (_, row) => 1 + ((start + row) % 90)),
-        gradient_norm: numbers((row) => 90 + (row % 11)),
-        el2n: numbers((row) => (row % 13) / 13),
-        gradient: stored.subarray(0, count * SKETCH),
-        gradient_scale: numbers((row) => (stored instanceof Int8Array ? (1 + (row % 5)) / 127 : 1)),
-        reason: Array.from({ length: count }, () => null),
-      },
+      ...identityColumns(start, count),
+      loss: numbers((row) => 1 + (row % 7)),
+      supervisedTokenCount: Uint32Array.from({ length: count }, (_, row) => 1 + ((start + row) % 90)),
+      gradientNorm: numbers((row) => 90 + (row % 11)),
+      el2n: numbers((row) => (row % 13) / 13),
+      gradient: stored.subarray(0, count * SKETCH),
+      gradientScale: numbers((row) => (stored instanceof Int8Array ? (1 + (row % 5)) / 127 : 1)),
+      reason: Array.from({ length: count }, () => null),
     };
   }
 }
 
 async function writeRows(store: LocalStore, rowCount: number): Promise<ArtifactReference> {
   const address = 'b'.repeat(40);
-  const batches = function* (): Generator<TableRows> {
+  const batches = function* (): Generator<RowsBatch> {
     for (let start = 0; start < rowCount; start += ROWS_OF_SHARD) {
       const count = Math.min(rowCount, start + ROWS_OF_SHARD) - start;
       const zeros = new Uint32Array(count);
       const nothing = Array.from({ length: count }, () => null);
       yield {
         rowCount: count,
-        columns: {
-          ...identityColumns(start, count),
-          source_index: zeros,
-          byte_start: new BigInt64Array(count),
-          byte_end: new BigInt64Array(count),
-          id: nothing,
-          image: nothing,
-          token_count: zeros,
-          image_token_count: zeros,
-          supervised_token_count: zeros,
-          truncated: Array.from({ length: count }, () => false),
-          micro_batch: zeros,
-          shard: zeros,
-          reason: nothing,
-        },
+        ...identityColumns(start, count),
+        sourceIndex: zeros,
+        byteStart: new BigInt64Array(count),
+        byteEnd: new BigInt64Array(count),
+        id: nothing,
+        image: nothing,
+        tokenCount: zeros,
+        imageTokenCount: zeros,
+        supervisedTokenCount: zeros,
+        truncated: Array.from({ length: count }, () => false),
+        microBatch: zeros,
+        shard: zeros,
+        reason: nothing,
       };
     }
   };
-  const file = await writeTable(
-    store,
-    artifactFolder('dataset', address),
-    'rows.arrow',
-    tableSchema('rows'),
-    batches(),
-  );
-  return finishArtifact(store, 'dataset', address, { determinants: null, files: [file], rowCount, details: {} });
+  const file = await rowsTable.write(store, artifactFolder('dataset', address), batches());
+  return finishArtifact(store, 'dataset', address, { determinants: {}, files: [file], rowCount, details: {} });
 }
 
-function identityColumns(start: number, count: number): TableRows['columns'] {
+function identityColumns(
+  start: number,
+  count: number,
+): Pick<RowsBatch & GradientRows, 'rowIndex' | 'contentHash' | 'task'> {
   const contentHash = new Uint8Array(count * 32);
   for (let row = 0; row < count; row += 1)
     contentHash.set(
@@ -220,8 +215,8 @@ function identityColumns(start: number, count: number): TableRows['columns'] {
       row * 32,
     );
   return {
-    row_index: Uint32Array.from({ length: count }, (_, row) => start + row),
-    content_hash: contentHash,
+    rowIndex: Uint32Array.from({ length: count }, (_, row) => start + row),
+    contentHash: contentHash,
     task: Array.from({ length: count }, (_, row) => `task-${(start + row) % TASK_COUNT}`),
   };
 }

@@ -1,15 +1,13 @@
+// Addresses and folders of what stages make.
 import { createHash } from 'node:crypto';
 import { STAGE_VERSIONS } from '../contracts/stages.ts';
 import type { Stage } from '../contracts/stages.ts';
 
-/** A value of JSON. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
-
-/** JSON with sorted keys and without `undefined`: equal values give equal text. */
-export function canonicalJson(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map((item: Json) => canonicalJson(item)).join(',')}]`;
+/** JSON of a plain value with sorted keys and without `undefined`: equal values give equal text. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).filter((entry): entry is [string, Json] => entry[1] !== undefined);
+  const entries: [string, unknown][] = Object.entries(value).filter(([, item]) => item !== undefined);
   entries.sort(([left], [right]) => (left < right ? -1 : 1));
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
 }
@@ -23,7 +21,7 @@ export function sha256(data: string | Uint8Array): string {
  * Address of a stage's output: hash of the stage's name and version, of its inputs' hashes and of the part of the config
  * that it reads. Who computes it, when and where, is not in it.
  */
-export function stageAddress(stage: Stage, determinants: Json): string {
+export function stageAddress(stage: Stage, determinants: object): string {
   return sha256(canonicalJson({ stage, version: STAGE_VERSIONS[stage], determinants })).slice(0, 40);
 }
 

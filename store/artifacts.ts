@@ -1,3 +1,4 @@
+// Artifacts: what a stage has made, whole or not there, with the hashes of its files.
 import { createHash } from 'node:crypto';
 import { ArtifactMismatchError } from '../contracts/failures.ts';
 import { SCHEMA_VERSION } from '../contracts/references.ts';
@@ -5,7 +6,6 @@ import type { ArtifactReference, FileReference } from '../contracts/references.t
 import { STAGE_VERSIONS } from '../contracts/stages.ts';
 import type { Stage } from '../contracts/stages.ts';
 import { artifactFolder, canonicalJson, checkpointFolder, sha256 } from './addresses.ts';
-import type { Json } from './addresses.ts';
 import type { Store } from './store.ts';
 
 export const MANIFEST_NAME = 'artifact.json';
@@ -17,11 +17,11 @@ export interface ArtifactManifest {
   stageVersion: number;
   address: string;
   /** What the address is the hash of. */
-  determinants: Json;
+  determinants: Readonly<Record<string, unknown>>;
   rowCount: number;
   files: FileReference[];
   /** Small results for later stages: counts, numbers per task. */
-  details: Json;
+  details: unknown;
 }
 
 /** The artifact of a stage at an address, or null where it is not complete. */
@@ -33,6 +33,15 @@ export async function findArtifact(store: Store, stage: Stage, address: string):
   return { uri, sha256: contentOf(manifest), rowCount: manifest.rowCount, schemaVersion: SCHEMA_VERSION };
 }
 
+/** What a stage says of the artifact that it has written. */
+export interface ArtifactContent {
+  determinants: object;
+  files: FileReference[];
+  rowCount: number;
+  /** Plain JSON. */
+  details: object | null;
+}
+
 /**
  * Writes `artifact.json` and removes the stage's checkpoints and what killed writers left: from here on the artifact is
  * complete.
@@ -41,7 +50,7 @@ export async function finishArtifact(
   store: Store,
   stage: Stage,
   address: string,
-  content: { determinants: Json; files: FileReference[]; rowCount: number; details: Json },
+  content: ArtifactContent,
 ): Promise<ArtifactReference> {
   const uri = artifactFolder(stage, address);
   const manifest: ArtifactManifest = {
@@ -50,8 +59,9 @@ export async function finishArtifact(
     stageVersion: STAGE_VERSIONS[stage],
     address,
     ...content,
+    determinants: { ...content.determinants },
   };
-  const text = `${canonicalJson(manifest as unknown as Json)}\n`;
+  const text = `${canonicalJson(manifest)}\n`;
   await store.write(`${uri}/${MANIFEST_NAME}`, [Buffer.from(text)]);
   await store.endWrites(uri);
   await store.removeFolder(checkpointFolder(stage, address));
@@ -76,6 +86,16 @@ export async function readManifest(store: Store, reference: ArtifactReference): 
   return manifest;
 }
 
+/** What an artifact says beside its files; its kind of table knows the type. */
+export function detailsOf<Details>({ details }: ArtifactManifest): Details {
+  return details as Details;
+}
+
+/** As {@link detailsOf}, behind a reference. @throws ArtifactMismatchError as `readManifest` */
+export async function readDetails<Details>(store: Store, reference: ArtifactReference): Promise<Details> {
+  return detailsOf<Details>(await readManifest(store, reference));
+}
+
 /**
  * The manifest in a folder, whatever it was made for.
  * @throws Error with code `ENOENT` where the artifact is not complete
@@ -87,7 +107,7 @@ export async function readManifestAt(store: Store, uri: string): Promise<Artifac
 
 /** Hash of what an artifact holds. What it was made from is left out: equal content from other inputs is the same input. */
 export function contentOf({ files, rowCount, details }: ArtifactManifest): string {
-  return sha256(canonicalJson({ files: files as unknown as Json, rowCount, details }));
+  return sha256(canonicalJson({ files, rowCount, details }));
 }
 
 function parseManifest(bytes: Uint8Array, uri: string): ArtifactManifest {

@@ -1,3 +1,4 @@
+// Arrow IPC files of the store: written batch by batch, read back in one verified pass.
 import {
   RecordBatch,
   RecordBatchFileWriter,
@@ -12,23 +13,13 @@ import { ArtifactMismatchError } from '../contracts/failures.ts';
 import type { FileReference } from '../contracts/references.ts';
 import { streamVerified } from '../store/artifacts.ts';
 import { checkedMessages } from './arrow-messages.ts';
+import type { Column, ColumnValues } from './columns.ts';
 import type { Store } from '../store/store.ts';
 
-/** Values of one column: typed arrays for numbers, 32 bytes a row for hashes, `[row, sketch]` flat for lists. */
-export type ColumnValues =
-  | Uint32Array
-  | Float64Array
-  | BigInt64Array
-  | Float32Array
-  | Int8Array
-  | Uint8Array
-  | readonly (string | null)[]
-  | readonly boolean[];
-
-/** Rows of a table, column by column. */
-export interface TableRows {
+/** Rows as they are written: values of the schema's fields, in their order. */
+export interface ArrowRows {
   rowCount: number;
-  columns: Record<string, ColumnValues>;
+  columns: readonly ColumnValues[];
 }
 
 /** The Arrow IPC file format begins with this many bytes before its messages. */
@@ -38,12 +29,12 @@ const FILE_MAGIC_BYTES = 8;
 const END_OF_STREAM_BYTES = 8;
 
 /** Streams batches into an Arrow IPC file, one record batch each. @returns name, hash and counts of the file */
-export async function writeTable(
+export async function writeArrowFile(
   store: Store,
   folder: string,
   name: string,
   schema: Schema,
-  batches: AsyncIterable<TableRows> | Iterable<TableRows>,
+  batches: AsyncIterable<ArrowRows>,
 ): Promise<FileReference> {
   let rowCount = 0;
   const encode = async function* (): AsyncGenerator<Uint8Array> {
@@ -72,12 +63,8 @@ export async function writeTable(
   return { name, sha256, byteCount, rowCount };
 }
 
-function toRecordBatch(schema: Schema, { rowCount, columns }: TableRows): RecordBatch {
-  const children = schema.fields.map((field: Field) => {
-    const values = columns[field.name];
-    if (values === undefined) throw new RangeError(`table: column must be given, got no "${field.name}"`);
-    return toData(field, values, rowCount);
-  });
+function toRecordBatch(schema: Schema, { rowCount, columns }: ArrowRows): RecordBatch {
+  const children = schema.fields.map((field: Field, index) => toData(field, columns[index]!, rowCount));
   return new RecordBatch(
     schema,
     makeData({ type: new Struct(schema.fields), length: rowCount, nullCount: 0, children }),
@@ -95,18 +82,11 @@ function toData(field: Field, values: ColumnValues, length: number): Data {
   return makeData({ type, length, nullCount: 0, data: values } as never) as Data;
 }
 
-/** One record batch that was read: columns as views on its bytes. */
-export interface TableBatch {
+/** One record batch that was read. */
+export interface ArrowBatch {
   rowCount: number;
-  uint32(name: string): Uint32Array;
-  float64(name: string): Float64Array;
-  int64(name: string): BigInt64Array;
-  /** Flat bytes of a fixed-size binary column. */
-  bytes(name: string): Uint8Array;
-  /** Flat values `[row, item]` of a fixed-size list column. */
-  list(name: string): Float32Array | Int8Array;
-  strings(name: string): (string | null)[];
-  booleans(name: string): boolean[];
+  /** Values of the schema's field at a place. */
+  column(index: number, access: Column<ColumnValues>['access']): ColumnValues;
 }
 
 /**
@@ -118,17 +98,17 @@ export interface TableBatch {
  * The file's messages are those of the stream format but for the schema, which stands only in the footer, so the known
  * schema is put in front: one pass, no seeking.
  */
-export async function* readTable(
+export async function* readArrowFile(
   store: Store,
   folder: string,
   file: FileReference,
   schema: Schema,
-): AsyncGenerator<TableBatch> {
+): AsyncGenerator<ArrowBatch> {
   const chunks = streamVerified(store, folder, file);
   try {
     const reader = await RecordBatchReader.from(asStream(schema, chunks));
     await reader.open();
-    for await (const batch of reader) yield toTableBatch(batch as RecordBatch);
+    for await (const batch of reader) yield toBatch(batch as RecordBatch);
     // The reader stops at the end of the batches; the footer's bytes count for the hash.
     await drain(chunks);
   } catch (error) {
@@ -164,29 +144,15 @@ async function* withoutMagic(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator
   }
 }
 
-function toTableBatch(batch: RecordBatch): TableBatch {
-  const data = (name: string): Data => {
-    const index = batch.schema.fields.findIndex((field) => field.name === name);
-    const found = batch.data.children[index];
-    if (found === undefined) throw new RangeError(`table: column must exist, got no "${name}"`);
-    return found;
-  };
-  const values = (name: string): unknown => {
-    const { values: array, length, stride } = data(name) as Data & { values: Uint8Array; stride: number };
-    return array.subarray(0, length * stride);
-  };
+function toBatch(batch: RecordBatch): ArrowBatch {
   return {
     rowCount: batch.numRows,
-    uint32: (name) => values(name) as Uint32Array,
-    float64: (name) => values(name) as Float64Array,
-    int64: (name) => values(name) as BigInt64Array,
-    bytes: (name) => values(name) as Uint8Array,
-    list: (name) => {
-      const list = data(name);
-      const size = (list.type as FixedSizeList).listSize;
-      return (list.children[0] as Data & { values: Float32Array }).values.subarray(0, list.length * size);
+    column: (index, access) => {
+      if (access === 'objects') return [...(batch.getChildAt(index) ?? [])] as string[];
+      const data = batch.data.children[index]! as Data & { values: Uint8Array; stride: number };
+      if (access === 'view') return data.values.subarray(0, data.length * data.stride);
+      const item = data.children[0] as Data & { values: Float32Array };
+      return item.values.subarray(0, data.length * (data.type as FixedSizeList).listSize);
     },
-    strings: (name) => [...(batch.getChild(name) ?? [])] as (string | null)[],
-    booleans: (name) => [...(batch.getChild(name) ?? [])] as boolean[],
   };
 }

@@ -1,25 +1,23 @@
+// Which rows of a dataset have no gradient yet: what an incremental run needs before its gradients.
 import type { FingerprintInput, NewRowsPlan, PlanNewRowsInput } from '../../contracts/messages/incremental.ts';
-import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Reason } from '../../contracts/reasons.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
 import { planRows } from '../../dataset/rows/plan-rows.ts';
-import type { RowRecord } from '../../dataset/rows/scan-dataset.ts';
-import { artifactFolder, canonicalJson, sha256, stageAddress } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
-import { fileOf, findArtifact, finishArtifact, readManifest } from '../../store/artifacts.ts';
-import { gradientSchema, tableSchema } from '../../tables/schemas.ts';
+import { canonicalJson, sha256 } from '../../store/addresses.ts';
+import { readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable, writeTable } from '../../tables/arrow-file.ts';
-import type { TableBatch, TableRows } from '../../tables/arrow-file.ts';
-import { toTableRows } from '../dataset/stage.ts';
-import type { ComputeDependencies } from '../shared/dependencies.ts';
+import { joinGradients, openGradientTable } from '../../tables/gradients.ts';
+import { RowLookup } from '../../tables/row-lookup.ts';
+import { rowsTable, usableRows } from '../../tables/rows.ts';
+import type { PlanDetails, RowsBatch } from '../../tables/rows.ts';
 import { evaluationDataset } from '../shared/compute-context.ts';
+import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { changeFingerprint, folderFingerprint } from '../shared/fingerprints.ts';
-import { gradientDeterminants } from './stage.ts';
-import type { GradientDetails } from '../../tables/gradient-files.ts';
 import { startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
-import { RowLookup } from '../shared/row-lookup.ts';
-import { usableRows } from '../../tables/row-table.ts';
+import { readRecords, toRowsBatch } from '../shared/rows-batch.ts';
+import { makeOutput, outputPlace } from '../shared/stage-output.ts';
+import { gradientDeterminants } from './plan.ts';
 
 /** What incremental runs need before their gradients: whether anything changed, and which rows are new. */
 export function createNewRowsActivities({ openStore, models }: ComputeDependencies) {
@@ -64,10 +62,10 @@ export function createNewRowsActivities({ openStore, models }: ComputeDependenci
 const NOTHING = { newRows: null, newRowCount: 0, keptRowCount: 0, removedRowCount: 0, quarantined: [] };
 
 /** Why the tables do not fit what would be computed now: another model, projection, prompt or engine. */
-async function refuse(store: Store, tables: readonly ArtifactReference[], wanted: Json): Promise<string | null> {
-  const now = Object.entries(wanted as { [key: string]: Json }).filter(([key]) => key !== 'rows' && key !== 'adapter');
+async function refuse(store: Store, tables: readonly ArtifactReference[], wanted: object): Promise<string | null> {
+  const now = Object.entries(wanted).filter(([key]) => key !== 'rows' && key !== 'adapter') as [string, unknown][];
   for (const table of tables) {
-    const then = (await readManifest(store, table)).determinants as { [key: string]: Json };
+    const then = (await readManifest(store, table)).determinants;
     const other = now.find(([key, value]) => canonicalJson(value) !== canonicalJson(then[key] ?? null))?.[0];
     if (other !== undefined) return `the gradients that are there were taken with another ${other}`;
   }
@@ -87,35 +85,16 @@ async function matchTables(
   pulse: Pulse,
 ): Promise<KnownRows> {
   const known: KnownRows = { rowIndexes: new Set(), reasons: new Map() };
-  const take = lookup.taker();
-  for (const table of tables) {
-    const manifest = await readManifest(store, table);
-    const { sketch, storage } = manifest.details as unknown as GradientDetails;
-    for (const file of manifest.files) {
-      for await (const batch of readTable(store, table.uri, file, gradientSchema(sketch, storage))) {
-        matchBatch(batch, lookup, take, known);
-        await pulse.pause();
-      }
+  for await (const { batch, positions } of joinGradients(store, await openGradientTable(store, tables), lookup)) {
+    for (const [row, position] of positions.entries()) {
+      if (position < 0) continue;
+      known.rowIndexes.add(lookup.rowIndex(position));
+      const reason = batch.reason[row] as Reason | null;
+      if (reason !== null) known.reasons.set(reason, (known.reasons.get(reason) ?? 0) + 1);
     }
+    await pulse.pause();
   }
   return known;
-}
-
-function matchBatch(
-  batch: TableBatch,
-  lookup: RowLookup,
-  take: ReturnType<RowLookup['taker']>,
-  known: KnownRows,
-): void {
-  const hashes = batch.bytes('content_hash');
-  const reasons = batch.strings('reason') as (Reason | null)[];
-  for (let row = 0; row < batch.rowCount; row += 1) {
-    const position = take(hashes, row * 32);
-    if (position < 0) continue;
-    known.rowIndexes.add(lookup.rowIndex(position));
-    const reason = reasons[row] ?? null;
-    if (reason !== null) known.reasons.set(reason, (known.reasons.get(reason) ?? 0) + 1);
-  }
 }
 
 /** Usable rows of the last run that the dataset has no more. */
@@ -142,72 +121,27 @@ async function writeNewRows(
   pulse: Pulse,
 ): Promise<ArtifactReference> {
   const { tokenBudget, shardRows } = config.gradients;
-  const determinants = {
+  const place = outputPlace('dataset', {
     rows: rows.sha256,
     known: tables.map(({ sha256: hash }) => hash),
     plan: { tokenBudget, shardRows },
-  };
-  const address = stageAddress('dataset', determinants);
-  const found = await findArtifact(store, 'dataset', address);
-  if (found !== null) return found;
-  let [shardCount, microBatchCount] = [0, 0];
-  const batches = async function* (): AsyncGenerator<TableRows> {
-    for await (const window of planRows(readRecords(store, rows, known), config.gradients)) {
-      for (const { place } of window) {
-        shardCount = Math.max(shardCount, (place?.shard ?? -1) + 1);
-        microBatchCount = Math.max(microBatchCount, (place?.microBatch ?? -1) + 1);
+  });
+  const { reference } = await makeOutput<PlanDetails>(store, place, async () => {
+    let [shardCount, microBatchCount] = [0, 0];
+    const batches = async function* (): AsyncGenerator<RowsBatch> {
+      const records = readRecords(store, rows, (rowIndex) => !known.has(rowIndex));
+      for await (const window of planRows(records, config.gradients)) {
+        for (const { place: planned } of window) {
+          shardCount = Math.max(shardCount, (planned?.shard ?? -1) + 1);
+          microBatchCount = Math.max(microBatchCount, (planned?.microBatch ?? -1) + 1);
+        }
+        yield toRowsBatch(window);
+        await pulse.pause();
       }
-      yield toTableRows(window);
-      await pulse.pause();
-    }
-  };
-  const file = await writeTable(
-    store,
-    artifactFolder('dataset', address),
-    'rows.arrow',
-    tableSchema('rows'),
-    batches(),
-  );
-  const details = { rowCount: newRowCount, usableCount: newRowCount, shardCount, microBatchCount };
-  return finishArtifact(store, 'dataset', address, { determinants, files: [file], rowCount: file.rowCount, details });
-}
-
-/** The usable rows of a rows table that are not known, as the dataset stage has seen them. */
-async function* readRecords(
-  store: Store,
-  rows: ArtifactReference,
-  known: ReadonlySet<number>,
-): AsyncGenerator<RowRecord[]> {
-  const manifest = await readManifest(store, rows);
-  for await (const batch of readTable(store, rows.uri, fileOf(manifest, 'rows.arrow'), tableSchema('rows'))) {
-    const [reasons, ids, tasks, images] = [
-      batch.strings('reason'),
-      batch.strings('id'),
-      batch.strings('task'),
-      batch.strings('image'),
-    ];
-    const truncated = batch.booleans('truncated');
-    const records: RowRecord[] = [];
-    for (let row = 0; row < batch.rowCount; row += 1) {
-      const rowIndex = batch.uint32('row_index')[row]!;
-      if (reasons[row] !== null || known.has(rowIndex)) continue;
-      records.push({
-        rowIndex,
-        sourceIndex: batch.uint32('source_index')[row]!,
-        byteStart: Number(batch.int64('byte_start')[row]),
-        byteEnd: Number(batch.int64('byte_end')[row]),
-        id: ids[row] ?? null,
-        task: tasks[row] ?? null,
-        image: images[row] ?? null,
-        contentHash: batch.bytes('content_hash').slice(row * 32, (row + 1) * 32),
-        tokenCount: batch.uint32('token_count')[row]!,
-        imageTokenCount: batch.uint32('image_token_count')[row]!,
-        supervisedTokenCount: batch.uint32('supervised_token_count')[row]!,
-        truncated: truncated[row]!,
-        rejection: null,
-        extensionDiffers: false,
-      });
-    }
-    yield records;
-  }
+    };
+    const file = await rowsTable.write(store, place.folder, batches());
+    const details = { rowCount: newRowCount, usableCount: newRowCount, shardCount, microBatchCount };
+    return { files: [file], details };
+  });
+  return reference;
 }

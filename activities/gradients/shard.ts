@@ -1,117 +1,98 @@
-import { deserialize, serialize } from 'node:v8';
-import { encodeInt8 } from '../../algorithms/encoding.ts';
-import type { Projector } from '../../algorithms/projection.ts';
-import type { GradientsConfig } from '../../contracts/config.ts';
-import { NumericalError } from '../../contracts/failures.ts';
+// One gradient shard: its finished micro-batches, what is missing of them, and the file that they become.
+import type { GradientShard, GradientShardInput } from '../../contracts/messages/gradients.ts';
 import type { Reason } from '../../contracts/reasons.ts';
-import type { Adapter, ParameterPlace } from '../../model/adapter.ts';
-import { exampleGradients } from '../../model/tensorflow/example-gradients.ts';
-import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
-import type { ModelExample } from '../../model/tensorflow/micro-batch.ts';
-import { sha256 } from '../../store/addresses.ts';
+import { artifactFolder, checkpointFolder } from '../../store/addresses.ts';
+import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
-import type { TableRows } from '../../tables/arrow-file.ts';
-import type { TableRow } from '../../tables/row-table.ts';
+import { writeGradientShard } from '../../tables/gradients.ts';
+import type { GradientRows } from '../../tables/gradients.ts';
+import type { ExampleSource } from '../shared/examples.ts';
+import type { Pulse } from '../shared/heartbeat.ts';
+import { countRows } from '../shared/metrics.ts';
+import { gradientRows } from './micro-batch.ts';
+import type { GradientComputer } from './micro-batch.ts';
+import type { ShardParts } from './parts.ts';
+import type { Window } from './windows.ts';
 
-/** What turns a micro-batch of rows into rows of the gradient table. */
-export interface GradientComputer {
-  model: LoadedModel;
-  adapter: Adapter;
-  places: readonly ParameterPlace[];
-  projector: Projector;
-  storage: GradientsConfig['storage'];
-}
-
-/**
- * Rows of the gradient table for one micro-batch. A row whose numbers are not finite or whose gradient is zero keeps its
- * place with a reason and a gradient of zeros.
- *
- * Differs: pieces of a gradient are projected in the order in which the backward pass meets them, last layer first, since
- * keeping whole gradients would need the memory of all parameters for every example.
- *
- * @throws NumericalError where no row of the micro-batch is finite
- */
-export function gradientRows(
+/** Computes what is missing, saves each micro-batch, and returns the keys of all in order. */
+export async function computeParts(
   computer: GradientComputer,
-  rows: readonly TableRow[],
-  examples: readonly ModelExample[],
-): TableRows {
-  const { model, adapter, places, projector, storage } = computer;
-  const { sketch } = projector;
-  const sums = new Float64Array(rows.length * sketch);
-  const squares = new Float64Array(rows.length);
-  const scalars = exampleGradients(model, adapter, places, examples, (example, start, values) => {
-    let sum = 0;
-    for (const value of values) sum += value * value;
-    squares[example]! += sum;
-    projector.add(start, values, sums, example * sketch);
-  });
-  const reasons = scalars.map(({ loss }, example) => reasonOf(loss, squares[example]!));
-  refuseAllBad(rows, reasons);
-  reasons.forEach((reason, example) => {
-    if (reason !== null) sums.fill(0, example * sketch, (example + 1) * sketch);
-  });
-  const gradient = Float32Array.from(sums);
-  const encoded = storage === 'int8' ? encodeInt8(gradient, sketch) : null;
-  const contentHash = new Uint8Array(rows.length * 32);
-  rows.forEach((row, index) => contentHash.set(row.contentHash, index * 32));
-  return {
-    rowCount: rows.length,
-    columns: {
-      row_index: Uint32Array.from(rows, ({ rowIndex }) => rowIndex),
-      content_hash: contentHash,
-      task: rows.map(({ task }) => task),
-      loss: Float64Array.from(scalars, ({ loss }) => loss),
-      supervised_token_count: Uint32Array.from(scalars, ({ supervisedTokenCount }) => supervisedTokenCount),
-      gradient_norm: squares.map(Math.sqrt),
-      el2n: Float64Array.from(scalars, ({ el2n }) => el2n),
-      gradient: encoded?.codes ?? gradient,
-      gradient_scale: encoded?.scales ?? new Float64Array(rows.length).fill(1),
-      reason: reasons,
-    },
-  };
-}
-
-function reasonOf(loss: number, square: number): Reason | null {
-  if (!Number.isFinite(loss)) return 'loss_not_finite';
-  if (!Number.isFinite(square)) return 'gradient_not_finite';
-  return square === 0 ? 'gradient_zero' : null;
-}
-
-function refuseAllBad(rows: readonly TableRow[], reasons: readonly (Reason | null)[]): void {
-  if (rows.length < 2 || !reasons.every((reason) => reason === 'loss_not_finite' || reason === 'gradient_not_finite'))
-    return;
-  throw new NumericalError(
-    `micro-batch ${rows[0]!.microBatch}: losses and gradients must be finite, got none of ${rows.length} rows from row ${rows[0]!.rowIndex}; ` +
-      'the model or the adapter is broken: lower warmup.learning_rate',
+  windows: readonly Window[],
+  source: ExampleSource,
+  parts: ShardParts,
+  pulse: Pulse,
+): Promise<string[]> {
+  const done = await parts.done();
+  const total = windows.reduce(
+    (sum, { batches }) => sum + [...batches.values()].reduce((rows, batch) => rows + batch.length, 0),
+    0,
   );
+  const keys: string[] = [];
+  let rowCount = 0;
+  for (const window of windows) {
+    const scope = await source.scope(`window ${window.index}`, window.rows);
+    for (const microBatch of [...window.batches.keys()].sort((left, right) => left - right)) {
+      const rows = window.batches.get(microBatch)!;
+      const known = done.get(microBatch);
+      const usable = known !== undefined && (await parts.read(known)) !== null;
+      keys.push(
+        usable ? known : await parts.save(microBatch, gradientRows(computer, rows, await source.examples(rows, scope))),
+      );
+      if (!usable) countRows('gradients', rows.length);
+      rowCount += rows.length;
+      await pulse.committed(rowCount, total);
+    }
+  }
+  return keys;
 }
 
-/** Finished micro-batches of an unfinished shard, one file each, named by micro-batch and hash. */
-export interface ShardParts {
-  /** Micro-batches that are done: their keys, by index. */
-  done(): Promise<Map<number, string>>;
-  save(microBatch: number, rows: TableRows): Promise<string>;
-  /** @returns null for a damaged part, which is computed again */
-  read(key: string): Promise<TableRows | null>;
-}
-
-export function createShardParts(store: Store, folder: string): ShardParts {
-  return {
-    async done() {
-      const found = new Map<number, string>();
-      for (const key of await store.list(folder)) found.set(Number(/(\d+)-[0-9a-f]+\.part$/.exec(key)?.[1] ?? -1), key);
-      return found;
-    },
-    async save(microBatch, rows) {
-      const bytes = serialize(rows);
-      const key = `${folder}/${String(microBatch).padStart(8, '0')}-${sha256(bytes).slice(0, 16)}.part`;
-      await store.write(key, [bytes]);
-      return key;
-    },
-    async read(key) {
-      const bytes = await store.read(key);
-      return key.endsWith(`-${sha256(bytes).slice(0, 16)}.part`) ? (deserialize(bytes) as TableRows) : null;
-    },
+/** Writes the shard from its micro-batches and leaves the note that it is finished. */
+export async function closeShard(
+  store: Store,
+  input: GradientShardInput,
+  sketch: number,
+  parts: ShardParts,
+  keys: readonly string[],
+): Promise<GradientShard> {
+  const { config, address, shard, shardCount } = input;
+  const counts = new Map<Reason, number>();
+  const batches = async function* (): AsyncGenerator<GradientRows> {
+    for (const key of keys) {
+      const rows = await parts.read(key);
+      if (rows === null) throw new Error(`${key}: must hold what was saved, got other bytes`);
+      for (const reason of rows.reason as (Reason | null)[])
+        if (reason !== null) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      yield rows;
+    }
   };
+  const width = { sketch, storage: config.gradients.storage };
+  const place = { folder: artifactFolder('gradients', address), address, shard, shardCount };
+  const file = await writeGradientShard(store, place, width, batches());
+  const result: GradientShard = {
+    shard,
+    file,
+    quarantined: [...counts].map(([reason, count]) => ({ reason, count })),
+    cached: false,
+  };
+  await store.write(`${shardFolder(input)}.json`, [Buffer.from(JSON.stringify({ ...result, cached: true }))]);
+  await store.removeFolder(shardFolder(input));
+  return result;
+}
+
+/** Folder of the finished micro-batches; the file of the same name with `.json` says that the shard is finished, and with which file. */
+export function shardFolder({ address, shard }: GradientShardInput): string {
+  return `${checkpointFolder('gradients', address)}/shard-${String(shard).padStart(5, '0')}`;
+}
+
+/** What an earlier attempt, or another run, has finished. */
+export async function finishedShard(store: Store, input: GradientShardInput): Promise<GradientShard | null> {
+  const marker = `${shardFolder(input)}.json`;
+  if ((await store.size(marker)) === null) return null;
+  return JSON.parse(Buffer.from(await store.read(marker)).toString()) as GradientShard;
+}
+
+/** An attempt that slept while another finished its shard leaves nothing behind. */
+export async function removeOvertaken(store: Store, input: GradientShardInput): Promise<void> {
+  await removeFinishedCheckpoints(store, 'gradients', input.address);
+  if ((await finishedShard(store, input)) !== null) await store.removeFolder(shardFolder(input));
 }

@@ -10,8 +10,8 @@ import type { ModelExample } from '../../model/tensorflow/micro-batch.ts';
 import { loaderOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { ExampleSource } from '../shared/examples.ts';
-import { gradientRows } from '../gradients/shard.ts';
-import type { TableRow } from '../../tables/row-table.ts';
+import { gradientRows } from '../gradients/micro-batch.ts';
+import type { UsableRow } from '../../tables/rows.ts';
 
 const PROBED_ROWS = 8;
 
@@ -92,7 +92,7 @@ async function readExamples(
   return { examples, imageCount: scope.images.length, imageSeconds };
 }
 
-function tableRow({ ids }: ModelExample, index: number): TableRow {
+function tableRow({ ids }: ModelExample, index: number): UsableRow {
   return {
     ...{ rowIndex: index, sourceIndex: 0, byteStart: 0, byteEnd: 0, position: index, task: 'probe' },
     ...{ contentHash: new Uint8Array(32), tokenCount: ids.length, microBatch: 0, shard: 0 },

@@ -1,12 +1,11 @@
+// Scores of all models on the test rows, with paired intervals.
 import { quantiles } from '../../algorithms/statistics.ts';
 import { createRandom } from '../../algorithms/random-stream.ts';
 import type { MethodResult, RunResult } from '../../contracts/messages/run.ts';
 import type { EvaluationResult } from '../../contracts/messages/training.ts';
 import type { DifferenceSummary, EvaluationSummary, ScoreSummary } from '../../contracts/summary.ts';
-import { fileOf, readManifest } from '../../store/artifacts.ts';
-import { tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
+import { outcomesTable } from '../../tables/outcomes.ts';
 
 const RESAMPLES = 1000;
 const TAIL = 0.025;
@@ -54,20 +53,11 @@ function describe({ method, selection, allocation }: MethodResult) {
 }
 
 async function readOutcomes(store: Store, { outcomes }: EvaluationResult): Promise<Outcomes> {
-  const manifest = await readManifest(store, outcomes);
   const tasks = new Map<string, { rowIndex: number; correct: boolean }[]>();
-  for await (const batch of readTable(
-    store,
-    outcomes.uri,
-    fileOf(manifest, 'outcomes.arrow'),
-    tableSchema('outcomes'),
-  )) {
-    const names = batch.strings('task');
-    const correct = batch.booleans('correct');
-    const rowIndex = batch.uint32('row_index');
-    for (const [row, task] of names.entries()) {
-      let rows = tasks.get(task!);
-      if (rows === undefined) tasks.set(task!, (rows = []));
+  for await (const { task, correct, rowIndex } of outcomesTable.read(store, outcomes)) {
+    for (const [row, name] of task.entries()) {
+      let rows = tasks.get(name);
+      if (rows === undefined) tasks.set(name, (rows = []));
       rows.push({ rowIndex: rowIndex[row]!, correct: correct[row]! });
     }
   }

@@ -1,3 +1,4 @@
+// Rows that the report shows, read again: texts and small pictures.
 import { basename, dirname } from 'node:path';
 import sharp from 'sharp';
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
@@ -12,11 +13,9 @@ import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import type { RowForm } from '../../dataset/forms/row-form.ts';
 import { folderOfImage, readRange } from '../../dataset/rows/row-source.ts';
 import type { RowSource } from '../../dataset/rows/row-source.ts';
-import { fileOf, readManifest } from '../../store/artifacts.ts';
 import { isS3 } from '../../store/s3-client.ts';
-import { tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
+import { rowsTable } from '../../tables/rows.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { localFile, localSource } from '../shared/local-dataset.ts';
 import type { Candidate } from './value-summary.ts';
@@ -127,16 +126,14 @@ async function findRows(
 ): Promise<ReadonlyMap<number, RowPlace>> {
   const places = new Map<number, RowPlace>();
   if (wanted.size === 0) return places;
-  const manifest = await readManifest(store, rows);
-  for await (const batch of readTable(store, rows.uri, fileOf(manifest, 'rows.arrow'), tableSchema('rows'))) {
-    const found = [...batch.uint32('row_index').entries()].filter(([, rowIndex]) => wanted.has(rowIndex));
-    const images = found.length === 0 ? [] : batch.strings('image');
-    for (const [row, rowIndex] of found) {
+  for await (const batch of rowsTable.read(store, rows)) {
+    for (const [row, rowIndex] of batch.rowIndex.entries()) {
+      if (!wanted.has(rowIndex)) continue;
       places.set(rowIndex, {
-        sourceIndex: batch.uint32('source_index')[row]!,
-        byteStart: Number(batch.int64('byte_start')[row]!),
-        byteEnd: Number(batch.int64('byte_end')[row]!),
-        image: images[row] ?? null,
+        sourceIndex: batch.sourceIndex[row]!,
+        byteStart: Number(batch.byteStart[row]!),
+        byteEnd: Number(batch.byteEnd[row]!),
+        image: batch.image[row]!,
       });
     }
     await pulse.pause();

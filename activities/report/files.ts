@@ -1,3 +1,4 @@
+// Files beside the report: the task table, the manifest, versions.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -8,7 +9,6 @@ import { SCHEMA_VERSION } from '../../contracts/references.ts';
 import { DEPARTURES } from '../../report/departures.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
 
 /** Packages whose version can change a number or a picture. */
 const PACKAGES = ['@tensorflow/tfjs', '@temporalio/worker', 'apache-arrow', 'sharp', '@huggingface/tokenizers'];
@@ -81,12 +81,12 @@ export function csvText(text: string): string {
 }
 
 /** What `manifest.json` says of the inputs of one artifact: whatever its address is the hash of. */
-export type ArtifactInputs = ReadonlyMap<string, Json>;
+export type ArtifactInputs = ReadonlyMap<string, object>;
 
 /** Everything that it takes to repeat the run, as JSON with names as on disk. */
 export function runManifest(summary: RunSummary, inputs: ArtifactInputs): string {
   const { config, facts, quarantine, warnings, runName } = summary;
-  const recipe = withDiskNames(config) as Json;
+  const recipe = withDiskNames(config);
   const manifest = {
     schema_version: SCHEMA_VERSION,
     run: runName,

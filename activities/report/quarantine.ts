@@ -1,21 +1,17 @@
+// The rows that were set aside, by the dataset stage and by the gradients.
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { QuarantineSummary } from '../../contracts/summary.ts';
-import { fileOf, readManifest, streamVerified } from '../../store/artifacts.ts';
-import { gradientSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
-import type { TableBatch } from '../../tables/arrow-file.ts';
-import { openGradientTable } from '../../tables/gradient-files.ts';
-import { RowLookup } from '../shared/row-lookup.ts';
+import { joinGradients, openGradientTable } from '../../tables/gradients.ts';
+import type { GradientRows } from '../../tables/gradients.ts';
+import { quarantineLine, readQuarantine, streamQuarantine } from '../../tables/quarantine.ts';
+import { RowLookup } from '../../tables/row-lookup.ts';
 
 /** Rows that the report shows of each reason. */
 const EXAMPLES = 3;
 const MAX_CHARACTERS = 300;
-
-/** Name of the file in the dataset's artifact and in the report's. */
-export const QUARANTINE_FILE = 'quarantine.jsonl';
 
 type Examples = QuarantineSummary['examples'];
 
@@ -36,19 +32,12 @@ export async function summarizeQuarantine(
 
 async function readExamples(store: Store, rows: ArtifactReference): Promise<Map<string, Examples>> {
   const examples = new Map<string, Examples>();
-  for await (const line of quarantineLines(store, rows)) {
-    const row = JSON.parse(line) as { row_index: number; task: string | null; reason: string; detail: string };
-    let shown = examples.get(row.reason);
-    if (shown === undefined) examples.set(row.reason, (shown = []));
-    if (shown.length < EXAMPLES)
-      shown.push({ rowIndex: row.row_index, task: row.task, detail: row.detail.slice(0, MAX_CHARACTERS) });
+  for await (const { rowIndex, task, reason, detail } of readQuarantine(store, rows)) {
+    let shown = examples.get(reason);
+    if (shown === undefined) examples.set(reason, (shown = []));
+    if (shown.length < EXAMPLES) shown.push({ rowIndex, task, detail: detail.slice(0, MAX_CHARACTERS) });
   }
   return examples;
-}
-
-/** The dataset artifact's list of quarantined rows as it is, verified. */
-export async function* streamQuarantine(store: Store, rows: ArtifactReference): AsyncGenerator<Uint8Array> {
-  yield* streamVerified(store, rows.uri, fileOf(await readManifest(store, rows), QUARANTINE_FILE));
 }
 
 /**
@@ -63,47 +52,26 @@ export async function* streamAllQuarantine(
   yield* streamQuarantine(store, dataset.rows);
   if (gradients === null || gradients.quarantined.every(({ count }) => count === 0)) return;
   const lookup = await RowLookup.read(store, dataset.rows);
-  const take = lookup.taker();
-  const { sketch, files } = await openGradientTable(store, [gradients.gradients, ...gradients.reused]);
-  for (const { uri, file, storage } of files) {
-    for await (const batch of readTable(store, uri, file, gradientSchema(sketch, storage))) {
-      const hashes = batch.bytes('content_hash');
-      for (const [row, reason] of batch.strings('reason').entries()) {
-        const position = take(hashes, row * 32);
-        if (reason === null || position < 0) continue;
-        const place = { rowIndex: lookup.rowIndex(position), task: lookup.task(position) };
-        yield Buffer.from(lateLine(place, batch, row, reason as LateReason));
-      }
+  const table = await openGradientTable(store, [gradients.gradients, ...gradients.reused]);
+  for await (const { batch, positions } of joinGradients(store, table, lookup)) {
+    for (const [row, position] of positions.entries()) {
+      const reason = batch.reason[row] as LateReason | null;
+      if (reason === null || position < 0) continue;
+      const place = { rowIndex: lookup.rowIndex(position), task: lookup.task(position) };
+      yield Buffer.from(quarantineLine({ ...place, reason, detail: lateDetail(batch, row, reason) }));
     }
   }
 }
 
 type LateReason = 'loss_not_finite' | 'gradient_not_finite' | 'gradient_zero';
 
-/** A line about a row whose numbers turned out to be of no use. */
-function lateLine(
-  { rowIndex, task }: { rowIndex: number; task: string },
-  batch: TableBatch,
-  row: number,
-  reason: LateReason,
-): string {
-  const tokens = `over ${batch.uint32('supervised_token_count')[row]!} supervised tokens`;
+/** What is said of a row whose numbers turned out to be of no use. */
+function lateDetail(batch: GradientRows, row: number, reason: LateReason): string {
+  const tokens = `over ${batch.supervisedTokenCount[row]!} supervised tokens`;
   const details = {
-    loss_not_finite: `loss must be finite, got ${batch.float64('loss')[row]!} ${tokens}`,
-    gradient_not_finite: `gradient must be finite, got a norm of ${batch.float64('gradient_norm')[row]!} ${tokens}`,
+    loss_not_finite: `loss must be finite, got ${batch.loss[row]!} ${tokens}`,
+    gradient_not_finite: `gradient must be finite, got a norm of ${batch.gradientNorm[row]!} ${tokens}`,
     gradient_zero: `gradient must not be zero, got zero ${tokens}`,
   };
-  const detail = `row ${rowIndex.toLocaleString('en')}: ${details[reason]}`;
-  return `${JSON.stringify({ row_index: rowIndex, task, reason, detail })}\n`;
-}
-
-async function* quarantineLines(store: Store, rows: ArtifactReference): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of streamQuarantine(store, rows)) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop()!;
-    yield* lines.filter((line) => line !== '');
-  }
-  if (rest !== '') yield rest;
+  return details[reason];
 }

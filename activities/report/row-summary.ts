@@ -1,3 +1,4 @@
+// What the selected rows have more or less of than all: gradient norms, lengths, turns, pictures.
 import sharp from 'sharp';
 import { quantiles } from '../../algorithms/statistics.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
@@ -5,10 +6,9 @@ import type { RunResult } from '../../contracts/messages/run.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { BiasSummary, Quantiles, TaskNorms } from '../../contracts/summary.ts';
-import { fileOf, readManifest } from '../../store/artifacts.ts';
-import { tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
+import { HASH_BYTES } from '../../tables/content-hash.ts';
+import { valuesTable } from '../../tables/values.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { openRows } from './example-rows.ts';
 
@@ -68,26 +68,23 @@ async function readNumbers(
   copies: ReadonlyMap<number, number>,
   pulse: Pulse,
 ): Promise<TableNumbers> {
-  const file = fileOf(await readManifest(store, values), 'values.arrow');
   const norms = new Map<string, number[]>();
   const lengths = { all: [] as number[], selected: [] as number[] };
   const keys = { all: [] as [key: number, rowIndex: number][], selected: [] as [key: number, rowIndex: number][] };
-  for await (const batch of readTable(store, values.uri, file, tableSchema('values'))) {
-    const [norm, length, rowIndex] = [
-      batch.float64('gradient_norm'),
-      batch.uint32('supervised_token_count'),
-      batch.uint32('row_index'),
-    ];
-    const hashes = Buffer.from(batch.bytes('content_hash'));
-    for (const [row, task] of batch.strings('task').entries()) {
-      let own = norms.get(task!);
-      if (own === undefined) norms.set(task!, (own = []));
-      own.push(norm[row]!);
-      lengths.all.push(length[row]!);
-      const entry: [number, number] = [hashes.readUIntBE(row * 32 + 6, 6), rowIndex[row]!];
+  for await (const { task, gradientNorm, supervisedTokenCount, rowIndex, contentHash } of valuesTable.read(
+    store,
+    values,
+  )) {
+    const hashes = Buffer.from(contentHash);
+    for (const [row, name] of task.entries()) {
+      let own = norms.get(name);
+      if (own === undefined) norms.set(name, (own = []));
+      own.push(gradientNorm[row]!);
+      lengths.all.push(supervisedTokenCount[row]!);
+      const entry: [number, number] = [hashes.readUIntBE(row * HASH_BYTES + 6, 6), rowIndex[row]!];
       keys.all.push(entry);
       if (!copies.has(rowIndex[row]!)) continue;
-      lengths.selected.push(length[row]!);
+      lengths.selected.push(supervisedTokenCount[row]!);
       keys.selected.push(entry);
     }
     await pulse.pause();

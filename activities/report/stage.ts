@@ -1,31 +1,29 @@
+// Stage report: everything that the run has found → one page, the task table, the manifest, the rows set aside.
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { ReportInput, ReportResult, RunResult } from '../../contracts/messages/run.ts';
 import type { SelectionResult } from '../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
-import type { ArtifactReference, FileReference } from '../../contracts/references.ts';
-import type { EngineSummary, QuarantineSummary, RunSummary, StageFacts, TaskSummary } from '../../contracts/summary.ts';
-import type { Stage } from '../../contracts/stages.ts';
+import type { QuarantineSummary, RunSummary, TaskSummary } from '../../contracts/summary.ts';
 import { renderReport } from '../../report/report.ts';
 import { verdict } from '../../report/verdict.ts';
-import { artifactFolder, canonicalJson, sha256, stageAddress } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
-import { finishArtifact, readManifest } from '../../store/artifacts.ts';
-import type { ByteChunks, Store } from '../../store/store.ts';
-import type { EngineDescription } from '../../model/engine.ts';
+import { canonicalJson, sha256 } from '../../store/addresses.ts';
+import type { Store } from '../../store/store.ts';
+import { QUARANTINE_FILE } from '../../tables/quarantine.ts';
+import { readCopies } from '../../tables/selection.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
 import { startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
+import { finishOutput, outputPlace, writeFile } from '../shared/stage-output.ts';
 import { summarizeEvaluation } from './evaluation-summary.ts';
 import { readExamples } from './example-rows.ts';
+import { engineOf, readInputs, stageFacts, wallTimeMs } from './facts.ts';
 import { installedVersions, runManifest, tasksCsv } from './files.ts';
 import { summarizeRows } from './row-summary.ts';
 import { readSpace } from '../values/space.ts';
 import { readTraining } from './training-curves.ts';
-import { QUARANTINE_FILE, streamAllQuarantine, summarizeQuarantine } from './quarantine.ts';
+import { streamAllQuarantine, summarizeQuarantine } from './quarantine.ts';
 import { scanValues } from './value-summary.ts';
-import { readCopies } from '../../tables/selection-copies.ts';
 
-/** Stage report: everything that the run has found → one page, the task table, the manifest, the quarantined rows. */
 export function createReportActivities({ openStore }: ControlDependencies) {
   return {
     /**
@@ -39,25 +37,16 @@ export function createReportActivities({ openStore }: ControlDependencies) {
       const run = finished(result);
       const inputs = await readInputs(store, result);
       const summary = await summarize(store, run, inputs, openStore, pulse);
-      const determinants = { summary: sha256(canonicalJson(summary as unknown as Json)) };
-      const address = stageAddress('report', determinants);
-      const folder = artifactFolder('report', address);
-      const write = async (name: string, content: string | ByteChunks): Promise<FileReference> => {
-        const written = await store.write(
-          `${folder}/${name}`,
-          typeof content === 'string' ? [Buffer.from(content)] : content,
-        );
-        return { name, ...written, rowCount: 0 };
-      };
+      const place = outputPlace('report', { summary: sha256(canonicalJson(summary)) });
       const files = [
-        await write('report.html', renderReport(summary)),
-        await write('tasks.csv', tasksCsv(summary)),
-        await write('manifest.json', runManifest(summary, inputs)),
-        await write(QUARANTINE_FILE, streamAllQuarantine(store, result)),
+        await writeFile(store, place, 'report.html', renderReport(summary)),
+        await writeFile(store, place, 'tasks.csv', tasksCsv(summary)),
+        await writeFile(store, place, 'manifest.json', runManifest(summary, inputs)),
+        await writeFile(store, place, QUARANTINE_FILE, streamAllQuarantine(store, result)),
       ];
-      const content = { determinants, files, rowCount: 0, details: null };
+      const { reference: report } = await finishOutput(store, place, { files, details: null });
       const { sentence, remarks } = verdict(summary);
-      return { report: await finishArtifact(store, 'report', address, content), verdict: [sentence, ...remarks] };
+      return { report, verdict: [sentence, ...remarks] };
     },
   };
 }
@@ -82,7 +71,7 @@ function finished(result: RunResult): FinishedRun {
 async function summarize(
   store: Store,
   run: FinishedRun,
-  inputs: ReadonlyMap<string, Json>,
+  inputs: ReadonlyMap<string, object>,
   openStore: ControlDependencies['openStore'],
   pulse: Pulse,
 ): Promise<RunSummary> {
@@ -155,81 +144,4 @@ function summarizeTasks({ result, dataset, values, selection }: FinishedRun): Ta
       effectiveShare: selected?.effectiveShare ?? null,
     };
   });
-}
-
-/** The artifacts that a stage has made, with a name for each where there are several. */
-function artifactsOf(result: RunResult, stage: Stage): StageFacts['artifacts'] {
-  const { dataset, evaluationRows, warmup, gradients, values, methods, baseEvaluation } = result;
-  const named = (name: string, reference: ArtifactReference | undefined, cached = false) =>
-    reference === undefined ? [] : [{ name, reference, cached }];
-  switch (stage) {
-    case 'dataset':
-      return [
-        ...named('rows', dataset?.rows, dataset?.cached),
-        ...named('test rows', evaluationRows?.rows, evaluationRows?.cached),
-      ];
-    case 'warmup':
-      return named('adapter', warmup?.adapter, warmup?.cached);
-    case 'gradients':
-      return named('gradients', gradients?.gradients, gradients?.cached);
-    case 'values':
-      return named('values', values?.values, values?.cached);
-    case 'selection':
-      return methods.flatMap(({ method, selection }) => named(method, selection?.selection, selection?.cached));
-    case 'finetune':
-      return methods.flatMap(({ method, finetune }) => named(method, finetune?.adapter, finetune?.cached));
-    case 'evaluation':
-      return [
-        ...methods.flatMap(({ method, evaluation }) => named(method, evaluation?.outcomes, evaluation?.cached)),
-        ...named('base model', baseEvaluation?.outcomes, baseEvaluation?.cached),
-      ];
-    case 'allocation':
-    case 'report':
-      return [];
-  }
-}
-
-function stageFacts(result: RunResult): StageFacts[] {
-  const past = result.stages.filter(({ stage }) => stage !== 'report');
-  return past.map(({ stage, state, detail, durationMs }) => ({
-    stage,
-    state,
-    detail,
-    durationMs,
-    artifacts: artifactsOf(result, stage),
-  }));
-}
-
-function wallTimeMs({ stages }: RunResult): number | null {
-  const ended = stages.flatMap(({ startedAtMs, durationMs }) =>
-    startedAtMs === null || durationMs === null ? [] : [{ startedAtMs, endedAtMs: startedAtMs + durationMs }],
-  );
-  if (ended.length === 0) return null;
-  return (
-    Math.max(...ended.map(({ endedAtMs }) => endedAtMs)) - Math.min(...ended.map(({ startedAtMs }) => startedAtMs))
-  );
-}
-
-/** What each artifact of the run is determined by, by its folder. */
-async function readInputs(store: Store, result: RunResult): Promise<ReadonlyMap<string, Json>> {
-  const inputs = new Map<string, Json>();
-  for (const { artifacts } of stageFacts(result)) {
-    for (const { reference } of artifacts)
-      inputs.set(reference.uri, (await readManifest(store, reference)).determinants);
-  }
-  return inputs;
-}
-
-/** The engine that took the gradients: a part of what determines them. */
-function engineOf({ gradients }: RunResult, inputs: ReadonlyMap<string, Json>): EngineSummary | null {
-  const { engine } = ((gradients === null ? null : inputs.get(gradients.gradients.uri)) ?? {}) as {
-    engine?: EngineDescription;
-  };
-  if (engine === undefined) return null;
-  const settings = [
-    engine.instructionSet,
-    `oneDNN ${engine.oneDnn ? 'on' : 'off'}`,
-    ...(engine.tf32 ? ['TF32'] : []),
-  ].join(', ');
-  return { engine: engine.engine, libraryVersion: engine.libraryVersion, device: engine.device, settings };
 }

@@ -1,12 +1,9 @@
+// Loss curves of the trainings of a run.
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { TrainingCurve } from '../../contracts/summary.ts';
-import { readManifest } from '../../store/artifacts.ts';
-import { tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
-
-const TABLE = 'training.arrow';
+import { trainingTable } from '../../tables/training.ts';
 
 /** Steps that a curve shows. */
 const MOST_STEPS = 300;
@@ -28,11 +25,8 @@ export async function readTraining(store: Store, { warmup, methods }: RunResult)
 }
 
 async function readLosses(store: Store, adapter: ArtifactReference): Promise<number[]> {
-  const file = (await readManifest(store, adapter)).files.find(({ name }) => name === TABLE);
-  if (file === undefined) return [];
   const losses: number[] = [];
-  for await (const batch of readTable(store, adapter.uri, file, tableSchema('training')))
-    for (const loss of batch.float64('loss')) losses.push(loss);
+  for await (const { loss } of trainingTable.readIfThere(store, adapter)) for (const one of loss) losses.push(one);
   return losses;
 }
 

@@ -1,12 +1,11 @@
+// Distributions and example rows of the values table.
 import { createContentStream } from '../../algorithms/random-stream.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ExampleGroup, InstanceValueSummary } from '../../contracts/summary.ts';
-import { fileOf, readManifest } from '../../store/artifacts.ts';
-import { tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
-import type { TableBatch } from '../../tables/arrow-file.ts';
+import { instanceValues, valuesTable } from '../../tables/values.ts';
+import type { ValuesBatch } from '../../tables/values.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 
 const BINS = 32;
@@ -44,19 +43,17 @@ export async function scanValues(
   config: Config,
   pulse: Pulse,
 ): Promise<ValueScan> {
-  const manifest = await readManifest(store, values);
-  const batches = () => readTable(store, values.uri, fileOf(manifest, 'values.arrow'), tableSchema('values'));
   const kind = config.values.instanceValue;
   const tasks = new Map<string, TaskScan>();
   let low = Infinity;
   let high = -Infinity;
-  for await (const batch of batches()) {
-    const value = batch.float64(kind);
-    for (const [row, name] of batch.strings('task').entries()) {
+  for await (const batch of valuesTable.read(store, values)) {
+    const value = instanceValues(batch, kind);
+    for (const [row, name] of batch.task.entries()) {
       low = Math.min(low, value[row]!);
       high = Math.max(high, value[row]!);
-      const task = tasks.get(name!);
-      if (task === undefined) tasks.set(name!, createTaskScan(value[row]!));
+      const task = tasks.get(name);
+      if (task === undefined) tasks.set(name, createTaskScan(value[row]!));
       else task.highest = Math.max(task.highest, value[row]!);
     }
     await pulse.pause();
@@ -64,15 +61,14 @@ export async function scanValues(
   const edges = binEdges(low, high);
   const groupSize = exampleGroupSize(config, tasks.size);
   const draws = createContentStream('report/examples', config.run.seed);
-  for await (const batch of batches()) {
-    const hashes = batch.bytes('content_hash');
+  for await (const batch of valuesTable.read(store, values)) {
     for (const [row, candidate] of batchRows(batch, kind, copies)) {
       const task = tasks.get(candidate.task)!;
       addRow(task, candidate, edges);
       keep(task.kept.top, candidate, -candidate.instanceValue, groupSize);
       keep(task.kept.bottom, candidate, candidate.instanceValue, groupSize);
       if (candidate.copies > 0 && groupSize > 0)
-        keep(task.kept.random, candidate, draws.uniform(hashes, row, 0), groupSize);
+        keep(task.kept.random, candidate, draws.uniform(batch.contentHash, row, 0), groupSize);
     }
     await pulse.pause();
   }
@@ -104,24 +100,21 @@ type ScannedRow = Omit<Candidate, 'group'>;
 
 /** Rows of a batch with their positions in it. */
 function* batchRows(
-  batch: TableBatch,
+  batch: ValuesBatch,
   kind: InstanceValueSummary['kind'],
   copies: ReadonlyMap<number, number>,
 ): Generator<[number, ScannedRow]> {
-  const value = batch.float64(kind);
-  const norm = batch.float64('gradient_norm');
-  const loss = batch.float64('loss');
-  const rowIndexes = batch.uint32('row_index');
-  for (const [row, task] of batch.strings('task').entries()) {
-    const rowIndex = rowIndexes[row]!;
+  const value = instanceValues(batch, kind);
+  for (const [row, task] of batch.task.entries()) {
+    const rowIndex = batch.rowIndex[row]!;
     yield [
       row,
       {
-        task: task!,
+        task,
         rowIndex,
         instanceValue: value[row]!,
-        gradientNorm: norm[row]!,
-        loss: loss[row]!,
+        gradientNorm: batch.gradientNorm[row]!,
+        loss: batch.loss[row]!,
         copies: copies.get(rowIndex) ?? 0,
       },
     ];

@@ -1,8 +1,9 @@
+// Stage allocation: task values → rows of each task.
 import { allocateBudget } from '../../algorithms/allocation.ts';
 import { methodWeighting } from '../../algorithms/selectors.ts';
 import type { AllocateInput, AllocationResult } from '../../contracts/messages/selection.ts';
 
-/** Stage allocation: task values → rows of each task. Pure arithmetic on numbers per task, so nothing is stored. */
+/** Pure arithmetic on numbers per task, so nothing is stored. */
 export function createAllocationActivities() {
   return {
     async allocateRows({ config, method, tasks, allRowCount }: AllocateInput): Promise<AllocationResult> {

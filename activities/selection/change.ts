@@ -1,3 +1,4 @@
+// What entered and left a selection since an earlier one, and why.
 import type {
   ChangeReason,
   ComparedSelection,
@@ -5,14 +6,13 @@ import type {
   SelectionChange,
 } from '../../contracts/messages/incremental.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
-import { artifactFolder, stageAddress } from '../../store/addresses.ts';
-import { fileOf, finishArtifact, readManifest } from '../../store/artifacts.ts';
-import { contentKeyAt } from '../../tables/content-key.ts';
-import { tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
+import { contentKeyAt } from '../../tables/content-hash.ts';
+import { rowsTable } from '../../tables/rows.ts';
+import { selectionTable } from '../../tables/selection.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
 import { startPulse } from '../shared/heartbeat.ts';
+import { finishOutput, outputPlace, writeFile } from '../shared/stage-output.ts';
 
 /** A selected row. */
 interface Selected {
@@ -63,16 +63,10 @@ export function createSelectionChangeActivities({ openStore }: ControlDependenci
 
 /** Selected rows by content. */
 async function readSelected(store: Store, selection: ArtifactReference): Promise<Map<string, Selected>> {
-  const manifest = await readManifest(store, selection);
-  const file = fileOf(manifest, 'selection.arrow');
   const selected = new Map<string, Selected>();
-  for await (const batch of readTable(store, selection.uri, file, tableSchema('selection'))) {
-    const hashes = batch.bytes('content_hash');
-    const tasks = batch.strings('task');
-    for (const [row, rowIndex] of batch.uint32('row_index').entries()) {
-      const hash = contentKeyAt(hashes, row);
-      selected.set(hash, { rowIndex, task: tasks[row]! });
-    }
+  for await (const batch of selectionTable.read(store, selection)) {
+    for (const [row, rowIndex] of batch.rowIndex.entries())
+      selected.set(contentKeyAt(batch.contentHash, row), { rowIndex, task: batch.task[row]! });
   }
   return selected;
 }
@@ -85,14 +79,11 @@ async function presence(
 ): Promise<Map<string, Presence>> {
   const found = new Map<string, Presence>();
   if (wanted.size === 0) return found;
-  const manifest = await readManifest(store, rows);
-  for await (const batch of readTable(store, rows.uri, fileOf(manifest, 'rows.arrow'), tableSchema('rows'))) {
-    const hashes = batch.bytes('content_hash');
-    const reasons = batch.strings('reason');
-    for (let row = 0; row < batch.rowCount; row += 1) {
-      const hash = contentKeyAt(hashes, row);
+  for await (const batch of rowsTable.read(store, rows)) {
+    for (const [row, reason] of batch.reason.entries()) {
+      const hash = contentKeyAt(batch.contentHash, row);
       if (!wanted.has(hash) || found.get(hash) === 'usable') continue;
-      found.set(hash, reasons[row] === null ? 'usable' : 'unusable');
+      found.set(hash, reason === null ? 'usable' : 'unusable');
     }
   }
   return found;
@@ -121,10 +112,7 @@ async function writeChanges(
     selection: selection.sha256,
     quotas: quotas.map(({ task, quota }) => ({ task, quota })),
   });
-  const determinants = { before: hashes(before), after: hashes(after) };
-  const address = stageAddress('selection', determinants);
-  const name = 'changes.jsonl';
-  const written = await store.write(`${artifactFolder('selection', address)}/${name}`, [Buffer.from(lines.join(''))]);
-  const files = [{ name, rowCount: 0, ...written }];
-  return finishArtifact(store, 'selection', address, { determinants, files, rowCount: 0, details: null });
+  const place = outputPlace('selection', { before: hashes(before), after: hashes(after) });
+  const files = [await writeFile(store, place, 'changes.jsonl', lines.join(''))];
+  return (await finishOutput(store, place, { files, details: null })).reference;
 }

@@ -1,71 +1,62 @@
+// Stage selection: values and allocation → the chosen rows, by named random streams over row contents.
 import { selectRows } from '../../algorithms/selectors.ts';
-import type { SelectableRows, SelectedRows } from '../../algorithms/selectors.ts';
+import type { SelectableRows, Selection, SelectedRows } from '../../algorithms/selectors.ts';
 import type { InstanceValueKind } from '../../contracts/config.ts';
 import type { SelectInput, SelectionResult } from '../../contracts/messages/selection.ts';
-import { artifactFolder, stageAddress } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
-import { fileOf, findArtifact, finishArtifact, readManifest } from '../../store/artifacts.ts';
-import { tableSchema } from '../../tables/schemas.ts';
-import type { Store } from '../../store/store.ts';
-import { readTable, writeTable } from '../../tables/arrow-file.ts';
-import type { TableRows } from '../../tables/arrow-file.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
+import type { Store } from '../../store/store.ts';
+import { HASH_BYTES, pickHashes } from '../../tables/content-hash.ts';
+import { selectionTable } from '../../tables/selection.ts';
+import type { SelectionBatch, SelectionDetails } from '../../tables/selection.ts';
+import { instanceValues, valuesTable } from '../../tables/values.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
 import { startPulse } from '../shared/heartbeat.ts';
+import { makeOutput, outputPlace } from '../shared/stage-output.ts';
+import type { OutputPlace, WrittenOutput } from '../shared/stage-output.ts';
 
-/** What the artifact says beside its table. */
-type SelectionDetails = Pick<SelectionResult, 'method' | 'rowCount' | 'tasks' | 'warnings'>;
-
-/** Stage selection: values and allocation → the chosen rows, by named random streams over row contents. */
 export function createSelectionActivities({ openStore }: ControlDependencies) {
   return {
-    async selectRows({ config, method, values, allocation }: SelectInput): Promise<SelectionResult> {
-      startPulse('selection', method);
-      const store = openStore(config.store.uri);
-      const { lambda, replacement } = config.selection;
-      const { seed } = config.run;
-      const { instanceValue } = config.values;
-      const quotas = allocation.tasks.map(({ task, quota }) => ({ task, quota }));
-      const weighted = method === 'tive' || method === 'tive_instance';
-      const determinants = {
-        values: values.sha256,
-        method,
-        lambda: weighted ? lambda : null,
-        replacement: method === 'grand' ? null : replacement,
-        seed,
-        budget: allocation.budget,
-        quotas,
-      };
-      const address = stageAddress('selection', determinants);
-      const found = await findArtifact(store, 'selection', address);
-      if (found !== null) {
-        const details = (await readManifest(store, found)).details as unknown as SelectionDetails;
-        return { ...details, selection: found, cached: true };
-      }
-      const names = quotas.map(({ task }) => task);
-      const rows = await readValues(store, values, names, instanceValue);
-      const selected = selectRows(rows, {
-        method,
-        lambda,
-        replacement,
-        seed,
-        budget: allocation.budget,
-        tasks: quotas,
-      });
-      const details = describe(method, names, rows, selected.rows, selected.effectiveShare, selected.warnings);
-      const folder = artifactFolder('selection', address);
-      const file = await writeTable(store, folder, 'selection.arrow', tableSchema('selection'), [
-        selectionTable(rows, selected.rows, names),
-      ]);
-      const selection = await finishArtifact(store, 'selection', address, {
-        determinants,
-        files: [file],
-        rowCount: file.rowCount,
-        details: details as unknown as Json,
-      });
-      return { ...details, selection, cached: false };
+    async selectRows(input: SelectInput): Promise<SelectionResult> {
+      startPulse('selection', input.method);
+      const store = openStore(input.config.store.uri);
+      const place = selectionPlace(input);
+      const { reference, details, cached } = await makeOutput(store, place, () => writeSelection(store, place, input));
+      return { ...details, selection: reference, cached };
     },
   };
+}
+
+function selectionPlace({ config, method, values, allocation }: SelectInput): OutputPlace {
+  const { lambda, replacement } = config.selection;
+  const weighted = method === 'tive' || method === 'tive_instance';
+  return outputPlace('selection', {
+    values: values.sha256,
+    method,
+    lambda: weighted ? lambda : null,
+    replacement: method === 'grand' ? null : replacement,
+    seed: config.run.seed,
+    budget: allocation.budget,
+    quotas: quotasOf(allocation),
+  });
+}
+
+function quotasOf({ tasks }: SelectInput['allocation']): { task: string; quota: number }[] {
+  return tasks.map(({ task, quota }) => ({ task, quota }));
+}
+
+async function writeSelection(
+  store: Store,
+  { folder }: OutputPlace,
+  { config, method, values, allocation }: SelectInput,
+): Promise<WrittenOutput<SelectionDetails>> {
+  const tasks = quotasOf(allocation);
+  const names = tasks.map(({ task }) => task);
+  const rows = await readValues(store, values, names, config.values.instanceValue);
+  const { lambda, replacement } = config.selection;
+  const { seed } = config.run;
+  const selected = selectRows(rows, { method, lambda, replacement, seed, budget: allocation.budget, tasks });
+  const file = await selectionTable.write(store, folder, [selectionBatch(rows, selected.rows, names)]);
+  return { files: [file], details: { method, ...describe(names, rows, selected) } };
 }
 
 /** The values table's columns in memory: about 100 bytes a row. */
@@ -75,75 +66,59 @@ async function readValues(
   names: readonly string[],
   kind: InstanceValueKind,
 ): Promise<SelectableRows> {
-  const manifest = await readManifest(store, values);
-  const count = manifest.rowCount;
+  const count = values.rowCount;
   const index = new Map(names.map((name, position) => [name, position]));
   const rows: SelectableRows = {
     rowIndex: new Uint32Array(count),
-    contentHash: new Uint8Array(count * 32),
+    contentHash: new Uint8Array(count * HASH_BYTES),
     taskIndex: new Uint32Array(count),
     instanceValue: new Float64Array(count),
     gradientNorm: new Float64Array(count),
   };
   let start = 0;
-  for await (const batch of readTable(store, values.uri, fileOf(manifest, 'values.arrow'), tableSchema('values'))) {
-    rows.rowIndex.set(batch.uint32('row_index'), start);
-    rows.contentHash.set(batch.bytes('content_hash'), start * 32);
-    rows.taskIndex.set(
-      batch.strings('task').map((task) => index.get(task!)!),
-      start,
-    );
-    rows.instanceValue.set(batch.float64(kind), start);
-    rows.gradientNorm.set(batch.float64('gradient_norm'), start);
+  for await (const batch of valuesTable.read(store, values)) {
+    rows.rowIndex.set(batch.rowIndex, start);
+    rows.contentHash.set(batch.contentHash, start * HASH_BYTES);
+    for (const [row, task] of batch.task.entries()) rows.taskIndex[start + row] = index.get(task)!;
+    rows.instanceValue.set(instanceValues(batch, kind), start);
+    rows.gradientNorm.set(batch.gradientNorm, start);
     start += batch.rowCount;
   }
   return rows;
 }
 
 function describe(
-  method: SelectionResult['method'],
   names: readonly string[],
-  rows: SelectableRows,
-  selected: SelectedRows,
-  effectiveShare: Float64Array,
-  warnings: string[],
-): SelectionDetails {
+  { taskIndex }: SelectableRows,
+  { rows: { position, copies }, effectiveShare, warnings }: Selection,
+): Omit<SelectionDetails, 'method'> {
   const tasks = names.map((task, index) => ({
     task,
     selected: 0,
     copies: 0,
-    effectiveShare: finiteOrNull(effectiveShare[index]!),
+    effectiveShare: Number.isFinite(effectiveShare[index]) ? effectiveShare[index]! : null,
   }));
-  let rowCount = 0;
-  selected.position.forEach((position, place) => {
-    const task = tasks[rows.taskIndex[position]!]!;
+  for (const [place, row] of position.entries()) {
+    const task = tasks[taskIndex[row]!]!;
     task.selected += 1;
-    task.copies += selected.copies[place]!;
-    rowCount += selected.copies[place]!;
-  });
-  return { method, rowCount, tasks, warnings };
+    task.copies += copies[place]!;
+  }
+  const rowCount = tasks.reduce((sum, task) => sum + task.copies, 0);
+  return { rowCount, tasks, warnings };
 }
 
-function finiteOrNull(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
-}
-
-function selectionTable(
+function selectionBatch(
   rows: SelectableRows,
   { position, copies, probability, rank }: SelectedRows,
   names: readonly string[],
-): TableRows {
-  const contentHash = new Uint8Array(position.length * 32);
-  position.forEach((row, place) => contentHash.set(rows.contentHash.subarray(row * 32, (row + 1) * 32), place * 32));
+): SelectionBatch {
   return {
     rowCount: position.length,
-    columns: {
-      row_index: Uint32Array.from(position, (row) => rows.rowIndex[row]!),
-      content_hash: contentHash,
-      task: Array.from(position, (row) => names[rows.taskIndex[row]!]!),
-      copies,
-      probability,
-      rank,
-    },
+    rowIndex: Uint32Array.from(position, (row) => rows.rowIndex[row]!),
+    contentHash: pickHashes(rows.contentHash, position),
+    task: Array.from(position, (row) => names[rows.taskIndex[row]!]!),
+    copies,
+    probability,
+    rank,
   };
 }

@@ -1,3 +1,4 @@
+// Hashes of what a run reads: model folders, datasets, folders of pictures.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -6,7 +7,6 @@ import type { DatasetConfig } from '../../contracts/config.ts';
 import { imageFolderOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { sha256 } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
 import { isS3 } from '../../store/s3-client.ts';
 import type { Store } from '../../store/store.ts';
 import { isRemote, listRemote } from './local-dataset.ts';
@@ -32,7 +32,7 @@ export async function hashFile(path: string): Promise<string> {
 }
 
 /** Name and hash of every file of a model or adapter folder that matters. */
-export async function modelFingerprint(folder: string): Promise<Json> {
+export async function modelFingerprint(folder: string): Promise<object> {
   const names = (await readdir(folder)).filter((name) => MODEL_FILE.test(name)).sort();
   const entries: [string, string][] = [];
   for (const name of names) entries.push([name, await hashFile(join(folder, name))]);
@@ -40,7 +40,7 @@ export async function modelFingerprint(folder: string): Promise<Json> {
 }
 
 /** Like {@link modelFingerprint}, of the files alone that decide how a row becomes tokens and pixels. */
-export async function promptFingerprint(folder: string): Promise<Json> {
+export async function promptFingerprint(folder: string): Promise<object> {
   const names = (await readdir(folder))
     .filter((name) => /\.(json|jinja)$/.test(name) && !name.endsWith('.index.json'))
     .sort();
@@ -53,7 +53,7 @@ export async function promptFingerprint(folder: string): Promise<Json> {
  * What a dataset on this machine is, without reading its pictures: hashes of its files as they were given, and names,
  * sizes and times of everything in their image folders. Pictures that a file holds itself are in its hash.
  */
-export async function datasetFingerprint({ sources }: LocalDataset): Promise<Json> {
+export async function datasetFingerprint({ sources }: LocalDataset): Promise<object> {
   const files: [string, string][] = [];
   for (const { origin } of sources) files.push([basename(origin), await hashFile(origin)]);
   const folders = sources
@@ -63,7 +63,7 @@ export async function datasetFingerprint({ sources }: LocalDataset): Promise<Jso
 }
 
 /** The same of a dataset that may lie in buckets: there it is the listing alone, and nothing is brought or unpacked. */
-export async function changeFingerprint(openStore: (uri: string) => Store, dataset: DatasetConfig): Promise<Json> {
+export async function changeFingerprint(openStore: (uri: string) => Store, dataset: DatasetConfig): Promise<object> {
   const folders = dataset.path.map((_, index) => imageFolderOf(dataset, index));
   const files: [string, string][] = [];
   for (const path of dataset.path.filter((file) => !isS3(file))) files.push([basename(path), await hashFile(path)]);

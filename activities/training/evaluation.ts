@@ -1,106 +1,111 @@
+// Stage evaluation: test rows and adapter → each row's outcome, and scores per task.
 import type { EvaluateInput, EvaluationResult, TaskScore } from '../../contracts/messages/training.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
 import { WINDOW_ROWS } from '../../dataset/rows/micro-batches.ts';
 import { disposeAdapter, toTensors } from '../../model/adapter.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { scoreExamples } from '../../model/tensorflow/evaluate.ts';
 import type { Outcome } from '../../model/tensorflow/evaluate.ts';
-import { artifactFolder, stageAddress } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
-import { findArtifact, finishArtifact, readManifest } from '../../store/artifacts.ts';
-import { tableSchema } from '../../tables/schemas.ts';
-import { writeTable } from '../../tables/arrow-file.ts';
-import type { TableRows } from '../../tables/arrow-file.ts';
+import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
+import type { Store } from '../../store/store.ts';
+import { outcomesTable } from '../../tables/outcomes.ts';
+import type { OutcomesBatch, OutcomesDetails } from '../../tables/outcomes.ts';
+import { readUsableRows } from '../../tables/rows.ts';
+import type { UsableRow } from '../../tables/rows.ts';
 import { evaluationDataset, loaderOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { ExampleSource } from '../shared/examples.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
 import { keepBeating, startPulse } from '../shared/heartbeat.ts';
+import type { Pulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { countRows } from '../shared/metrics.ts';
-import { usableRows } from '../../tables/row-table.ts';
-import type { TableRow } from '../../tables/row-table.ts';
-
-/** What the artifact says beside its table. */
-type EvaluationDetails = Pick<EvaluationResult, 'tasks' | 'macroAccuracy' | 'meanLoss'>;
+import { makeOutput, outputPlace } from '../shared/stage-output.ts';
+import type { OutputPlace } from '../shared/stage-output.ts';
 
 interface ScoredRow extends Outcome {
-  row: TableRow;
+  row: UsableRow;
 }
 
-/** Stage evaluation: test rows and adapter → each row's outcome, and scores per task. */
 export function createEvaluationActivities({ openStore, models }: ComputeDependencies) {
   return {
-    async evaluateModel({ config, rows, adapter }: EvaluateInput): Promise<EvaluationResult> {
+    async evaluateModel(input: EvaluateInput): Promise<EvaluationResult> {
       const pulse = startPulse('evaluation', 'test rows');
-      const store = openStore(config.store.uri);
-      const { description: engine } = await models.engine(config.model);
-      const { template, imageAspect } = config.model;
-      const determinants = {
-        rows: rows.sha256,
-        adapter: adapter?.sha256 ?? null,
-        model: await modelFingerprint(config.model.path),
-        prompt: { template, imageAspect, cutoffLen: config.gradients.cutoffLen },
-        engine: { ...engine },
-      };
-      const address = stageAddress('evaluation', determinants);
-      const found = await findArtifact(store, 'evaluation', address);
-      if (found !== null) {
-        const details = (await readManifest(store, found)).details as unknown as EvaluationDetails;
-        return { ...details, outcomes: found, cached: true };
-      }
-      const model = await models.model(config.model, () => pulse.breathe());
-      const tensors =
-        adapter === null ? null : toTensors(await readAdapter(await store.localFolder(adapter.uri), model.config.text));
-      const dataset = await keepBeating(pulse, localDataset(openStore, evaluationDataset(config), rows));
-      const source = new ExampleSource(model, await loaderOf(config, dataset));
-      const scored: ScoredRow[] = [];
-      try {
-        const table: TableRow[] = [];
-        for await (const row of usableRows(store, rows)) table.push(row);
-        for (const { index, rows: windowRows, batches } of windowsOf(table)) {
-          const scope = await source.scope(`test window ${index}`, windowRows);
-          for (const batch of batches) {
-            const outcomes = scoreExamples(model, tensors, await source.examples(batch, scope));
-            batch.forEach((row, place) => scored.push({ row, ...outcomes[place]! }));
-            countRows('evaluation', batch.length);
-            await pulse.committed(scored.length, table.length);
-          }
-        }
-      } finally {
-        if (tensors !== null) disposeAdapter(tensors);
-        await source.close();
-      }
-      scored.sort((left, right) => left.row.rowIndex - right.row.rowIndex);
-      const details = score(scored);
-      const file = await writeTable(
-        store,
-        artifactFolder('evaluation', address),
-        'outcomes.arrow',
-        tableSchema('outcomes'),
-        [outcomeTable(scored)],
-      );
-      const outcomes = await finishArtifact(store, 'evaluation', address, {
-        determinants,
-        files: [file],
-        rowCount: file.rowCount,
-        details: details as unknown as Json,
+      const store = openStore(input.config.store.uri);
+      const place = await evaluationPlace(input, models);
+      const { reference, details, cached } = await makeOutput(store, place, async () => {
+        const model = await models.model(input.config.model, () => pulse.breathe());
+        const dataset = localDataset(openStore, evaluationDataset(input.config), input.rows);
+        const source = new ExampleSource(model, await loaderOf(input.config, await keepBeating(pulse, dataset)));
+        const scored = await scoreRows(store, model, source, input, pulse);
+        const file = await outcomesTable.write(store, place.folder, [outcomesBatch(scored)]);
+        return { files: [file], details: score(scored) };
       });
-      return { ...details, outcomes, cached: false };
+      return { ...details, outcomes: reference, cached };
     },
   };
 }
 
+async function evaluationPlace(
+  { config, rows, adapter }: EvaluateInput,
+  models: ComputeDependencies['models'],
+): Promise<OutputPlace> {
+  const { description: engine } = await models.engine(config.model);
+  const { template, imageAspect } = config.model;
+  return outputPlace('evaluation', {
+    rows: rows.sha256,
+    adapter: adapter?.sha256 ?? null,
+    model: await modelFingerprint(config.model.path),
+    prompt: { template, imageAspect, cutoffLen: config.gradients.cutoffLen },
+    engine: { ...engine },
+  });
+}
+
+/** Outcomes of all usable test rows, by row index. Closes the source. */
+async function scoreRows(
+  store: Store,
+  model: LoadedModel,
+  source: ExampleSource,
+  { rows, adapter }: EvaluateInput,
+  pulse: Pulse,
+): Promise<ScoredRow[]> {
+  const tensors = adapter === null ? null : await readTensors(store, adapter, model);
+  const scored: ScoredRow[] = [];
+  try {
+    const table = await readUsableRows(store, rows);
+    for (const { index, rows: windowRows, batches } of windowsOf(table)) {
+      const scope = await source.scope(`test window ${index}`, windowRows);
+      for (const batch of batches) {
+        const outcomes = scoreExamples(model, tensors, await source.examples(batch, scope));
+        batch.forEach((row, place) => scored.push({ row, ...outcomes[place]! }));
+        countRows('evaluation', batch.length);
+        await pulse.committed(scored.length, table.length);
+      }
+    }
+  } finally {
+    if (tensors !== null) disposeAdapter(tensors);
+    await source.close();
+  }
+  return scored.sort((left, right) => left.row.rowIndex - right.row.rowIndex);
+}
+
+async function readTensors(store: Store, adapter: ArtifactReference, { config }: LoadedModel) {
+  return toTensors(await readAdapter(await store.localFolder(adapter.uri), config.text));
+}
+
 /** Planning windows with their micro-batches, as the dataset stage planned them. */
-function* windowsOf(table: readonly TableRow[]): Generator<{ index: number; rows: TableRow[]; batches: TableRow[][] }> {
+function* windowsOf(
+  table: readonly UsableRow[],
+): Generator<{ index: number; rows: UsableRow[]; batches: UsableRow[][] }> {
   for (let start = 0; start < table.length; start += WINDOW_ROWS) {
     const rows = table.slice(start, start + WINDOW_ROWS);
-    const batches = new Map<number, TableRow[]>();
+    const batches = new Map<number, UsableRow[]>();
     for (const row of rows) batches.set(row.microBatch, [...(batches.get(row.microBatch) ?? []), row]);
     yield { index: start / WINDOW_ROWS, rows, batches: [...batches.values()] };
   }
 }
 
-function score(scored: readonly ScoredRow[]): EvaluationDetails {
+function score(scored: readonly ScoredRow[]): OutcomesDetails {
   const tasks = new Map<string, TaskScore>();
   for (const { row, loss, correct } of scored) {
     const line = tasks.get(row.task) ?? { task: row.task, rowCount: 0, correctCount: 0, meanLoss: 0 };
@@ -117,14 +122,12 @@ function score(scored: readonly ScoredRow[]): EvaluationDetails {
   return { tasks: lines, macroAccuracy, meanLoss };
 }
 
-function outcomeTable(scored: readonly ScoredRow[]): TableRows {
+function outcomesBatch(scored: readonly ScoredRow[]): OutcomesBatch {
   return {
     rowCount: scored.length,
-    columns: {
-      row_index: Uint32Array.from(scored, ({ row }) => row.rowIndex),
-      task: scored.map(({ row }) => row.task),
-      loss: Float64Array.from(scored, ({ loss }) => loss),
-      correct: scored.map(({ correct }) => correct),
-    },
+    rowIndex: Uint32Array.from(scored, ({ row }) => row.rowIndex),
+    task: scored.map(({ row }) => row.task),
+    loss: Float64Array.from(scored, ({ loss }) => loss),
+    correct: scored.map(({ correct }) => correct),
   };
 }

@@ -1,8 +1,8 @@
+// Training of one LoRA adapter, as the warm-up and fine-tuning do it.
 import { createRandom, shuffledOrder } from '../../algorithms/random-stream.ts';
 import type { Config, FinetuneConfig } from '../../contracts/config.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { FileReference } from '../../contracts/references.ts';
-import type { Stage } from '../../contracts/stages.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { initialAdapter } from '../../model/adapter.ts';
@@ -14,17 +14,17 @@ import type { ModelType } from '../../model/model-config.ts';
 import { ADAMW_DEFAULTS } from '../../model/optimizer.ts';
 import { adapterGradient, train } from '../../model/training.ts';
 import type { StepNumbers, TrainingSettings } from '../../model/training.ts';
-import { artifactFolder } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
-import { findArtifact, finishArtifact, readManifest, removeFinishedCheckpoints } from '../../store/artifacts.ts';
-import { tableSchema } from '../../tables/schemas.ts';
+import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
-import { writeTable } from '../../tables/arrow-file.ts';
+import { trainingTable } from '../../tables/training.ts';
+import type { AdapterDetails } from '../../tables/training.ts';
 import { loaderOf } from '../shared/compute-context.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
 import { ExampleSource } from '../shared/examples.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { countRows } from '../shared/metrics.ts';
+import { writeFile } from '../shared/stage-output.ts';
+import type { OutputPlace, StageOutput, WrittenOutput } from '../shared/stage-output.ts';
 import { createTrainingCheckpoints } from './checkpoints.ts';
 
 /** Least time between two checkpoints of a training run, and how many times as long as saving one it must be. */
@@ -36,9 +36,7 @@ const MAX_GRADIENT_NORM = 1;
 /** What is trained on, and how. */
 export interface TuneRequest {
   store: Store;
-  stage: Stage;
-  address: string;
-  determinants: Json;
+  place: OutputPlace;
   config: Config;
   /** The config's, as files of this machine. */
   dataset: LocalDataset;
@@ -61,23 +59,18 @@ export async function trainingDeterminants({ model, gradients, run }: Config, en
   };
 }
 
-/** What the artifact says beside its files. */
-export type TuneDetails = Omit<AdapterResult, 'adapter' | 'cached'>;
-
-/** The finished adapter at an address, or null. */
-export async function findAdapter(store: Store, stage: Stage, address: string): Promise<AdapterResult | null> {
-  const adapter = await findArtifact(store, stage, address);
-  if (adapter === null) return null;
-  const details = (await readManifest(store, adapter)).details as unknown as TuneDetails;
-  return { ...details, adapter, cached: true };
+/** A finished adapter as the stages' result. */
+export function adapterResult({ reference, details, cached }: StageOutput<AdapterDetails>): AdapterResult {
+  return { ...details, adapter: reference, cached };
 }
 
 /**
- * Trains a fresh LoRA adapter on rows and writes it as an artifact. Goes on from the last checkpoint of an attempt that
+ * Trains a fresh LoRA adapter on rows and writes its files. Goes on from the last checkpoint of an attempt that
  * died: parameters, moments and position are exact, so the bytes are those of an undisturbed run.
  */
-export async function tuneAdapter(request: TuneRequest, model: LoadedModel): Promise<AdapterResult> {
-  const { store, stage, address, config, places, pulse } = request;
+export async function tuneAdapter(request: TuneRequest, model: LoadedModel): Promise<WrittenOutput<AdapterDetails>> {
+  const { store, config, places, pulse } = request;
+  const { stage, address } = request.place;
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
   const random = createRandom(`${stage}/adapter`, config.run.seed);
   const initial = initialAdapter(model.config.text, { rank, alpha, targets }, () => random.uniform());
@@ -118,11 +111,7 @@ export async function tuneAdapter(request: TuneRequest, model: LoadedModel): Pro
         await pulse.committed(step.step + 1, batches.length);
       } else await pulse.breathe();
     }
-    return await finishAdapter(
-      request,
-      { values: withParameters(initial, trained), modelType: model.config.modelType },
-      losses,
-    );
+    return await writeTrained(request, withParameters(initial, trained), model.config.modelType, losses);
   } finally {
     await source.close();
     await removeFinishedCheckpoints(store, stage, address);
@@ -156,35 +145,36 @@ function withParameters(initial: AdapterValues, trained: readonly Float32Array[]
   };
 }
 
-async function finishAdapter(
-  { store, stage, address, determinants, places }: TuneRequest,
-  { values, modelType }: { values: AdapterValues; modelType: ModelType },
+async function writeTrained(
+  { store, place, places }: TuneRequest,
+  values: AdapterValues,
+  modelType: ModelType,
   losses: readonly StepNumbers[],
-): Promise<AdapterResult> {
-  const folder = artifactFolder(stage, address);
+): Promise<WrittenOutput<AdapterDetails>> {
+  const steps = {
+    rowCount: losses.length,
+    step: Uint32Array.from(losses.keys()),
+    learningRate: Float64Array.from(losses, ({ learningRate }) => learningRate),
+    loss: Float64Array.from(losses, ({ loss }) => loss),
+    gradientNorm: Float64Array.from(losses, ({ gradientNorm }) => gradientNorm),
+  };
+  const files = [
+    ...(await writeAdapter(store, place, values, modelType)),
+    await trainingTable.write(store, place.folder, [steps]),
+  ];
+  const [firstLoss, lastLoss] = [losses[0]?.loss ?? null, losses.at(-1)?.loss ?? null];
+  return { files, details: { rowCount: places.length, stepCount: losses.length, firstLoss, lastLoss } };
+}
+
+/** Writes an adapter as PEFT has it. */
+export async function writeAdapter(
+  store: Store,
+  place: OutputPlace,
+  values: AdapterValues,
+  modelType: ModelType,
+): Promise<FileReference[]> {
   const files: FileReference[] = [];
   for (const { name, bytes } of encodeAdapter(values, modelType))
-    files.push({ name, rowCount: 0, ...(await store.write(`${folder}/${name}`, [bytes])) });
-  const columns = {
-    step: Uint32Array.from(losses.keys()),
-    learning_rate: Float64Array.from(losses, ({ learningRate }) => learningRate),
-    loss: Float64Array.from(losses, ({ loss }) => loss),
-    gradient_norm: Float64Array.from(losses, ({ gradientNorm }) => gradientNorm),
-  };
-  files.push(
-    await writeTable(store, folder, 'training.arrow', tableSchema('training'), [{ rowCount: losses.length, columns }]),
-  );
-  const details: TuneDetails = {
-    rowCount: places.length,
-    stepCount: losses.length,
-    firstLoss: losses[0]?.loss ?? null,
-    lastLoss: losses.at(-1)?.loss ?? null,
-  };
-  const adapter = await finishArtifact(store, stage, address, {
-    determinants,
-    files,
-    rowCount: losses.length,
-    details: details as unknown as Json,
-  });
-  return { ...details, adapter, cached: false };
+    files.push(await writeFile(store, place, name, bytes));
+  return files;
 }

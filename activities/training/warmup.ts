@@ -1,48 +1,54 @@
+// Stage warmup: rows → a LoRA adapter tuned on a small sample, the reference model of all gradients.
 import { sampleWarmup } from '../../algorithms/warmup-sample.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { AdapterResult, TuneReferenceInput } from '../../contracts/messages/training.ts';
-import { encodeAdapter, readAdapter } from '../../model/adapter-files.ts';
+import { readAdapter } from '../../model/adapter-files.ts';
 import { readModelConfig } from '../../model/model-config.ts';
-import { artifactFolder, stageAddress } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
-import { finishArtifact } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
+import { hashColumn } from '../../tables/content-hash.ts';
+import { readUsableRows } from '../../tables/rows.ts';
+import type { UsableRow } from '../../tables/rows.ts';
+import type { AdapterDetails } from '../../tables/training.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
 import { keepBeating, startPulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
-import { usableRows } from '../../tables/row-table.ts';
-import type { TableRow } from '../../tables/row-table.ts';
-import { findAdapter, trainingDeterminants, tuneAdapter } from './tune-adapter.ts';
-import type { TuneDetails } from './tune-adapter.ts';
+import { findOutput, makeOutput, outputPlace } from '../shared/stage-output.ts';
+import type { OutputPlace, WrittenOutput } from '../shared/stage-output.ts';
+import { adapterResult, trainingDeterminants, tuneAdapter, writeAdapter } from './tune-adapter.ts';
 
-/** Stage warmup: rows → a LoRA adapter tuned on a small sample, the reference model of all gradients. */
 export function createWarmupActivities({ openStore, models }: ComputeDependencies) {
   return {
-    async tuneReference({ config, rows }: TuneReferenceInput): Promise<AdapterResult> {
+    async tuneReference(input: TuneReferenceInput): Promise<AdapterResult> {
+      const { config, rows } = input;
       const pulse = startPulse('warmup', 'training');
       const store = openStore(config.store.uri);
-      if (config.model.adapter !== null) return importAdapter(store, config, config.model.adapter);
-      const determinants = await warmupDeterminants({ config, rows }, models);
-      const address = stageAddress('warmup', determinants);
-      const found = await findAdapter(store, 'warmup', address);
-      if (found !== null) return found;
-      const model = await models.model(config.model, () => pulse.breathe());
-      const table: TableRow[] = [];
-      for await (const row of usableRows(store, rows)) table.push(row);
-      const places = chooseRows(table, config);
-      const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
-      return tuneAdapter(
-        { store, stage: 'warmup', address, determinants, config, dataset, schedule: config.warmup, places, pulse },
-        model,
-      );
+      const place = await referencePlace(input, models);
+      const output = await makeOutput(store, place, async () => {
+        if (config.model.adapter !== null) return importAdapter(store, place, config.model.adapter, config.model.path);
+        const model = await models.model(config.model, () => pulse.breathe());
+        const places = chooseRows(await readUsableRows(store, rows), config);
+        const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
+        return tuneAdapter({ store, place, config, dataset, schedule: config.warmup, places, pulse }, model);
+      });
+      return adapterResult(output);
     },
   };
 }
 
-async function warmupDeterminants({ config, rows }: TuneReferenceInput, models: ComputeDependencies['models']) {
+async function referencePlace(
+  { config, rows }: TuneReferenceInput,
+  models: ComputeDependencies['models'],
+): Promise<OutputPlace> {
+  const { adapter, path } = config.model;
+  if (adapter !== null)
+    return outputPlace('warmup', { adapter: await modelFingerprint(adapter), model: await modelFingerprint(path) });
   const { description: engine } = await models.engine(config.model);
-  return { rows: rows.sha256, warmup: { ...config.warmup }, ...(await trainingDeterminants(config, engine)) };
+  return outputPlace('warmup', {
+    rows: rows.sha256,
+    warmup: { ...config.warmup },
+    ...(await trainingDeterminants(config, engine)),
+  });
 }
 
 /** The reference model that an earlier run has tuned, or that was taken in for this one; else null. */
@@ -51,25 +57,15 @@ export async function findReference(
   input: TuneReferenceInput,
   models: ComputeDependencies['models'],
 ): Promise<AdapterResult | null> {
-  const { model } = input.config;
-  const determinants =
-    model.adapter === null
-      ? await warmupDeterminants(input, models)
-      : await importDeterminants(model.adapter, model.path);
-  return findAdapter(store, 'warmup', stageAddress('warmup', determinants));
+  const found = await findOutput<AdapterDetails>(store, await referencePlace(input, models));
+  return found === null ? null : adapterResult(found);
 }
 
-async function importDeterminants(adapter: string, model: string) {
-  return { adapter: await modelFingerprint(adapter), model: await modelFingerprint(model) };
-}
-
-function chooseRows(table: readonly TableRow[], { warmup, run }: Config): TableRow[] {
+function chooseRows(table: readonly UsableRow[], { warmup, run }: Config): UsableRow[] {
   const taskNames = [...new Set(table.map(({ task }) => task))].sort();
-  const contentHash = new Uint8Array(table.length * 32);
-  table.forEach((row, position) => contentHash.set(row.contentHash, position * 32));
   const columns = {
     rowIndex: Uint32Array.from(table, ({ rowIndex }) => rowIndex),
-    contentHash,
+    contentHash: hashColumn(table.map(({ contentHash }) => contentHash)),
     taskIndex: Uint32Array.from(table, ({ task }) => taskNames.indexOf(task)),
   };
   const { fraction, balance } = warmup;
@@ -80,23 +76,13 @@ function chooseRows(table: readonly TableRow[], { warmup, run }: Config): TableR
 }
 
 /** An adapter that the user gives takes the warm-up's place: read, checked against the model, written as an artifact. */
-async function importAdapter(store: Store, config: Config, folder: string): Promise<AdapterResult> {
-  const determinants = await importDeterminants(folder, config.model.path);
-  const address = stageAddress('warmup', determinants);
-  const found = await findAdapter(store, 'warmup', address);
-  if (found !== null) return found;
-  const { text, modelType } = await readModelConfig(config.model.path);
-  const values = await readAdapter(folder, text);
-  const files = [];
-  for (const { name, bytes } of encodeAdapter(values, modelType)) {
-    files.push({ name, rowCount: 0, ...(await store.write(`${artifactFolder('warmup', address)}/${name}`, [bytes])) });
-  }
-  const details: TuneDetails = { rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null };
-  const adapter = await finishArtifact(store, 'warmup', address, {
-    determinants,
-    files,
-    rowCount: 0,
-    details: details as unknown as Json,
-  });
-  return { ...details, adapter, cached: false };
+async function importAdapter(
+  store: Store,
+  place: OutputPlace,
+  adapter: string,
+  model: string,
+): Promise<WrittenOutput<AdapterDetails>> {
+  const { text, modelType } = await readModelConfig(model);
+  const files = await writeAdapter(store, place, await readAdapter(adapter, text), modelType);
+  return { files, details: { rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null } };
 }

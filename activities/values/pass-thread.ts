@@ -4,7 +4,7 @@ import { openStore } from '../../store/open-store.ts';
 import { runPass } from './pass.ts';
 import type { PassRequest } from './pass.ts';
 import type { ThreadAnswer, ThreadWork } from './passes.ts';
-import type { GradientTable } from '../../tables/gradient-files.ts';
+import type { GradientTable } from '../../tables/gradients.ts';
 
 const { storeUri, table, request } = workerData as ThreadWork;
 const answer = await work(storeUri, table, request);

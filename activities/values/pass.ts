@@ -1,14 +1,14 @@
+// Passes over a part of the gradient table: what a thread of the values stage does.
 import { largestEncoded } from '../../algorithms/encoding.ts';
 import { createInstanceScorer } from '../../algorithms/instance-values.ts';
 import type { InstanceValueColumns } from '../../algorithms/instance-values.ts';
 import { RowKernels } from '../../algorithms/row-kernels.ts';
 import { TaskAccumulator } from '../../algorithms/task-values.ts';
 import type { TaskStatistics, TaskSums } from '../../algorithms/task-values.ts';
-import { gradientSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
-import type { TableBatch } from '../../tables/arrow-file.ts';
-import type { GradientTable } from '../../tables/gradient-files.ts';
+import { HASH_BYTES } from '../../tables/content-hash.ts';
+import { readGradients } from '../../tables/gradients.ts';
+import type { GradientRows, GradientTable } from '../../tables/gradients.ts';
 
 /** Scalars of all rows of a part of the table, in its order. */
 export interface ScannedRows {
@@ -47,8 +47,6 @@ export interface ScoredRows extends InstanceValueColumns {
 /** Task of a row that takes no part. */
 export const NO_TASK = -1;
 
-const HASH_BYTES = 32;
-
 /** Does what is asked, batch by batch. Memory: one batch, the columns and 16 bytes · T · k. */
 export async function runPass(
   store: Store,
@@ -61,25 +59,17 @@ export async function runPass(
 }
 
 interface PlacedBatch {
-  batch: TableBatch;
+  batch: GradientRows;
   /** Place of its first row in the part. */
   start: number;
-  gradient: Float32Array | Int8Array;
-  scale: Float64Array;
 }
 
-async function* batchesOf(
-  store: Store,
-  { sketch, files }: GradientTable,
-  pause: () => Promise<void>,
-): AsyncGenerator<PlacedBatch> {
+async function* batchesOf(store: Store, table: GradientTable, pause: () => Promise<void>): AsyncGenerator<PlacedBatch> {
   let start = 0;
-  for (const { uri, file, storage } of files) {
-    for await (const batch of readTable(store, uri, file, gradientSchema(sketch, storage))) {
-      yield { batch, start, gradient: batch.list('gradient'), scale: batch.float64('gradient_scale') };
-      start += batch.rowCount;
-      await pause();
-    }
+  for await (const batch of readGradients(store, table)) {
+    yield { batch, start };
+    start += batch.rowCount;
+    await pause();
   }
 }
 
@@ -96,15 +86,16 @@ async function scan(store: Store, table: GradientTable, pause: () => Promise<voi
     el2n: new Float64Array(count),
   };
   const kernels = new RowKernels(sketch, 0);
-  for await (const { batch, start, gradient, scale } of batchesOf(store, table, pause)) {
-    rows.contentHash.set(batch.bytes('content_hash'), start * HASH_BYTES);
-    rows.loss.set(batch.float64('loss'), start);
-    rows.supervisedTokenCount.set(batch.uint32('supervised_token_count'), start);
-    rows.gradientNorm.set(batch.float64('gradient_norm'), start);
-    rows.el2n.set(batch.float64('el2n'), start);
-    for (const [row, reason] of batch.strings('reason').entries()) {
+  for await (const { batch, start } of batchesOf(store, table, pause)) {
+    const { gradient, gradientScale } = batch;
+    rows.contentHash.set(batch.contentHash, start * HASH_BYTES);
+    rows.loss.set(batch.loss, start);
+    rows.supervisedTokenCount.set(batch.supervisedTokenCount, start);
+    rows.gradientNorm.set(batch.gradientNorm, start);
+    rows.el2n.set(batch.el2n, start);
+    for (const [row, reason] of batch.reason.entries()) {
       rows.usable[start + row] = reason === null ? 1 : 0;
-      rows.largest[start + row] = largestOf(kernels, gradient, row * sketch, scale[row]!);
+      rows.largest[start + row] = largestOf(kernels, gradient, row * sketch, gradientScale[row]!);
     }
   }
   return rows;
@@ -129,18 +120,17 @@ async function sum(
 ): Promise<TaskSums> {
   const { sketch } = table;
   const accumulator = new TaskAccumulator(maxima, sketch);
-  for await (const { batch, start, gradient, scale } of batchesOf(store, table, pause)) {
-    const norms = batch.float64('gradient_norm');
-    const tokens = batch.uint32('supervised_token_count');
+  for await (const { batch, start } of batchesOf(store, table, pause)) {
+    const { gradient, gradientScale, gradientNorm, supervisedTokenCount } = batch;
     for (let row = 0; row < batch.rowCount; row += 1) {
       if (taskIndex[start + row] === NO_TASK) continue;
       accumulator.add({
         taskIndex: taskIndex[start + row]!,
-        gradientNorm: norms[row]!,
-        supervisedTokenCount: tokens[row]!,
+        gradientNorm: gradientNorm[row]!,
+        supervisedTokenCount: supervisedTokenCount[row]!,
         gradient,
         gradientStart: row * sketch,
-        scale: scale[row]!,
+        scale: gradientScale[row]!,
       });
     }
   }
@@ -161,10 +151,11 @@ async function score(
   const scoreRow = createInstanceScorer(statistics, selfTerm);
   const sample = new Float32Array(sampled.reduce((sum, mark) => sum + mark, 0) * sketch);
   let sampleStart = 0;
-  for await (const { batch, start, gradient, scale } of batchesOf(store, table, pause)) {
+  for await (const { batch, start } of batchesOf(store, table, pause)) {
+    const { gradient, gradientScale } = batch;
     for (let row = 0; row < batch.rowCount; row += 1) {
       const task = taskIndex[start + row]!;
-      if (task !== NO_TASK) scoreRow(task, gradient, row * sketch, scale[row]!, columns, start + row);
+      if (task !== NO_TASK) scoreRow(task, gradient, row * sketch, gradientScale[row]!, columns, start + row);
       if (sampled[start + row] !== 1) continue;
       addUnitVector(sample, sampleStart, gradient.subarray(row * sketch, (row + 1) * sketch));
       sampleStart += sketch;

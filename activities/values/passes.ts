@@ -7,7 +7,7 @@ import * as failures from '../../contracts/failures.ts';
 import type { Store } from '../../store/store.ts';
 import { runPass } from './pass.ts';
 import type { PassRequest, PassResults, ScannedRows, ScoredRows } from './pass.ts';
-import type { GradientFile, GradientTable } from '../../tables/gradient-files.ts';
+import type { GradientFile, GradientTable } from '../../tables/gradients.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 
 /** What a thread is started with. */

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
 import { MANIFEST_NAME } from '../../store/artifacts.ts';
 import type { ArtifactManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
@@ -53,7 +52,7 @@ export async function checkArtifact(
 }
 
 function addressOf({ stage, stageVersion, determinants }: ArtifactManifest): string {
-  return sha256(canonicalJson({ stage, version: stageVersion, determinants } as Json)).slice(0, 40);
+  return sha256(canonicalJson({ stage, version: stageVersion, determinants })).slice(0, 40);
 }
 
 async function hashOf(store: Store, key: string, tell: (byteCount: number) => void): Promise<string> {

@@ -1,6 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Json } from '../../store/addresses.ts';
 import { contentOf, readManifestAt } from '../../store/artifacts.ts';
 import type { ArtifactManifest } from '../../store/artifacts.ts';
 import type { OpenWrite, Store, StoredFile } from '../../store/store.ts';
@@ -84,7 +83,7 @@ function withSources(
 async function referencesOf(store: Store, runsFolder: string): Promise<Map<string, Set<string>>> {
   const references = new Map<string, Set<string>>();
   const add = (run: string, text: string): void => {
-    const uris = [...textsOf(JSON.parse(text) as Json)].filter((found) => found.startsWith('artifacts/'));
+    const uris = [...textsOf(JSON.parse(text))].filter((found) => found.startsWith('artifacts/'));
     references.set(run, new Set([...(references.get(run) ?? []), ...uris]));
   };
   for (const { key } of await store.entries('runs'))
@@ -97,8 +96,8 @@ async function referencesOf(store: Store, runsFolder: string): Promise<Map<strin
 }
 
 /** All texts within a JSON value. */
-function* textsOf(value: Json): Generator<string> {
+function* textsOf(value: unknown): Generator<string> {
   if (typeof value === 'string') yield value;
   else if (value !== null && typeof value === 'object')
-    for (const item of Object.values(value) as Json[]) yield* textsOf(item);
+    for (const item of Object.values(value) as unknown[]) yield* textsOf(item);
 }

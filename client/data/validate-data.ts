@@ -1,13 +1,8 @@
 import { encoderOf, evaluationDataset } from '../../activities/shared/compute-context.ts';
-import {
-  ofTestRows,
-  quarantineLine,
-  requireKnownTasks,
-  testWarnings,
-  warningsOf,
-} from '../../activities/dataset/stage.ts';
+import { datasetWarnings, ofTestRows, requireKnownTasks, testWarnings } from '../../activities/dataset/warnings.ts';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import { checkModel } from '../../activities/shared/model-checks.ts';
+import { setAsideLine } from '../../activities/shared/rows-batch.ts';
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
 import { planRows } from '../../dataset/rows/plan-rows.ts';
@@ -45,12 +40,16 @@ export async function validateData(
     for await (const window of planRows(scanDataset({ dataset, label, encoder }), config.gradients)) {
       for (const row of window) {
         tally.add(row);
-        if (row.record.rejection !== null) setAside(quarantineLine(row));
+        const line = setAsideLine(row);
+        if (line !== null) setAside(line);
       }
       onProgress((rowCount += window.length));
     }
     const { extensionDiffersCount, ...counts } = tally.result();
-    return { counts, warnings: [...warningsOf(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes] };
+    return {
+      counts,
+      warnings: [...datasetWarnings(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes],
+    };
   };
   const { counts, warnings } = await read(config.dataset);
   const problem = problemOf(counts, config.dataset);

@@ -1,3 +1,4 @@
+// The selected rows as files of rows: their own bytes, or as other tools read them.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,11 +12,11 @@ import { onOneLine, withStrings } from '../../dataset/rows/raw-json.ts';
 import type { RowForm } from '../../dataset/forms/row-form.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import type { RowSource } from '../../dataset/rows/row-source.ts';
-import { fileOf, readManifest } from '../../store/artifacts.ts';
 import { openStore } from '../../store/open-store.ts';
-import { tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
+import { rowsTable } from '../../tables/rows.ts';
+import { selectionTable } from '../../tables/selection.ts';
+import { instanceValues, valuesTable } from '../../tables/values.ts';
 import { withField } from '../data/label-data.ts';
 import { requireRecordedSources } from '../runs/source-changes.ts';
 
@@ -106,17 +107,14 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
   const known = withValues ? await readRowValues(store, result) : null;
   const { dataset, config } = result;
   const { rows } = dataset!;
-  const table = fileOf(await readManifest(store, rows), 'rows.arrow');
   const { sources } = await localDataset(openStore, config.dataset, null);
   await requireRecordedSources(store, rows, sources);
   const forms = await readRowForms(sources.map(({ origin }) => origin));
   const opened = await Promise.all(sources.map(({ path }) => open(path, 'r')));
   try {
-    for await (const batch of readTable(store, rows.uri, table, tableSchema('rows'))) {
-      const [rowIndex, source] = [batch.uint32('row_index'), batch.uint32('source_index')];
-      const [byteStart, byteEnd] = [batch.int64('byte_start'), batch.int64('byte_end')];
-      for (let row = 0; row < batch.rowCount; row += 1) {
-        const count = copies.get(rowIndex[row]!) ?? 0;
+    for await (const { rowIndex, sourceIndex: source, byteStart, byteEnd } of rowsTable.read(store, rows)) {
+      for (const [row, index] of rowIndex.entries()) {
+        const count = copies.get(index) ?? 0;
         if (count === 0) continue;
         const sourceIndex = source[row]!;
         const own = Buffer.alloc(Number(byteEnd[row]! - byteStart[row]!));
@@ -124,12 +122,12 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
         const form = forms[sourceIndex]!;
         const parsed = parseRow(own, { ...config.dataset, form });
         if (isRejection(parsed)) {
-          const index = rowIndex[row]!.toLocaleString('en');
-          throw new RangeError(`export: row ${index} must be as the run saw it, got: ${parsed.detail}; run again`);
+          const name = index.toLocaleString('en');
+          throw new RangeError(`export: row ${name} must be as the run saw it, got: ${parsed.detail}; run again`);
         }
         const folder = `images/${result.runName}/${sourceIndex}`;
         const copied = await withPictures(own, parsed, sources[sourceIndex]!, folder, files);
-        const values = known?.get(rowIndex[row]!);
+        const values = known?.get(index);
         const bytes = values === undefined ? copied : withField(copied, 'tive', values);
         for (let copy = 0; copy < count; copy += 1) yield { bytes, form };
       }
@@ -143,26 +141,25 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
 async function readRowValues(store: Store, { values, methods, config }: RunResult): Promise<Map<number, object>> {
   const { selection } = methods[0]!.selection!;
   const known = new Map<number, object>();
-  const drawn = fileOf(await readManifest(store, selection), 'selection.arrow');
-  for await (const batch of readTable(store, selection.uri, drawn, tableSchema('selection'))) {
-    const [tasks, copies] = [batch.strings('task'), batch.uint32('copies')];
-    const [probability, rank] = [batch.float64('probability'), batch.uint32('rank')];
-    for (const [row, index] of batch.uint32('row_index').entries())
+  for await (const { rowIndex, task, copies, probability, rank } of selectionTable.read(store, selection)) {
+    for (const [row, index] of rowIndex.entries())
       known.set(index, {
         row_index: index,
-        task: tasks[row],
+        task: task[row],
         copies: copies[row],
         probability: probability[row],
         rank: rank[row],
       });
   }
-  const valued = fileOf(await readManifest(store, values!.values), 'values.arrow');
-  const columns = ['loss', 'gradient_norm', 'el2n', config.values.instanceValue] as const;
-  for await (const batch of readTable(store, values!.values.uri, valued, tableSchema('values'))) {
-    for (const [row, index] of batch.uint32('row_index').entries()) {
+  const kind = config.values.instanceValue;
+  for await (const batch of valuesTable.read(store, values!.values)) {
+    const { rowIndex, loss, gradientNorm, el2n } = batch;
+    const value = instanceValues(batch, kind);
+    for (const [row, index] of rowIndex.entries()) {
       const own = known.get(index);
-      if (own !== undefined)
-        Object.assign(own, Object.fromEntries(columns.map((name) => [name, batch.float64(name)[row]])));
+      if (own === undefined) continue;
+      const numbers = { loss: loss[row], gradient_norm: gradientNorm[row], el2n: el2n[row], [kind]: value[row] };
+      Object.assign(own, numbers);
     }
   }
   return known;

@@ -1,14 +1,13 @@
+// What values and selection say of every usable row, as CSV or Parquet.
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import type { SchemaElement } from 'hyparquet';
 import type { SelectionResult } from '../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
-import { fileOf, readManifest } from '../../store/artifacts.ts';
-import { tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
-import type { TableBatch } from '../../tables/arrow-file.ts';
+import { selectionTable } from '../../tables/selection.ts';
+import { valuesTable } from '../../tables/values.ts';
 
 /** Scalar columns of every usable row: what values and selection say of it. */
 const COLUMNS = [
@@ -92,34 +91,25 @@ async function* readColumns(
   { values: { values }, selection: { selection } }: ExportedTables,
 ): AsyncGenerator<TableColumns> {
   const selected = new Map<number, { copies: number; probability: number; rank: number }>();
-  for await (const batch of batchesOf(store, selection.uri, 'selection', await readManifest(store, selection))) {
-    const [copies, probability, rank] = [batch.uint32('copies'), batch.float64('probability'), batch.uint32('rank')];
-    for (const [row, rowIndex] of batch.uint32('row_index').entries())
-      selected.set(rowIndex, { copies: copies[row]!, probability: probability[row]!, rank: rank[row]! });
+  for await (const { rowIndex, copies, probability, rank } of selectionTable.read(store, selection)) {
+    for (const [row, index] of rowIndex.entries())
+      selected.set(index, { copies: copies[row]!, probability: probability[row]!, rank: rank[row]! });
   }
-  for await (const batch of batchesOf(store, values.uri, 'values', await readManifest(store, values))) {
-    const rowIndex = Array.from(batch.uint32('row_index'));
+  for await (const batch of valuesTable.read(store, values)) {
+    const rowIndex = Array.from(batch.rowIndex);
     const found = rowIndex.map((index) => selected.get(index));
     yield [
       rowIndex,
-      batch.strings('task'),
-      Array.from(batch.float64('loss')),
-      Array.from(batch.uint32('supervised_token_count')),
-      ...(['gradient_norm', 'el2n', 'mean_of_cosines', 'cosine_to_mean'] as const).map((name) =>
-        Array.from(batch.float64(name)),
-      ),
+      [...batch.task],
+      Array.from(batch.loss),
+      Array.from(batch.supervisedTokenCount),
+      Array.from(batch.gradientNorm),
+      Array.from(batch.el2n),
+      Array.from(batch.meanOfCosines),
+      Array.from(batch.cosineToMean),
       found.map((row) => row?.copies ?? 0),
       found.map((row) => row?.probability ?? null),
       found.map((row) => row?.rank ?? null),
     ];
   }
-}
-
-function batchesOf(
-  store: Store,
-  uri: string,
-  kind: 'values' | 'selection',
-  manifest: Awaited<ReturnType<typeof readManifest>>,
-): AsyncGenerator<TableBatch> {
-  return readTable(store, uri, fileOf(manifest, `${kind}.arrow`), tableSchema(kind));
 }

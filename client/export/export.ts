@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readCopies } from '../../tables/selection-copies.ts';
+import { readCopies } from '../../tables/selection.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { encodeNpy } from './npy.ts';

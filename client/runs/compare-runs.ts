@@ -1,10 +1,10 @@
+// How the selections and values of two runs agree.
 import { kendallTau } from '../../algorithms/rank-correlation.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
-import { fileOf, readManifest } from '../../store/artifacts.ts';
-import { contentKeyAt } from '../../tables/content-key.ts';
 import { openStore } from '../../store/open-store.ts';
-import { tableSchema } from '../../tables/schemas.ts';
-import { readTable } from '../../tables/arrow-file.ts';
+import { contentKeyAt } from '../../tables/content-hash.ts';
+import { selectionTable } from '../../tables/selection.ts';
+import { instanceValues, valuesTable } from '../../tables/values.ts';
 
 /** How two runs' selections and values agree. Rows are the same where their contents are. */
 export interface RunComparison {
@@ -75,15 +75,13 @@ async function readSelection({ runName, methods, config }: RunResult): Promise<S
       `compare: run must have a selection, got none in ${runName}; tive run RECIPE --until selection`,
     );
   const store = openStore(config.store.uri);
-  const file = fileOf(await readManifest(store, selection.selection), 'selection.arrow');
   const rows = new Set<string>();
   const tasks = new Map<string, number>();
   let total = 0;
-  for await (const batch of readTable(store, selection.selection.uri, file, tableSchema('selection'))) {
-    const [hashes, names, copies] = [batch.bytes('content_hash'), batch.strings('task'), batch.uint32('copies')];
-    for (let row = 0; row < batch.rowCount; row += 1) {
-      rows.add(contentKeyAt(hashes, row));
-      tasks.set(names[row]!, (tasks.get(names[row]!) ?? 0) + copies[row]!);
+  for await (const { contentHash, task, copies } of selectionTable.read(store, selection.selection)) {
+    for (const [row, name] of task.entries()) {
+      rows.add(contentKeyAt(contentHash, row));
+      tasks.set(name, (tasks.get(name) ?? 0) + copies[row]!);
       total += copies[row]!;
     }
   }
@@ -95,10 +93,9 @@ async function readValues({ values, config }: RunResult): Promise<Map<string, nu
   const found = new Map<string, number>();
   if (values === null) return found;
   const store = openStore(config.store.uri);
-  const file = fileOf(await readManifest(store, values.values), 'values.arrow');
-  for await (const batch of readTable(store, values.values.uri, file, tableSchema('values'))) {
-    const [hashes, column] = [batch.bytes('content_hash'), batch.float64(config.values.instanceValue)];
-    for (let row = 0; row < batch.rowCount; row += 1) found.set(contentKeyAt(hashes, row), column[row]!);
+  for await (const batch of valuesTable.read(store, values.values)) {
+    for (const [row, value] of instanceValues(batch, config.values.instanceValue).entries())
+      found.set(contentKeyAt(batch.contentHash, row), value);
   }
   return found;
 }

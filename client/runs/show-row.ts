@@ -1,20 +1,22 @@
+// Everything that a run knows of one row.
 import { join } from 'node:path';
-import { openGradientTable } from '../../tables/gradient-files.ts';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
-import { RowLookup } from '../../activities/shared/row-lookup.ts';
-import { readCopies } from '../../tables/selection-copies.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Turn } from '../../dataset/forms/conversation.ts';
 import { readRowForms } from '../../dataset/forms/dataset-info.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { folderOfImage, readRange } from '../../dataset/rows/row-source.ts';
-import { fileOf, readManifest } from '../../store/artifacts.ts';
 import { openStore } from '../../store/open-store.ts';
-import { gradientSchema, tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
-import type { TableBatch } from '../../tables/arrow-file.ts';
+import { contentHexAt } from '../../tables/content-hash.ts';
+import { joinGradients, openGradientTable } from '../../tables/gradients.ts';
+import { RowLookup } from '../../tables/row-lookup.ts';
+import { rowsTable } from '../../tables/rows.ts';
+import { readCopies } from '../../tables/selection.ts';
+import { instanceValues, valuesTable } from '../../tables/values.ts';
+import type { ValuesBatch } from '../../tables/values.ts';
 
 /** Rows that are named as nearest. */
 const NEAREST_ROWS = 5;
@@ -80,23 +82,22 @@ type Place = Omit<ShownRow, 'images' | 'turns' | 'values' | 'copies' | 'nearest'
 
 async function findRow(store: Store, { dataset, config }: RunResult, wanted: number): Promise<Place> {
   const { rows, rowCount } = dataset!;
-  const file = fileOf(await readManifest(store, rows), 'rows.arrow');
-  for await (const batch of readTable(store, rows.uri, file, tableSchema('rows'))) {
-    const row = batch.uint32('row_index').indexOf(wanted);
+  for await (const batch of rowsTable.read(store, rows)) {
+    const row = batch.rowIndex.indexOf(wanted);
     if (row < 0) continue;
-    const sourceIndex = batch.uint32('source_index')[row]!;
+    const sourceIndex = batch.sourceIndex[row]!;
     return {
       rowIndex: wanted,
       sourceIndex,
-      id: batch.strings('id')[row]!,
-      task: batch.strings('task')[row]!,
-      reason: batch.strings('reason')[row]!,
+      id: batch.id[row]!,
+      task: batch.task[row]!,
+      reason: batch.reason[row]!,
       source: config.dataset.path[sourceIndex]!,
-      byteStart: Number(batch.int64('byte_start')[row]),
-      byteEnd: Number(batch.int64('byte_end')[row]),
-      contentHash: Buffer.from(batch.bytes('content_hash').subarray(row * 32, (row + 1) * 32)).toString('hex'),
-      tokenCount: batch.uint32('token_count')[row]!,
-      supervisedTokenCount: batch.uint32('supervised_token_count')[row]!,
+      byteStart: Number(batch.byteStart[row]),
+      byteEnd: Number(batch.byteEnd[row]),
+      contentHash: contentHexAt(batch.contentHash, row),
+      tokenCount: batch.tokenCount[row]!,
+      supervisedTokenCount: batch.supervisedTokenCount[row]!,
     };
   }
   const last = (rowCount - 1).toLocaleString('en');
@@ -116,38 +117,42 @@ async function readDialogue(
   return { images: row.images.map((image) => join(folderOfImage(source, image), image)), turns: row.turns };
 }
 
-async function readValues(store: Store, result: RunResult, wanted: number): Promise<ShownRow['values']> {
-  const { values, config } = result;
-  const file = fileOf(await readManifest(store, values!.values), 'values.arrow');
-  const batches = () => readTable(store, values!.values.uri, file, tableSchema('values'));
-  let found: { batch: TableBatch; row: number } | null = null;
-  for await (const batch of batches()) {
-    const row = batch.uint32('row_index').indexOf(wanted);
-    if (row >= 0) found = { batch, row };
-    if (found !== null) break;
-  }
+async function readValues(store: Store, { values, config }: RunResult, wanted: number): Promise<ShownRow['values']> {
+  const found = await findValues(store, values!.values, wanted);
   if (found === null) return null;
-  const at = (name: string): number => found.batch.float64(name)[found.row]!;
-  const task = found.batch.strings('task')[found.row];
-  const value = at(config.values.instanceValue);
+  const { batch, row } = found;
+  const kind = config.values.instanceValue;
+  const value = instanceValues(batch, kind)[row]!;
   let [rank, taskRowCount] = [1, 0];
-  for await (const batch of batches()) {
-    const [tasks, column] = [batch.strings('task'), batch.float64(config.values.instanceValue)];
-    for (let row = 0; row < batch.rowCount; row += 1) {
-      if (tasks[row] !== task) continue;
+  for await (const other of valuesTable.read(store, values!.values)) {
+    const column = instanceValues(other, kind);
+    for (const [place, task] of other.task.entries()) {
+      if (task !== batch.task[row]) continue;
       taskRowCount += 1;
-      if (column[row]! > value) rank += 1;
+      if (column[place]! > value) rank += 1;
     }
   }
   return {
-    loss: at('loss'),
-    gradientNorm: at('gradient_norm'),
-    el2n: at('el2n'),
-    meanOfCosines: at('mean_of_cosines'),
-    cosineToMean: at('cosine_to_mean'),
+    loss: batch.loss[row]!,
+    gradientNorm: batch.gradientNorm[row]!,
+    el2n: batch.el2n[row]!,
+    meanOfCosines: batch.meanOfCosines[row]!,
+    cosineToMean: batch.cosineToMean[row]!,
     rank,
     taskRowCount,
   };
+}
+
+async function findValues(
+  store: Store,
+  values: ArtifactReference,
+  wanted: number,
+): Promise<{ batch: ValuesBatch; row: number } | null> {
+  for await (const batch of valuesTable.read(store, values)) {
+    const row = batch.rowIndex.indexOf(wanted);
+    if (row >= 0) return { batch, row };
+  }
+  return null;
 }
 
 /** What the gradient tables know of a row. */
@@ -166,19 +171,14 @@ async function neighboursOf(
   { gradients, dataset }: RunResult,
   wanted: number,
 ): Promise<GradientNeighbours> {
-  const { sketch, files } = await openGradientTable(store, [gradients!.gradients, ...gradients!.reused]);
+  const table = await openGradientTable(store, [gradients!.gradients, ...gradients!.reused]);
+  const { sketch } = table;
   const lookup = await RowLookup.read(store, dataset!.rows);
   /** Rows of the tables that the dataset has, by their positions in it. */
   const rows = async function* () {
-    const take = lookup.taker();
-    for (const { uri, file, storage } of files) {
-      for await (const batch of readTable(store, uri, file, gradientSchema(sketch, storage))) {
-        const [hashes, list, reasons] = [batch.bytes('content_hash'), batch.list('gradient'), batch.strings('reason')];
-        for (let row = 0; row < batch.rowCount; row += 1) {
-          const position = take(hashes, row * 32);
-          if (position >= 0) yield { position, list, start: row * sketch, reason: reasons[row] ?? null };
-        }
-      }
+    for await (const { batch, positions } of joinGradients(store, table, lookup)) {
+      for (const [row, position] of positions.entries())
+        if (position >= 0) yield { position, list: batch.gradient, start: row * sketch, reason: batch.reason[row]! };
     }
   };
   let own: Float64Array | null = null;

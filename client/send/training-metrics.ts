@@ -1,11 +1,8 @@
+// Training steps of a run as JSON lines.
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
-import { readManifest } from '../../store/artifacts.ts';
-import { tableSchema } from '../../tables/schemas.ts';
 import type { Store } from '../../store/store.ts';
-import { readTable } from '../../tables/arrow-file.ts';
-
-const TABLE = 'training.arrow';
+import { trainingTable } from '../../tables/training.ts';
 
 /** Every training step of a run as one JSON line each: `stage`, `method`, `step`, `learning_rate`, `loss`, `gradient_norm`. */
 export async function* trainingMetrics(store: Store, { warmup, methods }: RunResult): AsyncGenerator<Uint8Array> {
@@ -21,14 +18,15 @@ async function* stepLines(
   adapter: ArtifactReference,
   what: { stage: string; method: string | null },
 ): AsyncGenerator<Uint8Array> {
-  const file = (await readManifest(store, adapter)).files.find(({ name }) => name === TABLE);
-  if (file === undefined) return;
-  for await (const batch of readTable(store, adapter.uri, file, tableSchema('training'))) {
-    const numbers = (name: string): Float64Array => batch.float64(name);
-    const [rates, losses, norms] = [numbers('learning_rate'), numbers('loss'), numbers('gradient_norm')];
-    for (const [row, step] of batch.uint32('step').entries()) {
-      const values = { step, learning_rate: rates[row], loss: losses[row], gradient_norm: norms[row] };
-      yield Buffer.from(`${JSON.stringify({ ...what, ...values })}\n`);
+  for await (const { step, learningRate, loss, gradientNorm } of trainingTable.readIfThere(store, adapter)) {
+    for (const [row, index] of step.entries()) {
+      const numbers = {
+        step: index,
+        learning_rate: learningRate[row],
+        loss: loss[row],
+        gradient_norm: gradientNorm[row],
+      };
+      yield Buffer.from(`${JSON.stringify({ ...what, ...numbers })}\n`);
     }
   }
 }

@@ -12,8 +12,7 @@ import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { jsonRows, packedRows } from '../../dataset/rows/row-source.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
 import { LocalStore } from '../../store/local-store.ts';
-import { gradientSchema } from '../../tables/schemas.ts';
-import { readTable } from '../../tables/arrow-file.ts';
+import { readGradients } from '../../tables/gradients.ts';
 import { gradientArtifact } from './gradient-artifact.ts';
 import { GOLDEN, GOOD, World } from './world.ts';
 
@@ -158,14 +157,15 @@ describe('any bytes', () => {
   test('as Arrow are rows or a named error, even where their hash is right', async () => {
     const world = new World(join(root, 'arrow'));
     const { gradients } = await gradientArtifact(world, 8, [1, 2, 3]);
-    const valid = readFileSync(world.path(`store/${gradients.uri}/gradients.arrow`));
+    const valid = readFileSync(world.path(`store/${gradients.uri}/gradients-00000-of-00001.arrow`));
     const store = new LocalStore(world.path('store'));
     mkdirSync(world.path('store/any'));
     const property = fc.asyncProperty(damaged(valid), async (bytes) => {
       world.write('store/any/any.arrow', bytes);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const reference = { name: 'any.arrow', sha256, byteCount: bytes.length, rowCount: 3 };
-      await namedOrFine(async () => drain(readTable(store, 'any', reference, gradientSchema(8, 'float32'))));
+      const files = [{ uri: 'any', file: reference, storage: 'float32' as const }];
+      await namedOrFine(async () => drain(readGradients(store, { sketch: 8, files })));
     });
     await fc.assert(property, runs(300));
     expectBoth();

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { expect } from 'vitest';
-import { openGradientTable } from '../../tables/gradient-files.ts';
+import { openGradientTable } from '../../tables/gradients.ts';
 import { createGradientActivities } from '../../activities/gradients/stage.ts';
 import { ModelHost } from '../../activities/shared/model-host.ts';
 import { createWarmupActivities } from '../../activities/training/warmup.ts';
@@ -39,12 +39,12 @@ export const STORE: Case[] = [
     'a damaged artifact',
     async (world) => {
       const { gradients } = await gradientArtifact(world, 8, [1]);
-      const path = world.path(`store/${gradients.uri}/gradients.arrow`);
+      const path = world.path(`store/${gradients.uri}/gradients-00000-of-00001.arrow`);
       const bytes = readFileSync(path);
       bytes[bytes.length - 100]! ^= 1;
-      world.write(`store/${gradients.uri}/gradients.arrow`, bytes);
+      world.write(`store/${gradients.uri}/gradients-00000-of-00001.arrow`, bytes);
       return stops(async () => {
-        const file = fileOf(await readManifest(storeOf(world), gradients), 'gradients.arrow');
+        const file = fileOf(await readManifest(storeOf(world), gradients), 'gradients-00000-of-00001.arrow');
         for await (const chunk of streamVerified(storeOf(world), gradients.uri, file))
           expect(chunk.length).toBeGreaterThan(0);
       });

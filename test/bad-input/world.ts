@@ -5,7 +5,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createDatasetActivities } from '../../activities/dataset/stage.ts';
 import { ModelHost } from '../../activities/shared/model-host.ts';
-import { QUARANTINE_FILE } from '../../activities/report/quarantine.ts';
+import { QUARANTINE_FILE } from '../../tables/quarantine.ts';
 import { outcomeOf } from '../../client/terminal/outcome.ts';
 import { loadRecipe } from '../../client/recipe/recipe.ts';
 import type { Config } from '../../contracts/config.ts';

@@ -2,18 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { STAGES, STAGE_VERSIONS } from '../../contracts/stages.ts';
 import { artifactFolder, canonicalJson, checkpointFolder, sha256, stageAddress } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
 
 /** The same value with the keys of every object in reverse order. */
-function reversed(value: Json): Json {
-  if (Array.isArray(value)) return (value as Json[]).map(reversed);
+function reversed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reversed);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).reverse() as [string, Json][];
+  const entries = Object.entries(value).reverse();
   return Object.fromEntries(entries.map(([key, item]) => [key, reversed(item)]));
 }
 
 describe('canonical JSON', () => {
-  test.each<[Json, string]>([
+  test.each<[unknown, string]>([
     [null, 'null'],
     [true, 'true'],
     [0.1, '0.1'],
@@ -35,7 +34,7 @@ describe('canonical JSON', () => {
   test('does not depend on the order of keys, and is the same value as JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        const json = value as Json;
+        const json: unknown = value;
         const text = canonicalJson(json);
         expect(canonicalJson(reversed(json))).toBe(text);
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(json)));

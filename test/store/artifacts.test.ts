@@ -6,7 +6,6 @@ import { ArtifactMismatchError } from '../../contracts/failures.ts';
 import type { FileReference } from '../../contracts/references.ts';
 import { STAGE_VERSIONS } from '../../contracts/stages.ts';
 import { checkpointFolder, sha256, stageAddress } from '../../store/addresses.ts';
-import type { Json } from '../../store/addresses.ts';
 import {
   fileOf,
   findArtifact,
@@ -38,10 +37,10 @@ async function writeFileOf(name: string, bytes: Uint8Array, rowCount = 0): Promi
 const FILE: FileReference = { name: 'values.arrow', sha256: '3f'.repeat(32), byteCount: 5, rowCount: 2 };
 
 interface Content {
-  determinants: Json;
+  determinants: object;
   files: FileReference[];
   rowCount: number;
-  details: Json;
+  details: object | null;
 }
 const CONTENT: Content = { determinants: DETERMINANTS, files: [FILE], rowCount: 2, details: { tasks: ['vqa'] } };
 

@@ -5,13 +5,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { streamAllQuarantine } from '../../../activities/report/quarantine.ts';
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import type { Reason } from '../../../contracts/reasons.ts';
-import type { ArtifactReference, FileReference } from '../../../contracts/references.ts';
-import type { Stage } from '../../../contracts/stages.ts';
-import { artifactFolder, stageAddress } from '../../../store/addresses.ts';
-import { finishArtifact } from '../../../store/artifacts.ts';
+import type { ArtifactReference } from '../../../contracts/references.ts';
 import { LocalStore } from '../../../store/local-store.ts';
-import { gradientSchema, tableSchema } from '../../../tables/schemas.ts';
-import { writeTable } from '../../../tables/arrow-file.ts';
+import { writeGradientShard } from '../../../tables/gradients.ts';
+import type { GradientRows } from '../../../tables/gradients.ts';
+import { QUARANTINE_FILE } from '../../../tables/quarantine.ts';
+import { rowsTable } from '../../../tables/rows.ts';
+import type { RowsBatch } from '../../../tables/rows.ts';
+import { makeArtifact } from '../../tables/artifact.ts';
 
 const SKETCH = 2;
 let folder: string;
@@ -26,61 +27,54 @@ afterAll(() => rm(folder, { recursive: true }));
 const hashesOf = (contents: string): Uint8Array =>
   Uint8Array.from([...contents].flatMap((content) => new Array<number>(32).fill(content.charCodeAt(0))));
 
-async function artifact(
-  stage: Stage,
-  name: string,
-  files: FileReference[],
-  details: object,
-): Promise<ArtifactReference> {
-  const determinants = { name };
-  const rowCount = files[0]!.rowCount;
-  const address = stageAddress(stage, determinants);
-  return finishArtifact(store, stage, address, { determinants, files, rowCount, details: details as never });
-}
-
 /** Rows by content, each of the task of its letter; the second is set aside by the dataset stage. */
-async function rowsOf(contents: string): Promise<ArtifactReference> {
-  const place = artifactFolder('dataset', stageAddress('dataset', { name: 'rows' }));
+function rowsOf(contents: string): Promise<ArtifactReference> {
   const count = contents.length;
   const [numbers, bigs] = [new Uint32Array(count), new BigInt64Array(count)];
-  const columns = {
-    ...{ row_index: numbers.map((_, row) => row), source_index: numbers, byte_start: bigs, byte_end: bigs },
-    ...{
-      id: [...contents],
-      task: [...contents],
-      image: [...contents].map(() => null),
-      truncated: [...contents].map(() => false),
-    },
-    ...{ content_hash: hashesOf(contents), token_count: numbers, image_token_count: numbers, shard: numbers },
-    ...{ supervised_token_count: numbers, micro_batch: numbers },
+  const batch: RowsBatch = {
+    rowCount: count,
+    rowIndex: numbers.map((_, row) => row),
+    sourceIndex: numbers,
+    byteStart: bigs,
+    byteEnd: bigs,
+    id: [...contents],
+    task: [...contents],
+    image: [...contents].map(() => null),
+    contentHash: hashesOf(contents),
+    tokenCount: numbers,
+    imageTokenCount: numbers,
+    supervisedTokenCount: numbers,
+    truncated: [...contents].map(() => false),
+    microBatch: numbers,
+    shard: numbers,
     reason: [...contents].map((_, row) => (row === 1 ? 'answer_empty' : null)),
   };
-  const table = await writeTable(store, place, 'rows.arrow', tableSchema('rows'), [{ rowCount: count, columns }]);
-  const list = await store.write(`${place}/quarantine.jsonl`, [Buffer.from('{"row_index":1}\n')]);
-  return artifact('dataset', 'rows', [table, { name: 'quarantine.jsonl', rowCount: 0, ...list }], {});
+  return makeArtifact(store, 'dataset', { name: 'rows' }, async (place) => {
+    const list = await store.write(`${place}/${QUARANTINE_FILE}`, [Buffer.from('{"row_index":1}\n')]);
+    return [await rowsTable.write(store, place, [batch]), { name: QUARANTINE_FILE, rowCount: 0, ...list }];
+  });
 }
 
-async function gradientsOf(name: string, contents: string, reasons: (Reason | null)[]): Promise<ArtifactReference> {
-  const place = artifactFolder('gradients', stageAddress('gradients', { name }));
+function gradientsOf(name: string, contents: string, reasons: (Reason | null)[]): Promise<ArtifactReference> {
   const count = contents.length;
-  const columns = {
-    ...{
-      row_index: new Uint32Array(count).fill(99),
-      content_hash: hashesOf(contents),
-      task: [...contents].map(() => 'old'),
-    },
-    ...{ loss: new Float64Array(count).fill(NaN), supervised_token_count: new Uint32Array(count).fill(3) },
-    ...{ gradient_norm: new Float64Array(count).fill(Infinity), el2n: new Float64Array(count) },
-    ...{ gradient: new Float32Array(count * SKETCH), gradient_scale: new Float64Array(count), reason: reasons },
+  const batch: GradientRows = {
+    rowCount: count,
+    rowIndex: new Uint32Array(count).fill(99),
+    contentHash: hashesOf(contents),
+    task: [...contents].map(() => 'old'),
+    loss: new Float64Array(count).fill(NaN),
+    supervisedTokenCount: new Uint32Array(count).fill(3),
+    gradientNorm: new Float64Array(count).fill(Infinity),
+    el2n: new Float64Array(count),
+    gradient: new Float32Array(count * SKETCH),
+    gradientScale: new Float64Array(count),
+    reason: reasons,
   };
-  const schema = gradientSchema(SKETCH, 'float32');
-  const file = await writeTable(store, place, 'gradients-0.arrow', schema, [{ rowCount: count, columns }]);
-  return artifact('gradients', name, [file], {
-    sketch: SKETCH,
-    storage: 'float32',
-    parameterCount: 2,
-    quarantined: [],
-  });
+  const width = { sketch: SKETCH, storage: 'float32' as const };
+  const write = async (folder: string) => [
+    await writeGradientShard(store, { folder, address: name, shard: 0, shardCount: 1 }, width, [batch]),
+  ];
+  return makeArtifact(store, 'gradients', { name }, write, { ...width, parameterCount: 2, quarantined: [] });
 }
 
 test('rows whose gradients cannot be used are listed as they are numbered and labelled now, those of earlier tables too', async () => {

@@ -8,14 +8,15 @@ import { createReportActivities } from '../../../activities/report/stage.ts';
 import type { ReportResult, RunResult } from '../../../contracts/messages/run.ts';
 import type { EvaluationResult } from '../../../contracts/messages/training.ts';
 import type { ArtifactReference } from '../../../contracts/references.ts';
-import { artifactFolder, stageAddress } from '../../../store/addresses.ts';
-import type { Json } from '../../../store/addresses.ts';
-import { finishArtifact, readManifest } from '../../../store/artifacts.ts';
+import { readManifest } from '../../../store/artifacts.ts';
 import { LocalStore } from '../../../store/local-store.ts';
-import { tableSchema } from '../../../tables/schemas.ts';
-import { writeTable } from '../../../tables/arrow-file.ts';
-import type { TableRows } from '../../../tables/arrow-file.ts';
-import type { Stage } from '../../../contracts/stages.ts';
+import { outcomesTable } from '../../../tables/outcomes.ts';
+import { rowsTable } from '../../../tables/rows.ts';
+import type { RowsBatch } from '../../../tables/rows.ts';
+import { selectionTable } from '../../../tables/selection.ts';
+import { valuesTable } from '../../../tables/values.ts';
+import type { ValuesBatch } from '../../../tables/values.ts';
+import { makeArtifact } from '../../tables/artifact.ts';
 import { DEMO_CONFIG } from '../../report/demo-summary.ts';
 
 /** Rows 0–5 of task `=sum`, 6–11 of `b`; row 2 is quarantined, row 4 has no picture any more, row 7 was never an image row. */
@@ -34,26 +35,6 @@ beforeAll(async () => {
   result = await makeRun();
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-async function artifact(
-  stage: Stage,
-  name: string,
-  table: TableRows,
-  determinants: Json = name,
-  extra?: { name: string; text: string },
-): Promise<ArtifactReference> {
-  const address = stageAddress(stage, determinants);
-  const uri = artifactFolder(stage, address);
-  const kind = name as 'rows' | 'values' | 'selection' | 'outcomes';
-  const files = [await writeTable(store, uri, `${name}.arrow`, tableSchema(kind), [table])];
-  if (extra !== undefined)
-    files.push({
-      name: extra.name,
-      rowCount: 0,
-      ...(await store.write(`${uri}/${extra.name}`, [Buffer.from(extra.text)])),
-    });
-  return finishArtifact(store, stage, address, { determinants, files, rowCount: table.rowCount, details: null });
-}
 
 /** The dataset's file and pictures, and where each row lies in it. */
 async function makeDataset(): Promise<{ path: string; places: [number, number][] }> {
@@ -84,27 +65,25 @@ async function makeDataset(): Promise<{ path: string; places: [number, number][]
   return { path, places };
 }
 
-function rowsTable(places: [number, number][]): TableRows {
+function rowsBatch(places: [number, number][]): RowsBatch {
   const zeros = new Uint32Array(ROWS);
   return {
     rowCount: ROWS,
-    columns: {
-      row_index: Uint32Array.from(places.keys()),
-      source_index: zeros,
-      byte_start: BigInt64Array.from(places, ([start]) => BigInt(start)),
-      byte_end: BigInt64Array.from(places, ([, end]) => BigInt(end)),
-      id: places.map((_, row) => String(row)),
-      task: places.map((_, row) => taskOf(row)),
-      image: places.map((_, row) => (row === 7 ? null : row === 6 ? '../rows.json' : `${row}.png`)),
-      content_hash: hashes([...places.keys()]),
-      token_count: zeros,
-      image_token_count: zeros,
-      supervised_token_count: zeros,
-      truncated: places.map(() => false),
-      micro_batch: zeros,
-      shard: zeros,
-      reason: places.map((_, row) => (row === 2 ? 'answer_empty' : null)),
-    },
+    rowIndex: Uint32Array.from(places.keys()),
+    sourceIndex: zeros,
+    byteStart: BigInt64Array.from(places, ([start]) => BigInt(start)),
+    byteEnd: BigInt64Array.from(places, ([, end]) => BigInt(end)),
+    id: places.map((_, row) => String(row)),
+    task: places.map((_, row) => taskOf(row)),
+    image: places.map((_, row) => (row === 7 ? null : row === 6 ? '../rows.json' : `${row}.png`)),
+    contentHash: hashes([...places.keys()]),
+    tokenCount: zeros,
+    imageTokenCount: zeros,
+    supervisedTokenCount: zeros,
+    truncated: places.map(() => false),
+    microBatch: zeros,
+    shard: zeros,
+    reason: places.map((_, row) => (row === 2 ? 'answer_empty' : null)),
   };
 }
 
@@ -114,40 +93,35 @@ function hashes(rows: number[]): Uint8Array {
 
 const instanceValue = (row: number): number => row / 10 - 0.5;
 
-function valuesTable(): TableRows {
+function valuesBatch(): ValuesBatch {
   const values = Float64Array.from(usable, instanceValue);
   return {
     rowCount: usable.length,
-    columns: {
-      row_index: Uint32Array.from(usable),
-      content_hash: hashes(usable),
-      task: usable.map(taskOf),
-      loss: Float64Array.from(usable, () => 1.25),
-      supervised_token_count: Uint32Array.from(usable, () => 3),
-      gradient_norm: Float64Array.from(usable, () => 2),
-      el2n: values,
-      mean_of_cosines: values,
-      cosine_to_mean: values,
-    },
+    rowIndex: Uint32Array.from(usable),
+    contentHash: hashes(usable),
+    task: usable.map(taskOf),
+    loss: Float64Array.from(usable, () => 1.25),
+    supervisedTokenCount: Uint32Array.from(usable, () => 3),
+    gradientNorm: Float64Array.from(usable, () => 2),
+    el2n: values,
+    meanOfCosines: values,
+    cosineToMean: values,
   };
 }
 
 async function evaluation(name: string, correct: (row: number) => boolean): Promise<EvaluationResult> {
   const rows = Array.from({ length: 60 }, (_, row) => row);
-  const outcomes = await artifact(
-    'evaluation',
-    'outcomes',
-    {
-      rowCount: rows.length,
-      columns: {
-        row_index: Uint32Array.from(rows),
+  const outcomes = await makeArtifact(store, 'evaluation', { name }, async (place) => [
+    await outcomesTable.write(store, place, [
+      {
+        rowCount: rows.length,
+        rowIndex: Uint32Array.from(rows),
         task: rows.map((row) => (row < 40 ? '=sum' : 'b')),
         loss: Float64Array.from(rows, () => 1),
         correct: rows.map(correct),
       },
-    },
-    name,
-  );
+    ]),
+  ]);
   const tasks = [
     { task: '=sum', rowCount: 40, correctCount: rows.filter((row) => row < 40 && correct(row)).length, meanLoss: 1 },
     { task: 'b', rowCount: 20, correctCount: rows.filter((row) => row >= 40 && correct(row)).length, meanLoss: 1 },
@@ -162,19 +136,30 @@ async function makeRun(): Promise<RunResult> {
     name: 'quarantine.jsonl',
     text: `${JSON.stringify({ row_index: 2, task: '=sum', reason: 'answer_empty', detail: 'turn 1: got "<i>"' })}\n`,
   };
-  const rows = await artifact('dataset', 'rows', rowsTable(places), { files: ['rows.json'] }, quarantine);
-  const values = await artifact('values', 'values', valuesTable());
-  const selection = await artifact('selection', 'selection', {
-    rowCount: 4,
-    columns: {
-      row_index: Uint32Array.from(selectedRows),
-      content_hash: hashes(selectedRows),
-      task: selectedRows.map(taskOf),
-      copies: Uint32Array.of(1, 1, 1, 2),
-      probability: new Float64Array(4),
-      rank: new Uint32Array(4),
+  const rows = await makeArtifact(store, 'dataset', { files: ['rows.json'] }, async (place) => [
+    await rowsTable.write(store, place, [rowsBatch(places)]),
+    {
+      name: quarantine.name,
+      rowCount: 0,
+      ...(await store.write(`${place}/${quarantine.name}`, [Buffer.from(quarantine.text)])),
     },
-  });
+  ]);
+  const values = await makeArtifact(store, 'values', { name: 'values' }, async (place) => [
+    await valuesTable.write(store, place, [valuesBatch()]),
+  ]);
+  const selection = await makeArtifact(store, 'selection', { name: 'selection' }, async (place) => [
+    await selectionTable.write(store, place, [
+      {
+        rowCount: 4,
+        rowIndex: Uint32Array.from(selectedRows),
+        contentHash: hashes(selectedRows),
+        task: selectedRows.map(taskOf),
+        copies: Uint32Array.of(1, 1, 1, 2),
+        probability: new Float64Array(4),
+        rank: new Uint32Array(4),
+      },
+    ]),
+  ]);
   const config = {
     ...DEMO_CONFIG,
     store: { uri: store.uri },

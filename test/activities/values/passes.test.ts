@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { splitFiles, threadCountFor } from '../../../activities/values/passes.ts';
-import type { GradientFile } from '../../../tables/gradient-files.ts';
+import type { GradientFile } from '../../../tables/gradients.ts';
 
 const files = (...rowCounts: number[]): GradientFile[] =>
   rowCounts.map((rowCount, index) => ({

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ShownRow } from '../../../client/runs/show-row.ts';
 import type { RunResult } from '../../../contracts/messages/run.ts';
-import { tableSchema } from '../../../tables/schemas.ts';
-import { fileOf, readManifest } from '../../../store/artifacts.ts';
 import { LocalStore } from '../../../store/local-store.ts';
-import { readTable } from '../../../tables/arrow-file.ts';
+import { contentHexAt } from '../../../tables/content-hash.ts';
+import { valuesTable } from '../../../tables/values.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
 import { tive } from '../tive-process.ts';
 
@@ -38,20 +37,10 @@ async function run(folder: string, ...settings: string[]): Promise<RunResult> {
 /** Norm and value of each row content in the values of a run, by hex hash. */
 async function valuesOf(folder: string, { values }: RunResult): Promise<Map<string, [number, string, number]>> {
   const store = new LocalStore(join(folder, 'tive-store'));
-  const manifest = await readManifest(store, values!.values);
   const found = new Map<string, [number, string, number]>();
-  for await (const batch of readTable(
-    store,
-    values!.values.uri,
-    fileOf(manifest, 'values.arrow'),
-    tableSchema('values'),
-  )) {
-    const hashes = batch.bytes('content_hash');
-    const tasks = batch.strings('task');
-    for (let row = 0; row < batch.rowCount; row += 1) {
-      const hash = Buffer.from(hashes.subarray(row * 32, (row + 1) * 32)).toString('hex');
-      found.set(hash, [batch.float64('gradient_norm')[row]!, tasks[row]!, batch.uint32('row_index')[row]!]);
-    }
+  for await (const { contentHash, gradientNorm, task, rowIndex } of valuesTable.read(store, values!.values)) {
+    for (const [row, name] of task.entries())
+      found.set(contentHexAt(contentHash, row), [gradientNorm[row]!, name, rowIndex[row]!]);
   }
   return found;
 }

@@ -11,11 +11,9 @@ import { sendResult } from '../../../client/send/send-result.ts';
 import { eventFile } from '../../../client/send/tensorboard.ts';
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import { STAGES } from '../../../contracts/stages.ts';
-import { artifactFolder } from '../../../store/addresses.ts';
-import { finishArtifact } from '../../../store/artifacts.ts';
 import { LocalStore } from '../../../store/local-store.ts';
-import { tableSchema } from '../../../tables/schemas.ts';
-import { writeTable } from '../../../tables/arrow-file.ts';
+import { trainingTable } from '../../../tables/training.ts';
+import { makeArtifact } from '../../tables/artifact.ts';
 import { DEMO_CONFIG } from '../../report/demo-summary.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-send-'));
@@ -65,18 +63,17 @@ async function readBody(request: IncomingMessage): Promise<string> {
 async function makeRun(sendTo: string[]): Promise<{ store: LocalStore; result: RunResult; folder: string }> {
   const folder = mkdtempSync(join(root, 'run-'));
   const store = new LocalStore(join(folder, 'store'));
-  const address = 'a'.repeat(40);
   const losses = Float64Array.of(4, 3, 2, 1);
-  const columns = { step: Uint32Array.of(0, 1, 2, 3), learning_rate: losses, loss: losses, gradient_norm: losses };
-  const file = await writeTable(store, artifactFolder('warmup', address), 'training.arrow', tableSchema('training'), [
-    { rowCount: 4, columns },
-  ]);
-  const adapter = await finishArtifact(store, 'warmup', address, {
-    determinants: null,
-    files: [file],
+  const steps = {
     rowCount: 4,
-    details: null,
-  });
+    step: Uint32Array.of(0, 1, 2, 3),
+    learningRate: losses,
+    loss: losses,
+    gradientNorm: losses,
+  };
+  const adapter = await makeArtifact(store, 'warmup', { name: 'sent' }, async (place) => [
+    await trainingTable.write(store, place, [steps]),
+  ]);
   const result = {
     runName: 'sent',
     config: { ...DEMO_CONFIG, report: { ...DEMO_CONFIG.report, sendTo } },

@@ -1,8 +1,9 @@
-import type { ArtifactReference } from '../../contracts/references.ts';
-import type { Store } from '../../store/store.ts';
-import { usableRows } from '../../tables/row-table.ts';
+// Rows of a dataset by their content, to join tables that number their rows otherwise.
+import type { ArtifactReference } from '../contracts/references.ts';
+import type { Store } from '../store/store.ts';
+import { HASH_BYTES } from './content-hash.ts';
+import { usableRows } from './rows.ts';
 
-const HASH_BYTES = 32;
 const NONE = 0xffffffff;
 
 /** The usable rows of a dataset by content: 50 bytes a row. Equal contents are told apart by their order. */
@@ -67,12 +68,13 @@ export class RowLookup {
    * Gives rows to contents, each row once: the first call with a content gets its first row, the second call its second
    * one. Asked again from the start, a new taker gives the same.
    *
-   * @returns takes the hash that begins at `start`, gives the row's position or −1
+   * @returns takes the hash of a row of a column, gives the position of the row that it is, or −1
    */
-  taker(): (hashes: Uint8Array, start: number) => number {
+  taker(): (hashes: Uint8Array, row: number) => number {
     const taken = new Uint8Array(this.count);
     const heads = new Map<number, number>();
-    return (hashes, start) => {
+    return (hashes, row) => {
+      const start = row * HASH_BYTES;
       const key = keyOf(hashes, start);
       const head = heads.get(key) ?? this.#first.get(key) ?? NONE;
       for (let position = head; position !== NONE; position = this.#next[position]!) {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { gradientRows } from '../../../activities/gradients/shard.ts';
-import type { GradientComputer } from '../../../activities/gradients/shard.ts';
-import type { TableRow } from '../../../tables/row-table.ts';
+import { gradientRows } from '../../../activities/gradients/micro-batch.ts';
+import type { GradientComputer } from '../../../activities/gradients/micro-batch.ts';
+import type { UsableRow } from '../../../tables/rows.ts';
 import { createProjector } from '../../../algorithms/projection.ts';
 import { NumericalError } from '../../../contracts/failures.ts';
 import { disposeAdapter, gradientLayout, initialAdapter, toTensors } from '../../../model/adapter.ts';
@@ -31,19 +31,19 @@ function computerOf(size: number): GradientComputer {
   return { model, adapter: toTensors(values), places, projector, storage: 'float32' };
 }
 
-const rowOf = (rowIndex: number): TableRow => ({
+const rowOf = (rowIndex: number): UsableRow => ({
   ...{ rowIndex, sourceIndex: 0, byteStart: 0, byteEnd: 0, position: rowIndex, task: 'qa' },
   ...{ contentHash: new Uint8Array(32), tokenCount: 1, microBatch: 5, shard: 0 },
 });
 
 test('a gradient that overflows sets its row aside with a gradient of zeros, though its loss is finite', () => {
   const [plain, huge] = [computerOf(1), computerOf(1e38)];
-  const finite = gradientRows(plain, [rowOf(7)], examples.slice(0, 1)).columns;
-  const overflown = gradientRows(huge, [rowOf(7)], examples.slice(0, 1)).columns;
+  const finite = gradientRows(plain, [rowOf(7)], examples.slice(0, 1));
+  const overflown = gradientRows(huge, [rowOf(7)], examples.slice(0, 1));
   expect(finite).toMatchObject({ reason: [null] });
-  expect(overflown).toMatchObject({ reason: ['gradient_not_finite'], loss: finite['loss'] });
-  expect(finite['gradient']).not.toEqual(new Float32Array(SKETCH));
-  expect(overflown['gradient']).toEqual(new Float32Array(SKETCH));
+  expect(overflown).toMatchObject({ reason: ['gradient_not_finite'], loss: finite.loss });
+  expect(finite.gradient).not.toEqual(new Float32Array(SKETCH));
+  expect(overflown.gradient).toEqual(new Float32Array(SKETCH));
   for (const { adapter } of [plain, huge]) disposeAdapter(adapter);
 });
 

@@ -1,0 +1,111 @@
+// Where a gradient table lies, what determines it, and whether there is room for it.
+import type { Config } from '../../contracts/config.ts';
+import { ArtifactMismatchError, InvalidConfigError } from '../../contracts/failures.ts';
+import type { GradientsInput, GradientsResult } from '../../contracts/messages/gradients.ts';
+import { gradientLayout } from '../../model/adapter.ts';
+import type { AdapterValues } from '../../model/adapter.ts';
+import { readAdapter } from '../../model/adapter-files.ts';
+import { readModelConfig } from '../../model/model-config.ts';
+import { canonicalJson } from '../../store/addresses.ts';
+import { readManifest } from '../../store/artifacts.ts';
+import type { Store } from '../../store/store.ts';
+import type { GradientDetails } from '../../tables/gradients.ts';
+import type { ComputeDependencies } from '../shared/dependencies.ts';
+import { modelFingerprint } from '../shared/fingerprints.ts';
+import { findOutput, outputPlace } from '../shared/stage-output.ts';
+import type { OutputPlace } from '../shared/stage-output.ts';
+
+/** What a gradient table is determined by. */
+export async function gradientDeterminants(
+  { config, rows, adapter }: GradientsInput,
+  models: ComputeDependencies['models'],
+) {
+  const { description: engine } = await models.engine(config.model);
+  const { sketch, projection, projectionSeed, storage, cutoffLen } = config.gradients;
+  return {
+    rows: rows.sha256,
+    adapter: adapter.sha256,
+    model: await modelFingerprint(config.model.path),
+    projection: { kind: projection, sketch, seed: projectionSeed, storage },
+    prompt: { template: config.model.template, imageAspect: config.model.imageAspect, cutoffLen },
+    engine: { ...engine },
+  };
+}
+
+/** Where the table lies. */
+export async function gradientPlace(
+  input: GradientsInput,
+  models: ComputeDependencies['models'],
+): Promise<OutputPlace> {
+  return outputPlace('gradients', await gradientDeterminants(input, models));
+}
+
+/** The table that an earlier run has completed, or null. */
+export async function findGradients(
+  store: Store,
+  input: GradientsInput,
+  models: ComputeDependencies['models'],
+): Promise<GradientsResult | null> {
+  return findTable(store, await gradientPlace(input, models));
+}
+
+/** The table at a place where it is complete, or null. */
+export async function findTable(store: Store, place: OutputPlace): Promise<GradientsResult | null> {
+  const found = await findOutput<GradientDetails>(store, place);
+  if (found === null) return null;
+  const { parameterCount, quarantined } = found.details;
+  return { gradients: found.reference, reused: [], parameterCount, quarantined, cached: true };
+}
+
+/** Bytes of a table of so many rows, about. */
+export function tableBytes({ gradients }: Config, parameterCount: number, rowCount: number): number {
+  const width = gradients.projection === 'none' ? parameterCount : gradients.sketch;
+  return rowCount * (width * (gradients.storage === 'int8' ? 1 : 4) + ROW_BYTES);
+}
+
+/** Bytes of a row of the table beside its gradient, about. */
+const ROW_BYTES = 128;
+
+/** The table must fit beside its finished micro-batches, which are removed shard by shard. */
+export async function requireSpace(store: Store, input: GradientsInput): Promise<void> {
+  const { length: parameterCount } = gradientLayout(await adapterOf(store, input));
+  const wanted = tableBytes(input.config, parameterCount, input.rows.rowCount);
+  const free = await store.freeBytes();
+  if (free === null || free >= wanted) return;
+  const size = (bytes: number): string =>
+    bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new InvalidConfigError(
+    `store: ${size(wanted)} must be free, got ${size(free)}; free space, or lower gradients.sketch, or storage: int8`,
+  );
+}
+
+/** @throws ArtifactMismatchError on a worker whose engine gives other bits than the one that planned the table */
+export async function requireSameEngine(
+  input: GradientsInput,
+  address: string,
+  models: ComputeDependencies['models'],
+): Promise<void> {
+  const here = await gradientDeterminants(input, models);
+  if (outputPlace('gradients', here).address === address) return;
+  const { engine } = here;
+  throw new ArtifactMismatchError(
+    `gradients: all compute workers must have the same engine and model, got ${canonicalJson(engine)} here; ` +
+      'set ONEDNN_MAX_CPU_ISA to the lowest common level and use one model folder',
+  );
+}
+
+/** The reference model behind its reference. */
+export async function adapterOf(store: Store, { config, adapter }: GradientsInput): Promise<AdapterValues> {
+  await readManifest(store, adapter);
+  const { text } = await readModelConfig(config.model.path);
+  return readAdapter(await store.localFolder(adapter.uri), text);
+}
+
+/** Without projection the table is as wide as the gradient. */
+export function projectionOf(
+  { gradients }: Config,
+  parameterCount: number,
+): { kind: Config['gradients']['projection']; sketch: number; seed: number } {
+  const { projection: kind, sketch, projectionSeed: seed } = gradients;
+  return { kind, sketch: kind === 'none' ? parameterCount : sketch, seed };
+}

@@ -1,0 +1,41 @@
+// Kinds of columns: how a column's values lie in memory, and as what they stand in an Arrow file.
+import { Bool, FixedSizeBinary, FixedSizeList, Float32, Float64, Int64, Int8, Uint32, Utf8, Field } from 'apache-arrow';
+import type { DataType } from 'apache-arrow';
+import { HASH_BYTES } from './content-hash.ts';
+
+/** Values of one column: typed arrays for numbers, 32 bytes a row for hashes, `[row, sketch]` flat for lists. */
+export type ColumnValues =
+  | Uint32Array
+  | Float64Array
+  | BigInt64Array
+  | Float32Array
+  | Int8Array
+  | Uint8Array
+  | readonly (string | null)[]
+  | readonly boolean[];
+
+/** One column of a table. */
+export interface Column<Values extends ColumnValues> {
+  type: DataType;
+  nullable: boolean;
+  /** How the values of a batch are got: as a view on its bytes, flat from a list, or one object a row. */
+  access: 'view' | 'list' | 'objects';
+  /** Holds the type of the values; nothing is there. */
+  values?: Values;
+}
+
+export const uint32: Column<Uint32Array> = { type: new Uint32(), nullable: false, access: 'view' };
+export const float64: Column<Float64Array> = { type: new Float64(), nullable: false, access: 'view' };
+export const int64: Column<BigInt64Array> = { type: new Int64(), nullable: false, access: 'view' };
+export const boolean: Column<readonly boolean[]> = { type: new Bool(), nullable: false, access: 'objects' };
+export const text: Column<readonly string[]> = { type: new Utf8(), nullable: false, access: 'objects' };
+export const optionalText: Column<readonly (string | null)[]> = { type: new Utf8(), nullable: true, access: 'objects' };
+
+/** A SHA-256, flat `[row, 32]`. */
+export const hash: Column<Uint8Array> = { type: new FixedSizeBinary(HASH_BYTES), nullable: false, access: 'view' };
+
+/** A vector a row, flat `[row, width]`. */
+export function vector(width: number, storage: 'float32' | 'int8'): Column<Float32Array | Int8Array> {
+  const item = new Field('item', storage === 'int8' ? new Int8() : new Float32(), false);
+  return { type: new FixedSizeList(width, item), nullable: false, access: 'list' };
+}

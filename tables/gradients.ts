@@ -1,0 +1,139 @@
+// The gradient table: every usable row's loss, norms and projected gradient, in one file a shard.
+import type { GradientsConfig } from '../contracts/config.ts';
+import { ArtifactMismatchError } from '../contracts/failures.ts';
+import type { Reason } from '../contracts/reasons.ts';
+import type { ArtifactReference, FileReference } from '../contracts/references.ts';
+import { detailsOf, readDetails, readManifest } from '../store/artifacts.ts';
+import type { Store } from '../store/store.ts';
+import { float64, hash, optionalText, text, uint32, vector } from './columns.ts';
+import type { RowLookup } from './row-lookup.ts';
+import { readTable, writeTable } from './table.ts';
+import type { Batches, Rows, Table } from './table.ts';
+
+/** Width k of the stored gradients, and as what they are stored. */
+export interface GradientWidth {
+  sketch: number;
+  storage: GradientsConfig['storage'];
+}
+
+/** What a gradient artifact says about itself. */
+export interface GradientDetails extends GradientWidth {
+  parameterCount: number;
+  quarantined: { reason: Reason; count: number }[];
+}
+
+export function readGradientDetails(store: Store, gradients: ArtifactReference): Promise<GradientDetails> {
+  return readDetails<GradientDetails>(store, gradients);
+}
+
+const columnsOf = ({ sketch, storage }: GradientWidth) => ({
+  rowIndex: uint32,
+  contentHash: hash,
+  task: text,
+  loss: float64,
+  supervisedTokenCount: uint32,
+  /** ℓ2 norm of the whole gradient, before projection. */
+  gradientNorm: float64,
+  el2n: float64,
+  /** `[row, sketch]` of float32, or of int8 with value = gradientScale × stored. */
+  gradient: vector(sketch, storage),
+  gradientScale: float64,
+  /** Why the row cannot be used; null where it can. */
+  reason: optionalText,
+});
+
+type GradientColumns = ReturnType<typeof columnsOf>;
+
+export type GradientRows = Rows<GradientColumns>;
+
+/** Names of the table's columns in memory. */
+export const GRADIENT_COLUMNS: readonly string[] = Object.keys(columnsOf({ sketch: 1, storage: 'float32' }));
+
+function tableOf(width: GradientWidth): Table<GradientColumns> {
+  return { kind: 'gradients', columns: columnsOf(width) };
+}
+
+/** Where a shard's file lies, and what it says of itself. */
+export interface ShardPlace {
+  folder: string;
+  address: string;
+  shard: number;
+  shardCount: number;
+}
+
+/** Writes one shard. */
+export function writeGradientShard(
+  store: Store,
+  { folder, address, shard, shardCount }: ShardPlace,
+  width: GradientWidth,
+  batches: Batches<GradientColumns>,
+): Promise<FileReference> {
+  const name = `gradients-${fiveDigits(shard)}-of-${fiveDigits(shardCount)}.arrow`;
+  const metadata = { 'tive.address': address, 'tive.shard': `${shard}/${shardCount}` };
+  return writeTable(store, folder, name, tableOf(width), batches, metadata);
+}
+
+function fiveDigits(value: number): string {
+  return String(value).padStart(5, '0');
+}
+
+/** One shard of a gradient table. */
+export interface GradientFile {
+  /** Folder of the artifact. */
+  uri: string;
+  file: FileReference;
+  storage: GradientsConfig['storage'];
+}
+
+/** Gradient artifacts as one table: table by table, shard by shard, in order. */
+export interface GradientTable {
+  /** Width k of the stored gradients. */
+  sketch: number;
+  files: GradientFile[];
+}
+
+/** @throws ArtifactMismatchError where the artifacts have other projections */
+export async function openGradientTable(
+  store: Store,
+  references: readonly ArtifactReference[],
+): Promise<GradientTable> {
+  let sketch: number | null = null;
+  const files: GradientFile[] = [];
+  for (const reference of references) {
+    const manifest = await readManifest(store, reference);
+    const own = detailsOf<GradientDetails>(manifest);
+    sketch ??= own.sketch;
+    if (sketch !== own.sketch) {
+      throw new ArtifactMismatchError(
+        `${reference.uri}: sketch must be ${sketch}, got ${own.sketch}; use another store`,
+      );
+    }
+    files.push(...manifest.files.map((file) => ({ uri: reference.uri, file, storage: own.storage })));
+  }
+  return { sketch: sketch!, files };
+}
+
+/** Batches of the table, or of a part of it, in order. */
+export async function* readGradients(store: Store, { sketch, files }: GradientTable): AsyncGenerator<GradientRows> {
+  for (const { uri, file, storage } of files) yield* readTable(store, uri, file, tableOf({ sketch, storage }));
+}
+
+/** A batch of the table, with what a dataset has of its rows. */
+export interface JoinedGradients {
+  batch: GradientRows;
+  /** [row] position of the row in the lookup, or −1 where the dataset does not have it. */
+  positions: Int32Array;
+}
+
+/** Batches of the table joined with a dataset by content: tables of earlier runs number their rows otherwise. */
+export async function* joinGradients(
+  store: Store,
+  table: GradientTable,
+  lookup: RowLookup,
+): AsyncGenerator<JoinedGradients> {
+  const take = lookup.taker();
+  for await (const batch of readGradients(store, table)) {
+    const positions = Int32Array.from({ length: batch.rowCount }, (_, row) => take(batch.contentHash, row));
+    yield { batch, positions };
+  }
+}

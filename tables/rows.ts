@@ -1,0 +1,95 @@
+// The rows table: every row of a dataset with its identity, its task and its place in the plan of the work.
+import type { ScanResult } from '../contracts/messages/dataset.ts';
+import type { ArtifactReference } from '../contracts/references.ts';
+import type { RowPlace } from '../contracts/row-place.ts';
+import { readDetails } from '../store/artifacts.ts';
+import type { Store } from '../store/store.ts';
+import { boolean, hash, int64, optionalText, uint32 } from './columns.ts';
+import { contentHashAt } from './content-hash.ts';
+import { fileTable } from './table.ts';
+import type { Rows } from './table.ts';
+
+/** `microBatch` and `shard` of a row that is not in the plan: quarantined. */
+export const NO_BATCH = 0xffffffff;
+
+const COLUMNS = {
+  rowIndex: uint32,
+  sourceIndex: uint32,
+  byteStart: int64,
+  byteEnd: int64,
+  /** Raw JSON text of the row's `id`. */
+  id: optionalText,
+  task: optionalText,
+  /** The row's first picture. */
+  image: optionalText,
+  contentHash: hash,
+  tokenCount: uint32,
+  imageTokenCount: uint32,
+  supervisedTokenCount: uint32,
+  truncated: boolean,
+  microBatch: uint32,
+  shard: uint32,
+  /** Why the row is set aside; null for a usable row. */
+  reason: optionalText,
+} as const;
+
+export type RowsBatch = Rows<typeof COLUMNS>;
+
+export const rowsTable = fileTable('rows', COLUMNS);
+
+/** What the artifact says beside its table. */
+export type RowsDetails = Omit<ScanResult, 'rows' | 'cached'>;
+
+/** A rows table of some rows of another one says of itself only how the work is cut. */
+export type PlanDetails = Pick<RowsDetails, 'rowCount' | 'usableCount' | 'shardCount' | 'microBatchCount'>;
+
+export function readRowsDetails(store: Store, rows: ArtifactReference): Promise<RowsDetails> {
+  return readDetails<RowsDetails>(store, rows);
+}
+
+/** How many shards a rows table is cut into. */
+export async function readShardCount(store: Store, rows: ArtifactReference): Promise<number> {
+  return (await readDetails<PlanDetails>(store, rows)).shardCount;
+}
+
+/** A usable row of the rows table. */
+export interface UsableRow extends RowPlace {
+  /** Position among the usable rows. */
+  position: number;
+  task: string;
+  /** 32 bytes. */
+  contentHash: Uint8Array;
+  tokenCount: number;
+  microBatch: number;
+  shard: number;
+}
+
+/** Streams the usable rows, in row order. */
+export async function* usableRows(store: Store, rows: ArtifactReference): AsyncGenerator<UsableRow> {
+  let position = 0;
+  for await (const batch of rowsTable.read(store, rows)) {
+    const { reason, task, rowIndex, sourceIndex, tokenCount, byteStart, byteEnd, microBatch, shard } = batch;
+    for (let row = 0; row < batch.rowCount; row += 1) {
+      if (reason[row] !== null) continue;
+      yield {
+        rowIndex: rowIndex[row]!,
+        sourceIndex: sourceIndex[row]!,
+        byteStart: Number(byteStart[row]),
+        byteEnd: Number(byteEnd[row]),
+        position: position++,
+        task: task[row]!,
+        contentHash: contentHashAt(batch.contentHash, row),
+        tokenCount: tokenCount[row]!,
+        microBatch: microBatch[row]!,
+        shard: shard[row]!,
+      };
+    }
+  }
+}
+
+/** All usable rows, in row order: about 300 bytes each. */
+export async function readUsableRows(store: Store, rows: ArtifactReference): Promise<UsableRow[]> {
+  const all: UsableRow[] = [];
+  for await (const row of usableRows(store, rows)) all.push(row);
+  return all;
+}
