@@ -50,7 +50,7 @@ export const STORE: Case[] = [
       });
     },
     artifact(
-      /gradients\.arrow: sha256 must be [0-9a-f]{12}…, got [0-9a-f]{12}…; delete the artifact's folder and run again$/,
+      /gradients-00000-of-00001\.arrow: sha256 must be [0-9a-f]{12}…, got [0-9a-f]{12}…; delete the artifact's folder and run again$/,
     ),
   ],
   [
