@@ -1,3 +1,4 @@
 // The single entry of the workflow bundle. Users write `export * from 'tive/workflows'` in their own.
-export { tiveReselect, tiveRun } from './run.ts';
+export { tiveRun } from './run.ts';
+export { tiveReselect } from './reselect.ts';
 export { collectGradients } from './collect-gradients.ts';

@@ -9,7 +9,8 @@ import { GATE_QUERY } from '../../contracts/gate.ts';
 import type { GateState } from '../../contracts/gate.ts';
 import { CONTROL_QUEUE } from '../../contracts/queues.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import type { tiveReselect, tiveRun } from '../../workflows/run.ts';
+import type { tiveReselect } from '../../workflows/reselect.ts';
+import type { tiveRun } from '../../workflows/run.ts';
 
 /** Both kinds of run answer the same query and give the same result. */
 type RunWorkflow = WorkflowHandle<typeof tiveRun> | WorkflowHandle<typeof tiveReselect>;

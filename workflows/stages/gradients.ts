@@ -1,19 +1,17 @@
+// Gradients of all rows, or of those alone that a kept table lacks: shard by shard in child workflows.
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ApplicationFailure, executeChild, proxyActivities } from '@temporalio/workflow';
-import type { createGradientActivities } from '../activities/gradients/stage.ts';
-import type { createAwaitGradientsActivities } from '../activities/gradients/await.ts';
-import type {
-  CollectGradientsInput,
-  GradientShard,
-  GradientsPlan,
-  GradientsResult,
-} from '../contracts/messages/gradients.ts';
-import type { RunInput } from '../contracts/messages/run.ts';
-import type { ArtifactReference } from '../contracts/references.ts';
-import { computeOptions, controlOptions } from './activity-options.ts';
-import { collectGradients } from './collect-gradients.ts';
-import { count } from './facts.ts';
-import type { RunProgress } from './progress.ts';
+import type { createAwaitGradientsActivities } from '../../activities/gradients/await.ts';
+import type { ScanResult } from '../../contracts/messages/dataset.ts';
+import type { CollectGradientsInput, GradientShard, GradientsResult } from '../../contracts/messages/gradients.ts';
+import type { AdapterResult } from '../../contracts/messages/training.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
+import { controlOptions } from '../activity-options.ts';
+import { collectGradients } from '../collect-gradients.ts';
+import type { RunContext } from '../context.ts';
+import { count, facts, stateOf } from '../facts.ts';
+import { joinTables } from '../incremental.ts';
+import type { KeptRows } from '../incremental.ts';
 
 /** Shards of one child workflow: their events stay well below the history's limit. */
 const SHARDS_PER_CHILD = 500;
@@ -30,36 +28,58 @@ export function requireFewShards(shardCount: number): void {
   );
 }
 
-/** Gradients of all usable rows of a rows table, shard by shard in child workflows. */
-export async function makeGradients(
-  { config, heartbeatTimeoutMs, shardWindow }: RunInput,
-  progress: RunProgress,
+export async function takeGradients(
+  context: RunContext,
+  dataset: ScanResult,
+  { adapter }: AdapterResult,
+  kept: KeptRows | null,
+): Promise<GradientsResult> {
+  const { progress } = context;
+  progress.start('gradients');
+  const rows = kept === null ? dataset.rows : kept.plan.newRows;
+  const made = rows === null ? null : await makeGradients(context, rows, adapter);
+  const result = kept === null ? made! : joinTables(kept, made);
+  const late = result.quarantined.reduce((sum, { count: rowCount }) => sum + rowCount, 0);
+  const rowCount = kept === null ? result.gradients.rowCount : kept.plan.keptRowCount + kept.plan.newRowCount;
+  const detail = facts(
+    `${count(rowCount - late)} rows`,
+    kept === null ? '' : `${count(kept.plan.newRowCount)} new`,
+    late > 0 ? `${count(late)} quarantined` : '',
+  );
+  progress.finish('gradients', stateOf(result), detail);
+  return result;
+}
+
+/** Gradients of all usable rows of a rows table. */
+async function makeGradients(
+  { input: { config, heartbeatTimeoutMs, shardWindow }, compute, progress, warnings }: RunContext,
   rows: ArtifactReference,
   adapter: ArtifactReference,
-): Promise<GradientsResult & Pick<GradientsPlan, 'warnings'>> {
-  const compute = proxyActivities<ReturnType<typeof createGradientActivities>>(computeOptions(heartbeatTimeoutMs));
+): Promise<GradientsResult> {
   const input = { config, rows, adapter };
-  const { warnings, ...plan } = await compute.planGradients.executeWithOptions({ summary: 'gradients: plan' }, [input]);
-  if (plan.finished !== null) return { ...plan.finished, warnings };
+  const plan = await compute.planGradients.executeWithOptions({ summary: 'gradients: plan' }, [input]);
+  if (plan.finished !== null) {
+    warnings.push(...plan.warnings);
+    return plan.finished;
+  }
   const { address, workId, shardCount } = plan;
   progress.start('gradients', shardCount);
   const shards: GradientShard[] = [];
   for (let shardStart = 0; shardStart < shardCount; shardStart += SHARDS_PER_CHILD) {
     const shardEnd = Math.min(shardCount, shardStart + SHARDS_PER_CHILD);
     const place = { address, shardCount, shardStart, shardEnd, next: shardStart, done: [] };
-    const workflowId = `tive-gradients/${workId}/${shardStart / SHARDS_PER_CHILD}`;
-    const staticSummary = `gradient shards ${shardStart + 1} to ${shardEnd} of ${shardCount}`;
-    const child = {
-      workflowId,
-      args: [{ ...input, ...place, heartbeatTimeoutMs, shardWindow }] as const,
-      staticSummary,
+    const child: Child = {
+      workflowId: `tive-gradients/${workId}/${shardStart / SHARDS_PER_CHILD}`,
+      args: [{ ...input, ...place, heartbeatTimeoutMs, shardWindow }],
+      staticSummary: `gradient shards ${shardStart + 1} to ${shardEnd} of ${shardCount}`,
     };
     shards.push(...(await collectOnce(child, heartbeatTimeoutMs)));
     progress.advance('gradients', shardEnd - shardStart);
   }
   const summary = 'gradients: close the table';
   const made = await compute.closeGradients.executeWithOptions({ summary }, [{ ...input, address, shards }]);
-  return { ...made, warnings };
+  warnings.push(...plan.warnings);
+  return made;
 }
 
 /** What a child is started with. */

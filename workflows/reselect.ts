@@ -1,0 +1,29 @@
+// Another selection from a finished gradient table: values, allocation, selection and report, no heavy work.
+import { ApplicationFailure } from '@temporalio/workflow';
+import type { ReselectInput, RunResult } from '../contracts/messages/run.ts';
+import { createContext, marked } from './context.ts';
+import { emptyResult } from './result.ts';
+import { writeReport } from './stages/report.ts';
+import { selectAll } from './stages/select.ts';
+import { estimateValues } from './stages/values.ts';
+
+/** @throws ApplicationFailure of type RangeError where the base has no gradients */
+export async function tiveReselect({ base, ...input }: ReselectInput): Promise<RunResult> {
+  const context = createContext({ ...input, until: 'selection' });
+  return await marked(context, async () => {
+    const { dataset, warmup, gradients } = base;
+    if (dataset === null || gradients === null)
+      throw ApplicationFailure.nonRetryable(
+        `select: run must have gradients, got none in ${base.runName}`,
+        'RangeError',
+      );
+    const result: RunResult = { ...emptyResult(context), dataset, warmup, gradients };
+    context.warnings.push(...dataset.warnings);
+    for (const stage of ['dataset', 'warmup', 'gradients'] as const)
+      context.progress.finish(stage, 'cached', base.stages.find((line) => line.stage === stage)?.detail ?? '');
+    result.values = await estimateValues(context, dataset, gradients);
+    await selectAll(context, dataset, result.values, result.methods);
+    result.report = await writeReport(context, result);
+    return result;
+  });
+}
