@@ -1,7 +1,9 @@
-import { selectRows } from '../../algorithms/selectors.ts';
-import type { SelectableRows, SelectedRows } from '../../algorithms/selectors.ts';
+import { selectRows } from '../../algorithms/selectors/select-rows.ts';
+import type { SelectableRows } from '../../algorithms/selectors/select-rows.ts';
+import type { SelectedRows } from '../../algorithms/selectors/take-rows.ts';
 import type { InstanceValueKind } from '../../contracts/config.ts';
 import type { SelectInput, SelectionResult } from '../../contracts/messages/selection.ts';
+import { methodSettings } from '../../contracts/methods.ts';
 import { artifactFolder, stageAddress } from '../../store/addresses.ts';
 import type { Json } from '../../store/addresses.ts';
 import { fileOf, findArtifact, finishArtifact, readManifest } from '../../store/artifacts.ts';
@@ -22,16 +24,13 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
     async selectRows({ config, method, values, allocation }: SelectInput): Promise<SelectionResult> {
       startPulse('selection', method);
       const store = openStore(config.store.uri);
-      const { lambda, replacement } = config.selection;
       const { seed } = config.run;
       const { instanceValue } = config.values;
       const quotas = allocation.tasks.map(({ task, quota }) => ({ task, quota }));
-      const weighted = method === 'tive' || method === 'tive_instance';
       const determinants = {
         values: values.sha256,
         method,
-        lambda: weighted ? lambda : null,
-        replacement: method === 'grand' ? null : replacement,
+        ...methodSettings(method, config.selection),
         seed,
         budget: allocation.budget,
         quotas,
@@ -45,12 +44,8 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
       const names = quotas.map(({ task }) => task);
       const rows = await readValues(store, values, names, instanceValue);
       const selected = selectRows(rows, {
-        method,
-        lambda,
-        replacement,
-        seed,
-        budget: allocation.budget,
-        tasks: quotas,
+        ...config.selection,
+        ...{ method, seed, budget: allocation.budget, tasks: quotas },
       });
       const details = describe(method, names, rows, selected.rows, selected.effectiveShare, selected.warnings);
       const folder = artifactFolder('selection', address);
