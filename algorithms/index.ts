@@ -1,3 +1,4 @@
+export { METHODS } from '../contracts/methods.ts';
 export { allocateBudget } from './allocation.ts';
 export type { AllocatedTask, Allocation, ValuedTask } from './allocation.ts';
 export { decodeInt8, encodeInt8, largestEncoded } from './encoding.ts';
@@ -12,8 +13,9 @@ export type { ContentStream, Random } from './random-stream.ts';
 export { RowKernels } from './row-kernels.ts';
 export { drawOrder, effectiveSampleSize, probabilities, topOrder } from './sampling.ts';
 export type { DrawOrder, SampledRows } from './sampling.ts';
-export { methodWeighting, selectRows } from './selectors.ts';
-export type { SelectableRows, SelectedRows, Selection, SelectionRequest } from './selectors.ts';
+export { selectRows } from './selectors/select-rows.ts';
+export type { SelectableRows, Selection, SelectionRequest } from './selectors/select-rows.ts';
+export type { SelectedRows } from './selectors/take-rows.ts';
 export {
   bootstrapInterval,
   histogram,

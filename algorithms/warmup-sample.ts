@@ -1,7 +1,7 @@
+import { groupByTask } from './group-rows.ts';
 import { equalQuotas } from './quotas.ts';
 import { drawOrder } from './sampling.ts';
 import type { SampledRows } from './sampling.ts';
-import { groupByTask } from './selectors.ts';
 
 export interface WarmupRequest {
   /** Share of the usable rows, in (0, 1]. */

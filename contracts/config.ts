@@ -1,3 +1,5 @@
+import type { METHODS } from './methods.ts';
+
 /**
  * A recipe after presets and defaults were applied. On disk the keys are snake_case (`budget_fraction`), in memory
  * camelCase. Each stage's address covers only the parts of the config that the stage reads.
@@ -138,7 +140,7 @@ export interface AllocationConfig {
   approval: 'none' | 'required';
 }
 
-export type SelectionMethod = 'tive' | 'tive_task' | 'tive_instance' | 'random' | 'task_balanced' | 'grand';
+export type SelectionMethod = keyof typeof METHODS;
 
 export interface SelectionConfig {
   method: SelectionMethod;

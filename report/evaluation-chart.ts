@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot';
+import { strongestBaseline } from '../contracts/methods.ts';
 import type { EvaluationSummary, ScoreSummary } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';
 import { count, number, percent } from './format.ts';
@@ -161,7 +162,8 @@ export function taskScoreFigure({ scores }: EvaluationSummary): Html {
 /** The widest gap between the run's own method and the one after it. */
 function taskScoreFinding(tuned: readonly ScoreSummary[]): string {
   const [own, ...others] = tuned;
-  const other = others.find(({ method }) => method === 'task_balanced') ?? others[0];
+  const baseline = strongestBaseline(others.map(({ method }) => method));
+  const other = others.find(({ method }) => method === baseline) ?? others[0];
   if (own === undefined || other === undefined) return 'Accuracy by task.';
   const gaps = own.tasks.flatMap(({ task, accuracy }) => {
     const match = other.tasks.find((candidate) => candidate.task === task);

@@ -1,3 +1,4 @@
+import { readsSetting } from '../contracts/methods.ts';
 import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
 import { count, percent, plural, share, shorten } from './format.ts';
 
@@ -69,7 +70,7 @@ function copyNotices({ tasks }: RunSummary): string[] {
 }
 
 function uniformNotices({ tasks, config, selection, warnings }: RunSummary): string[] {
-  const weighted = selection.method === 'tive' || selection.method === 'tive_instance';
+  const weighted = readsSetting(selection.method, 'lambda');
   const shares = tasks.flatMap(({ effectiveShare }) => (effectiveShare === null ? [] : [effectiveShare]));
   const least = Math.min(...shares);
   const told = warnings.some((warning) => warning.startsWith('selection: lambda'));

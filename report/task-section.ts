@@ -1,3 +1,5 @@
+import { quotasOf } from '../contracts/methods.ts';
+import type { Quotas } from '../contracts/methods.ts';
 import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
 import { count, number, percent } from './format.ts';
 import { html } from './html.ts';
@@ -37,26 +39,15 @@ export function taskSection(summary: RunSummary): Html {
   </section> `;
 }
 
-const WEIGHTINGS = {
+const WEIGHTINGS: Readonly<Record<Quotas, string>> = {
   value: 'task value',
   equal: 'equal parts',
   size: 'size',
   pooled: 'nothing but the draw: the method pools all tasks, and the quotas below are the shares by size',
-} as const;
+};
 
-function weightingOf({ selection, config }: RunSummary): keyof typeof WEIGHTINGS {
-  switch (selection.method) {
-    case 'tive':
-    case 'tive_task':
-      return config.allocation.weighting;
-    case 'tive_instance':
-      return 'size';
-    case 'task_balanced':
-      return 'equal';
-    case 'random':
-    case 'grand':
-      return 'pooled';
-  }
+function weightingOf({ selection, config }: RunSummary): Quotas {
+  return quotasOf(selection.method, config.allocation.weighting);
 }
 
 const COLUMNS: readonly Column<TaskSummary>[] = [

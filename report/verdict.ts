@@ -1,4 +1,5 @@
 import type { SelectionMethod } from '../contracts/config.ts';
+import { strongestBaseline } from '../contracts/methods.ts';
 import type { DifferenceSummary, RunSummary } from '../contracts/summary.ts';
 import { count, percent, points, pointsInterval, share } from './format.ts';
 import { isBaseline, methodName } from './methods.ts';
@@ -68,8 +69,8 @@ function subject(method: SelectionMethod): string {
 }
 
 function mainDifference(differences: readonly DifferenceSummary[]): DifferenceSummary | null {
-  const find = (method: string) => differences.find((difference) => difference.method === method);
-  return find('task_balanced') ?? find('random') ?? null;
+  const baseline = strongestBaseline(differences.map(({ method }) => method));
+  return differences.find(({ method }) => method === baseline) ?? null;
 }
 
 function comparison(other: DifferenceSummary, own: { macroAccuracy: number; selectedCount: number }): string {

@@ -1,8 +1,10 @@
 // Stage selection: values and allocation → the chosen rows, by named random streams over row contents.
-import { selectRows } from '../../algorithms/selectors.ts';
-import type { SelectableRows, Selection, SelectedRows } from '../../algorithms/selectors.ts';
+import { selectRows } from '../../algorithms/selectors/select-rows.ts';
+import type { SelectableRows, Selection } from '../../algorithms/selectors/select-rows.ts';
+import type { SelectedRows } from '../../algorithms/selectors/take-rows.ts';
 import type { InstanceValueKind } from '../../contracts/config.ts';
 import type { SelectInput, SelectionResult } from '../../contracts/messages/selection.ts';
+import { methodSettings } from '../../contracts/methods.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Store } from '../../store/store.ts';
 import { HASH_BYTES, pickHashes } from '../../tables/content-hash.ts';
@@ -27,13 +29,10 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
 }
 
 function selectionPlace({ config, method, values, allocation }: SelectInput): OutputPlace {
-  const { lambda, replacement } = config.selection;
-  const weighted = method === 'tive' || method === 'tive_instance';
   return outputPlace('selection', {
     values: values.sha256,
     method,
-    lambda: weighted ? lambda : null,
-    replacement: method === 'grand' ? null : replacement,
+    ...methodSettings(method, config.selection),
     seed: config.run.seed,
     budget: allocation.budget,
     quotas: quotasOf(allocation),
@@ -52,9 +51,8 @@ async function writeSelection(
   const tasks = quotasOf(allocation);
   const names = tasks.map(({ task }) => task);
   const rows = await readValues(store, values, names, config.values.instanceValue);
-  const { lambda, replacement } = config.selection;
   const { seed } = config.run;
-  const selected = selectRows(rows, { method, lambda, replacement, seed, budget: allocation.budget, tasks });
+  const selected = selectRows(rows, { ...config.selection, method, seed, budget: allocation.budget, tasks });
   const file = await selectionTable.write(store, folder, [selectionBatch(rows, selected.rows, names)]);
   return { files: [file], details: { method, ...describe(names, rows, selected) } };
 }

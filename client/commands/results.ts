@@ -6,16 +6,18 @@ import { openStore } from '../../store/open-store.ts';
 import { EXPORT_FORMS, exportRun } from '../export/export.ts';
 import { namedRun } from '../runs/find-run.ts';
 import { writing } from '../terminal/interrupt.ts';
-import { METHODS } from '../recipe/recipe-schema.ts';
+import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import { reselect } from '../runs/reselect.ts';
 import { saveResult } from '../runs/run-folder.ts';
 import { printable } from '../terminal/terminal-text.ts';
+
+const METHOD_HELP = METHOD_NAMES.map((method) => `${method}: ${METHODS[method].summary}`).join('; ');
 
 /** `tive select`: another selection from the gradient table, in seconds. */
 export function selectCommand() {
   return withRun(new Command('select'))
     .description('select again from a run’s gradients, in seconds; the result is a run of its own')
-    .addOption(new Option('--method <method>', 'selector').choices(METHODS))
+    .addOption(new Option('--method <method>', METHOD_HELP).choices(METHOD_NAMES))
     .option('--lambda <number>', 'sharpness inside a task', parseNumber)
     .option('--budget <number>', 'rows, or a share of them in (0, 1]', parseNumber)
     .option('--name <name>', 'name of the new run')

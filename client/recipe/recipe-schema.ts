@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Config } from '../../contracts/config.ts';
+import { METHOD_NAMES } from '../../contracts/methods.ts';
 
 /** `budgetFraction` → `budget_fraction`. */
 type SnakeCase<Text extends string> = Text extends `${infer Head}${infer Tail}`
@@ -90,8 +91,6 @@ const sketch = () => {
   return z.number(what).refine((value) => value >= 2 && value <= 2 ** 20 && Number.isInteger(Math.log2(value)), what);
 };
 
-/** The selectors, by the names that recipes use. */
-export const METHODS = ['tive', 'tive_task', 'tive_instance', 'random', 'task_balanced', 'grand'] as const;
 const targets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 
 const map = <Shape extends z.ZodRawShape>(shape: Shape) =>
@@ -171,7 +170,7 @@ export const recipeSchema = map({
     approval: oneOf('none', 'required').default('none'),
   }),
   selection: map({
-    method: oneOf(...METHODS).default('tive'),
+    method: oneOf(...METHOD_NAMES).default('tive'),
     lambda: z.number(says('a number of at least 0')).min(0, says('a number of at least 0')).default(3),
     replacement: flag().default(false),
   }),
@@ -185,7 +184,7 @@ export const recipeSchema = map({
     path: text('a file or null').nullable().default(null),
     image_folder: text('a folder or null').nullable().default(null),
     max_rows: integer(1).default(2000),
-    compare: list(oneOf(...METHODS), 'a list of methods').default(['random', 'task_balanced']),
+    compare: list(oneOf(...METHOD_NAMES), 'a list of methods').default(['random', 'task_balanced']),
   }),
   report: map({
     thumbnails: flag().default(true),

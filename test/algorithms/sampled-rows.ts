@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SelectableRows } from '../../algorithms/selectors.ts';
+import type { SelectableRows } from '../../algorithms/selectors/select-rows.ts';
 
 /** One row of a table under test; the content stands for its dialogue and picture. */
 export interface ExampleRow {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { drawOrder } from '../../algorithms/sampling.ts';
-import { methodWeighting, selectRows } from '../../algorithms/selectors.ts';
-import type { Selection, SelectionRequest } from '../../algorithms/selectors.ts';
+import { selectRows } from '../../algorithms/selectors/select-rows.ts';
+import type { Selection, SelectionRequest } from '../../algorithms/selectors/select-rows.ts';
 import { sampleWarmup } from '../../algorithms/warmup-sample.ts';
 import type { WarmupRequest } from '../../algorithms/warmup-sample.ts';
+import type { SelectionMethod } from '../../contracts/config.ts';
+import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import { toColumns } from './sampled-rows.ts';
 import type { ExampleRow } from './sampled-rows.ts';
 import { SIX_DIGITS } from './worked-example.ts';
-
-const METHODS = ['tive', 'tive_task', 'tive_instance', 'random', 'task_balanced', 'grand'] as const;
 
 /** 60 rows in tasks of 30, 20 and 10; some contents come twice. */
 const EXAMPLES: ExampleRow[] = Array.from({ length: 60 }, (_, index) => ({
@@ -43,7 +43,7 @@ function rowIndexes({ rows }: Selection, examples: readonly ExampleRow[] = EXAMP
   return Array.from(rows.position, (position) => examples[position]!.rowIndex).sort((left, right) => left - right);
 }
 
-describe.each(METHODS)('method %s', (method) => {
+describe.each(METHOD_NAMES)('method %s', (method) => {
   test('selects exactly the budget, each row once, by ascending position', () => {
     const { position, copies, probability, rank } = select({ method }).rows;
     expect(total(copies)).toBe(12);
@@ -51,7 +51,7 @@ describe.each(METHODS)('method %s', (method) => {
     expect(new Set(position).size).toBe(12);
     expect(position).toEqual(position.slice().sort());
     for (const p of probability) expect(p > 0 && p <= 1).toBe(true);
-    expect(Math.max(...rank)).toBe(methodWeighting(method) === 'pooled' ? 11 : 4);
+    expect(Math.max(...rank)).toBe(METHODS[method].quotas === 'pooled' ? 11 : 4);
   });
 
   test('selects the same rows for any order of rows', () => {
@@ -73,7 +73,7 @@ describe.each(METHODS)('method %s', (method) => {
     expect(total(copies)).toBe(75);
     expect(position).toHaveLength(60);
     const lastTask = Array.from(copies.subarray(50), (count, index) => [count, rank[50 + index]!] as const);
-    if (methodWeighting(method) === 'pooled') {
+    if (METHODS[method].quotas === 'pooled') {
       copies.forEach((count, index) => {
         expect(count).toBe(rank[index]! < 15 ? 2 : 1);
       });
@@ -85,7 +85,7 @@ describe.each(METHODS)('method %s', (method) => {
 
 describe('selectRows', () => {
   test('takes each task its quota, but pools for random and grand', () => {
-    const perTask = (method: (typeof METHODS)[number]): number[] => {
+    const perTask = (method: SelectionMethod): number[] => {
       const counts = [0, 0, 0];
       for (const position of select({ method }).rows.position) counts[EXAMPLES[position]!.taskIndex!]! += 1;
       return counts;
@@ -93,7 +93,14 @@ describe('selectRows', () => {
     for (const method of ['tive', 'tive_task', 'tive_instance', 'task_balanced'] as const) {
       expect(perTask(method)).toEqual([3, 5, 4]);
     }
-    expect(METHODS.map(methodWeighting)).toEqual(['value', 'value', 'size', 'pooled', 'equal', 'pooled']);
+    expect(METHOD_NAMES.map((method) => METHODS[method].quotas)).toEqual([
+      'value',
+      'value',
+      'size',
+      'pooled',
+      'equal',
+      'pooled',
+    ]);
   });
 
   test('takes the largest norms for grand', () => {

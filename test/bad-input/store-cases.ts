@@ -7,7 +7,7 @@ import { openGradientTable } from '../../tables/gradients.ts';
 import { createGradientActivities } from '../../activities/gradients/stage.ts';
 import { ModelHost } from '../../activities/shared/model-host.ts';
 import { createWarmupActivities } from '../../activities/training/warmup.ts';
-import { selectRows } from '../../algorithms/selectors.ts';
+import { selectRows } from '../../algorithms/selectors/select-rows.ts';
 import { missingWorker } from '../../client/runs/execute-run.ts';
 import { connectServer } from '../../client/cluster/runtime.ts';
 import { sourceChanges } from '../../client/runs/source-changes.ts';

@@ -1,0 +1,123 @@
+import type { SelectionConfig, SelectionMethod } from '../../contracts/config.ts';
+import { METHODS, readsSetting } from '../../contracts/methods.ts';
+import { groupByTask } from '../group-rows.ts';
+import { effectiveSampleSize } from '../sampling.ts';
+import type { SampledRows } from '../sampling.ts';
+import { grand } from './grand.ts';
+import { random } from './random.ts';
+import type { DrawnGroup, Selector } from './selector.ts';
+import { collectRows, takeAgain, takeRows } from './take-rows.ts';
+import type { SelectedRows } from './take-rows.ts';
+import { taskBalanced } from './task-balanced.ts';
+import { tive } from './tive.ts';
+import { tiveInstance } from './tive-instance.ts';
+import { tiveTask } from './tive-task.ts';
+
+/** ESS_t/n_t below which the instance values decide more than a gentle tilt should. */
+const UNEVEN_SHARE = 0.9;
+
+const SELECTORS: { [Method in SelectionMethod]: Selector<Method> } = {
+  tive,
+  tive_task: tiveTask,
+  tive_instance: tiveInstance,
+  random,
+  task_balanced: taskBalanced,
+  grand,
+};
+
+/** Columns of all usable rows of eligible tasks. */
+export interface SelectableRows extends SampledRows {
+  /** [example] index of the row's task. */
+  taskIndex: Uint32Array;
+  /** [example] s, of the configured kind. */
+  instanceValue: Float64Array;
+  /** [example] r, norm of the full gradient. */
+  gradientNorm: Float64Array;
+}
+
+/**
+ * What is selected, and how. Of the settings a method gets those that its entry in `METHODS` declares: λ, where
+ * p ∝ exp(λ·s) within the task; replacement, where b independent draws may take a row again.
+ */
+export interface SelectionRequest extends SelectionConfig {
+  /** Seed of the random streams. */
+  seed: number;
+  /** B, read by the pooled methods. */
+  budget: number;
+  /** Name and quota b_t of each task, by task index, from the allocation that the method wants. */
+  tasks: readonly { task: string; quota: number }[];
+}
+
+export interface Selection {
+  rows: SelectedRows;
+  /** [task] ESS_t/n_t in (0, 1] of the probabilities used; NaN where n_t = 0 or the method pools all tasks. */
+  effectiveShare: Float64Array;
+  warnings: string[];
+}
+
+/**
+ * Selects rows by a method of `METHODS`, which says its quotas and how it draws within a task; every one returns exactly
+ * B rows, copies counted.
+ *
+ * With `replacement` a row may come several times. Otherwise a quota b above n_t gives ⌊b/n_t⌋ copies of every row and
+ * one more of the first b mod n_t drawn. Methods share the streams `select/instance/<task>` and `select/pooled`, so their
+ * random numbers are common and comparisons are paired.
+ *
+ * @throws RangeError where a task index has no task, or a quota is wanted from no rows.
+ * @see arXiv:2403.09559
+ */
+export function selectRows(rows: SelectableRows, request: SelectionRequest): Selection {
+  const { method, tasks } = request;
+  const effectiveShare = new Float64Array(tasks.length).fill(NaN);
+  if (METHODS[method].quotas === 'pooled') {
+    const pool = Uint32Array.from(rows.rowIndex.keys());
+    const drawn = draw(rows, pool, 'select/pooled', request);
+    const taken = take(drawn, request.budget, 'the pool', 'select/pooled', request);
+    return { rows: collectRows([taken]), effectiveShare, warnings: [] };
+  }
+  const groups = groupByTask(rows.taskIndex, tasks.length);
+  const parts = tasks.map(({ task, quota }, taskIndex) => {
+    const group = groups[taskIndex]!;
+    const stream = `select/instance/${task}`;
+    const drawn = draw(rows, group, stream, request);
+    if (group.length > 0) effectiveShare[taskIndex] = effectiveSampleSize(drawn.probability) / group.length;
+    return take(drawn, quota, `task "${task}"`, stream, request);
+  });
+  return { rows: collectRows(parts), effectiveShare, warnings: shareWarnings(request, effectiveShare) };
+}
+
+/** A group in the order of the method; the selector's type lets it see no more than it declares. */
+function draw(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): DrawnGroup {
+  const { method, lambda, replacement, seed } = request;
+  const columns = { instance_value: rows.instanceValue, gradient_norm: rows.gradientNorm };
+  return SELECTORS[method]({ rows, group, stream, seed, columns, settings: { lambda, replacement } });
+}
+
+function take(
+  drawn: DrawnGroup,
+  quota: number,
+  where: string,
+  stream: string,
+  { method, replacement, seed }: SelectionRequest,
+): SelectedRows {
+  return replacement && readsSetting(method, 'replacement')
+    ? takeAgain(drawn, quota, where, { stream: `${stream}/replacement`, seed })
+    : takeRows(drawn, quota, where);
+}
+
+function shareWarnings({ method, lambda, tasks }: SelectionRequest, effectiveShare: Float64Array): string[] {
+  if (!readsSetting(method, 'lambda')) return [];
+  const shares = [...effectiveShare].filter((share) => !Number.isNaN(share));
+  if (shares.length > 0 && shares.every((share) => share.toFixed(3) === '1.000')) {
+    return [
+      'selection: lambda must change the weights, got effective sample size 1.000 of each task ' +
+        `at lambda ${lambda}; this is random choice`,
+    ];
+  }
+  return tasks.flatMap(({ task }, taskIndex) => {
+    const share = effectiveShare[taskIndex]!;
+    if (!(share < UNEVEN_SHARE)) return [];
+    const got = `${share.toFixed(3)} at lambda ${lambda}; lower lambda`;
+    return [`selection: effective sample size of task "${task}" should be at least ${UNEVEN_SHARE}, got ${got}`];
+  });
+}

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import type { Selector } from '../../algorithms/selectors/selector.ts';
+import {
+  METHOD_NAMES,
+  METHODS,
+  methodSettings,
+  quotasOf,
+  readsSetting,
+  strongestBaseline,
+} from '../../contracts/methods.ts';
+
+describe('the table of methods', () => {
+  test('says of the settings what the addresses of selections say: null for what a method does not read', () => {
+    const said = METHOD_NAMES.map((method) => [method, methodSettings(method, { lambda: 3, replacement: false })]);
+    expect(Object.fromEntries(said)).toEqual({
+      tive: { lambda: 3, replacement: false },
+      tive_task: { lambda: null, replacement: false },
+      tive_instance: { lambda: 3, replacement: false },
+      random: { lambda: null, replacement: false },
+      task_balanced: { lambda: null, replacement: false },
+      grand: { lambda: null, replacement: null },
+    });
+  });
+
+  test('follows the recipe’s weighting where a method shares by value, and nowhere else', () => {
+    expect(METHOD_NAMES.map((method) => quotasOf(method, 'equal'))).toEqual([
+      'equal',
+      'equal',
+      'size',
+      'pooled',
+      'equal',
+      'pooled',
+    ]);
+    expect(quotasOf('tive', 'value')).toBe('value');
+  });
+
+  test('measures against the balanced choice, else the pooled one, else none', () => {
+    expect(strongestBaseline(['tive', 'random', 'task_balanced', null])).toBe('task_balanced');
+    expect(strongestBaseline(['grand', 'random', 'tive'])).toBe('random');
+    expect(strongestBaseline(['tive', 'grand', null])).toBeNull();
+  });
+
+  test('has labels and lines of its own for each, which fit a line', () => {
+    for (const key of ['label', 'summary'] as const) {
+      const texts = METHOD_NAMES.map((method) => METHODS[method][key]);
+      expect(new Set(texts).size).toBe(METHOD_NAMES.length);
+      for (const text of texts) expect(text).toMatch(/^[a-z][^.]{3,90}$/);
+    }
+  });
+});
+
+describe('a selector', () => {
+  test('cannot read a setting or a column that its method does not declare', () => {
+    const drawn = { position: new Uint32Array(), probability: new Float64Array() };
+    // @ts-expect-error: the method declares replacement alone
+    const sharp: Selector<'tive_task'> = ({ settings }) => ({ ...drawn, lambda: settings.lambda });
+    // @ts-expect-error: the method declares no column
+    const peeking: Selector<'random'> = ({ columns }) => ({ ...drawn, values: columns.gradient_norm });
+    expect([sharp, peeking]).toHaveLength(2);
+    expect(readsSetting('tive_task', 'lambda')).toBe(false);
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { loadPreset } from '../../client/recipe/recipe.ts';
+import type { Config } from '../../contracts/config.ts';
+import { COVERED_BY_CONTENT, STAGE_READS, WITHOUT_EFFECT_ON_RESULTS } from '../../contracts/stage-reads.ts';
+import type { StageReads } from '../../contracts/stage-reads.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
+import { canonicalJson } from '../../store/addresses.ts';
+
+const { config } = loadPreset('demo');
+const PATHS = Object.entries(config).flatMap(([section, keys]) => Object.keys(keys).map((key) => `${section}.${key}`));
+
+/** A config whose values are the paths of their keys. */
+const pathConfig = Object.fromEntries(
+  Object.entries(config).map(([section, keys]) => [
+    section,
+    Object.fromEntries(Object.keys(keys).map((key) => [key, `${section}.${key}`])),
+  ]),
+) as unknown as Config;
+
+const READERS = Object.keys(STAGE_READS) as (keyof StageReads)[];
+const READ = READERS.flatMap((reader) =>
+  Object.values(settingsOf(reader, pathConfig) as object).flatMap((group: string | object) =>
+    typeof group === 'string' ? [group] : Object.values<string>(group as Record<string, string>),
+  ),
+);
+
+/** Layouts of the addresses of version 0.1.0, for the preset `demo`. */
+const LAYOUTS: Readonly<Record<keyof StageReads, string>> = {
+  dataset:
+    '{"dataset":{"format":"auto","maxImages":1,"maxQuarantinedFraction":0.02,"maxRows":null,"taskField":"dataset",' +
+    '"taskRules":null},"plan":{"cutoffLen":256,"shardRows":512,"tokenBudget":2560},"template":"auto"}',
+  newRows: '{"plan":{"shardRows":512,"tokenBudget":2560}}',
+  warmup:
+    '{"prompt":{"cutoffLen":256,"imageAspect":"auto","template":"auto","tokenBudget":2560},"seed":42,' +
+    '"warmup":{"balance":"per_task","batchSize":16,"epochs":3,"fraction":0.08,"learningRate":0.003,"loraAlpha":32,' +
+    '"loraRank":16,"loraTarget":["q_proj","k_proj","v_proj","o_proj"],"schedule":"cosine","warmupFraction":0.03}}',
+  gradients:
+    '{"projection":{"kind":"sparse","seed":0,"sketch":512,"storage":"float32"},' +
+    '"prompt":{"cutoffLen":256,"imageAspect":"auto","template":"auto"}}',
+  values:
+    '{"excludeTasks":[],"seed":42,' +
+    '"values":{"instanceValue":"mean_of_cosines","selfTerm":true,"taskValue":"gradient_norm"}}',
+  selection: '{"lambda":3,"method":"tive","replacement":false,"seed":42}',
+  finetune:
+    '{"finetune":{"batchSize":16,"enabled":true,"epochs":3,"learningRate":0.003,"loraAlpha":32,"loraRank":16,' +
+    '"loraTarget":["q_proj","k_proj","v_proj","o_proj"],"schedule":"cosine","warmupFraction":0.03},' +
+    '"prompt":{"cutoffLen":256,"imageAspect":"auto","template":"auto","tokenBudget":2560},"seed":42}',
+  evaluation: '{"prompt":{"cutoffLen":256,"imageAspect":"auto","template":"auto"}}',
+};
+
+describe('what stages read of a recipe', () => {
+  test.each(READERS)('%s: the layout of its address is that of earlier artifacts', (reader) => {
+    expect(canonicalJson(settingsOf(reader, config))).toBe(LAYOUTS[reader]);
+  });
+
+  test('each name holds the value of its own key, or of the one that is named', () => {
+    expect(settingsOf('gradients', pathConfig)).toEqual({
+      projection: {
+        kind: 'gradients.projection',
+        sketch: 'gradients.sketch',
+        seed: 'gradients.projectionSeed',
+        storage: 'gradients.storage',
+      },
+      prompt: {
+        template: 'model.template',
+        imageAspect: 'model.imageAspect',
+        cutoffLen: 'gradients.cutoffLen',
+      },
+    });
+    expect(settingsOf('values', pathConfig)).toMatchObject({
+      values: { selfTerm: 'values.selfTerm' },
+      excludeTasks: 'dataset.excludeTasks',
+    });
+  });
+
+  test('every key of a recipe is read, stands for what it leads to, or has a reason to be in no address', () => {
+    const others = [...Object.keys(COVERED_BY_CONTENT), ...Object.keys(WITHOUT_EFFECT_ON_RESULTS)];
+    expect([...new Set([...READ, ...others])].sort()).toEqual([...PATHS].sort());
+    expect(others.filter((path) => READ.includes(path))).toEqual([]);
+    expect(new Set(others).size).toBe(others.length);
+  });
+});
