@@ -4,7 +4,6 @@ import type { Config, DatasetConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { ScanInput, ScanResult } from '../../contracts/messages/dataset.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import { readRowForms } from '../../dataset/forms/dataset-info.ts';
 import { countWarnings, requireUsable } from '../../dataset/rows/dataset-checks.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { planRows } from '../../dataset/rows/plan-rows.ts';
@@ -148,7 +147,7 @@ async function determine({ model, gradients }: Config, dataset: LocalDataset, la
       taskRules: taskRules as Json,
       labelledBy: taskRules === 'cluster' ? await datasetFingerprint(labelled) : null,
     },
-    forms: (await readRowForms(dataset.sources.map(({ origin }) => origin))) as unknown as Json,
+    forms: dataset.sources.map(({ form }) => form) as unknown as Json,
     plan: { cutoffLen, tokenBudget, shardRows },
     template: model.template,
     prompt: await promptFingerprint(model.path),

@@ -5,7 +5,7 @@ import type { DatasetConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { DESCRIPTION_FILE } from '../../dataset/forms/dataset-info.ts';
-import { imageFolderOf, packedRows } from '../../dataset/rows/row-source.ts';
+import { asSource, imageFolderOf, packedRows } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset, RowSource } from '../../dataset/rows/row-source.ts';
 import { sourceKind } from '../../dataset/readers/source-kind.ts';
 import type { SourceKind } from '../../dataset/readers/source-kind.ts';
@@ -69,12 +69,12 @@ export async function localSource(openStore: OpenStore, dataset: DatasetConfig, 
   const address = dataset.path[index]!;
   const origin = await localFile(openStore, address);
   if (isS3(address)) await bringDescription(openStore, dirname(address));
-  const imageFolder = imageFolderOf(dataset, index);
+  const source = await asSource(origin, imageFolderOf(dataset, index));
   const folder = await unpackedFolder(origin, dataset.format);
-  if (folder === null) return { path: origin, imageFolder, origin, packed: null };
+  if (folder === null) return source;
   // Rows of a packed file may also name pictures that lie elsewhere: in a folder that is set, or without pictures of its own.
   const isOwn = dataset.imageFolder === null && (await readdir(folder)).length > 1;
-  return { path: join(folder, ROWS_FILE), imageFolder: isOwn ? folder : imageFolder, origin, packed: folder };
+  return { ...source, path: join(folder, ROWS_FILE), imageFolder: isOwn ? folder : source.imageFolder, packed: folder };
 }
 
 /** Where rows and pictures of a packed file lie on this machine, by its place, size and time; null for a file of JSON. */

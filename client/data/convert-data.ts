@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
-import { DESCRIPTION_FILE, readRowForms } from '../../dataset/forms/dataset-info.ts';
+import { DESCRIPTION_FILE } from '../../dataset/forms/dataset-info.ts';
 import { formNameOf, parseFieldsOf, readFields } from '../../dataset/rows/parse-row.ts';
 import type { ParsedRow, ParseOptions } from '../../dataset/rows/parse-row.ts';
 import { objectOf, onOneLine, rawFields } from '../../dataset/rows/raw-json.ts';
@@ -90,9 +90,8 @@ async function* convertedRows(
   counts: { rowCount: number },
 ): AsyncGenerator<Uint8Array> {
   const { sources } = await localDataset(openStore, dataset, null);
-  const forms = await readRowForms(sources.map(({ origin }) => origin));
   for (const [index, source] of sources.entries()) {
-    const options: ParseOptions = { ...dataset, form: forms[index]! };
+    const options: ParseOptions = { ...dataset, form: source.form };
     for await (const { bytes } of rowsOf(source)) {
       const converted = convertRow(bytes, form, options);
       if ('reason' in converted) {

@@ -1,15 +1,14 @@
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
-import { readRowForms } from '../../dataset/forms/dataset-info.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { PICTURE_NAME } from '../../dataset/readers/packed-row.ts';
 import { onOneLine, withStrings } from '../../dataset/rows/raw-json.ts';
 import type { RowForm } from '../../dataset/forms/row-form.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
+import { RowReader } from '../../dataset/rows/row-reader.ts';
 import type { RowSource } from '../../dataset/rows/row-source.ts';
 import { fileOf, readManifest } from '../../store/artifacts.ts';
 import { openStore } from '../../store/open-store.ts';
@@ -107,10 +106,9 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
   const { dataset, config } = result;
   const { rows } = dataset!;
   const table = fileOf(await readManifest(store, rows), 'rows.arrow');
-  const { sources } = await localDataset(openStore, config.dataset, null);
-  await requireRecordedSources(store, rows, sources);
-  const forms = await readRowForms(sources.map(({ origin }) => origin));
-  const opened = await Promise.all(sources.map(({ path }) => open(path, 'r')));
+  const local = await localDataset(openStore, config.dataset, null);
+  await requireRecordedSources(store, rows, local.sources);
+  const reader = RowReader.over(local);
   try {
     for await (const batch of readTable(store, rows.uri, table, tableSchema('rows'))) {
       const [rowIndex, source] = [batch.uint32('row_index'), batch.uint32('source_index')];
@@ -119,23 +117,21 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
         const count = copies.get(rowIndex[row]!) ?? 0;
         if (count === 0) continue;
         const sourceIndex = source[row]!;
-        const own = Buffer.alloc(Number(byteEnd[row]! - byteStart[row]!));
-        await opened[sourceIndex]!.read(own, 0, own.length, Number(byteStart[row]));
-        const form = forms[sourceIndex]!;
-        const parsed = parseRow(own, { ...config.dataset, form });
+        const place = { sourceIndex, byteStart: Number(byteStart[row]), byteEnd: Number(byteEnd[row]) };
+        const { bytes: own, row: parsed, source: from } = await reader.at(place);
         if (isRejection(parsed)) {
           const index = rowIndex[row]!.toLocaleString('en');
           throw new RangeError(`export: row ${index} must be as the run saw it, got: ${parsed.detail}; run again`);
         }
         const folder = `images/${result.runName}/${sourceIndex}`;
-        const copied = await withPictures(own, parsed, sources[sourceIndex]!, folder, files);
+        const copied = await withPictures(own, parsed, from, folder, files);
         const values = known?.get(rowIndex[row]!);
         const bytes = values === undefined ? copied : withField(copied, 'tive', values);
-        for (let copy = 0; copy < count; copy += 1) yield { bytes, form };
+        for (let copy = 0; copy < count; copy += 1) yield { bytes, form: from.form };
       }
     }
   } finally {
-    await Promise.all(opened.map((file) => file.close()));
+    await reader.close();
   }
 }
 
@@ -178,7 +174,7 @@ const IMAGE_KEYS = ['image', 'images', 'path', 'url', 'image_url'];
 export async function withPictures(
   row: Uint8Array,
   { images }: Pick<ParsedRow, 'images'>,
-  { packed }: RowSource,
+  { packed }: Pick<RowSource, 'packed'>,
   folder: string,
   files: Store,
 ): Promise<Uint8Array> {

@@ -10,19 +10,13 @@ export const DESCRIPTION_FILE = 'dataset_info.json';
 type Json = Record<string, unknown>;
 
 /**
- * What LLaMA-Factory's `dataset_info.json` beside each file says of its rows: the entry whose `file_name` is the file's.
+ * What LLaMA-Factory's `dataset_info.json` beside a file says of its rows: the entry whose `file_name` is the file's.
  * Null where there is no such file or entry.
  *
  * @throws InvalidDatasetError where the file cannot be read, or its entry is of another formatting
  * @see hiyouga/LLaMA-Factory `data/README.md`
  */
-export async function readRowForms(paths: readonly string[]): Promise<(RowForm | null)[]> {
-  const forms: (RowForm | null)[] = [];
-  for (const path of paths) forms.push(await readRowForm(path));
-  return forms;
-}
-
-async function readRowForm(path: string): Promise<RowForm | null> {
+export async function readRowForm(path: string): Promise<RowForm | null> {
   const text = await readFile(join(dirname(path), DESCRIPTION_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
