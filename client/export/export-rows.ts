@@ -2,6 +2,8 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import { FORMS } from '../../dataset/forms/forms.ts';
+import { PART_IMAGE_KEYS } from '../../dataset/forms/row-form.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { PICTURE_NAME } from '../../dataset/readers/packed-row.ts';
@@ -165,7 +167,7 @@ async function readRowValues(store: Store, { values, methods, config }: RunResul
 }
 
 /** Keys under which a row names pictures, in whatever form. */
-const IMAGE_KEYS = ['image', 'images', 'path', 'url', 'image_url'];
+const IMAGE_KEYS = new Set<string>([...FORMS.map(({ images }) => images), ...PART_IMAGE_KEYS]);
 
 /**
  * The row with its own pictures, which were unpacked with it, copied below `folder` and named there; what else it says
@@ -182,7 +184,7 @@ export async function withPictures(
   if (packed === null || pictures.size === 0) return row;
   for (const name of pictures) await files.write(`${folder}/${name}`, chunksOf(join(packed, name)));
   const renamed = withStrings(new TextDecoder().decode(row), (value, key) =>
-    pictures.has(value) && key !== null && IMAGE_KEYS.includes(key) ? `${folder}/${value}` : value,
+    pictures.has(value) && key !== null && IMAGE_KEYS.has(key) ? `${folder}/${value}` : value,
   );
   return Buffer.from(renamed);
 }
