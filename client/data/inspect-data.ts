@@ -5,7 +5,8 @@ import { imageExists } from '../../dataset/images/image-file.ts';
 import { DatasetInspector } from '../../dataset/rows/inspect.ts';
 import type { DatasetContents } from '../../dataset/rows/inspect.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
-import { asSource, jsonRows, packedRows } from '../../dataset/rows/row-source.ts';
+import { packedRows } from '../../dataset/readers/reader-of.ts';
+import { asSource, jsonRows } from '../../dataset/rows/row-source.ts';
 
 /** Pictures of a row that are looked at. */
 const MAX_IMAGES = 64;

@@ -7,7 +7,7 @@ import type { ParseOptions } from '../../dataset/rows/parse-row.ts';
 import { fieldRanges } from '../../dataset/rows/raw-json.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { asSource, jsonRows } from '../../dataset/rows/row-source.ts';
-import { sourceKind } from '../../dataset/readers/source-kind.ts';
+import { readerOf } from '../../dataset/readers/reader-of.ts';
 import { labellingOf } from '../../dataset/tasks/task-labeller.ts';
 import type { Labelling } from '../../dataset/tasks/task-labeller.ts';
 import { LocalStore } from '../../store/local-store.ts';
@@ -43,7 +43,7 @@ export async function labelData(source: string, target: string, options: LabelOp
   if ((await stat(target).catch(() => null)) !== null) {
     throw new InvalidDatasetError(`data label: output must be a new file, got "${target}", which exists`);
   }
-  if ((await sourceKind(source)) !== 'json') {
+  if ((await readerOf(source)).open !== null) {
     throw new InvalidDatasetError(`data label: file must be of JSON, got "${source}"; tive data convert makes one`);
   }
   const file = await asSource(source, dirname(source));

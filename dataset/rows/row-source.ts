@@ -1,15 +1,12 @@
+/** A dataset's files on this machine, and their rows as a stream. */
 import { createReadStream } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { readRowForm } from '../forms/dataset-info.ts';
 import type { RowForm } from '../forms/row-form.ts';
-import { parquetSource } from '../readers/parquet-source.ts';
 import { PICTURE_NAME } from '../readers/packed-row.ts';
-import type { WritePicture } from '../readers/packed-row.ts';
 import { splitRows } from '../readers/row-splitter.ts';
 import type { SourceRow } from '../readers/row-splitter.ts';
-import { sourceKind } from '../readers/source-kind.ts';
-import { tarRows } from '../readers/tar-rows.ts';
 
 /** A file of JSON rows on this machine, and the folder that its pictures lie below. */
 export interface RowSource {
@@ -62,11 +59,4 @@ export function rowsOf({ path, origin, packed }: RowSource): AsyncGenerator<Sour
 
 function chunksOf(path: string): AsyncIterable<Uint8Array> {
   return createReadStream(path, { highWaterMark: 1024 * 1024 });
-}
-
-/** Rows of a file in which they are packed with their pictures, as JSON texts of a line; null where it is JSON already. */
-export async function packedRows(path: string, writePicture: WritePicture): Promise<AsyncGenerator<Uint8Array> | null> {
-  const kind = await sourceKind(path);
-  if (kind === 'json') return null;
-  return kind === 'tar' ? tarRows(path, writePicture) : parquetSource(path, writePicture);
 }
