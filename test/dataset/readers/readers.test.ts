@@ -30,9 +30,11 @@ describe.each(READERS)('the reader of $kind', ({ kind, extensions, magic }) => {
   });
 });
 
-test('messages and help say what files of rows are', () => {
-  expect(SOURCE_EXTENSIONS).toBe('.json, .jsonl, .parquet or .tar');
-  expect(SOURCE_FILES).toBe('JSON arrays, JSON lines, Parquet, WebDataset tar');
+test('messages and help name the files of every reader', () => {
+  const extensions = READERS.flatMap((reader) => reader.extensions.map((extension) => `.${extension}`));
+  expect(SOURCE_EXTENSIONS).toMatch(/^\.json, \.jsonl, .* or \.[a-z]+$/);
+  expect(SOURCE_EXTENSIONS.split(/, | or /)).toEqual(extensions);
+  expect(SOURCE_FILES).toMatch(/^JSON arrays, JSON lines, Parquet, /);
 });
 
 /** Packages that a file loads with all that it imports at once. */
