@@ -5,7 +5,6 @@ import type { Config } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { ScanInput, ScanResult } from '../../contracts/messages/dataset.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import { readRowForms } from '../../dataset/forms/dataset-info.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
 import { planRows } from '../../dataset/rows/plan-rows.ts';
 import type { PlannedRow } from '../../dataset/rows/plan-rows.ts';
@@ -94,7 +93,7 @@ async function determine({ model, gradients }: Config, dataset: LocalDataset, la
       ...{ format, taskField, maxImages, maxRows, maxQuarantinedFraction, taskRules },
       labelledBy: taskRules === 'cluster' ? await datasetFingerprint(labelled) : null,
     },
-    forms: await readRowForms(dataset.sources.map(({ origin }) => origin)),
+    forms: dataset.sources.map(({ form }) => form),
     plan: { cutoffLen, tokenBudget, shardRows },
     template: model.template,
     prompt: await promptFingerprint(model.path),

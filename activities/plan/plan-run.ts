@@ -6,7 +6,6 @@ import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { PlannedStage, Probe, RunPlan } from '../../contracts/plan.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
-import { readRowForms } from '../../dataset/forms/dataset-info.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
@@ -109,12 +108,11 @@ async function sampleRows(config: Config, dataset: LocalDataset): Promise<Planne
       rowCount += 1;
     }
   }
-  const forms = await readRowForms(dataset.sources.map(({ origin }) => origin));
   const encoder = await encoderOf(config);
   const found = { places: [] as RowPlace[], tokenCount: 0, imageRowCount: 0 };
   const sampledReasons: Record<string, number> = {};
   for (const { place, bytes } of sample) {
-    const row = parseRow(bytes, { ...dataset, form: forms[place.sourceIndex]! });
+    const row = parseRow(bytes, { ...dataset, form: dataset.sources[place.sourceIndex]!.form });
     const prompt = isRejection(row) ? row : encoder.encode(row.promptTurns, row.images.length);
     if (isRejection(row) || isRejection(prompt)) {
       const { reason } = prompt as { reason: string };

@@ -3,15 +3,14 @@ import { basename, dirname } from 'node:path';
 import sharp from 'sharp';
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
+import type { RowPlace } from '../../contracts/row-place.ts';
 import type { ExampleRow } from '../../contracts/summary.ts';
-import { readRowForms } from '../../dataset/forms/dataset-info.ts';
 import { decodeImage } from '../../dataset/images/image-decode.ts';
 import { readImageFile } from '../../dataset/images/image-file.ts';
-import { parseRow } from '../../dataset/rows/parse-row.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
-import type { RowForm } from '../../dataset/forms/row-form.ts';
-import { folderOfImage, readRange } from '../../dataset/rows/row-source.ts';
+import { RowReader } from '../../dataset/rows/row-reader.ts';
+import { folderOfImage } from '../../dataset/rows/row-source.ts';
 import type { RowSource } from '../../dataset/rows/row-source.ts';
 import { isS3 } from '../../store/s3-client.ts';
 import type { Store } from '../../store/store.ts';
@@ -28,11 +27,8 @@ const JPEG_QUALITY = 70;
 const MAX_TURNS = 4;
 const MAX_CHARACTERS = 400;
 
-/** Where a row lies in the dataset's files. */
-interface RowPlace {
-  sourceIndex: number;
-  byteStart: number;
-  byteEnd: number;
+/** Where a row lies in the dataset's files, and its first picture. */
+interface PlacedRow extends RowPlace {
   image: string | null;
 }
 
@@ -48,74 +44,61 @@ export async function readExamples(
   openStore: (uri: string) => Store,
   pulse: Pulse,
 ): Promise<ExampleRow[]> {
-  const reader = await openRows(
-    store,
-    rows,
-    new Set(candidates.map(({ rowIndex }) => rowIndex)),
-    dataset,
-    openStore,
-    pulse,
-  );
-  const examples: ExampleRow[] = [];
-  for (const candidate of candidates) {
-    const row = await reader(candidate.rowIndex);
-    const turns = row?.parsed?.turns.slice(0, MAX_TURNS).map(({ role, value }) => ({ role, text: cut(value) })) ?? [];
-    const bytes = row === null ? null : await row.picture();
-    examples.push({ ...candidate, thumbnail: bytes === null ? null : await thumbnailOf(bytes), turns });
-    await pulse.pause();
-  }
-  return examples;
+  const wanted = new Set(candidates.map(({ rowIndex }) => rowIndex));
+  return withRows(store, rows, wanted, dataset, openStore, pulse, async (read) => {
+    const examples: ExampleRow[] = [];
+    for (const candidate of candidates) {
+      const row = await read(candidate.rowIndex);
+      const turns = row?.parsed?.turns.slice(0, MAX_TURNS).map(({ role, value }) => ({ role, text: cut(value) })) ?? [];
+      const bytes = row === null ? null : await row.picture();
+      examples.push({ ...candidate, thumbnail: bytes === null ? null : await thumbnailOf(bytes), turns });
+      await pulse.pause();
+    }
+    return examples;
+  });
 }
 
 /** A row as it is in the dataset now. */
-export interface ReadRow {
+export interface ReportRow {
   /** Null where it cannot be read any more. */
   parsed: ParsedRow | null;
   /** Bytes of its first picture; null where it has none, or none that can be read. */
   picture(): Promise<Uint8Array | null>;
 }
 
-/** Opens the dataset for some of its rows. The reader gives null for a row that has no place in it. */
-export async function openRows(
+/** Reads a row; null for one that has no place in the dataset any more. */
+export type ReadRowOf = (rowIndex: number) => Promise<ReportRow | null>;
+
+/** Opens the dataset for some of its rows while `use` reads them. */
+export async function withRows<Result>(
   store: Store,
   rows: ArtifactReference,
   wanted: ReadonlySet<number>,
   dataset: DatasetConfig,
   openStore: (uri: string) => Store,
   pulse: Pulse,
-): Promise<(rowIndex: number) => Promise<ReadRow | null>> {
+  use: (read: ReadRowOf) => Promise<Result>,
+): Promise<Result> {
   const places = await findRows(store, rows, wanted, pulse);
-  const sources = new Map<number, Promise<OpenSource | null>>();
-  const sourceOf = (index: number): Promise<OpenSource | null> => {
-    const found = sources.get(index) ?? openSource(openStore, dataset, index).catch(() => null);
+  // A file is brought for the first of its rows: most reports show rows of few.
+  const sources = new Map<number, Promise<RowSource>>();
+  const sourceOf = (index: number): Promise<RowSource> => {
+    const found = sources.get(index) ?? localSource(openStore, dataset, index);
     sources.set(index, found);
     return found;
   };
-  return async (rowIndex) => {
+  const reader = new RowReader(dataset, sourceOf);
+  const read: ReadRowOf = async (rowIndex) => {
     const place = places.get(rowIndex);
-    const source = place === undefined ? null : await sourceOf(place.sourceIndex);
+    const source = place === undefined ? null : await sourceOf(place.sourceIndex).catch(() => null);
     if (place === undefined || source === null) return null;
     const { image } = place;
     return {
-      parsed: await readParsed(place, source, dataset),
+      parsed: await readParsed(place, reader),
       picture: () => (image === null ? Promise.resolve(null) : readBytes(image, source, openStore)),
     };
   };
-}
-
-/** A source and the form that its folder describes, read once; undefined where the description cannot be read. */
-interface OpenSource extends RowSource {
-  form: RowForm | null | undefined;
-}
-
-async function openSource(
-  openStore: (uri: string) => Store,
-  dataset: DatasetConfig,
-  index: number,
-): Promise<OpenSource> {
-  const source = await localSource(openStore, dataset, index);
-  const forms = await readRowForms([source.origin]).catch(() => [undefined]);
-  return { ...source, form: forms[0] };
+  return use(read).finally(() => reader.close());
 }
 
 async function findRows(
@@ -123,16 +106,18 @@ async function findRows(
   rows: ArtifactReference,
   wanted: ReadonlySet<number>,
   pulse: Pulse,
-): Promise<ReadonlyMap<number, RowPlace>> {
-  const places = new Map<number, RowPlace>();
+): Promise<ReadonlyMap<number, PlacedRow>> {
+  const places = new Map<number, PlacedRow>();
   if (wanted.size === 0) return places;
   for await (const batch of rowsTable.read(store, rows)) {
     for (const [row, rowIndex] of batch.rowIndex.entries()) {
       if (!wanted.has(rowIndex)) continue;
       places.set(rowIndex, {
+        rowIndex,
         sourceIndex: batch.sourceIndex[row]!,
         byteStart: Number(batch.byteStart[row]!),
         byteEnd: Number(batch.byteEnd[row]!),
+        contentHash: null,
         image: batch.image[row]!,
       });
     }
@@ -141,15 +126,10 @@ async function findRows(
   return places;
 }
 
-async function readParsed(
-  { byteStart, byteEnd }: RowPlace,
-  { path, form }: OpenSource,
-  dataset: DatasetConfig,
-): Promise<ParsedRow | null> {
-  if (byteEnd <= byteStart || form === undefined) return null;
+async function readParsed(place: RowPlace, reader: RowReader): Promise<ParsedRow | null> {
   try {
-    const parsed = parseRow(await readRange(path, byteStart, byteEnd), { ...dataset, form });
-    return isRejection(parsed) ? null : parsed;
+    const { row } = await reader.at(place);
+    return isRejection(row) ? null : row;
   } catch {
     return null;
   }

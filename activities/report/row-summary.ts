@@ -10,7 +10,7 @@ import type { Store } from '../../store/store.ts';
 import { HASH_BYTES } from '../../tables/content-hash.ts';
 import { valuesTable } from '../../tables/values.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
-import { openRows } from './example-rows.ts';
+import { withRows } from './example-rows.ts';
 
 /** Rows that are read again, of all and of the selected ones each, for what no table holds. */
 const READ_ROWS = 300;
@@ -37,19 +37,20 @@ export async function summarizeRows(
 ): Promise<{ gradientNorms: TaskNorms[]; bias: BiasSummary[] }> {
   const { norms, lengths, sample } = await readNumbers(store, values.values, copies, pulse);
   const wanted = new Set([...sample.all, ...sample.selected]);
-  const read = await openRows(store, dataset.rows, wanted, result.config.dataset, openStore, pulse);
   const turns = { all: [] as number[], selected: [] as number[] };
   const areas = { all: [] as number[], selected: [] as number[] };
-  for (const side of ['all', 'selected'] as const) {
-    for (const rowIndex of sample[side]) {
-      const row = await read(rowIndex);
-      if (row?.parsed) turns[side].push(row.parsed.turns.length);
-      const bytes = row === null ? null : await row.picture();
-      const area = bytes === null ? null : await pixelCount(bytes);
-      if (area !== null) areas[side].push(Math.sqrt(area));
-      await pulse.pause();
+  await withRows(store, dataset.rows, wanted, result.config.dataset, openStore, pulse, async (read) => {
+    for (const side of ['all', 'selected'] as const) {
+      for (const rowIndex of sample[side]) {
+        const row = await read(rowIndex);
+        if (row?.parsed) turns[side].push(row.parsed.turns.length);
+        const bytes = row === null ? null : await row.picture();
+        const area = bytes === null ? null : await pixelCount(bytes);
+        if (area !== null) areas[side].push(Math.sqrt(area));
+        await pulse.pause();
+      }
     }
-  }
+  });
   return {
     gradientNorms: [...norms]
       .sort(([left], [right]) => (left < right ? -1 : 1))

@@ -5,10 +5,10 @@ import type { DatasetConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { DESCRIPTION_FILE } from '../../dataset/forms/dataset-info.ts';
-import { imageFolderOf, packedRows } from '../../dataset/rows/row-source.ts';
+import { asSource, imageFolderOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset, RowSource } from '../../dataset/rows/row-source.ts';
-import { sourceKind } from '../../dataset/readers/source-kind.ts';
-import type { SourceKind } from '../../dataset/readers/source-kind.ts';
+import { readerOf } from '../../dataset/readers/reader-of.ts';
+import { READERS } from '../../dataset/readers/readers.ts';
 import { fillOnce, machineFolder } from '../../store/machine-folder.ts';
 import { isS3, parseS3Uri } from '../../store/s3-client.ts';
 import type { Store } from '../../store/store.ts';
@@ -27,8 +27,6 @@ const REMEMBERED_TABLES = 8;
 /** Names the layout of what is unpacked: raised where the same file would be unpacked to something else. */
 const UNPACK_VERSION = 2;
 const ROWS_FILE = 'rows.jsonl';
-
-const KIND_OF_FORMAT: Partial<Record<DatasetConfig['format'], SourceKind>> = { parquet: 'parquet', webdataset: 'tar' };
 
 /**
  * The dataset as files of JSON on this machine: what lies in a bucket is brought here, but for what is here and unchanged;
@@ -69,12 +67,12 @@ export async function localSource(openStore: OpenStore, dataset: DatasetConfig, 
   const address = dataset.path[index]!;
   const origin = await localFile(openStore, address);
   if (isS3(address)) await bringDescription(openStore, dirname(address));
-  const imageFolder = imageFolderOf(dataset, index);
+  const source = await asSource(origin, imageFolderOf(dataset, index));
   const folder = await unpackedFolder(origin, dataset.format);
-  if (folder === null) return { path: origin, imageFolder, origin, packed: null };
+  if (folder === null) return source;
   // Rows of a packed file may also name pictures that lie elsewhere: in a folder that is set, or without pictures of its own.
   const isOwn = dataset.imageFolder === null && (await readdir(folder)).length > 1;
-  return { path: join(folder, ROWS_FILE), imageFolder: isOwn ? folder : imageFolder, origin, packed: folder };
+  return { ...source, path: join(folder, ROWS_FILE), imageFolder: isOwn ? folder : source.imageFolder, packed: folder };
 }
 
 /** Where rows and pictures of a packed file lie on this machine, by its place, size and time; null for a file of JSON. */
@@ -82,18 +80,17 @@ async function unpackedFolder(path: string, format: DatasetConfig['format']): Pr
   const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
   // A file that is not there is refused where it is read.
   if (size === 0) return null;
-  const kind = await sourceKind(path);
-  const wanted = KIND_OF_FORMAT[format];
+  const { kind, open } = await readerOf(path);
+  const wanted = READERS.find((reader) => reader.format === format)?.kind;
   if (wanted !== undefined && kind !== wanted)
     throw new InvalidDatasetError(
       `${basename(path)}: must be ${wanted} as dataset.format says, got ${kind} by its bytes`,
     );
-  if (kind === 'json') return null;
+  if (open === null) return null;
   const name = createHash('sha256').update(JSON.stringify([UNPACK_VERSION, await realpath(path), size, mtimeMs]));
   const folder = join(machineFolder('unpacked'), name.digest('hex').slice(0, 16));
   await fillOnce(folder, async (write) => {
-    const rows = (await packedRows(path, write))!;
-    await write(ROWS_FILE, asLines(rows));
+    await write(ROWS_FILE, asLines(await open(path, write)));
   });
   return folder;
 }

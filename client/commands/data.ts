@@ -4,6 +4,7 @@ import { finished } from 'node:stream/promises';
 import { Command, Option } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { countWarnings } from '../../dataset/rows/dataset-checks.ts';
+import { SOURCE_FILES } from '../../dataset/readers/readers.ts';
 import type { Spread } from '../../dataset/rows/inspect.ts';
 import { LLAVA_PUBLISHED_COUNTS } from '../../dataset/tasks/task-rules.ts';
 import { CONVERT_FORMS, convertData } from '../data/convert-data.ts';
@@ -33,7 +34,7 @@ export function dataCommand() {
 function inspectCommand() {
   return new Command('inspect')
     .description('forms, keys, tasks, turns, lengths, rows that cannot be used, missing pictures')
-    .argument('<files...>', 'JSON arrays, JSON lines, Parquet, WebDataset tar')
+    .argument('<files...>', SOURCE_FILES)
     .option('--images <folder>', 'folder of the pictures; without it that of each file')
     .option('--task-field <key>', 'key that holds the label', 'dataset')
     .option('--json', 'as JSON')
@@ -152,7 +153,7 @@ function describeValidated({ warnings, problem, ...found }: ValidatedData, outpu
 function convertCommand() {
   return new Command('convert')
     .description('write rows of any form in another one; pictures that are packed with rows become files')
-    .argument('<files...>', 'JSON arrays, JSON lines, Parquet, WebDataset tar')
+    .argument('<files...>', SOURCE_FILES)
     .requiredOption('-o, --output <file>', 'new file')
     .addOption(
       new Option('--to <form>', 'llava: an array; jsonl: a line a row; sharegpt: for LLaMA-Factory')

@@ -6,6 +6,7 @@ import { Command, Option } from '@commander-js/extra-typings';
 import { stringify } from 'yaml';
 import { requireModel } from '../../activities/shared/model-checks.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import { SOURCE_EXTENSIONS } from '../../dataset/readers/readers.ts';
 import { inspectData, sum } from '../data/inspect-data.ts';
 import type { InspectedData } from '../data/inspect-data.ts';
 import { EXIT } from '../terminal/outcome.ts';
@@ -87,7 +88,7 @@ async function ask(given: { [Key in keyof Answers]: Answers[Key] | undefined }):
   );
   if (model === null) return null;
   const data = await answer(given.data, () =>
-    text({ message: 'Rows: a .json, .jsonl, .parquet or .tar file, or a folder of them', validate: must('file') }),
+    text({ message: `Rows: a ${SOURCE_EXTENSIONS} file, or a folder of them`, validate: must('file') }),
   );
   if (data === null) return null;
   const images = await answer(given.images, () =>

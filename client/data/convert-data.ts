@@ -4,8 +4,11 @@ import { basename, dirname, join } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
-import { DESCRIPTION_FILE, readRowForms } from '../../dataset/forms/dataset-info.ts';
-import { formNameOf, parseFieldsOf, readFields } from '../../dataset/rows/parse-row.ts';
+import { DESCRIPTION_FILE } from '../../dataset/forms/dataset-info.ts';
+import type { Form } from '../../dataset/forms/form.ts';
+import { FORMS, formOf } from '../../dataset/forms/forms.ts';
+import { LLAVA_FORM } from '../../dataset/forms/llava.ts';
+import { parseFieldsOf, readFields } from '../../dataset/rows/parse-row.ts';
 import type { ParsedRow, ParseOptions } from '../../dataset/rows/parse-row.ts';
 import { objectOf, onOneLine, rawFields } from '../../dataset/rows/raw-json.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
@@ -90,9 +93,8 @@ async function* convertedRows(
   counts: { rowCount: number },
 ): AsyncGenerator<Uint8Array> {
   const { sources } = await localDataset(openStore, dataset, null);
-  const forms = await readRowForms(sources.map(({ origin }) => origin));
   for (const [index, source] of sources.entries()) {
-    const options: ParseOptions = { ...dataset, form: forms[index]! };
+    const options: ParseOptions = { ...dataset, form: source.form };
     for await (const { bytes } of rowsOf(source)) {
       const converted = convertRow(bytes, form, options);
       if ('reason' in converted) {
@@ -115,16 +117,17 @@ function convertRow(
   if (isRejection(read)) return read;
   const row = parseFieldsOf(read, options);
   if (isRejection(row)) return { reason: row.reason, detail: row.detail };
-  if (form !== 'sharegpt' && formNameOf(read.fields, options) === 'llava') return { bytes: bytes!, images: row.images };
+  const own = formOf(read.fields, options);
+  if (form !== 'sharegpt' && own === LLAVA_FORM) return { bytes: bytes!, images: row.images };
   const converted = form === 'sharegpt' ? { messages: toMessages(row), images: row.images } : toLlava(row);
-  const own = Object.entries(converted).map(([key, value]) => [key, JSON.stringify(value)] as const);
-  return { bytes: Buffer.from(objectOf([...otherFields(read.text, options), ...own])), images: row.images };
+  const fields = Object.entries(converted).map(([key, value]) => [key, JSON.stringify(value)] as const);
+  return { bytes: Buffer.from(objectOf([...otherFields(read.text, own), ...fields])), images: row.images };
 }
 
 /** What a row says beside its dialogue and pictures, as it says it. */
-function otherFields(text: string, { form }: ParseOptions): [key: string, value: string][] {
-  const own = ['messages', 'conversations', 'system', 'image', 'images', form?.turns, form?.images, form?.system];
-  return [...rawFields(text)].filter(([key]) => !own.includes(key));
+function otherFields(text: string, own: Form): [key: string, value: string][] {
+  const keys = new Set([...FORMS, own].flatMap((form) => form.keys));
+  return [...rawFields(text)].filter(([key]) => !keys.has(key));
 }
 
 /** A row as LLaVA reads it; a system text stands in front, where LLaVA's loader drops one turn of another role. */

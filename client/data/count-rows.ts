@@ -1,13 +1,13 @@
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { DatasetConfig } from '../../contracts/config.ts';
-import { jsonRows } from '../../dataset/rows/row-source.ts';
+import { rowsOf } from '../../dataset/rows/row-source.ts';
 import { openStore } from '../../store/open-store.ts';
 
 /** Rows of all files, counted without parsing them. */
 export async function countRows(dataset: DatasetConfig): Promise<number> {
   let count = 0;
-  for (const { path } of (await localDataset(openStore, dataset, null)).sources) {
-    const rows = jsonRows(path);
+  for (const source of (await localDataset(openStore, dataset, null)).sources) {
+    const rows = rowsOf(source);
     while ((await rows.next()).done !== true) count += 1;
   }
   return count;

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
-import { readRowForms } from '../../dataset/forms/dataset-info.ts';
 import { imageExists } from '../../dataset/images/image-file.ts';
 import { DatasetInspector } from '../../dataset/rows/inspect.ts';
 import type { DatasetContents } from '../../dataset/rows/inspect.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
-import { jsonRows, packedRows } from '../../dataset/rows/row-source.ts';
+import { packedRows } from '../../dataset/readers/reader-of.ts';
+import { asSource, jsonRows } from '../../dataset/rows/row-source.ts';
 
 /** Pictures of a row that are looked at. */
 const MAX_IMAGES = 64;
@@ -40,9 +40,8 @@ export async function inspectData(
     const found = await stat(file).catch(() => null);
     if (found?.isFile() !== true) throw new InvalidDatasetError(`data inspect: file must exist, got "${file}"`);
     byteCount += found.size;
-    const [form = null] = await readRowForms([file]);
+    const { form, imageFolder } = await asSource(file, folder ?? dirname(file));
     const options = { format: 'auto' as const, form, taskField, maxImages: MAX_IMAGES };
-    const imageFolder = folder ?? dirname(file);
     const packed = new Set<string>();
     for await (const bytes of rowsOf(file, packed)) {
       const row = inspector.add(bytes, options);

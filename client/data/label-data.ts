@@ -1,16 +1,13 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { TaskRules } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
-import { readRowForms } from '../../dataset/forms/dataset-info.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
 import type { ParseOptions } from '../../dataset/rows/parse-row.ts';
 import { fieldRanges } from '../../dataset/rows/raw-json.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
-import { asSources } from '../../dataset/rows/row-source.ts';
-import { splitRows } from '../../dataset/readers/row-splitter.ts';
-import { sourceKind } from '../../dataset/readers/source-kind.ts';
+import { asSource, jsonRows } from '../../dataset/rows/row-source.ts';
+import { readerOf } from '../../dataset/readers/reader-of.ts';
 import { labellingOf } from '../../dataset/tasks/task-labeller.ts';
 import type { Labelling } from '../../dataset/tasks/task-labeller.ts';
 import { LocalStore } from '../../store/local-store.ts';
@@ -46,13 +43,13 @@ export async function labelData(source: string, target: string, options: LabelOp
   if ((await stat(target).catch(() => null)) !== null) {
     throw new InvalidDatasetError(`data label: output must be a new file, got "${target}", which exists`);
   }
-  if ((await sourceKind(source)) !== 'json') {
+  if ((await readerOf(source)).open !== null) {
     throw new InvalidDatasetError(`data label: file must be of JSON, got "${source}"; tive data convert makes one`);
   }
-  const [form = null] = await readRowForms([source]);
-  const parse: ParseOptions = { format: 'auto', form, taskField: options.taskField, maxImages: ANY_IMAGES };
+  const file = await asSource(source, dirname(source));
+  const parse: ParseOptions = { format: 'auto', form: file.form, taskField: options.taskField, maxImages: ANY_IMAGES };
   const dataset = { path: [source], imageFolder: null, maxRows: null, excludeTasks: [], maxQuarantinedFraction: 1 };
-  const { label, notes } = await labellingOf(asSources({ ...dataset, ...parse, taskRules: options.rules }));
+  const { label, notes } = await labellingOf({ ...dataset, ...parse, sources: [file], taskRules: options.rules });
   const counts: LabelledData = {
     notes,
     rowCount: 0,
@@ -70,8 +67,7 @@ async function* labelledRows(
   counts: LabelledData,
 ): AsyncGenerator<Uint8Array> {
   let isLines = false;
-  const stream = createReadStream(source, { highWaterMark: 1024 * 1024 });
-  for await (const { bytes, line } of splitRows(stream, basename(source))) {
+  for await (const { bytes, line } of jsonRows(source)) {
     isLines ||= line !== null;
     if (bytes === null) {
       const row = counts.rowCount.toLocaleString('en');

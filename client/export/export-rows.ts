@@ -1,16 +1,17 @@
 // The selected rows as files of rows: their own bytes, or as other tools read them.
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
-import { readRowForms } from '../../dataset/forms/dataset-info.ts';
+import { FORMS } from '../../dataset/forms/forms.ts';
+import { PART_IMAGE_KEYS } from '../../dataset/forms/row-form.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { PICTURE_NAME } from '../../dataset/readers/packed-row.ts';
 import { onOneLine, withStrings } from '../../dataset/rows/raw-json.ts';
 import type { RowForm } from '../../dataset/forms/row-form.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
+import { RowReader } from '../../dataset/rows/row-reader.ts';
 import type { RowSource } from '../../dataset/rows/row-source.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
@@ -107,33 +108,30 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
   const known = withValues ? await readRowValues(store, result) : null;
   const { dataset, config } = result;
   const { rows } = dataset!;
-  const { sources } = await localDataset(openStore, config.dataset, null);
-  await requireRecordedSources(store, rows, sources);
-  const forms = await readRowForms(sources.map(({ origin }) => origin));
-  const opened = await Promise.all(sources.map(({ path }) => open(path, 'r')));
+  const local = await localDataset(openStore, config.dataset, null);
+  await requireRecordedSources(store, rows, local.sources);
+  const reader = RowReader.over(local);
   try {
     for await (const { rowIndex, sourceIndex: source, byteStart, byteEnd } of rowsTable.read(store, rows)) {
       for (const [row, index] of rowIndex.entries()) {
         const count = copies.get(index) ?? 0;
         if (count === 0) continue;
         const sourceIndex = source[row]!;
-        const own = Buffer.alloc(Number(byteEnd[row]! - byteStart[row]!));
-        await opened[sourceIndex]!.read(own, 0, own.length, Number(byteStart[row]));
-        const form = forms[sourceIndex]!;
-        const parsed = parseRow(own, { ...config.dataset, form });
+        const place = { sourceIndex, byteStart: Number(byteStart[row]), byteEnd: Number(byteEnd[row]) };
+        const { bytes: own, row: parsed, source: from } = await reader.at(place);
         if (isRejection(parsed)) {
           const name = index.toLocaleString('en');
           throw new RangeError(`export: row ${name} must be as the run saw it, got: ${parsed.detail}; run again`);
         }
         const folder = `images/${result.runName}/${sourceIndex}`;
-        const copied = await withPictures(own, parsed, sources[sourceIndex]!, folder, files);
+        const copied = await withPictures(own, parsed, from, folder, files);
         const values = known?.get(index);
         const bytes = values === undefined ? copied : withField(copied, 'tive', values);
-        for (let copy = 0; copy < count; copy += 1) yield { bytes, form };
+        for (let copy = 0; copy < count; copy += 1) yield { bytes, form: from.form };
       }
     }
   } finally {
-    await Promise.all(opened.map((file) => file.close()));
+    await reader.close();
   }
 }
 
@@ -166,7 +164,7 @@ async function readRowValues(store: Store, { values, methods, config }: RunResul
 }
 
 /** Keys under which a row names pictures, in whatever form. */
-const IMAGE_KEYS = ['image', 'images', 'path', 'url', 'image_url'];
+const IMAGE_KEYS = new Set<string>([...FORMS.map(({ images }) => images), ...PART_IMAGE_KEYS]);
 
 /**
  * The row with its own pictures, which were unpacked with it, copied below `folder` and named there; what else it says
@@ -175,7 +173,7 @@ const IMAGE_KEYS = ['image', 'images', 'path', 'url', 'image_url'];
 export async function withPictures(
   row: Uint8Array,
   { images }: Pick<ParsedRow, 'images'>,
-  { packed }: RowSource,
+  { packed }: Pick<RowSource, 'packed'>,
   folder: string,
   files: Store,
 ): Promise<Uint8Array> {
@@ -183,7 +181,7 @@ export async function withPictures(
   if (packed === null || pictures.size === 0) return row;
   for (const name of pictures) await files.write(`${folder}/${name}`, chunksOf(join(packed, name)));
   const renamed = withStrings(new TextDecoder().decode(row), (value, key) =>
-    pictures.has(value) && key !== null && IMAGE_KEYS.includes(key) ? `${folder}/${value}` : value,
+    pictures.has(value) && key !== null && IMAGE_KEYS.has(key) ? `${folder}/${value}` : value,
   );
   return Buffer.from(renamed);
 }

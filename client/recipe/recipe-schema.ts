@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Config } from '../../contracts/config.ts';
 import { METHOD_NAMES } from '../../contracts/methods.ts';
+import { FORM_NAMES } from '../../dataset/forms/forms.ts';
+import { PACKED_FORMATS } from '../../dataset/readers/readers.ts';
 
 /** `budgetFraction` → `budget_fraction`. */
 type SnakeCase<Text extends string> = Text extends `${infer Head}${infer Tail}`
@@ -120,7 +122,7 @@ export const recipeSchema = map({
       [place('a file', true), list(place('a file', true), 'a list of files').min(1)],
       says('a file, a folder, s3://bucket/prefix/file or a list of them'),
     ),
-    format: oneOf('auto', 'llava', 'sharegpt', 'messages', 'parquet', 'webdataset').default('auto'),
+    format: oneOf('auto', ...FORM_NAMES, ...PACKED_FORMATS).default('auto'),
     image_folder: z
       .union([text(), list(text(), 'a list of folders').min(1)], says('a folder, a list of folders or null'))
       .nullable()

@@ -3,7 +3,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Config } from '../../contracts/config.ts';
-import { isSourceName, SOURCE_EXTENSION } from '../../dataset/readers/source-kind.ts';
+import { isSourceName } from '../../dataset/readers/reader-of.ts';
+import { hasSourceExtension, SOURCE_EXTENSIONS } from '../../dataset/readers/readers.ts';
 import { withMemoryNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { hasScheme, openStore } from '../../store/open-store.ts';
@@ -186,17 +187,13 @@ function locate(config: Config): Config {
 function dataFiles(path: string): string[] {
   const range = /^(.*)\{(\d+)\.\.(\d+)\}(.*)$/s.exec(path);
   if (range !== null) return numbered(range[1]!, range[2]!, range[3]!, range[4]!).flatMap(dataFiles);
-  if (isS3(path) && !SOURCE_EXTENSION.test(path)) {
-    throw new InvalidConfigError(
-      `dataset.path: in a bucket .json, .jsonl, .parquet or .tar files must be named, got "${path}"`,
-    );
+  if (isS3(path) && !hasSourceExtension(path)) {
+    throw new InvalidConfigError(`dataset.path: in a bucket ${SOURCE_EXTENSIONS} files must be named, got "${path}"`);
   }
   if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
   const names = readdirSync(path).filter((name) => isSourceName(name) && statSync(join(path, name)).isFile());
   if (names.length === 0)
-    throw new InvalidConfigError(
-      `dataset.path: folder must hold .json, .jsonl, .parquet or .tar files, got none in "${path}"`,
-    );
+    throw new InvalidConfigError(`dataset.path: folder must hold ${SOURCE_EXTENSIONS} files, got none in "${path}"`);
   return names.sort().map((name) => join(path, name));
 }
 

@@ -4,10 +4,9 @@ import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Turn } from '../../dataset/forms/conversation.ts';
-import { readRowForms } from '../../dataset/forms/dataset-info.ts';
-import { parseRow } from '../../dataset/rows/parse-row.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
-import { folderOfImage, readRange } from '../../dataset/rows/row-source.ts';
+import { RowReader } from '../../dataset/rows/row-reader.ts';
+import { folderOfImage } from '../../dataset/rows/row-source.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import { contentHexAt } from '../../tables/content-hash.ts';
@@ -105,16 +104,15 @@ async function findRow(store: Store, { dataset, config }: RunResult, wanted: num
 }
 
 /** Texts and pictures as they are now; none where the row cannot be read. */
-async function readDialogue(
-  { config }: RunResult,
-  { sourceIndex, byteStart, byteEnd }: Place,
-): Promise<Pick<ShownRow, 'images' | 'turns'>> {
-  const { sources } = await localDataset(openStore, config.dataset, null);
-  const source = sources[sourceIndex]!;
-  const [form = null] = await readRowForms([source.origin]);
-  const row = parseRow(await readRange(source.path, byteStart, byteEnd), { ...config.dataset, form });
-  if (isRejection(row)) return { images: [], turns: [] };
-  return { images: row.images.map((image) => join(folderOfImage(source, image), image)), turns: row.turns };
+async function readDialogue({ config }: RunResult, place: Place): Promise<Pick<ShownRow, 'images' | 'turns'>> {
+  const reader = RowReader.over(await localDataset(openStore, config.dataset, null));
+  try {
+    const { row, source } = await reader.at(place);
+    if (isRejection(row)) return { images: [], turns: [] };
+    return { images: row.images.map((image) => join(folderOfImage(source, image), image)), turns: row.turns };
+  } finally {
+    await reader.close();
+  }
 }
 
 async function readValues(store: Store, { values, config }: RunResult, wanted: number): Promise<ShownRow['values']> {

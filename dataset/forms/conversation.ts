@@ -1,3 +1,5 @@
+/** Dialogues as every form gives them. */
+
 /** One turn of a dialogue. */
 export interface Turn {
   /** A system text comes first alone. */

@@ -1,28 +1,22 @@
+/** The description that LLaMA-Factory keeps beside files of rows: how a file's rows name what they hold. */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
-import { SHAREGPT_FORM } from './row-form.ts';
+import type { Json } from '../../contracts/json-object.ts';
 import type { RowForm } from './row-form.ts';
+import { SHAREGPT_NAMES } from './sharegpt.ts';
 
 /** Stands beside a dataset's file and says how its rows are read. */
 export const DESCRIPTION_FILE = 'dataset_info.json';
 
-type Json = Record<string, unknown>;
-
 /**
- * What LLaMA-Factory's `dataset_info.json` beside each file says of its rows: the entry whose `file_name` is the file's.
+ * What LLaMA-Factory's `dataset_info.json` beside a file says of its rows: the entry whose `file_name` is the file's.
  * Null where there is no such file or entry.
  *
  * @throws InvalidDatasetError where the file cannot be read, or its entry is of another formatting
  * @see hiyouga/LLaMA-Factory `data/README.md`
  */
-export async function readRowForms(paths: readonly string[]): Promise<(RowForm | null)[]> {
-  const forms: (RowForm | null)[] = [];
-  for (const path of paths) forms.push(await readRowForm(path));
-  return forms;
-}
-
-async function readRowForm(path: string): Promise<RowForm | null> {
+export async function readRowForm(path: string): Promise<RowForm | null> {
   const text = await readFile(join(dirname(path), DESCRIPTION_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
@@ -51,14 +45,14 @@ function toForm(name: string, entry: Json): RowForm {
   }
   const [columns, tags] = [readNames(name, entry, 'columns'), readNames(name, entry, 'tags')];
   return {
-    turns: columns['messages'] ?? SHAREGPT_FORM.turns,
-    images: columns['images'] ?? SHAREGPT_FORM.images,
+    turns: columns['messages'] ?? SHAREGPT_NAMES.turns,
+    images: columns['images'] ?? SHAREGPT_NAMES.images,
     system: columns['system'] ?? null,
-    role: tags['role_tag'] ?? SHAREGPT_FORM.role,
-    content: tags['content_tag'] ?? SHAREGPT_FORM.content,
-    user: tags['user_tag'] ?? SHAREGPT_FORM.user,
-    assistant: tags['assistant_tag'] ?? SHAREGPT_FORM.assistant,
-    systemRole: tags['system_tag'] ?? SHAREGPT_FORM.systemRole,
+    role: tags['role_tag'] ?? SHAREGPT_NAMES.role,
+    content: tags['content_tag'] ?? SHAREGPT_NAMES.content,
+    user: tags['user_tag'] ?? SHAREGPT_NAMES.user,
+    assistant: tags['assistant_tag'] ?? SHAREGPT_NAMES.assistant,
+    systemRole: tags['system_tag'] ?? SHAREGPT_NAMES.systemRole,
   };
 }
 

@@ -1,9 +1,13 @@
+/** Forms that differ by names alone: of a row's keys, of a turn's, and of the roles. */
+import type { Json } from '../../contracts/json-object.ts';
 import { IMAGE_PLACEHOLDER } from './conversation.ts';
 import type { Turn } from './conversation.ts';
+import { checkDialogue, tooManyImages, turnsMissing } from './dialogue-checks.ts';
+import type { Dialogue, Form } from './form.ts';
 import { isRejection, quoted } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 
-/** Names by which a row holds its dialogue and its pictures: the columns and tags of LLaMA-Factory's `dataset_info.json`. */
+/** Names by which a row holds its dialogue and pictures: columns and tags of LLaMA-Factory's `dataset_info.json`. */
 export interface RowForm {
   /** Key of the list of turns. */
   turns: string;
@@ -20,44 +24,38 @@ export interface RowForm {
   systemRole: string;
 }
 
-/** `conversations` of `from` and `value`, pictures in `images`. */
-export const SHAREGPT_FORM: RowForm = {
-  turns: 'conversations',
-  images: 'images',
-  system: 'system',
-  role: 'from',
-  content: 'value',
-  user: 'human',
-  assistant: 'gpt',
-  systemRole: 'system',
-};
+/** Keys under which a part of a content names its picture. */
+export const PART_IMAGE_KEYS = ['image', 'path', 'url', 'image_url'] as const;
 
-/** `messages` of `role` and `content`, as chat templates take them. */
-export const MESSAGES_FORM: RowForm = {
-  turns: 'messages',
-  images: 'images',
-  system: null,
-  role: 'role',
-  content: 'content',
-  user: 'user',
-  assistant: 'assistant',
-  systemRole: 'system',
-};
-
-/** What a form finds in a row. */
-export interface FormedRow {
-  turns: Turn[];
-  /** Paths as given. */
-  images: string[];
+/** The form of rows with these names. Texts stay as they are; a system text comes first alone. */
+export function namedForm<const Name extends string>(name: Name, names: RowForm, fits: Form['fits']): Form<Name> {
+  const { turns, images, system } = names;
+  return {
+    name,
+    images,
+    keys: [turns, images, ...(system === null ? [] : [system])],
+    fits,
+    read: (fields, maxImages) => readNamed(fields, names, maxImages),
+  };
 }
 
-type Json = Record<string, unknown>;
+function readNamed(fields: Json, form: RowForm, maxImages: number): Dialogue | Rejection {
+  const found = findTurns(fields, form);
+  if (isRejection(found)) return found;
+  const { turns, images } = found;
+  const asked = turns[0]?.role === 'system' ? turns.slice(1) : turns;
+  const firstTurn = (fields[form.turns] as unknown[]).length - asked.length;
+  const problem =
+    tooManyImages(images, maxImages) ??
+    checkDialogue({ turns: asked, firstTurn, imageCount: images.length, imageKey: form.images });
+  return problem ?? { images, turns, promptTurns: turns };
+}
 
 /**
- * Reads a row by names. A content is a text, or a list of parts `{ type: "text", text }`, `{ type: "image", image? }` and
- * `{ type: "image_url", image_url: { url } }`, in which a picture stands for `<image>`. A system text comes first alone.
+ * A row's turns and pictures by names. A content is a text, or a list of parts `{ type: "text", text }`,
+ * `{ type: "image", image? }` and `{ type: "image_url", image_url: { url } }`, in which a picture stands for `<image>`.
  */
-export function readForm(fields: Json, form: RowForm): FormedRow | Rejection {
+function findTurns(fields: Json, form: RowForm): Pick<Dialogue, 'images' | 'turns'> | Rejection {
   const listed = readImageList(fields[form.images], form.images);
   if (isRejection(listed)) return listed;
   const list = fields[form.turns];
@@ -81,15 +79,6 @@ export function readForm(fields: Json, form: RowForm): FormedRow | Rejection {
     turns.push({ role, value: text.value });
   }
   return { turns, images: inParts.length > 0 ? inParts : listed.images };
-}
-
-/** Where a row has no list of turns, with the keys that it has. */
-export function turnsMissing(fields: Json, key: string): Rejection {
-  const keys = Object.keys(fields).slice(0, 8).join(', ');
-  return {
-    reason: 'conversations_missing',
-    detail: `${key} must be a list of turns, got ${quoted(fields[key])}; keys: ${keys}`,
-  };
 }
 
 function roleOf(from: unknown, { user, assistant, systemRole }: RowForm, index: number): Turn['role'] | null {

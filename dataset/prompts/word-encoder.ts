@@ -1,3 +1,4 @@
+/** A tokenizer that encodes word by word and remembers the words. */
 import { Tokenizer } from '@huggingface/tokenizers';
 import type { Json } from '../../contracts/json-object.ts';
 

@@ -1,3 +1,5 @@
+/** Pictures that are packed with their rows: how they are named and written. */
+
 /** Writes one picture; the name is relative to the folder that the rows' pictures lie below. */
 export type WritePicture = (
   name: string,

@@ -1,5 +1,7 @@
+/** What is in a dataset before any recipe, counted row by row. */
 import type { Reason } from '../../contracts/reasons.ts';
-import { formNameOf, parseFieldsOf, readFields } from './parse-row.ts';
+import { formOf } from '../forms/forms.ts';
+import { parseFieldsOf, readFields } from './parse-row.ts';
 import type { ParseOptions, ParsedRow } from './parse-row.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
@@ -62,7 +64,7 @@ export class DatasetInspector {
     if (isRejection(read)) return this.#reject(rowIndex, read);
     const { fields } = read;
     for (const key of Object.keys(fields)) count(this.#keys, key);
-    count(this.#forms, formNameOf(fields, options));
+    count(this.#forms, formOf(fields, options).name);
     const parsed = parseFieldsOf(read, options);
     if (parsed.task !== null) count(this.#labels, parsed.task);
     if (isRejection(parsed)) return this.#reject(rowIndex, parsed);

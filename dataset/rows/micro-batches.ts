@@ -1,3 +1,5 @@
+/** The fixed plan: which usable rows go through the model together. */
+
 /** Rows of one planning window: micro-batches never cross its borders. */
 export const WINDOW_ROWS = 1024;
 

@@ -1,14 +1,12 @@
+/** A dataset's files on this machine, and their rows as a stream. */
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { DatasetConfig } from '../../contracts/config.ts';
-import { parquetSource } from '../readers/parquet-source.ts';
+import { readRowForm } from '../forms/dataset-info.ts';
+import type { RowForm } from '../forms/row-form.ts';
 import { PICTURE_NAME } from '../readers/packed-row.ts';
-import type { WritePicture } from '../readers/packed-row.ts';
 import { splitRows } from '../readers/row-splitter.ts';
 import type { SourceRow } from '../readers/row-splitter.ts';
-import { sourceKind } from '../readers/source-kind.ts';
-import { tarRows } from '../readers/tar-rows.ts';
 
 /** A file of JSON rows on this machine, and the folder that its pictures lie below. */
 export interface RowSource {
@@ -18,6 +16,8 @@ export interface RowSource {
   origin: string;
   /** Folder that rows and pictures were unpacked to, as lines; null for a file of JSON. */
   packed: string | null;
+  /** Names that the file's own description gives, or null. */
+  form: RowForm | null;
 }
 
 /** The folder that a picture of a source lies below. */
@@ -39,15 +39,12 @@ export function imageFolderOf(
   return folder ?? dirname(path[source] ?? '.');
 }
 
-/** The dataset's files as they are: all of JSON, and here. */
-export function asSources(dataset: DatasetConfig): LocalDataset {
-  const sources = dataset.path.map((path, index) => ({
-    path,
-    imageFolder: imageFolderOf(dataset, index),
-    origin: path,
-    packed: null,
-  }));
-  return { ...dataset, sources };
+/**
+ * A file of this machine as a source: its rows where they are, read as its description says.
+ * @throws InvalidDatasetError where the description cannot be read
+ */
+export async function asSource(path: string, imageFolder: string): Promise<RowSource> {
+  return { path, imageFolder, origin: path, packed: null, form: await readRowForm(path) };
 }
 
 /** Rows of a JSON file with their places, streaming. */
@@ -62,23 +59,4 @@ export function rowsOf({ path, origin, packed }: RowSource): AsyncGenerator<Sour
 
 function chunksOf(path: string): AsyncIterable<Uint8Array> {
   return createReadStream(path, { highWaterMark: 1024 * 1024 });
-}
-
-/** Bytes of a row that was found at [start, end) of a file of rows; fewer where the file has become shorter. */
-export async function readRange(path: string, start: number, end: number): Promise<Uint8Array> {
-  const file = await open(path, 'r');
-  try {
-    const bytes = Buffer.alloc(end - start);
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
-    return bytes.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-/** Rows of a file in which they are packed with their pictures, as JSON texts of a line; null where it is JSON already. */
-export async function packedRows(path: string, writePicture: WritePicture): Promise<AsyncGenerator<Uint8Array> | null> {
-  const kind = await sourceKind(path);
-  if (kind === 'json') return null;
-  return kind === 'tar' ? tarRows(path, writePicture) : parquetSource(path, writePicture);
 }

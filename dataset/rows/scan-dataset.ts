@@ -1,8 +1,9 @@
+/** One pass over a dataset: what is known of every row, and why one cannot be used. */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
+import type { RowPlace } from '../../contracts/row-place.ts';
 import { contentHash } from './content-hash.ts';
-import { readRowForms } from '../forms/dataset-info.ts';
 import { decodeImage } from '../images/image-decode.ts';
 import { readImageFile } from '../images/image-file.ts';
 import { extensionDiffers } from '../images/image-type.ts';
@@ -17,11 +18,7 @@ import type { SourceRow } from '../readers/row-splitter.ts';
 import type { TaskLabeller } from '../tasks/task-labeller.ts';
 
 /** What is known of one row. */
-export interface RowRecord {
-  rowIndex: number;
-  sourceIndex: number;
-  byteStart: number;
-  byteEnd: number;
+export interface RowRecord extends RowPlace {
   id: string | null;
   task: string | null;
   /** Path of the first picture as given. */
@@ -66,11 +63,10 @@ export interface ScanOptions {
  */
 export async function* scanDataset({ dataset, encoder, label }: ScanOptions): AsyncGenerator<RowRecord[]> {
   const checks = dataset.sources.map(rememberingImages);
-  const forms = await readRowForms(dataset.sources.map(({ origin }) => origin));
   let chunk: RowRecord[] = [];
   let pending: Promise<RowRecord>[] = [];
   for await (const { row, sourceIndex, rowIndex } of sourceRows(dataset)) {
-    const options = { ...dataset, form: forms[sourceIndex]!, label };
+    const options = { ...dataset, form: dataset.sources[sourceIndex]!.form, label };
     const record = scanRow(row, rowIndex, sourceIndex, options, encoder, checks[sourceIndex]!);
     // An error is thrown where the rows are gathered; until then, or where the source fails first, it counts as handled.
     record.catch(() => undefined);

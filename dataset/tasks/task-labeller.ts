@@ -1,7 +1,7 @@
+/** Tasks of a whole dataset's rows, groups of similar questions among them. */
 import { createRandom } from '../../algorithms/random-stream.ts';
 import { fitTextClusters, nearestCluster } from '../../algorithms/text-clusters.ts';
 import type { TextClusters, WordCounts } from '../../algorithms/text-clusters.ts';
-import { readRowForms } from '../forms/dataset-info.ts';
 import { parseRow } from '../rows/parse-row.ts';
 import type { ParsedRow } from '../rows/parse-row.ts';
 import { isRejection } from '../rows/row-outcome.ts';
@@ -51,10 +51,9 @@ function describe({ tried }: TextClusters, names: readonly string[], sampleCount
 /** Questions of rows without a label, each row with the same chance (reservoir sampling), in an order of their own. */
 async function sampleQuestions(dataset: LocalDataset): Promise<WordCounts[]> {
   const random = createRandom('cluster-sample', 0);
-  const forms = await readRowForms(dataset.sources.map(({ origin }) => origin));
   const sample: WordCounts[] = [];
   let [rowCount, seenCount] = [0, 0];
-  for (const [index, source] of dataset.sources.entries()) {
+  for (const source of dataset.sources) {
     for await (const { bytes } of rowsOf(source)) {
       if (dataset.maxRows !== null && rowCount >= dataset.maxRows) return sample;
       rowCount += 1;
@@ -63,7 +62,7 @@ async function sampleQuestions(dataset: LocalDataset): Promise<WordCounts[]> {
         seenCount += 1;
         continue;
       }
-      const row = parseRow(bytes, { ...dataset, form: forms[index]! });
+      const row = parseRow(bytes, { ...dataset, form: source.form });
       if (isRejection(row) || row.task !== null) continue;
       seenCount += 1;
       sample[place] = wordsOf(row);

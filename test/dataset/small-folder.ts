@@ -4,15 +4,15 @@ import sharp from 'sharp';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
 import type { PromptEncoder } from '../../dataset/prompts/prompt.ts';
-import { asSources } from '../../dataset/rows/row-source.ts';
+import { imageFolderOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { scanDataset } from '../../dataset/rows/scan-dataset.ts';
 import type { RowRecord, ScanOptions } from '../../dataset/rows/scan-dataset.ts';
 import { labellingOf } from '../../dataset/tasks/task-labeller.ts';
 
-/** A dataset's config with defaults of the tests. */
+/** A dataset's config with defaults of the tests, its files of JSON and undescribed. */
 export function datasetConfig(path: string[], change: Partial<DatasetConfig> = {}): LocalDataset {
-  return asSources({
+  const config: DatasetConfig = {
     path,
     format: 'auto',
     imageFolder: null,
@@ -23,7 +23,12 @@ export function datasetConfig(path: string[], change: Partial<DatasetConfig> = {
     maxRows: null,
     maxQuarantinedFraction: 1,
     ...change,
-  });
+  };
+  const sources = path.map((origin, index) => ({
+    ...{ path: origin, origin, packed: null, form: null },
+    imageFolder: imageFolderOf(config, index),
+  }));
+  return { ...config, sources };
 }
 
 /** The golden model's encoder. */

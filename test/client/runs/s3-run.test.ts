@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { SOURCE_EXTENSIONS } from '../../../dataset/readers/readers.ts';
 import { S3Store } from '../../../store/s3-store.ts';
 import { ACCESS_KEY, INSTALL_TIMEOUT_MS, SECRET_KEY, startS3Server } from '../../store/s3-server.ts';
 import type { S3Server } from '../../store/s3-server.ts';
@@ -131,5 +132,5 @@ test('a dataset in a bucket gives the values of one in a folder, and is watched 
   expect(gone.stderr).toContain(`dataset.path: file must exist, got "s3://${bucket}/mix/none.json"`);
   const folder = await tive(remote, 'run', 'recipe.yaml', `dataset.path=s3://${bucket}/mix`);
   expect(folder).toMatchObject({ exitCode: 2 });
-  expect(folder.stderr).toContain('dataset.path: in a bucket .json, .jsonl, .parquet or .tar files must be named');
+  expect(folder.stderr).toContain(`dataset.path: in a bucket ${SOURCE_EXTENSIONS} files must be named`);
 }, 400_000);

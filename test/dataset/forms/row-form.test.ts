@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Reason } from '../../../contracts/reasons.ts';
-import { readRowForms } from '../../../dataset/forms/dataset-info.ts';
+import { readRowForm } from '../../../dataset/forms/dataset-info.ts';
 import { parseRow } from '../../../dataset/rows/parse-row.ts';
 import type { ParseOptions } from '../../../dataset/rows/parse-row.ts';
 import { isRejection } from '../../../dataset/rows/row-outcome.ts';
@@ -174,7 +174,7 @@ describe('dataset_info.json', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const formOf = async (info: unknown): Promise<RowForm | null> => {
     writeFileSync(join(folder, 'dataset_info.json'), typeof info === 'string' ? info : JSON.stringify(info));
-    return (await readRowForms([join(folder, 'mix.json')]))[0]!;
+    return readRowForm(join(folder, 'mix.json'));
   };
 
   test('names keys and tags of its file', async () => {
@@ -204,7 +204,7 @@ describe('dataset_info.json', () => {
   test('that says nothing of the file, or is not there, leaves the rows to their keys', async () => {
     expect(await formOf({ other: { file_name: 'other.json' } })).toBeNull();
     rmSync(join(folder, 'dataset_info.json'));
-    expect(await readRowForms([join(folder, 'mix.json')])).toEqual([null]);
+    expect(await readRowForm(join(folder, 'mix.json'))).toBeNull();
   });
 
   test.each<[string, unknown, string]>([

@@ -7,8 +7,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { localDataset } from '../../../activities/shared/local-dataset.ts';
 import { parseRow } from '../../../dataset/rows/parse-row.ts';
-import { jsonRows, packedRows, rowsOf } from '../../../dataset/rows/row-source.ts';
-import { sourceKind } from '../../../dataset/readers/source-kind.ts';
+import { packedRows, readerOf } from '../../../dataset/readers/reader-of.ts';
+import { jsonRows, rowsOf } from '../../../dataset/rows/row-source.ts';
 import { openStore } from '../../../store/open-store.ts';
 import { datasetConfig, goldenEncoder, scanAll, writeBelow } from '../small-folder.ts';
 
@@ -47,10 +47,11 @@ async function unpack(path: string): Promise<Unpacked> {
 }
 
 test('a kind is told by bytes, whatever the name', async () => {
-  expect(await sourceKind(`${PACKED}/cauldron.parquet`)).toBe('parquet');
-  expect(await sourceKind(`${PACKED}/shard-00000.tar`)).toBe('tar');
-  expect(await sourceKind('package.json')).toBe('json');
-  expect(await sourceKind(await writeBelow(folder, 'empty.parquet', ''))).toBe('json');
+  const kindOf = async (path: string) => (await readerOf(path)).kind;
+  expect(await kindOf(`${PACKED}/cauldron.parquet`)).toBe('parquet');
+  expect(await kindOf(`${PACKED}/shard-00000.tar`)).toBe('tar');
+  expect(await kindOf('package.json')).toBe('json');
+  expect(await kindOf(await writeBelow(folder, 'empty.parquet', ''))).toBe('json');
 });
 
 describe('Parquet', () => {

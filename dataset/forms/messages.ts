@@ -1,0 +1,17 @@
+/** Rows of `messages` of `role` and `content`, as chat templates take them. */
+import { namedForm } from './row-form.ts';
+
+export const MESSAGES_FORM = namedForm(
+  'messages',
+  {
+    turns: 'messages',
+    images: 'images',
+    system: null,
+    role: 'role',
+    content: 'content',
+    user: 'user',
+    assistant: 'assistant',
+    systemRole: 'system',
+  },
+  ({ conversations, messages }) => conversations === undefined && messages !== undefined,
+);

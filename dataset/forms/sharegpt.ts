@@ -1,0 +1,21 @@
+/** Rows of `conversations` of `from` and `value` with pictures in `images`, as LLaMA-Factory reads ShareGPT's. */
+import { namedForm } from './row-form.ts';
+import type { RowForm } from './row-form.ts';
+
+/** Its names, where a description does not give others. */
+export const SHAREGPT_NAMES: RowForm = {
+  turns: 'conversations',
+  images: 'images',
+  system: 'system',
+  role: 'from',
+  content: 'value',
+  user: 'human',
+  assistant: 'gpt',
+  systemRole: 'system',
+};
+
+export const SHAREGPT_FORM = namedForm(
+  'sharegpt',
+  SHAREGPT_NAMES,
+  ({ image, images }) => image === undefined && images !== undefined,
+);
