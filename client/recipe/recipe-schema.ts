@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Config } from '../../contracts/config.ts';
+import { METHODS } from './methods.ts';
 
 /** `budgetFraction` → `budget_fraction`. */
 type SnakeCase<Text extends string> = Text extends `${infer Head}${infer Tail}`
@@ -91,7 +92,6 @@ const sketch = () => {
 };
 
 /** The selectors, by the names that recipes use. */
-export const METHODS = ['tive', 'tive_task', 'tive_instance', 'random', 'task_balanced', 'grand'] as const;
 const targets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 
 const map = <Shape extends z.ZodRawShape>(shape: Shape) =>
