@@ -26,13 +26,14 @@ export async function main(argv: readonly string[]): Promise<void> {
  */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
   const program = commandTree();
-  // Commands say with it what is not done although nothing was thrown.
-  process.exitCode = undefined;
   try {
     await program.parseAsync(words, { from: 'user' });
+    // A command sets it where it ends without an error and yet is not done.
     return Number(process.exitCode ?? EXIT.done);
   } catch (error) {
     return exitCodeOf(error, program.opts().verbose === true);
+  } finally {
+    process.exitCode = undefined;
   }
 }
 

@@ -87,7 +87,7 @@ describe('the workflow bundle', () => {
 
   test('with an activity imported by value is refused by webpack, naming what it cannot have', async () => {
     await expect(bundle(fixture('workflow-with-activity'))).rejects.toThrow(
-      /node:crypto[^]*activities\/allocation\.ts/,
+      /node:crypto[^]*activities\/selection\/allocation\.ts/,
     );
   });
 });

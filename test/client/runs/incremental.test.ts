@@ -9,12 +9,13 @@ import { fileOf, readManifest } from '../../../store/artifacts.ts';
 import { LocalStore } from '../../../store/local-store.ts';
 import { readTable } from '../../../tables/arrow-file.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive, useCluster } from '../in-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-incremental-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const ARGS = ['run', 'recipe.yaml', '--incremental', '--until', 'report', 'finetune.enabled=false'];
+const cluster = useCluster();
 
 interface Row {
   id: number;
@@ -30,7 +31,7 @@ function edit(folder: string, change: (rows: Row[]) => Row[]): void {
 }
 
 async function run(folder: string, ...settings: string[]): Promise<RunResult> {
-  const done = await tive(folder, ...ARGS, ...settings);
+  const done = await tive(folder, ...ARGS, ...settings, '--address', cluster.address);
   expect(done.exitCode, done.stderr).toBe(0);
   return JSON.parse(readFileSync(join(folder, 'runs/small/result.json'), 'utf8')) as RunResult;
 }
@@ -195,7 +196,8 @@ describe('an incremental run', () => {
       ['a', folder],
       ['b', plain],
     ] as const) {
-      const done = await tive(target, 'run', 'recipe.yaml', `run.name=plain-${name}`, '--until', 'selection');
+      const words = [`run.name=plain-${name}`, '--until', 'selection', '--address', cluster.address];
+      const done = await tive(target, 'run', 'recipe.yaml', ...words);
       expect(done.exitCode, done.stderr).toBe(0);
     }
     const selections = [folder, plain].map((target, index) => {
