@@ -5,11 +5,14 @@ import { HeavyFirst } from './test/heavy-first.ts';
 /** Runs of a whole cluster that faults strike. */
 const CHAOS = ['test/chaos/**/*.test.ts'];
 
-/** The command line and what it runs, in this process or in one of its own. */
+/** The command line and other programs: in this process, or in ones of their own. */
 const CLI = [
   'test/client/{cluster,commands,runs}/**/*.test.ts',
   'test/client/data/data-command.test.ts',
   'test/examples/{forms,models}.test.ts',
+  'test/setup/{bootstrap,cache}.test.ts',
+  'test/store/s3-store.test.ts',
+  'test/workers/supervisor.test.ts',
   'test/operations/{compose,metrics}.test.ts',
 ];
 
@@ -34,7 +37,11 @@ export default defineConfig({
     hookTimeout: 60_000,
     env: { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' },
     projects: [
-      project('unit', ['test/**/*.test.ts'], { exclude: [...configDefaults.exclude, ...CHAOS, ...CLI, ...TEMPORAL] }),
+      project('unit', ['test/**/*.test.ts'], {
+        exclude: [...configDefaults.exclude, ...CHAOS, ...CLI, ...TEMPORAL],
+        // Modules are loaded once, not once a file: a third of the time.
+        isolate: false,
+      }),
       project('temporal', TEMPORAL, { globalSetup: ['test/workflows/bundle-once.ts'] }),
       project('cli', CLI, onBuild),
       project('chaos', CHAOS, onBuild),
