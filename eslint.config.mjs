@@ -40,6 +40,8 @@ const mayImport = {
 /** Folders whose types alone may be imported. */
 const typesOnly = { workflows: ['activities'], client: ['workflows'] };
 
+const NO_ENUM = { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' };
+
 /** How deep folders lie within a folder of the house. */
 const DEPTHS = [0, 1, 2];
 
@@ -55,9 +57,17 @@ const importRules = folders.flatMap((folder) =>
         ? { regex: imports(other), allowTypeImports: true, message: `${folder}/ may import types only from ${other}/.` }
         : { regex: imports(other), message: `${folder}/ may not import from ${other}/.` },
     );
+    // `import()` gives values, so the table holds for it without exceptions.
+    const dynamic = forbidden.map((other) => ({
+      selector: `ImportExpression[source.value=/${imports(other).replaceAll('/', '\\/')}/]`,
+      message: `${folder}/ may not import from ${other}/.`,
+    }));
     return {
       files: [`${folder}/${'*/'.repeat(depth)}*.ts`],
-      rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+      rules: {
+        '@typescript-eslint/no-restricted-imports': ['error', { patterns }],
+        'no-restricted-syntax': ['error', NO_ENUM, ...dynamic],
+      },
     };
   }),
 );
@@ -83,7 +93,7 @@ export default tseslint.config(
       'max-lines': ['error', { max: 400 }],
       'max-lines-per-function': ['error', { max: 80, skipComments: true, skipBlankLines: true }],
       eqeqeq: 'error',
-      'no-restricted-syntax': ['error', { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' }],
+      'no-restricted-syntax': ['error', NO_ENUM],
     },
   },
   {

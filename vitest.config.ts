@@ -1,13 +1,50 @@
-import { defineConfig } from 'vitest/config';
+// Four kinds of tests by what they need: `vitest run --project unit` for one of them.
+import { configDefaults, defineConfig } from 'vitest/config';
+import { HeavyFirst } from './test/heavy-first.ts';
+
+/** Runs of a whole cluster that faults strike. */
+const CHAOS = ['test/chaos/**/*.test.ts'];
+
+/** The command line and other programs: in this process, or in ones of their own. */
+const CLI = [
+  'test/client/{cluster,commands,runs}/**/*.test.ts',
+  'test/client/data/data-command.test.ts',
+  'test/examples/{forms,models}.test.ts',
+  'test/setup/{bootstrap,cache}.test.ts',
+  'test/store/s3-store.test.ts',
+  'test/workers/supervisor.test.ts',
+  'test/operations/{compose,metrics}.test.ts',
+];
+
+/** Workflows on a Temporal server, and their bundle. */
+const TEMPORAL = ['test/workflows/**/*.test.ts'];
+
+const project = (name: string, include: string[], options: object = {}) => ({
+  extends: true as const,
+  test: { name, include, ...options },
+});
+
+/** Code of the build is loaded as it is, and the build is of these sources. */
+const onBuild = { globalSetup: ['test/build.mjs'], server: { deps: { external: [/\/dist\/.*\.js$/] } } };
 
 export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    include: ['test/**/*.test.ts'],
+    sequence: { sequencer: HeavyFirst },
     setupFiles: ['test/setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     env: { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' },
+    projects: [
+      project('unit', ['test/**/*.test.ts'], {
+        exclude: [...configDefaults.exclude, ...CHAOS, ...CLI, ...TEMPORAL],
+        // Modules are loaded once, not once a file: a third of the time.
+        isolate: false,
+      }),
+      project('temporal', TEMPORAL, { globalSetup: ['test/workflows/bundle-once.ts'] }),
+      project('cli', CLI, onBuild),
+      project('chaos', CHAOS, onBuild),
+    ],
   },
 });

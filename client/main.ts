@@ -13,8 +13,31 @@ import { storeCommand } from './commands/store.ts';
 import { workerCommand } from './commands/worker.ts';
 import { EXIT, outcomeOf } from './terminal/outcome.ts';
 
-/** The command line. Results go to standard output, progress and errors to standard error. Ends the process. */
+/** The command line as a process: runs it and ends. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // Temporal's native core may keep the process alive.
+  process.exit(await runCommandLine(argv.slice(2)));
+}
+
+/**
+ * Runs one command. Results go to standard output, progress and errors to standard error. Commands declare their words
+ * here and import what they do when they do it, so that a light one stays light.
+ * @returns the exit code
+ */
+export async function runCommandLine(words: readonly string[]): Promise<number> {
+  const program = commandTree();
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    // A command sets it where it ends without an error and yet is not done.
+    return Number(process.exitCode ?? EXIT.done);
+  } catch (error) {
+    return exitCodeOf(error, program.opts().verbose === true);
+  } finally {
+    process.exitCode = undefined;
+  }
+}
+
+function commandTree() {
   const program = new Command('tive')
     .description('selects the most valuable rows of a visual-instruction dataset, as durable Temporal workflows')
     .version(packageVersion())
@@ -47,13 +70,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
     command.exitOverride();
   }
-  try {
-    await program.parseAsync(argv);
-  } catch (error) {
-    process.exitCode = exitCodeOf(error, program.opts().verbose === true);
-  }
-  // Temporal's native core may keep the process alive.
-  process.exit();
+  return program;
 }
 
 function exitCodeOf(error: unknown, verbose: boolean): number {

@@ -1,45 +1,62 @@
-// `npm test`: set-up, type check, lint, format, tests; ends with one line `N passed, N failed`. A check counts as one test.
-import { spawnSync } from 'node:child_process';
+// `npm test`: set-up, then tests, and beside them type check, lint and format; ends with one line `N passed, N failed`. A
+// check counts as one test. `npm run quick` (--quick): tests that need no server and no command, checks of what changed.
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './bootstrap.mjs';
 import { prepareTestEnvironment } from './test-environment.mjs';
 
-const environment = await prepareTestEnvironment();
+const isQuick = process.argv.includes('--quick');
+const LINTED = /\.(ts|mjs)$/;
+const CACHE = 'node_modules/.cache';
 
+const environment = await prepareTestEnvironment();
 const totals = { passed: 0, failed: 0, skipped: [] };
-check('type check', 'typescript/bin/tsc', ['--noEmit']);
-check('lint', 'eslint/bin/eslint.js', ['.', '--max-warnings', '0']);
-check('format', 'prettier/bin/prettier.cjs', ['--check', '--log-level', 'warn', '.']);
-runTests();
+await Promise.all([runTests(), runChecks()]);
 
 for (const { name, reason } of totals.skipped) console.log(`skipped: ${name} (${reason})`);
 const skipped = totals.skipped.length > 0 ? `, ${totals.skipped.length} skipped` : '';
 console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);
 process.exit(totals.failed === 0 ? 0 : 1);
 
-/** Runs a tool of node_modules to its end. */
-function runTool(tool, args, extra = {}) {
-  const command = [join(root, 'node_modules', tool), ...args];
-  return (
-    spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit', env: { ...environment, ...extra } }).status ===
-    0
-  );
+/** One after the other: the tests have two cores already. */
+async function runChecks() {
+  const files = isQuick ? changedFiles() : ['.'];
+  const linted = isQuick ? files.filter((file) => LINTED.test(file)) : files;
+  const lintCache = ['--cache', '--cache-strategy', 'content', '--cache-location', `${CACHE}/eslint/`];
+  const formatCache = ['--cache', '--cache-location', `${CACHE}/prettier/cache.json`];
+  await check('type check', 'typescript/bin/tsc', ['--noEmit']);
+  await check('lint', 'eslint/bin/eslint.js', [...lintCache, '--no-warn-ignored', '--max-warnings', '0', ...linted]);
+  const format = ['--check', '--ignore-unknown', '--log-level', 'warn', ...formatCache];
+  await check('format', 'prettier/bin/prettier.cjs', [...format, ...files]);
 }
 
-function check(name, tool, args) {
-  const passed = runTool(tool, args);
-  console.log(`${passed ? 'ok' : 'FAILED'}: ${name}`);
+/** Files that differ from the last commit, and new ones. */
+function changedFiles() {
+  const list = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout.split('\0');
+  const changed = list('diff', '--name-only', '--diff-filter=d', '--relative', '-z', 'HEAD');
+  const files = [...changed, ...list('ls-files', '--others', '--exclude-standard', '-z')].filter((file) => file !== '');
+  // A tool that gets no file takes all or none; this one is small and right.
+  return files.length === 0 ? ['package.json', 'vitest.config.ts'] : files;
+}
+
+/** What it says is shown when it ends, and only where it says something, so that it does not mix with the tests'. */
+async function check(name, tool, args) {
+  const { passed, output } = await runTool(tool, args, {}, 'pipe');
+  process.stdout.write(`${output}${passed ? 'ok' : 'FAILED'}: ${name}\n`);
   totals[passed ? 'passed' : 'failed'] += 1;
 }
 
-/** All tests; what they count comes from the reporter's file, and a run that breaks off counts as a failure. */
-function runTests() {
+/** Tests; what they count comes from the reporter's file, and a run that breaks off counts as a failure. */
+async function runTests() {
   const folder = mkdtempSync(join(tmpdir(), 'tive-check-'));
   const file = join(folder, 'totals.json');
   const reporters = ['--reporter=default', '--reporter=./test/totals-reporter.ts'];
-  const passed = runTool('vitest/vitest.mjs', ['run', ...reporters], { TIVE_TEST_TOTALS: file });
+  const projects = isQuick ? ['--project', 'unit'] : [];
+  const args = ['run', ...projects, ...reporters];
+  const fuzz = isQuick ? { TIVE_FUZZ_FRACTION: '0.2' } : {};
+  const { passed } = await runTool('vitest/vitest.mjs', args, { TIVE_TEST_TOTALS: file, ...fuzz }, 'inherit');
   try {
     const counted = JSON.parse(readFileSync(file, 'utf8'));
     totals.passed += counted.passed;
@@ -49,4 +66,13 @@ function runTests() {
     totals.failed += 1;
   }
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Runs a tool of node_modules to its end. */
+function runTool(tool, args, extra, output) {
+  const options = { cwd: root, stdio: ['inherit', output, output], env: { ...environment, ...extra } };
+  const child = spawn(process.execPath, [join(root, 'node_modules', tool), ...args], options);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (part) => (text += part));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ passed: code === 0, output: text })));
 }

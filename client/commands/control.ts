@@ -4,10 +4,7 @@ import { namedRun } from '../runs/find-run.ts';
 import type { NamedRun } from '../runs/find-run.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import { stageLines } from '../terminal/progress-display.ts';
-import { approveRun, pauseRun, resumeRun } from '../runs/hold-run.ts';
-import { findRun } from '../runs/runs.ts';
 import type { RunHandle, RunStatus } from '../runs/runs.ts';
-import { joinEmbedded, openRuntime } from '../cluster/runtime.ts';
 import type { Runtime } from '../cluster/runtime.ts';
 
 /** `tive status`: where a run stands, or what it has found. */
@@ -40,6 +37,7 @@ async function finishedStatus({ runName, folder }: NamedRun): Promise<FoundStatu
 }
 
 async function liveStatus({ runName }: NamedRun, { client }: Runtime): Promise<FoundStatus> {
+  const { findRun } = await import('../runs/runs.ts');
   const handle = await findRun(client, runName);
   const { status } = await handle.workflow.describe();
   return { runName, status: status.name.toLowerCase(), progress: await handle.progress() };
@@ -73,6 +71,7 @@ export function pauseCommand() {
     .description('hold a run: what is in work stops at its next checkpoint, nothing new begins')
     .action((run, options) =>
       onLiveRun('pause', run, options, async (client, handle) => {
+        const { pauseRun } = await import('../runs/hold-run.ts');
         await pauseRun(client, handle);
         return `${handle.runName} is paused; tive resume ${handle.runName}`;
       }),
@@ -85,6 +84,7 @@ export function resumeCommand() {
     .description('let a paused run go on; a run that was stopped goes on with tive run')
     .action((run, options) =>
       onLiveRun('resume', run, options, async (client, handle) => {
+        const { resumeRun } = await import('../runs/hold-run.ts');
         await resumeRun(client, handle);
         return `${handle.runName} goes on`;
       }),
@@ -97,6 +97,7 @@ export function approveCommand() {
     .description('approve of the quotas of a run with allocation.approval: required')
     .action((run, options) =>
       onLiveRun('approve', run, options, async (_, handle) => {
+        const { approveRun } = await import('../runs/hold-run.ts');
         await approveRun(handle);
         return `${handle.runName} goes on with its quotas`;
       }),
@@ -116,6 +117,7 @@ async function onLiveRun(
     throw new RangeError(
       `${command}: run must be at work, got no server for "${run}"; go on with tive run RECIPE, or name a cluster with --address`,
     );
+  const { findRun } = await import('../runs/runs.ts');
   try {
     process.stdout.write(`${await act(runtime.client, await findRun(runtime.client, named.runName))}\n`);
   } finally {
@@ -138,6 +140,8 @@ interface ServerOptions {
 
 /** Where the run's workflow is: the named cluster, or the embedded server of the command that runs it now. */
 async function openServer({ address: live }: NamedRun, { address, namespace }: ServerOptions): Promise<Runtime | null> {
+  if (address === undefined && live === null) return null;
+  const { joinEmbedded, openRuntime } = await import('../cluster/runtime.ts');
   if (address !== undefined) {
     const quiet = { databasePath: '', log: () => undefined, say: () => undefined };
     return openRuntime({ address, namespace: namespace ?? null, ...quiet });

@@ -3,20 +3,15 @@ import type { FileHandle } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { Command, Option } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
-import { countWarnings } from '../../dataset/rows/dataset-checks.ts';
 import { SOURCE_FILES } from '../../dataset/readers/readers.ts';
 import type { Spread } from '../../dataset/rows/inspect.ts';
-import { LLAVA_PUBLISHED_COUNTS } from '../../dataset/tasks/task-rules.ts';
-import { CONVERT_FORMS, convertData } from '../data/convert-data.ts';
+import { CONVERT_FORMS } from '../data/convert-forms.ts';
 import { writing } from '../terminal/interrupt.ts';
 import { EXIT } from '../terminal/outcome.ts';
-import { loadRecipe } from '../recipe/recipe.ts';
-import { validateData } from '../data/validate-data.ts';
 import type { ValidatedData } from '../data/validate-data.ts';
-import { inspectData, sum } from '../data/inspect-data.ts';
+import { sum } from '../data/sum.ts';
 import type { InspectedData } from '../data/inspect-data.ts';
 import { namedLines, number, print, printable } from '../terminal/terminal-text.ts';
-import { labelData } from '../data/label-data.ts';
 
 /** Names in a line of counts. */
 const SHOWN_NAMES = 12;
@@ -39,6 +34,7 @@ function inspectCommand() {
     .option('--task-field <key>', 'key that holds the label', 'dataset')
     .option('--json', 'as JSON')
     .action(async (files, { images, taskField, json }) => {
+      const { inspectData } = await import('../data/inspect-data.ts');
       const folder = images ?? null;
       const found = await inspectData(files, folder, taskField);
       print(found, json, () => describe(found, taskField, folder));
@@ -94,6 +90,8 @@ function validateCommand() {
     .option('--json', 'as JSON')
     .option('--quiet', 'no progress')
     .action(async (recipe, overrides, { output, json, quiet }) => {
+      const { loadRecipe } = await import('../recipe/recipe.ts');
+      const { validateData } = await import('../data/validate-data.ts');
       const { config } = loadRecipe(recipe, { overrides });
       const lines = (await openQuarantine(output)).createWriteStream();
       const showsProgress = quiet !== true && process.stderr.isTTY;
@@ -162,6 +160,7 @@ function convertCommand() {
     )
     .option('--task-field <key>', 'key of the label', 'dataset')
     .action(async (files, { output, to, taskField }) => {
+      const { convertData } = await import('../data/convert-data.ts');
       const { rowCount, setAside } = await writing(() => convertData(files, output, to, taskField));
       const rest = setAside === null ? '' : `, ${number(setAside.count)} that cannot be used in ${setAside.path}`;
       process.stdout.write(`${output}  ${number(rowCount)} rows${rest}\n`);
@@ -180,6 +179,9 @@ function labelCommand() {
     )
     .option('--task-field <key>', 'key of the label', 'dataset')
     .action(async (file, { output, rules, taskField }) => {
+      const { labelData } = await import('../data/label-data.ts');
+      const { countWarnings } = await import('../../dataset/rows/dataset-checks.ts');
+      const { LLAVA_PUBLISHED_COUNTS } = await import('../../dataset/tasks/task-rules.ts');
       const { tasks, rowCount, labelledCount, unlabelledCount, notes } = await writing(() =>
         labelData(file, output, { taskField, rules }),
       );

@@ -1,13 +1,11 @@
 import { relative } from 'node:path';
 import { Argument, Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { STAGE_SUMMARIES, STAGES } from '../../contracts/stages.ts';
-import { compareRuns } from '../runs/compare-runs.ts';
 import type { RunComparison } from '../runs/compare-runs.ts';
 import { namedRun } from '../runs/find-run.ts';
 import { listRuns } from '../runs/list-runs.ts';
 import type { ListedRun } from '../runs/list-runs.ts';
 import { PRESET_SUMMARIES } from '../recipe/presets.ts';
-import { showRow } from '../runs/show-row.ts';
 import type { ShownRow } from '../runs/show-row.ts';
 import { number, print, printable } from '../terminal/terminal-text.ts';
 
@@ -48,6 +46,7 @@ export function compareCommand() {
     .option('--runs <folder>', 'folder of the runs', './runs')
     .option('--json', 'as JSON')
     .action(async (run, other, { runs, json }) => {
+      const { compareRuns } = await import('../runs/compare-runs.ts');
       const [left, right] = [await namedRun(run, runs), await namedRun(other, runs)];
       const found = await compareRuns(await left.folder.result(), await right.folder.result());
       print(found, json, () => describeComparison(found, left.runName, right.runName));
@@ -80,6 +79,7 @@ export function showCommand() {
     .option('--runs <folder>', 'folder of the runs', './runs')
     .option('--json', 'as JSON')
     .action(async (run, row, { runs, json }) => {
+      const { showRow } = await import('../runs/show-row.ts');
       const { folder } = await namedRun(run, runs);
       const found = await showRow(await folder.result(), row);
       print(found, json, () => describeRow(found));

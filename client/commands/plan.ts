@@ -1,7 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
-import { planInProcess } from '../runs/plan.ts';
-import { loadRecipe } from '../recipe/recipe.ts';
 import { number, print, printable } from '../terminal/terminal-text.ts';
 
 /** `tive plan`: what a run would do; starts nothing. */
@@ -24,6 +22,8 @@ export async function printPlan(
   overrides: string[],
   { probe, json, quiet }: { probe: boolean; json: boolean; quiet: boolean },
 ): Promise<void> {
+  const { loadRecipe } = await import('../recipe/recipe.ts');
+  const { planInProcess } = await import('../runs/plan.ts');
   const { config, runName } = loadRecipe(recipe, { overrides });
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
   const plan = await planInProcess(config, probe, say);

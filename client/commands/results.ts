@@ -3,11 +3,10 @@ import { access } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { openStore } from '../../store/open-store.ts';
-import { EXPORT_FORMS, exportRun } from '../export/export.ts';
+import { EXPORT_FORMS } from '../export/export-forms.ts';
 import { namedRun } from '../runs/find-run.ts';
 import { writing } from '../terminal/interrupt.ts';
 import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
-import { reselect } from '../runs/reselect.ts';
 import { saveResult } from '../runs/run-folder.ts';
 import { printable } from '../terminal/terminal-text.ts';
 
@@ -25,6 +24,7 @@ export function selectCommand() {
     .option('--namespace <name>', 'Temporal namespace of the cluster')
     .action(async (run, options) => {
       const { folder } = await namedRun(run, options.runs);
+      const { reselect } = await import('../runs/reselect.ts');
       const made = await reselect(await folder.result(), options);
       const store = openStore(made.config.store.uri);
       const reportPath = await saveResult(made.folder, store, made.result);
@@ -83,6 +83,7 @@ export function exportCommand() {
     .action(async (run, { runs, to, output, withValues }) => {
       const { folder } = await namedRun(run, runs);
       const result = await folder.result();
+      const { exportRun } = await import('../export/export.ts');
       const target = output ?? join(folder.path, 'export');
       const { path, rowCount } = await writing(() =>
         exportRun(openStore(result.config.store.uri), result, to, target, withValues === true),

@@ -6,16 +6,12 @@ import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import { printPlan } from './plan.ts';
-import { executeRun } from '../runs/execute-run.ts';
 import type { ExecutedRun } from '../runs/execute-run.ts';
-import { countRows } from '../data/count-rows.ts';
-import { loadPreset, loadRecipe } from '../recipe/recipe.ts';
 import type { LoadedRecipe } from '../recipe/recipe.ts';
 import { runFolderOf } from '../runs/run-folder.ts';
 import { commandLine } from '../terminal/terminal-text.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { EXIT } from '../terminal/outcome.ts';
-import { watchDataset } from '../runs/watch.ts';
 
 /** `tive run`: starts or resumes a recipe. */
 export function runCommand() {
@@ -40,6 +36,7 @@ export function runCommand() {
       if (detach && address === null) {
         throw new InvalidConfigError('--detach: needs --address, got none; the embedded server ends with the command');
       }
+      const { loadRecipe } = await import('../recipe/recipe.ts');
       const checks = { checksFiles: address === null };
       const whole = loadRecipe(recipe, { overrides, ...checks });
       // Part of the recipe, so that a part of the rows is a run of its own.
@@ -65,6 +62,7 @@ export function runCommand() {
 
 /** Runs now and after every change of the dataset, each time from what the last run has kept. */
 async function runOnChange(loaded: LoadedRecipe, options: RunOptions, resumeCommand: string): Promise<number> {
+  const { watchDataset } = await import('../runs/watch.ts');
   const interrupt = interruptible(() => undefined);
   const watch = { pollMs: WATCH_POLL_MS, quietMs: WATCH_QUIET_MS, signal: interrupt.signal };
   await watchDataset(loaded.config.dataset, watch, async () => {
@@ -81,6 +79,7 @@ export function demoCommand() {
     .description('a whole run on bundled pictures and a bundled model, in minutes, no download')
     .argument('[settings...]', 'key.path=value')
     .action(async (overrides, options) => {
+      const { loadPreset } = await import('../recipe/recipe.ts');
       const loaded = loadPreset('demo', { overrides });
       const resumeCommand = commandLine(['tive', 'demo', ...overrides, ...optionWords(options)]);
       process.exitCode = conclude(await execute(loaded, options, resumeCommand, false), loaded.runName);
@@ -116,12 +115,13 @@ const HEARTBEAT_TIMEOUT_SECONDS = 120;
 const WATCH_POLL_MS = 2000;
 const WATCH_QUIET_MS = 3000;
 
-function execute(
+async function execute(
   { runName, config }: LoadedRecipe,
   options: RunOptions,
   resumeCommand: string,
   detach: boolean,
 ): Promise<ExecutedRun> {
+  const { executeRun } = await import('../runs/execute-run.ts');
   return executeRun({
     runName,
     config,
@@ -191,5 +191,6 @@ function parseLimit(text: string): number {
 }
 
 async function limitRows({ config }: LoadedRecipe, limit: number): Promise<number> {
+  const { countRows } = await import('../data/count-rows.ts');
   return limit < 1 ? Math.max(1, Math.round(limit * (await countRows(config.dataset)))) : limit;
 }

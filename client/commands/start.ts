@@ -1,17 +1,13 @@
 import { existsSync } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { cancel, intro, outro, select, text } from '@clack/prompts';
 import { Command, Option } from '@commander-js/extra-typings';
-import { stringify } from 'yaml';
-import { requireModel } from '../../activities/shared/model-checks.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { SOURCE_EXTENSIONS } from '../../dataset/readers/readers.ts';
-import { inspectData, sum } from '../data/inspect-data.ts';
+import { sum } from '../data/sum.ts';
 import type { InspectedData } from '../data/inspect-data.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import { PRESETS, PRESET_SUMMARIES } from '../recipe/presets.ts';
-import { recipeJsonSchema } from '../recipe/json-schema.ts';
 import { number } from '../terminal/terminal-text.ts';
 
 const SCHEMA_FILE = 'tive.schema.json';
@@ -53,9 +49,11 @@ export function initCommand() {
         process.exitCode = EXIT.interrupted;
         return;
       }
+      const { requireModel } = await import('../../activities/shared/model-checks.ts');
+      const { recipeJsonSchema } = await import('../recipe/json-schema.ts');
       await requireModel(answers.model);
       const found = await lookAt(answers);
-      await writeFile(output, recipeText(answers, found, dirname(resolve(output))));
+      await writeFile(output, await recipeText(answers, found, dirname(resolve(output))));
       await writeFile(join(dirname(resolve(output)), SCHEMA_FILE), `${JSON.stringify(recipeJsonSchema(), null, 2)}\n`);
       process.stdout.write(`${describe(found, output).join('\n')}\n`);
     });
@@ -63,13 +61,15 @@ export function initCommand() {
 
 /** `tive schema`: the recipe's JSON schema. */
 export function schemaCommand() {
-  return new Command('schema').description('print the JSON schema of recipes, for editors').action(() => {
+  return new Command('schema').description('print the JSON schema of recipes, for editors').action(async () => {
+    const { recipeJsonSchema } = await import('../recipe/json-schema.ts');
     process.stdout.write(`${JSON.stringify(recipeJsonSchema(), null, 2)}\n`);
   });
 }
 
 /** @returns null where the person has had enough */
 async function ask(given: { [Key in keyof Answers]: Answers[Key] | undefined }): Promise<Answers | null> {
+  const { cancel, intro, outro, select, text } = await import('@clack/prompts');
   intro('a recipe for your data and model');
   const answer = async (
     known: string | null | undefined,
@@ -135,14 +135,17 @@ async function lookAt({ data, images, budget }: Answers): Promise<InspectedData 
     throw new InvalidConfigError(`dataset.image_folder: folder must exist, got "${images}"`);
   if (mustBeShare(String(budget)) !== undefined)
     throw new InvalidConfigError(`allocation.budget_fraction: must be in (0, 1], got ${budget}`);
-  return found.isFile() ? inspectData([data], images, 'dataset') : null;
+  if (!found.isFile()) return null;
+  const { inspectData } = await import('../data/inspect-data.ts');
+  return inspectData([data], images, 'dataset');
 }
 
-function recipeText(
+async function recipeText(
   { preset, model, data, images, budget }: Answers,
   found: InspectedData | null,
   folder: string,
-): string {
+): Promise<string> {
+  const { stringify } = await import('yaml');
   const place = (path: string): string => relative(folder, resolve(path)) || '.';
   const recipe = {
     ...(preset === null ? {} : { extends: preset }),

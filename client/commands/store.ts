@@ -8,7 +8,6 @@ import type { Store } from '../../store/store.ts';
 import type { ServerAddress } from '../../workers/connection.ts';
 import { namedRun } from '../runs/find-run.ts';
 import { EXIT } from '../terminal/outcome.ts';
-import { connectServer } from '../cluster/runtime.ts';
 import { checkArtifact } from '../cluster/store-check.ts';
 import type { Damage } from '../cluster/store-check.ts';
 import { takeInventory } from '../cluster/store-inventory.ts';
@@ -166,6 +165,7 @@ async function refuseWhileRunning(runsFolder: string): Promise<void> {
 }
 
 async function refuseWhileClusterRuns(server: ServerAddress): Promise<void> {
+  const { connectServer } = await import('../cluster/runtime.ts');
   const { client, close } = await connectServer(server);
   try {
     const query = `ExecutionStatus = 'Running' AND WorkflowType IN ('tiveRun', 'tiveReselect')`;

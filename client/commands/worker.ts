@@ -1,18 +1,14 @@
 import { availableParallelism, freemem } from 'node:os';
 import { Argument, Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { prepareEngine } from '../../setup/engine.ts';
 import { planComputeSlots } from '../../workers/compute-environment.ts';
 import type { WorkerAddress } from '../../workers/connection.ts';
 import { deploymentVersion } from '../../workers/deployment.ts';
-import { startControlWorker } from '../../workers/control-worker.ts';
 import { parseMetricsAddress } from '../../workers/metrics-address.ts';
 import type { MetricsAddress } from '../../workers/metrics-address.ts';
-import { installRuntime } from '../../workers/runtime.ts';
 import type { LogSink, RuntimeSettings } from '../../workers/runtime.ts';
-import { Supervisor } from '../../workers/supervisor.ts';
+import type { Supervisor } from '../../workers/supervisor.ts';
 import { interruptible } from '../terminal/interrupt.ts';
-import { useEngine } from '../cluster/runtime.ts';
-import { LOG_FORMATS, openWorkerLog } from '../terminal/worker-log.ts';
+import { LOG_FORMATS } from '../terminal/log-formats.ts';
 
 /** `tive worker`: serves a cluster until it is told to stop. */
 export function workerCommand() {
@@ -41,6 +37,9 @@ export function workerCommand() {
         deployment: deploymentVersion(options.deployment, options.buildId),
       };
       const settings: RuntimeSettings = { level: 'INFO', metrics: options.metrics ?? null };
+      const { openWorkerLog } = await import('../terminal/worker-log.ts');
+      const { installRuntime } = await import('../../workers/runtime.ts');
+      const { startControlWorker } = await import('../../workers/control-worker.ts');
       const format = options.logFormat ?? (process.stderr.isTTY ? 'text' : 'json');
       const log = openWorkerLog(format, (text) => void process.stderr.write(text));
       const say = (message: string): void => log({ level: 'info', message, attributes: {} });
@@ -83,6 +82,9 @@ async function startSupervisor(
   settings: RuntimeSettings,
 ): Promise<Supervisor> {
   const say = (message: string): void => log({ level: 'info', message, attributes: {} });
+  const { prepareEngine } = await import('../../setup/engine.ts');
+  const { useEngine } = await import('../cluster/runtime.ts');
+  const { Supervisor } = await import('../../workers/supervisor.ts');
   const engine = await prepareEngine(say);
   useEngine(engine, say);
   const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine.gpuCount };

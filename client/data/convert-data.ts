@@ -15,11 +15,8 @@ import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { rowsOf } from '../../dataset/rows/row-source.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { openStore } from '../../store/open-store.ts';
+import type { ConvertForm } from './convert-forms.ts';
 import { asArray, datasetInfo, toMessages, withPictures } from '../export/export-rows.ts';
-
-/** Forms that data is converted to. */
-export const CONVERT_FORMS = ['llava', 'jsonl', 'sharegpt'] as const;
-export type ConvertForm = (typeof CONVERT_FORMS)[number];
 
 /** What was converted. */
 export interface ConvertedData {

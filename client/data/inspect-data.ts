@@ -64,11 +64,6 @@ export async function inspectData(
   };
 }
 
-/** Rows of all names together. */
-export function sum(named: Partial<Record<string, number>>): number {
-  return Object.values(named).reduce<number>((total, rows) => total + (rows ?? 0), 0);
-}
-
 /** A file's rows as JSON; names of pictures that are packed with them are added to `packed`. */
 async function* rowsOf(file: string, packed: Set<string>): AsyncGenerator<Uint8Array | null> {
   const unpacked = await packedRows(file, async (name, bytes) => {

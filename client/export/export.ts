@@ -2,16 +2,13 @@ import { join } from 'node:path';
 import { readCopies } from '../../tables/selection.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { LocalStore } from '../../store/local-store.ts';
+import type { ExportForm } from './export-forms.ts';
 import { encodeNpy } from './npy.ts';
 import type { Store } from '../../store/store.ts';
 import { datasetInfo, jsonLines, llavaBytes, sharegptBytes } from './export-rows.ts';
 import type { ExportedRows } from './export-rows.ts';
 import { csvBytes, writeParquet } from './export-table.ts';
 import { copyFiles } from '../runs/run-folder.ts';
-
-/** What a selection can be written as. */
-export const EXPORT_FORMS = ['llava', 'jsonl', 'sharegpt', 'indices', 'csv', 'parquet', 'adapter'] as const;
-export type ExportForm = (typeof EXPORT_FORMS)[number];
 
 /** What was written. */
 export interface Exported {

@@ -6,7 +6,6 @@ import type { ArtifactReference } from '../../contracts/references.ts';
 import { readManifest, streamVerified } from '../../store/artifacts.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import type { Store } from '../../store/store.ts';
-import { trainingMetrics } from '../send/training-metrics.ts';
 
 /** What a person finds of a run on this machine. */
 export interface RunFolder {
@@ -64,6 +63,7 @@ export async function copyFiles(
 /** Saves what a run has found, its training steps, and its report where there is one. @returns place of the report, or null */
 export async function saveResult(folder: RunFolder, store: Store, result: RunResult): Promise<string | null> {
   await folder.write(RESULT_FILE, `${JSON.stringify(result, null, 2)}\n`);
+  const { trainingMetrics } = await import('../send/training-metrics.ts');
   const files = new LocalStore(folder.path);
   await files.write('metrics.jsonl', trainingMetrics(store, result));
   if (result.report === null) return null;

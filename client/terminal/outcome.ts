@@ -1,4 +1,3 @@
-import { CancelledFailure } from '@temporalio/common';
 import { CALLER_ERRORS } from '../../contracts/failures.ts';
 
 /** Exit codes of the command line. */
@@ -15,7 +14,8 @@ export function outcomeOf(error: unknown): Outcome {
   let root: unknown = error;
   for (let next = root; next instanceof Error; next = next.cause) {
     root = next;
-    if (next instanceof CancelledFailure)
+    // By its name, which the SDK sets too: an error must not load the SDK.
+    if (next.name === 'CancelledFailure')
       return { exitCode: EXIT.interrupted, message: 'the run was cancelled; what it has done is kept' };
     // The first error whose kind is known says it best; deeper causes are its details.
     if (('type' in next && typeof next.type === 'string') || isCallerError(next.constructor.name)) break;

@@ -1,10 +1,6 @@
 import pino from 'pino';
 import type { LogSink } from '../../workers/runtime.ts';
-
-/** How `tive worker` writes its log. */
-export const LOG_FORMATS = ['json', 'text'] as const;
-
-export type LogFormat = (typeof LOG_FORMATS)[number];
+import type { LogFormat } from './log-formats.ts';
 
 /** Attributes that a person needs; JSON has all. */
 const SHOWN = ['run', 'stage', 'shard', 'attempt', 'process', 'cached', 'durationMs'] as const;

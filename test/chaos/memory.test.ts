@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { modelFolder } from '../client/small-dataset.ts';
-import { tive } from '../client/tive-process.ts';
+import { tiveProcess } from '../client/tive-process.ts';
 import { startServer } from '../operations/live.ts';
 import { Component } from './component.ts';
 import { limitMemory } from './memory-limit.ts';
@@ -59,7 +59,7 @@ test(
     const node = worker('node', limit.prefix, 'compute', '--processes', '1');
 
     const run = ['run', 'recipe.yaml', '--until', 'gradients', '--heartbeat-timeout', '3', '--address', address];
-    const { exitCode, stderr } = await tive(folder, ...run);
+    const { exitCode, stderr } = await tiveProcess(folder, ...run);
     expect(exitCode, stderr).toBe(1);
     expect(stderr).toMatch(
       /gradients: shard 1 of 1 must get further within 5 attempts, got none since attempt 1 at 0 of 0 \(micro-batch 0: 32 rows padded to 1024 tokens\); .* lower gradients\.token_budget/,
@@ -67,7 +67,7 @@ test(
     const kills = node.log().match(/ended \(SIGKILL: out of memory\)/g) ?? [];
     expect(kills.length, node.log()).toBeGreaterThanOrEqual(6);
 
-    const smaller = await tive(folder, ...run, 'gradients.token_budget=2048');
+    const smaller = await tiveProcess(folder, ...run, 'gradients.token_budget=2048');
     expect(smaller.exitCode, smaller.stderr).toBe(0);
   },
 );

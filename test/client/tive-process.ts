@@ -40,8 +40,8 @@ export function startTive(folder: string, ...args: string[]): TiveProcess {
   return { child, finished, computeProcesses: () => childrenOf(child.pid!, 'compute-process') };
 }
 
-/** Runs the command line to its end. */
-export function tive(folder: string, ...args: string[]): Promise<Finished> {
+/** Runs the command line to its end in a process of its own, as a person would. */
+export function tiveProcess(folder: string, ...args: string[]): Promise<Finished> {
   return startTive(folder, ...args).finished;
 }
 

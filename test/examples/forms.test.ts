@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { RunResult } from '../../contracts/messages/run.ts';
-import { tive } from '../client/tive-process.ts';
+import { tive, useCluster } from '../client/in-process.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../examples/forms');
 
 const root = mkdtempSync(join(tmpdir(), 'tive-forms-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const cluster = useCluster();
 
 interface Shapes {
   rowCount: number;
@@ -42,7 +44,7 @@ test('every example is run here', () => {
 describe.each(Object.entries(FORMS))('the example %s', (name, { rowCount, tasks }) => {
   test('runs to a selection that can be exported and read again', async () => {
     const recipe = join(EXAMPLES, name, 'recipe.yaml');
-    const run = await tive(root, 'run', recipe, '--until', 'selection');
+    const run = await tive(root, 'run', recipe, '--until', 'selection', '--address', cluster.address);
     expect(run.exitCode, run.stderr).toBe(0);
     const result = JSON.parse(readFileSync(join(root, 'runs', name, 'result.json'), 'utf8')) as RunResult;
     expect(result.dataset?.rowCount).toBe(rowCount);

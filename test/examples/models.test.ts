@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { RunResult } from '../../contracts/messages/run.ts';
-import { tive } from '../client/tive-process.ts';
+import { tive, useCluster } from '../client/in-process.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../examples/models');
 
 const root = mkdtempSync(join(tmpdir(), 'tive-models-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const cluster = useCluster();
 
 /** Tasks of the rows that each example's model is given. */
 const SHAPES = ['name', 'sum', 'tell'];
@@ -35,7 +37,8 @@ test('every example is run here', () => {
 test.each(Object.entries(MODELS))(
   'the example %s runs to a selection',
   async (name, tasks) => {
-    const run = await tive(root, 'run', join(EXAMPLES, `${name}.yaml`), '--until', 'selection');
+    const recipe = join(EXAMPLES, `${name}.yaml`);
+    const run = await tive(root, 'run', recipe, '--until', 'selection', '--address', cluster.address);
     expect(run.exitCode, run.stderr).toBe(0);
     const result = JSON.parse(readFileSync(join(root, 'runs', name, 'result.json'), 'utf8')) as RunResult;
     expect(result.dataset?.quarantined).toEqual([]);

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { METRICS } from '../../activities/shared/metrics.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { BAD_ROWS, USABLE_ROWS, writeSmallDataset } from '../client/small-dataset.ts';
-import { startTive, tive } from '../client/tive-process.ts';
+import { tive } from '../client/in-process.ts';
+import { startTive } from '../client/tive-process.ts';
 import type { Finished } from '../client/tive-process.ts';
 import { freePorts, startServer, terminate, untilPolled } from './live.ts';
 import type { LiveServer } from './live.ts';

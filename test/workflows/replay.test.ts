@@ -5,10 +5,9 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { WorkflowBundleOption } from '@temporalio/worker';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { PATHS } from '../histories/paths.ts';
 import { QUIET, installRuntime } from '../../workers/runtime.ts';
-import { workflowBundle } from '../../workers/workflow-bundle.ts';
 
 const folder = join(import.meta.dirname, '../histories');
 const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
@@ -24,13 +23,8 @@ async function replay(workflowBundle: WorkflowBundleOption, file: string): Promi
 beforeAll(() => installRuntime(() => undefined, { ...QUIET, level: 'ERROR' }));
 
 describe('recorded histories', () => {
-  let bundle: Awaited<ReturnType<typeof workflowBundle>>;
-  beforeAll(async () => {
-    bundle = await workflowBundle();
-  });
-
   test.each(files)('%s is replayed by the workflows as they are now', async (file) => {
-    await replay(bundle, file);
+    await replay({ codePath: inject('workflowBundle') }, file);
   });
 
   test('are there for every path', () => {

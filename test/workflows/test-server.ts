@@ -21,6 +21,8 @@ export interface TestServerOptions {
   extraArgs?: string[];
   /** 0 = every workflow task replays the whole history. */
   maxCachedWorkflows?: number;
+  /** Workflows that are bundled already. */
+  bundle?: { codePath: string };
 }
 
 /** Starts the development server in memory, and the workers with the workflows as they are. */
@@ -30,7 +32,7 @@ export async function startTestServer(program: string, options: TestServerOption
   const log = { format: 'pretty', level: 'never' };
   const executable = { type: 'existing-path', path: program } as const;
   // One after the other: the server must answer within the SDK's five seconds, and bundling keeps both cores busy.
-  const bundle = await workflowBundle();
+  const bundle = options.bundle ?? (await workflowBundle());
   const environment = await startServer({
     server: { executable, log, extraArgs },
     client: { identity: 'client' },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { afterAll, beforeAll, beforeEach, inject } from 'vitest';
 import { findServer, startTestServer } from './test-server.ts';
 import type { TestServer, TestServerOptions } from './test-server.ts';
 
@@ -9,7 +9,7 @@ export function useTestServer(options: TestServerOptions = {}): () => TestServer
   beforeAll(async () => {
     const found = await findServer();
     if ('reason' in found) reason = found.reason;
-    else server = await startTestServer(found.program, options);
+    else server = await startTestServer(found.program, { ...options, bundle: { codePath: inject('workflowBundle') } });
   });
   beforeEach(({ skip }) => skip(server === undefined, reason));
   afterAll(() => server?.stop());

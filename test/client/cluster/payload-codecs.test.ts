@@ -9,7 +9,7 @@ import { payloadOptions } from '../../../workers/payload-codecs.ts';
 import { Component } from '../../chaos/component.ts';
 import { startServer } from '../../operations/live.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive } from '../in-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tive-codecs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

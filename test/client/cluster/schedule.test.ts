@@ -7,7 +7,8 @@ import type { EmbeddedServer } from '../../../client/cluster/embedded-server.ts'
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import { prepareTemporal } from '../../../setup/temporal.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { startTive, tive } from '../tive-process.ts';
+import { tive } from '../in-process.ts';
+import { startTive, tiveProcess } from '../tive-process.ts';
 import type { Finished, TiveProcess } from '../tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-schedule-'));
@@ -67,7 +68,8 @@ describe('a schedule on a cluster', () => {
   }, 60_000);
 
   test('two triggers at once give one run', async () => {
-    await Promise.all([schedule('trigger', 'small'), schedule('trigger', 'small')]);
+    const trigger = ['schedule', 'trigger', 'small', '--address', server.address];
+    await Promise.all([tiveProcess(folder, ...trigger), tiveProcess(folder, ...trigger)]);
     const done = await schedule('result', 'small');
     expect(done.exitCode, done.stderr).toBe(0);
     expect(resultOf(folder).reselection).toBeNull();

@@ -3,15 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive, useCluster } from '../in-process.ts';
 import type { Finished } from '../tive-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tive-store-command-'));
 const artifacts = join(folder, 'tive-store/artifacts');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const cluster = useCluster();
 const run = (...settings: string[]): Promise<Finished> =>
-  tive(folder, 'run', 'recipe.yaml', '--until', 'selection', ...settings);
+  tive(folder, 'run', 'recipe.yaml', '--until', 'selection', '--address', cluster.address, ...settings);
 const only = (stage: string): string => {
   const [address, ...others] = readdirSync(join(artifacts, stage));
   expect(others).toEqual([]);

@@ -9,7 +9,8 @@ import { findRun } from '../../../client/runs/runs.ts';
 import { Component } from '../../chaos/component.ts';
 import { startServer } from '../../operations/live.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive } from '../in-process.ts';
+import { tiveProcess } from '../tive-process.ts';
 
 const DEPLOYMENT = 'tive';
 
@@ -65,19 +66,20 @@ test(
       }
     };
     writeSmallDataset(folder);
-    const run = (name: string, ...settings: string[]): ReturnType<typeof tive> =>
-      tive(folder, 'run', 'recipe.yaml', `run.name=${name}`, ...settings, '--until', 'selection', '--address', address);
+    const words = (name: string, setting: string): string[] => {
+      return ['run', 'recipe.yaml', `run.name=${name}`, setting, '--until', 'selection', '--address', address];
+    };
 
     start('a');
     await setCurrent(client, 'a');
-    const long = run('long', 'warmup.epochs=100');
+    const long = tiveProcess(folder, ...words('long', 'warmup.epochs=100'));
     await vi.waitFor(
       async () => expect((await (await findRun(client, 'long')).progress())?.working.get('warmup')).toBeDefined(),
       { timeout: 60_000, interval: 100 },
     );
     start('b');
     await setCurrent(client, 'b');
-    const short = await run('short', 'run.seed=5');
+    const short = await tive(folder, ...words('short', 'run.seed=5'));
     expect(short.exitCode, short.stderr).toBe(0);
     const ended = await long;
     expect(ended.exitCode, ended.stderr).toBe(0);

@@ -8,7 +8,8 @@ import { outcomeOf } from '../../../client/terminal/outcome.ts';
 import { commandLine } from '../../../client/terminal/terminal-text.ts';
 import { InvalidConfigError } from '../../../contracts/failures.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive, useCluster } from '../in-process.ts';
+import { tiveProcess } from '../tive-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tive-cli-'));
 beforeAll(() => writeSmallDataset(folder));
@@ -113,6 +114,7 @@ describe('mistakes on the command line end with exit code 2 and one message', ()
 });
 
 describe('a dataset that cannot be used stops the run with exit code 2', () => {
+  const cluster = useCluster();
   test.each<[string, string, string]>([
     [
       'web page',
@@ -139,8 +141,8 @@ describe('a dataset that cannot be used stops the run with exit code 2', () => {
         'recipe.yaml',
         'dataset.path=web.json',
         '--quiet',
-        '--processes',
-        '1',
+        '--address',
+        cluster.address,
       );
       expect(stderr).toBe(message);
       expect(exitCode).toBe(2);
@@ -169,12 +171,13 @@ test('doctor prints one line each of what a bug report needs', async () => {
 test('without the native engine a run falls back to wasm and the report says why', async () => {
   process.env['TIVE_ENGINE'] = 'wasm';
   try {
-    const done = await tive(folder, 'run', 'recipe.yaml', 'run.name=wasm', '--until', 'selection', '--processes', '1');
+    const settings = ['run.name=wasm', 'warmup.epochs=1', '--until', 'selection', '--processes', '1'];
+    const done = await tiveProcess(folder, 'run', 'recipe.yaml', ...settings);
     expect(done.exitCode, done.stderr).toBe(0);
     expect(done.stderr).toContain(
       'the native engine is not used: TIVE_ENGINE=wasm is set; wasm is used, several times slower',
     );
-    const made = await tive(folder, 'select', 'wasm', '--name', 'again');
+    const made = await tiveProcess(folder, 'select', 'wasm', '--name', 'again');
     expect(made.exitCode, made.stderr).toBe(0);
   } finally {
     delete process.env['TIVE_ENGINE'];

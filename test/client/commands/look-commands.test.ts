@@ -6,10 +6,12 @@ import type { RunComparison } from '../../../client/runs/compare-runs.ts';
 import type { ListedRun } from '../../../client/runs/list-runs.ts';
 import type { ShownRow } from '../../../client/runs/show-row.ts';
 import { USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive, useCluster } from '../in-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-look-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const cluster = useCluster();
 
 const json = async <Found>(...words: string[]): Promise<Found> => {
   const { stdout, exitCode, stderr } = await tive(root, ...words, '--json');
@@ -19,8 +21,9 @@ const json = async <Found>(...words: string[]): Promise<Found> => {
 
 beforeAll(async () => {
   writeSmallDataset(root);
-  expect((await tive(root, 'run', 'recipe.yaml', '--until', 'selection')).exitCode).toBe(0);
-  expect((await tive(root, 'select', 'small', '--method', 'random', '--name', 'other')).exitCode).toBe(0);
+  const server = ['--address', cluster.address];
+  expect((await tive(root, 'run', 'recipe.yaml', '--until', 'selection', ...server)).exitCode).toBe(0);
+  expect((await tive(root, 'select', 'small', '--method', 'random', '--name', 'other', ...server)).exitCode).toBe(0);
 }, 120_000);
 
 describe('list', () => {

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { recipeJsonSchema } from '../../../client/recipe/json-schema.ts';
 import { loadRecipe } from '../../../client/recipe/recipe.ts';
 import { modelFolder } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive } from '../in-process.ts';
 
 const FORMS = join(import.meta.dirname, '../../../examples/forms');
 const root = mkdtempSync(join(tmpdir(), 'tive-start-'));

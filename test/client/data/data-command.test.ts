@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive } from '../in-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-data-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
-import { tive } from '../tive-process.ts';
+import { tive } from '../in-process.ts';
+import { tiveProcess } from '../tive-process.ts';
 import type { Finished } from '../tive-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tive-demo-'));
@@ -13,7 +14,7 @@ describe('the demo, whole', () => {
   let done: Finished;
   let result: RunResult;
   beforeAll(async () => {
-    done = await tive(folder, 'demo', '--quiet');
+    done = await tiveProcess(folder, 'demo', '--quiet');
     expect(done.exitCode, done.stderr).toBe(0);
     result = JSON.parse(readFileSync(join(folder, 'runs/demo/result.json'), 'utf8')) as RunResult;
   }, 600_000);

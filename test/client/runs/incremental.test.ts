@@ -8,12 +8,13 @@ import { LocalStore } from '../../../store/local-store.ts';
 import { contentHexAt } from '../../../tables/content-hash.ts';
 import { valuesTable } from '../../../tables/values.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive, useCluster } from '../in-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-incremental-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const ARGS = ['run', 'recipe.yaml', '--incremental', '--until', 'report', 'finetune.enabled=false'];
+const cluster = useCluster();
 
 interface Row {
   id: number;
@@ -29,7 +30,7 @@ function edit(folder: string, change: (rows: Row[]) => Row[]): void {
 }
 
 async function run(folder: string, ...settings: string[]): Promise<RunResult> {
-  const done = await tive(folder, ...ARGS, ...settings);
+  const done = await tive(folder, ...ARGS, ...settings, '--address', cluster.address);
   expect(done.exitCode, done.stderr).toBe(0);
   return JSON.parse(readFileSync(join(folder, 'runs/small/result.json'), 'utf8')) as RunResult;
 }
@@ -184,7 +185,8 @@ describe('an incremental run', () => {
       ['a', folder],
       ['b', plain],
     ] as const) {
-      const done = await tive(target, 'run', 'recipe.yaml', `run.name=plain-${name}`, '--until', 'selection');
+      const words = [`run.name=plain-${name}`, '--until', 'selection', '--address', cluster.address];
+      const done = await tive(target, 'run', 'recipe.yaml', ...words);
       expect(done.exitCode, done.stderr).toBe(0);
     }
     const selections = [folder, plain].map((target, index) => {

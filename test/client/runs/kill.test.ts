@@ -7,7 +7,8 @@ import { findRun } from '../../../client/runs/runs.ts';
 import type { Stage } from '../../../contracts/stages.ts';
 import { namedRun } from '../../../client/runs/find-run.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { hashesOf, processesWith, startTive, tive } from '../tive-process.ts';
+import { tive } from '../in-process.ts';
+import { hashesOf, processesWith, startTive, tiveProcess } from '../tive-process.ts';
 import type { TiveProcess } from '../tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-kill-'));
@@ -84,7 +85,7 @@ function leftovers(folder: string): string[] {
 let undisturbed: string[][];
 beforeAll(async () => {
   const folder = freshFolder('undisturbed');
-  const done = await tive(folder, ...RUN);
+  const done = await tiveProcess(folder, ...RUN);
   expect(done.exitCode, done.stderr).toBe(0);
   undisturbed = hashes(folder);
 }, TIMEOUT_MS);
@@ -136,7 +137,7 @@ test(
     first.child.kill('SIGKILL');
     await first.finished;
     await vi.waitFor(() => expect(processes.filter(isAlive)).toEqual([]), { timeout: 60_000, interval: 100 });
-    const again = await tive(folder, ...RUN);
+    const again = await tiveProcess(folder, ...RUN);
     expect(again.exitCode, again.stderr).toBe(0);
     expect(again.stderr).toContain('warmup: cached');
     expect(hashes(folder)).toEqual(undisturbed);
@@ -171,7 +172,7 @@ test(
     const stopped = await first.finished;
     expect(stopped.exitCode).toBe(130);
     expect(stopped.stderr).toContain(`resume: tive run recipe.yaml ${SLOW.join(' ')} --heartbeat-timeout 6`);
-    const again = await tive(folder, ...RUN);
+    const again = await tiveProcess(folder, ...RUN);
     expect(again.exitCode, again.stderr).toBe(0);
     expect(hashes(folder)).toEqual(undisturbed);
   },

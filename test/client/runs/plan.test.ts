@@ -4,17 +4,22 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunPlan } from '../../../contracts/plan.ts';
 import { USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
-import { tive } from '../tive-process.ts';
+import { tive, useCluster } from '../in-process.ts';
+import type { Finished } from '../tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-plan-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 beforeAll(() => writeSmallDataset(root));
+
+const cluster = useCluster();
 
 const planOf = async (...words: string[]): Promise<RunPlan> => {
   const { stdout, stderr, exitCode } = await tive(root, 'plan', 'recipe.yaml', ...words, '--json');
   expect(exitCode, stderr).toBe(0);
   return JSON.parse(stdout) as RunPlan;
 };
+const run = (...words: string[]): Promise<Finished> =>
+  tive(root, 'run', 'recipe.yaml', ...words, '--address', cluster.address);
 const stageOf = (plan: RunPlan, name: string) => plan.stages.find(({ stage }) => stage === name)!;
 
 test('before a run, a plan counts rows, estimates the rest, times a probe and starts nothing', async () => {
@@ -40,7 +45,7 @@ test('before a run, a plan counts rows, estimates the rest, times a probe and st
 }, 60_000);
 
 test('after a run, a plan knows what is cached, and the quotas of another budget', async () => {
-  expect((await tive(root, 'run', 'recipe.yaml', '--until', 'values', '--quiet')).exitCode).toBe(0);
+  expect((await run('--until', 'values', '--quiet')).exitCode).toBe(0);
   const plan = await planOf('allocation.budget_fraction=0.5', '--no-probe');
   expect(plan).toMatchObject({ usableCount: USABLE_ROWS, isCounted: true, probe: null, sampledReasons: {} });
   for (const stage of ['dataset', 'warmup', 'gradients', 'values']) expect(stageOf(plan, stage).isCached).toBe(true);

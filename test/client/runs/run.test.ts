@@ -5,7 +5,8 @@ import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import { BAD_ROWS, USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
-import { hashesOf, tive } from '../tive-process.ts';
+import { tive, useCluster } from '../in-process.ts';
+import { hashesOf, tiveProcess } from '../tive-process.ts';
 import type { Finished } from '../tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-run-'));
@@ -24,14 +25,32 @@ function resultOf(folder: string, run = 'small'): RunResult {
 
 const BUDGET = Math.round(0.15 * USABLE_ROWS);
 
-describe('a recipe of one’s own, run by the command line', () => {
-  let folder: string;
-  let first: Finished;
-  beforeAll(async () => {
-    folder = freshFolder('whole');
-    first = await tive(folder, 'run', 'recipe.yaml');
-  }, 180_000);
+const cluster = useCluster();
 
+/** A run on the cluster of this file. */
+const run = (folder: string, ...words: string[]): Promise<Finished> =>
+  tive(folder, 'run', 'recipe.yaml', ...words, '--address', cluster.address);
+
+const TABLES: [string, string][] = [
+  ['values', 'values.arrow'],
+  ['selection', 'selection.arrow'],
+  ['warmup', 'adapter_model.safetensors'],
+  ['finetune', 'adapter_model.safetensors'],
+];
+const hashes = (folder: string): string[][] =>
+  TABLES.map(([stage, name]) => hashesOf(join(folder, 'tive-store'), stage, name));
+
+/** A whole run with one compute process: its folder, what it said, and its bytes. */
+const folder = freshFolder('whole');
+let first: Finished;
+let reference: string[][];
+beforeAll(async () => {
+  first = await tiveProcess(folder, 'run', 'recipe.yaml', '--processes', '1');
+  expect(first.exitCode, first.stderr).toBe(0);
+  reference = hashes(folder);
+}, 180_000);
+
+describe('a recipe of one’s own, run by the command line', () => {
   test('ends with a verdict, the place of the report and exit code 0', () => {
     expect(first.exitCode, first.stderr).toBe(0);
     expect(first.stdout).toMatch(/^tive kept 8 of 56 usable rows \(14\.3\u00a0%\) and reached /);
@@ -131,10 +150,10 @@ describe('a recipe of one’s own, run by the command line', () => {
   });
 
   test('--fresh computes everything anew, in a store of its own', async () => {
-    const again = await tive(folder, 'run', 'recipe.yaml', 'run.name=fresh', '--until', 'warmup', '--fresh');
+    const again = await run(folder, 'run.name=fresh', '--until', 'warmup', '--fresh');
     expect(again.exitCode, again.stderr).toBe(0);
     expect(again.stderr).toMatch(/warmup: done/);
-    const known = await tive(folder, 'run', 'recipe.yaml', 'run.name=fresh', '--until', 'warmup');
+    const known = await run(folder, 'run.name=fresh', '--until', 'warmup');
     expect(known.stderr).toMatch(/warmup: cached/);
     expect(readdirSync(join(folder, 'tive-store')).filter((name) => name.startsWith('fresh-'))).toHaveLength(1);
   }, 180_000);
@@ -208,7 +227,7 @@ describe('a recipe of one’s own, run by the command line', () => {
 
   test('run again, every stage is cached and the numbers are the same', async () => {
     const before = resultOf(folder);
-    const again = await tive(folder, 'run', 'recipe.yaml');
+    const again = await run(folder);
     const after = resultOf(folder);
     expect(again.exitCode, again.stderr).toBe(0);
     const states = after.stages.map(({ stage, state }) => `${stage} ${state}`);
@@ -229,7 +248,7 @@ describe('a recipe of one’s own, run by the command line', () => {
   });
 
   test('its manifest is a recipe that repeats it', async () => {
-    const again = await tive(folder, 'run', 'runs/small/manifest.json');
+    const again = await tive(folder, 'run', 'runs/small/manifest.json', '--address', cluster.address);
     expect(again.exitCode, again.stderr).toBe(0);
     expect(again.stderr).toContain('gradients: cached');
   });
@@ -278,7 +297,7 @@ describe('a recipe of one’s own, run by the command line', () => {
   test('a part of the rows is a run of its own', async () => {
     const names: string[] = [];
     for (const limit of [[], ['--limit', '20']]) {
-      const done = await tive(folder, 'run', 'recipe.yaml', 'run.name=null', '--until', 'dataset', ...limit);
+      const done = await run(folder, 'run.name=null', '--until', 'dataset', ...limit);
       expect(done.exitCode, done.stderr).toBe(0);
       names.push(/^run (train-[0-9a-f]{8}) is done/.exec(done.stdout)![1]!);
     }
@@ -289,7 +308,7 @@ describe('a recipe of one’s own, run by the command line', () => {
     const settings = ['run.name=test-rows', 'evaluation.image_folder=runs', 'warmup.epochs=3'];
     const problem =
       /evaluation\.path: quarantined share must be at most [\d.]+, got [\d.]+ \(\d+ of \d+, mostly image_missing\); fix/;
-    const refused = await tive(folder, 'run', 'recipe.yaml', ...settings);
+    const refused = await run(folder, ...settings);
     expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(problem) as string });
     expect(refused.stderr).not.toContain('warmup: done');
     const validated = await tive(folder, 'data', 'validate', 'recipe.yaml', ...settings, '-o', 'test-rows.jsonl');
@@ -300,11 +319,11 @@ describe('a recipe of one’s own, run by the command line', () => {
     const rows = JSON.parse(readFileSync(join(folder, 'train.json'), 'utf8').replace('\ufeff', '')) as object[];
     writeFileSync(join(folder, 'more.json'), JSON.stringify([...rows, { dataset: 'broken', conversations: [] }]));
     const settings = ['dataset.path=more.json', 'dataset.exclude_tasks=[broken]', 'run.name=without'];
-    const done = await tive(folder, 'run', 'recipe.yaml', ...settings, '--until', 'selection');
+    const done = await run(folder, ...settings, '--until', 'selection');
     expect(done.exitCode, done.stderr).toBe(0);
     const { warnings } = resultOf(folder, 'without');
     expect(warnings).toContain('task broken: must have a usable row to get a share, got none of 1');
-    const unknown = await tive(folder, 'run', 'recipe.yaml', 'dataset.path=more.json', 'dataset.exclude_tasks=[brokn]', 'run.name=unknown'); // prettier-ignore
+    const unknown = await run(folder, 'dataset.path=more.json', 'dataset.exclude_tasks=[brokn]', 'run.name=unknown');
     expect(unknown).toMatchObject({
       exitCode: 2,
       stderr: expect.stringMatching(
@@ -328,27 +347,19 @@ describe('a recipe of one’s own, run by the command line', () => {
 });
 
 describe('the numbers of a run do not depend on who computes them', () => {
-  const tables: [string, string][] = [
-    ['values', 'values.arrow'],
-    ['selection', 'selection.arrow'],
-    ['warmup', 'adapter_model.safetensors'],
-    ['finetune', 'adapter_model.safetensors'],
-  ];
-  const hashes = (folder: string): string[][] =>
-    tables.map(([stage, name]) => hashesOf(join(folder, 'tive-store'), stage, name));
-  let reference: string[][];
-  beforeAll(async () => {
-    const folder = freshFolder('one-process');
-    const done = await tive(folder, 'run', 'recipe.yaml', '--processes', '1');
-    expect(done.exitCode, done.stderr).toBe(0);
-    reference = hashes(folder);
-  }, 180_000);
-
   test.each([2, 3])(
     '%i compute processes give the bytes of one',
     async (processCount) => {
       const folder = freshFolder(`processes-${processCount}`);
-      const done = await tive(folder, 'run', 'recipe.yaml', '--processes', String(processCount));
+      const done = await tiveProcess(
+        folder,
+        'run',
+        'recipe.yaml',
+        '--until',
+        'finetune',
+        '--processes',
+        String(processCount),
+      );
       expect(done.exitCode, done.stderr).toBe(0);
       expect(hashes(folder)).toEqual(reference);
     },
@@ -357,7 +368,7 @@ describe('the numbers of a run do not depend on who computes them', () => {
 
   test('another shard size gives the same numbers, bit for bit', async () => {
     const folder = freshFolder('shards');
-    const done = await tive(folder, 'run', 'recipe.yaml', 'gradients.shard_rows=30', '--until', 'selection');
+    const done = await run(folder, 'gradients.shard_rows=30', '--until', 'selection');
     expect(done.exitCode, done.stderr).toBe(0);
     const shardCount = resultOf(folder).dataset!.shardCount;
     expect(shardCount).toBeLessThan(5);

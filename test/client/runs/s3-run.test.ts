@@ -9,9 +9,12 @@ import { ACCESS_KEY, INSTALL_TIMEOUT_MS, SECRET_KEY, startS3Server } from '../..
 import type { S3Server } from '../../store/s3-server.ts';
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { hashesOf, startTive, tive } from '../tive-process.ts';
+import { tive, useCluster } from '../in-process.ts';
+import { hashesOf, startTive } from '../tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-s3-run-'));
+/** Of a run on a folder of this machine. */
+const local = join(root, 'local');
 let server: S3Server | string;
 
 beforeAll(async () => {
@@ -20,6 +23,20 @@ beforeAll(async () => {
   // What is brought to this machine goes below the test's own folder.
   for (const [name, value] of Object.entries({ ...server.environment, TMPDIR: root })) vi.stubEnv(name, value);
 }, INSTALL_TIMEOUT_MS);
+// Its processes are started with the bucket's credentials.
+const cluster = useCluster();
+beforeAll(async () => {
+  const done = await tive(
+    freshFolder('local'),
+    'run',
+    'recipe.yaml',
+    '--until',
+    'selection',
+    '--address',
+    cluster.address,
+  );
+  expect(done.exitCode, done.stderr).toBe(0);
+}, 120_000);
 beforeEach((context) => {
   if (typeof server === 'string') context.skip(server);
 });
@@ -46,10 +63,9 @@ async function hashesInBucket(store: S3Store, stage: string, name: string): Prom
 test('a run on a bucket gives the bytes of a run on a folder, resumes, and exports', async () => {
   const { bucket } = server as S3Server;
   const uri = `s3://${bucket}/team/store`;
-  const [local, remote] = [freshFolder('local'), freshFolder('remote')];
-  const first = await tive(local, 'run', 'recipe.yaml', '--until', 'selection');
-  expect(first.exitCode, first.stderr).toBe(0);
-  const second = await tive(remote, 'run', 'recipe.yaml', `store.uri=${uri}`, '--until', 'selection');
+  const remote = freshFolder('remote');
+  const run = [`store.uri=${uri}`, '--until', 'selection', '--address', cluster.address];
+  const second = await tive(remote, 'run', 'recipe.yaml', ...run);
   expect(second.exitCode, second.stderr).toBe(0);
 
   const store = new S3Store(uri);
@@ -65,7 +81,7 @@ test('a run on a bucket gives the bytes of a run on a folder, resumes, and expor
   expect(existsSync(join(remote, 'tive-store'))).toBe(false);
   expect(await store.list('checkpoints')).toEqual([]);
 
-  const again = await tive(remote, 'run', 'recipe.yaml', `store.uri=${uri}`, '--until', 'selection');
+  const again = await tive(remote, 'run', 'recipe.yaml', ...run);
   expect(again.stderr).toContain('gradients: cached');
   const exported = await tive(remote, 'export', 'small', '--to', 'llava');
   expect(exported.exitCode, exported.stderr).toBe(0);
@@ -85,9 +101,7 @@ test('a run on a bucket gives the bytes of a run on a folder, resumes, and expor
 
 test('a dataset in a bucket gives the values of one in a folder, and is watched by its listing', async () => {
   const { bucket } = server as S3Server;
-  const [local, remote] = [freshFolder('local-data'), freshFolder('remote-data')];
-  const first = await tive(local, 'run', 'recipe.yaml', '--until', 'values');
-  expect(first.exitCode, first.stderr).toBe(0);
+  const remote = freshFolder('remote-data');
   const data = new S3Store(`s3://${bucket}/mix`);
   const upload = (name: string, bytes: Uint8Array) => data.write(name, [bytes]);
   const moved = ['train.json', ...readdirSync(join(remote, 'images')).map((name) => `images/${name}`)];

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { writeSmallDataset } from '../small-dataset.ts';
-import { hashesOf, tive } from '../tive-process.ts';
+import { tive, useCluster } from '../in-process.ts';
+import { hashesOf } from '../tive-process.ts';
 import type { Finished } from '../tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-threads-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 afterEach(() => void vi.unstubAllEnvs());
+
+const cluster = useCluster();
 
 /** Makes the values of the small run anew, from the gradients in its store. */
 async function estimate(storage: string, threadCount: number): Promise<{ done: Finished; store: string }> {
@@ -17,7 +20,8 @@ async function estimate(storage: string, threadCount: number): Promise<{ done: F
   if (!existsSync(folder)) writeSmallDataset(folder);
   rmSync(join(store, 'artifacts/values'), { recursive: true, force: true });
   vi.stubEnv('TIVE_VALUES_THREADS', String(threadCount));
-  const done = await tive(folder, 'run', 'recipe.yaml', `gradients.storage=${storage}`, '--until', 'values');
+  const words = [`gradients.storage=${storage}`, '--until', 'values', '--address', cluster.address];
+  const done = await tive(folder, 'run', 'recipe.yaml', ...words);
   return { done, store };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { openWorkerLog } from '../../../client/terminal/worker-log.ts';
-import type { LogFormat } from '../../../client/terminal/worker-log.ts';
+import type { LogFormat } from '../../../client/terminal/log-formats.ts';
 import type { LogSink } from '../../../workers/runtime.ts';
 import { plainAttributes } from '../../../workers/runtime.ts';
 

@@ -44,8 +44,8 @@ describe('resizing', () => {
         expect(resizeImage(noise, width, height, filter, part)).toEqual(cut);
       }
     }
-    const large = image(5000, 5000, (x) => x & 255);
-    expect(resizeImage(large, 4, 4, 'bicubic').data).toHaveLength(48);
+    const large = { width: 5000, height: 5000, data: new Uint8Array(5000 * 5000 * 3).fill(93) };
+    expect(resizeImage(large, 4, 4, 'bicubic').data).toEqual(new Uint8Array(48).fill(93));
     expect(resizeImage(noise, 24, 30, 'bicubic')).toEqual(resizeImage(noise, 24, 30, 'bicubic'));
   });
 

@@ -112,7 +112,7 @@ describe('Parquet', () => {
           expect(outcome).toMatch(/^bad\.parquet: must be a readable Parquet file, got /);
         else expect(outcome).toBe(4);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });

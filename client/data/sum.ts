@@ -1,0 +1,4 @@
+/** Rows of all names together. */
+export function sum(named: Partial<Record<string, number>>): number {
+  return Object.values(named).reduce<number>((total, rows) => total + (rows ?? 0), 0);
+}

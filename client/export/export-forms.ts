@@ -1,0 +1,4 @@
+/** What a selection can be written as. */
+export const EXPORT_FORMS = ['llava', 'jsonl', 'sharegpt', 'indices', 'csv', 'parquet', 'adapter'] as const;
+
+export type ExportForm = (typeof EXPORT_FORMS)[number];
