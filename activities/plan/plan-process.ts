@@ -3,12 +3,15 @@ import { ModelHost } from '../shared/model-host.ts';
 import { planRun } from './plan-run.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { RunPlan } from '../../contracts/plan.ts';
+import type { Stage } from '../../contracts/stages.ts';
 import { openStore } from '../../store/open-store.ts';
 
 /** What the process is asked, and what it answers. */
 export interface PlanQuestion {
   config: Config;
   withProbe: boolean;
+  /** Last stage of the run. */
+  until: Stage;
 }
 export type PlanAnswer = { plan: RunPlan } | { error: { name: string; message: string } };
 
@@ -16,9 +19,9 @@ process.once('message', (question: PlanQuestion) => {
   void answer(question).then((found) => process.send!(found, () => process.exit(0)));
 });
 
-async function answer({ config, withProbe }: PlanQuestion): Promise<PlanAnswer> {
+async function answer({ config, withProbe, until }: PlanQuestion): Promise<PlanAnswer> {
   try {
-    return { plan: await planRun(config, { openStore, models: new ModelHost() }, withProbe) };
+    return { plan: await planRun(config, { openStore, models: new ModelHost() }, withProbe, until) };
   } catch (error) {
     const { name, message } = error as Error;
     return { error: { name, message } };

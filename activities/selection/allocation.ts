@@ -6,12 +6,16 @@ import { quotasOf } from '../../contracts/methods.ts';
 /** Pure arithmetic on numbers per task, so nothing is stored. */
 export function createAllocationActivities() {
   return {
-    async allocateRows({ config, method, tasks, allRowCount }: AllocateInput): Promise<AllocationResult> {
-      const quotas = quotasOf(method, config.allocation.weighting);
-      // A pooled method shows what its share would be by size.
-      const weighting = quotas === 'pooled' ? 'size' : quotas;
-      const allocation = allocateBudget(tasks, { ...config.allocation, weighting }, allRowCount);
-      return Promise.resolve({ method, ...allocation });
+    async allocateRows(input: AllocateInput): Promise<AllocationResult> {
+      return Promise.resolve(allocateMethod(input));
     },
   };
+}
+
+/** Quotas as a method has them. */
+export function allocateMethod({ config, method, tasks, allRowCount }: AllocateInput): AllocationResult {
+  const quotas = quotasOf(method, config.allocation.weighting);
+  // A pooled method shows what its share would be by size.
+  const weighting = quotas === 'pooled' ? 'size' : quotas;
+  return { method, ...allocateBudget(tasks, { ...config.allocation, weighting }, allRowCount) };
 }

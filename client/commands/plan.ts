@@ -1,18 +1,21 @@
-import { Command } from '@commander-js/extra-typings';
+// `tive plan`: what a run would do.
+import { Command, Option } from '@commander-js/extra-typings';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
+import { STAGES } from '../../contracts/stages.ts';
+import type { Stage } from '../../contracts/stages.ts';
 import { number, print, printable } from '../terminal/terminal-text.ts';
 
-/** `tive plan`: what a run would do; starts nothing. */
 export function planCommand() {
   return new Command('plan')
     .description('what a run would do: rows, tokens, disk, memory, time, what is cached; starts nothing')
     .argument('<recipe>', 'recipe file')
     .argument('[settings...]', 'key.path=value, which win over the recipe')
+    .addOption(new Option('--until <stage>', 'last stage of the run').choices(STAGES))
     .option('--no-probe', 'no gradients of eight rows, hence no times')
     .option('--json', 'as JSON')
     .option('--quiet', 'say nothing but the plan')
-    .action((recipe, overrides, { probe, json, quiet }) =>
-      printPlan(recipe, overrides, { probe, json: json === true, quiet: quiet === true }),
+    .action((recipe, overrides, { probe, json, quiet, until = 'report' }) =>
+      printPlan(recipe, overrides, { probe, until, json: json === true, quiet: quiet === true }),
     );
 }
 
@@ -20,13 +23,13 @@ export function planCommand() {
 export async function printPlan(
   recipe: string,
   overrides: string[],
-  { probe, json, quiet }: { probe: boolean; json: boolean; quiet: boolean },
+  { probe, json, quiet, until }: { probe: boolean; json: boolean; quiet: boolean; until: Stage },
 ): Promise<void> {
   const { loadRecipe } = await import('../recipe/recipe.ts');
   const { planInProcess } = await import('../runs/plan.ts');
   const { config, runName } = loadRecipe(recipe, { overrides });
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
-  const plan = await planInProcess(config, probe, say);
+  const plan = await planInProcess({ config, withProbe: probe, until }, say);
   print({ runName, ...plan }, json, () => describe(runName, plan));
 }
 

@@ -32,7 +32,10 @@ export function runCommand() {
     .action(async (recipe, overrides, options) => {
       const { address = null, limit, detach = false } = options;
       if (options.dryRun === true)
-        return printPlan(recipe, overrides, { probe: true, json: false, quiet: options.quiet === true });
+        return printPlan(recipe, overrides, {
+          ...{ probe: true, json: false, quiet: options.quiet === true },
+          until: options.until ?? 'report',
+        });
       if (detach && address === null) {
         throw new InvalidConfigError('--detach: needs --address, got none; the embedded server ends with the command');
       }

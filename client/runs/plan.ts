@@ -1,7 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { PlanAnswer, PlanQuestion } from '../../activities/plan/plan-process.ts';
-import type { Config } from '../../contracts/config.ts';
 import * as failures from '../../contracts/failures.ts';
 import type { RunPlan } from '../../contracts/plan.ts';
 import { prepareEngine } from '../../setup/engine.ts';
@@ -10,7 +9,7 @@ import { computeEnvironment } from '../../workers/compute-environment.ts';
 import { useEngine } from '../cluster/runtime.ts';
 
 /** What a run would do. A process of its own has the engine, set up as a compute process is. */
-export async function planInProcess(config: Config, withProbe: boolean, say: (text: string) => void): Promise<RunPlan> {
+export async function planInProcess(question: PlanQuestion, say: (text: string) => void): Promise<RunPlan> {
   const engine = await prepareEngine(say);
   useEngine(engine, say);
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -26,7 +25,7 @@ export async function planInProcess(config: Config, withProbe: boolean, say: (te
       reject(new Error(`plan: the process must answer, got its end (${signal ?? code}); it may lack memory`)),
     );
   });
-  child.send({ config, withProbe } satisfies PlanQuestion);
+  child.send(question);
   const answer = await answered;
   if ('plan' in answer) return answer.plan;
   const { name, message } = answer.error;

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { planStages } from '../../../activities/plan/plan-stages.ts';
+import type { PlanFacts } from '../../../activities/plan/plan-stages.ts';
+import type { Config } from '../../../contracts/config.ts';
+import type { PlannedStage, Probe } from '../../../contracts/plan.ts';
+import type { Stage } from '../../../contracts/stages.ts';
+import { workOf } from '../../../contracts/work.ts';
+import { readModelConfig } from '../../../model/model-config.ts';
+import { DEMO_CONFIG } from '../../report/demo-summary.ts';
+
+const GOLDEN = join(import.meta.dirname, '../../golden/tiny-llava/model');
+const ROWS = { rowCount: 1000, usableCount: 800, tokenCount: 80_000, imageRowCount: 400 };
+const PROBE: Probe = { engine: 'cpu', rowCount: 8, tokenCount: 800, secondsPerToken: 0.001, secondsPerImage: 0.1 };
+
+let text: PlanFacts['text'];
+beforeAll(async () => {
+  ({ text } = await readModelConfig(GOLDEN));
+});
+
+const config: Config = {
+  ...DEMO_CONFIG,
+  allocation: { ...DEMO_CONFIG.allocation, budgetFraction: 0.15, budgetRows: null, budgetBase: 'eligible' },
+  warmup: { ...DEMO_CONFIG.warmup, fraction: 0.1, epochs: 2, batchSize: 16, loraRank: 4 },
+  finetune: { enabled: true, epochs: 3, batchSize: 16, learningRate: 1e-3 },
+  evaluation: { ...DEMO_CONFIG.evaluation, path: 'test.json', compare: ['random', 'task_balanced', 'random'] },
+};
+
+const plan = (changed: Partial<Config> = {}, until: Stage = 'report', probe: Probe | null = PROBE): PlannedStage[] => {
+  const now = { ...config, ...changed };
+  return planStages({ config: now, work: workOf(now, until), text, rows: ROWS, probe, isCached: () => false });
+};
+const find = (stages: PlannedStage[], name: Stage): PlannedStage => stages.find(({ stage }) => stage === name)!;
+
+describe('planned stages', () => {
+  test('methods are counted as the run has them, each once', () => {
+    const stages = plan();
+    expect(find(stages, 'selection')).toMatchObject({ rowCount: 120, partCount: 3, unit: 'methods' });
+    // 120 rows in steps of 16, three epochs, three methods.
+    expect(find(stages, 'finetune')).toMatchObject({ rowCount: 120, partCount: 3 * 3 * 8, unit: 'steps' });
+    expect(find(stages, 'evaluation')).toMatchObject({ partCount: 4, unit: 'models' });
+  });
+
+  test('without fine-tuning one method is selected, and nothing tuned or scored', () => {
+    const stages = plan({ finetune: { ...config.finetune, enabled: false } });
+    expect(stages.map(({ stage }) => stage)).toEqual([
+      ...['dataset', 'warmup', 'gradients', 'values', 'allocation', 'selection', 'report'],
+    ]);
+    expect(find(stages, 'selection').partCount).toBe(1);
+  });
+
+  test('a run until an earlier stage is planned until there', () => {
+    expect(plan({}, 'gradients').map(({ stage }) => stage)).toEqual(['dataset', 'warmup', 'gradients']);
+    expect(find(plan({}, 'finetune'), 'finetune').partCount).toBe(3 * 8);
+  });
+
+  test('time is tokens and pictures by the probe: each picture once, tokens every epoch', () => {
+    // 80 rows of the warm-up: 2 epochs × 100 tokens × 1 ms, half a picture × 100 ms.
+    expect(find(plan(), 'warmup').seconds).toBeCloseTo(80 * (2 * 0.1 + 0.05), 9);
+    expect(find(plan(), 'gradients').seconds).toBeCloseTo(800 * (0.1 + 0.05), 9);
+    expect(find(plan({}, 'report', null), 'gradients').seconds).toBeNull();
+  });
+
+  test('an adapter that is given needs no training', () => {
+    const stages = plan({ model: { ...config.model, adapter: 'given' } });
+    expect(find(stages, 'warmup')).toMatchObject({ rowCount: null, partCount: null, seconds: null, diskBytes: null });
+  });
+});
