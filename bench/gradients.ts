@@ -1,11 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { gradientRows } from '../activities/gradients/micro-batch.ts';
-import type { GradientComputer } from '../activities/gradients/micro-batch.ts';
 import type { UsableRow } from '../tables/rows.ts';
-import { createProjector } from '../algorithms/projection.ts';
-import { gradientLayout, initialAdapter, toTensors } from '../model/adapter.ts';
-import { loadEngine } from '../model/engine.ts';
-import type { ModelExample } from '../model/tensorflow/micro-batch.ts';
+import { initialAdapter } from '../model/adapter.ts';
+import { engineModel } from '../model/tensorflow/engine.ts';
+import { loadEngine } from '../model/load-engine.ts';
+import type { GradientComputer, ModelExample } from '../model/engine.ts';
 import { median, short } from './bench.ts';
 import type { BenchLine } from './bench.ts';
 import { timeTogether, withChildren } from './child.ts';
@@ -85,8 +84,8 @@ export async function prepare({
   await loadEngine('auto');
   const computer = gradientComputer(size);
   const batches = Array.from({ length: batchCount }, (_, batch) => microBatch(size, batch, batchSize));
-  const compute = (): void => {
-    for (const { rows, examples } of batches) gradientRows(computer, rows, examples);
+  const compute = async (): Promise<void> => {
+    for (const { rows, examples } of batches) await gradientRows(computer, 'float32', rows, examples);
   };
   // Both settle by themselves, but later: what is left after a collection is what a leak leaves.
   const state = (): ProcessState => {
@@ -109,9 +108,7 @@ function gradientComputer(size: BenchModel): GradientComputer {
   // B starts as zero, which would make the gradients of A zero.
   for (const { values: numbers } of values.parameters.filter(({ name }) => name.endsWith('.lora_B')))
     numbers.forEach((_, index) => (numbers[index] = 0.02 * (uniform() - 0.5)));
-  const { places, length } = gradientLayout(values);
-  const projector = createProjector({ kind: 'sparse', sketch: SKETCH, seed: 0, parameterCount: length });
-  return { model, adapter: toTensors(values), places, projector, storage: 'float32' };
+  return engineModel(model).openGradients(values, { kind: 'sparse', sketch: SKETCH, seed: 0 });
 }
 
 function microBatch(

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { loadEngine } from '../model/engine.ts';
+import { loadEngine } from '../model/load-engine.ts';
 import { median, short } from './bench.ts';
 import type { BenchLine } from './bench.ts';
 import { timeTogether, withChildren } from './child.ts';

@@ -3,7 +3,7 @@ import type { LoadedModel } from '../model/tensorflow/load-model.ts';
 import { parseModelConfig } from '../model/model-config.ts';
 import { weightShapes } from '../model/weight-shapes.ts';
 import { Weights } from '../model/tensorflow/weights.ts';
-import type { ModelExample } from '../model/tensorflow/micro-batch.ts';
+import type { ModelExample } from '../model/engine.ts';
 
 /** Sizes of a benchmark model: decoder, tokens of an example, image vectors among them. */
 export interface BenchModel {

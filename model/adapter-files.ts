@@ -6,7 +6,7 @@ import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
 import type { Json } from '../contracts/json-object.ts';
 import { adaptedPaths } from './adapter.ts';
 import type { AdapterValues, LoraSettings } from './adapter.ts';
-import { refusePickles } from './tensorflow/load-model.ts';
+import { refusePickles } from './model-files.ts';
 import type { ModelType, TextConfig } from './model-config.ts';
 import { encodeSafetensors, openSafetensors } from './safetensors.ts';
 import type { SafetensorsFile } from './safetensors.ts';

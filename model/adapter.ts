@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+// LoRA adapters of the decoder: their settings, values and the layout of their gradients.
 import type { LoraTarget } from '../contracts/config.ts';
 import type { TextConfig } from './model-config.ts';
 import type { NamedTensor } from './safetensors.ts';
@@ -15,16 +15,6 @@ const TARGET_ORDER: readonly LoraTarget[] = [
   'down_proj',
 ];
 
-/** One linear layer's low-rank pair, in torch's layout: y = x Wᵀ + scale · (x Aᵀ) Bᵀ. */
-export interface LoraPair {
-  /** `[rank, in]` */
-  a: tf.Tensor2D;
-  /** `[out, rank]` */
-  b: tf.Tensor2D;
-  /** alpha / rank, or alpha / √rank with rslora. */
-  scale: number;
-}
-
 export interface LoraSettings {
   rank: number;
   alpha: number;
@@ -33,13 +23,7 @@ export interface LoraSettings {
   peft?: { use_rslora: boolean; rank_pattern: Record<string, number>; alpha_pattern: Record<string, number> };
 }
 
-/** A LoRA adapter of the decoder as tensors: module path → pair. Freed by {@link disposeAdapter}. */
-export interface Adapter {
-  settings: LoraSettings;
-  pairs: ReadonlyMap<string, LoraPair>;
-}
-
-/** Its values on the host, in `parameter_order`: what is stored, trained and written. */
+/** A LoRA adapter's values on the host, in `parameter_order`: what is stored, trained and written. */
 export interface AdapterValues {
   settings: LoraSettings;
   /** Layer by layer, TARGET_ORDER inside a layer, A before B; names without `.weight`, e.g. `….q_proj.lora_A`. */
@@ -78,22 +62,6 @@ export function initialAdapter(text: TextConfig, settings: LoraSettings, uniform
     scales.set(path, settings.alpha / settings.rank);
   }
   return { settings, parameters, scales };
-}
-
-/** Puts the values into tensors of the active engine; the caller frees them with {@link disposeAdapter}. */
-export function toTensors(values: AdapterValues): Adapter {
-  const tensors = new Map(
-    values.parameters.map(({ name, shape, values: data }) => [name, tf.tensor2d(data, shape as [number, number])]),
-  );
-  const pairs = new Map<string, LoraPair>();
-  for (const [path, scale] of values.scales) {
-    pairs.set(path, { a: tensors.get(`${path}.lora_A`)!, b: tensors.get(`${path}.lora_B`)!, scale });
-  }
-  return { settings: values.settings, pairs };
-}
-
-export function disposeAdapter(adapter: Adapter): void {
-  for (const { a, b } of adapter.pairs.values()) tf.dispose([a, b]);
 }
 
 /** Where one parameter lies in the gradient vector. */

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import * as tf from '@tensorflow/tfjs';
+// The seam: what an engine does for the product. Rows, plans, checkpoints, retries and tables stay on this side; tensors,
+// the projection and the optimiser's state stay on the other. What crosses is sketches, scalars and checkpoints.
+import type { ProjectionOptions } from '../algorithms/projection.ts';
 import type { EngineName } from '../contracts/config.ts';
-import { InvalidConfigError } from '../contracts/failures.ts';
+import type { AdapterValues } from './adapter.ts';
+import type { Architecture } from './model-config.ts';
 
 /** What computes the tensors, and everything of it that can change bits: part of the address of computed artifacts. */
 export interface EngineDescription {
@@ -17,78 +18,148 @@ export interface EngineDescription {
   tf32: boolean;
 }
 
-/** A ready engine. There is one a process: tfjs keeps its backend in a global. */
+/** A ready engine. There is one a process. */
 export interface Engine {
   description: EngineDescription;
   /** Why a better engine was not taken, in words; null when the best one runs. */
   fallbackReason: string | null;
+  /**
+   * Loads a model folder in Hugging Face layout. The caller disposes it.
+   * @param breathe awaited between tensors, so that heartbeats go out while a large model loads
+   * @throws InvalidConfigError for a folder that is no model, or one that does not fit the memory
+   */
+  loadModel(folder: string, breathe?: () => Promise<void>): Promise<EngineModel>;
 }
 
-/**
- * Loads the engine and makes it tfjs's backend.
- * `auto` takes the native library where its addon loads, else wasm, and says why; a name takes that one or fails.
- * `TIVE_NO_NATIVE` holds set-up's reason where it could not make the addon ready.
- * @throws InvalidConfigError `engine: the tensorflow addon must load, got …` for `tensorflow` by name.
- */
-export async function loadEngine(name: 'auto' | EngineName): Promise<Engine> {
-  if (name === 'cpu') return activate('cpu', null);
-  if (name === 'wasm') return activate('wasm', null);
-  const refused = process.env['TIVE_NO_NATIVE'];
-  try {
-    if (refused !== undefined && refused !== '') throw new Error(refused);
-    await loadAddon();
-    return await activate('tensorflow', null);
-  } catch (error) {
-    const got = firstLine(error);
-    if (name === 'tensorflow')
-      throw new InvalidConfigError(`engine: the tensorflow addon must load, got ${got}; run tive doctor`);
-    return activate('wasm', `engine: the tensorflow addon must load, got ${got}; wasm is used, several times slower`);
-  }
+/** A model that is ready to compute. Everything that it opens is disposed before it. */
+export interface EngineModel {
+  folder: string;
+  architecture: Architecture;
+  /** @param readPixels a picture as the vision tower takes it, by its name */
+  openPictures(readPixels: (image: string) => Promise<Float32Array>): PictureEncoder;
+  /** Per-example gradients at an adapter. */
+  openGradients(adapter: AdapterValues, projection: ProjectionSettings): GradientComputer;
+  /** Training of an adapter, from the start or from a state that was saved. */
+  openTraining(start: AdapterValues, settings: OptimizerSettings, resumed: TrainingState | null): Trainer;
+  /** @param adapter null scores the base model */
+  openScoring(adapter: AdapterValues | null): Scorer;
+  dispose(): void;
 }
 
-async function loadAddon(): Promise<void> {
-  // Node 23 removed two functions of node:util that the addon's JavaScript calls in every operation.
-  const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>;
-  util['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
-  util['isArray'] ??= Array.isArray;
-  await import('@tensorflow/tfjs-node-gpu');
+/** Label of a position without a loss. */
+export const IGNORED_LABEL = -100;
+
+/** One example as the prompt encoder gives it, with its pictures' vectors. */
+export interface ModelExample {
+  /** `[token]`; the image token stands once for every image vector. */
+  ids: Int32Array;
+  /** `[token]`, −100 where there is no loss. */
+  labels: Int32Array;
+  /** `[imageTokenCount, hidden]` of each picture, in order of appearance. */
+  features: Float32Array[];
 }
 
-async function activate(name: EngineName, fallbackReason: string | null): Promise<Engine> {
-  if (name === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
-  if (!(await tf.setBackend(name))) throw new Error(`engine: backend ${name} must start, got a refusal`);
-  await tf.ready();
-  return { description: describe(name), fallbackReason };
+/** Pictures that are encoded together, in a fixed order: bits depend on a picture's place among them. */
+export interface ImageScope {
+  /** Name of the list, for the cache. */
+  id: string;
+  /** Every picture once, in the order of first use. */
+  images: readonly string[];
 }
 
-function describe(engine: EngineName): EngineDescription {
-  const native = tf.backend() as unknown as { isUsingGpuDevice?: boolean; binding?: { TF_Version?: string } };
-  const isNative = engine === 'tensorflow';
-  const device = isNative && native.isUsingGpuDevice === true ? 'gpu' : 'cpu';
-  return {
-    engine,
-    libraryVersion: (isNative && native.binding?.TF_Version) || tf.version['tfjs-core'],
-    device,
-    instructionSet: isNative && device === 'cpu' ? instructionSet() : 'portable',
-    oneDnn: isNative && process.env['TF_ENABLE_ONEDNN_OPTS'] !== '0',
-    tf32: device === 'gpu' && process.env['NVIDIA_TF32_OVERRIDE'] !== '0',
-  };
+/** Pictures' vectors, each encoded once within a memory bound. */
+export interface PictureEncoder {
+  /** Vectors `[imageTokenCount, hidden]` of the wanted pictures, in their order. */
+  get(scope: ImageScope, wanted: readonly string[]): Promise<Float32Array[]>;
 }
 
-/** The limit set for oneDNN, else what the processor offers: both change the order of sums, hence bits. */
-function instructionSet(): string {
-  const limit = process.env['ONEDNN_MAX_CPU_ISA'];
-  if (limit !== undefined && limit !== '') return limit.toLowerCase();
-  try {
-    const flags = new Set(/^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? []);
-    return ['amx_bf16', 'avx512_bf16', 'avx512f', 'avx2', 'avx'].find((flag) => flags.has(flag)) ?? process.arch;
-  } catch {
-    return process.arch;
-  }
+/** How a gradient is projected; `sketch` is not read for kind `none`, whose z is the gradient itself. */
+export type ProjectionSettings = Pick<ProjectionOptions, 'kind' | 'sketch' | 'seed'>;
+
+/** Loss, norms and projected gradient of every example of a micro-batch. */
+export interface ExampleGradients {
+  /** `[example]` mean cross-entropy over the supervised tokens, in nats; NaN for an example without any. */
+  loss: Float64Array;
+  /** `[example]` |M|. */
+  supervisedTokenCount: Uint32Array;
+  /** `[example]` ℓ2 norm of the whole gradient, before projection. */
+  gradientNorm: Float64Array;
+  /** `[example]` mean ‖softmax − onehot‖₂ over the supervised tokens. */
+  el2n: Float64Array;
+  /** `[example, sketch]` projected gradient, of float64 sums. */
+  sketch: Float32Array;
 }
 
-/** First line of an error's message, without the stack that module loaders add. */
-function firstLine(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return `"${(message.split('\n')[0] ?? '').trim()}"`;
+export interface GradientComputer {
+  /** Width k of what comes back. */
+  sketch: number;
+  /** One forward and one backward pass. */
+  compute(examples: readonly ModelExample[]): Promise<ExampleGradients>;
+  dispose(): void;
+}
+
+/** Settings of AdamW (arXiv:1711.05101). */
+export interface AdamWSettings {
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Decoupled: parameters shrink by learningRate · weightDecay in each step. */
+  weightDecay: number;
+}
+
+/** Defaults of torch but for the weight decay. */
+export const ADAMW_DEFAULTS: AdamWSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
+
+export interface OptimizerSettings {
+  adamW: AdamWSettings;
+  /** Gradients above this global norm are scaled down to it. */
+  maxGradientNorm: number;
+}
+
+/** Moments of every parameter array, float32: with the parameters, the exact state of the optimiser. */
+export interface AdamWState {
+  /** Updates done. */
+  step: number;
+  first: Float32Array[];
+  second: Float32Array[];
+}
+
+/** Everything that a later process needs to go on exactly: parameters and moments after `optimizer.step` updates. */
+export interface TrainingState {
+  parameters: Float32Array[];
+  optimizer: AdamWState;
+}
+
+/** One training: parameters and moments lie where the engine computes. */
+export interface Trainer {
+  /** Updates done. */
+  readonly step: number;
+  /**
+   * Adds a micro-batch to the gradient of the step.
+   * @param weight of every answer token's cross-entropy
+   * @returns the weighted sum of cross-entropies
+   */
+  addMicroBatch(examples: readonly ModelExample[], weight: number): Promise<number>;
+  /**
+   * Ends the step: clips the gradient, updates by AdamW.
+   * @returns global norm before clipping; where it is not finite, nothing was updated
+   */
+  update(learningRate: number): Promise<number>;
+  /** The state as it can be saved. */
+  state(): Promise<TrainingState>;
+  dispose(): void;
+}
+
+/** One test row's outcome. */
+export interface Outcome {
+  /** Mean cross-entropy over the answer tokens, in nats. */
+  loss: number;
+  /** Whether the largest logit is right at every answer position: equal to greedy decoding giving the exact answer. */
+  correct: boolean;
+}
+
+export interface Scorer {
+  /** Scores a micro-batch in one teacher-forced pass. */
+  score(examples: readonly ModelExample[]): Promise<Outcome[]>;
+  dispose(): void;
 }

@@ -1,7 +1,9 @@
 // One gradient shard: its finished micro-batches, what is missing of them, and the file that they become.
+import type { GradientsConfig } from '../../contracts/config.ts';
 import type { GradientShard, GradientShardInput } from '../../contracts/messages/gradients.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import { artifactFolder, checkpointFolder } from '../../store/addresses.ts';
+import type { GradientComputer } from '../../model/engine.ts';
 import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { writeGradientShard } from '../../tables/gradients.ts';
@@ -10,13 +12,13 @@ import type { ExampleSource } from '../shared/examples.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { countRows } from '../shared/metrics.ts';
 import { gradientRows } from './micro-batch.ts';
-import type { GradientComputer } from './micro-batch.ts';
 import type { ShardParts } from './parts.ts';
 import type { Window } from './windows.ts';
 
 /** Computes what is missing, saves each micro-batch, and returns the keys of all in order. */
 export async function computeParts(
   computer: GradientComputer,
+  storage: GradientsConfig['storage'],
   windows: readonly Window[],
   source: ExampleSource,
   parts: ShardParts,
@@ -36,7 +38,12 @@ export async function computeParts(
       const known = done.get(microBatch);
       const usable = known !== undefined && (await parts.read(known)) !== null;
       keys.push(
-        usable ? known : await parts.save(microBatch, gradientRows(computer, rows, await source.examples(rows, scope))),
+        usable
+          ? known
+          : await parts.save(
+              microBatch,
+              await gradientRows(computer, storage, rows, await source.examples(rows, scope)),
+            ),
       );
       if (!usable) countRows('gradients', rows.length);
       rowCount += rows.length;

@@ -1,5 +1,4 @@
 // Stage gradients: rows and reference model → the gradient table, shard by shard.
-import { createProjector } from '../../algorithms/projection.ts';
 import type {
   CloseGradientsInput,
   GradientShard,
@@ -9,7 +8,7 @@ import type {
   GradientsResult,
 } from '../../contracts/messages/gradients.ts';
 import type { Reason } from '../../contracts/reasons.ts';
-import { disposeAdapter, gradientLayout, toTensors } from '../../model/adapter.ts';
+import { gradientLayout } from '../../model/adapter.ts';
 import { sha256 } from '../../store/addresses.ts';
 import type { GradientDetails } from '../../tables/gradients.ts';
 import { readShardCount } from '../../tables/rows.ts';
@@ -19,7 +18,6 @@ import { ExampleSource } from '../shared/examples.ts';
 import { keepBeating, openPulse, startPulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { finishOutput } from '../shared/stage-output.ts';
-import type { GradientComputer } from './micro-batch.ts';
 import { createShardParts } from './parts.ts';
 import { adapterOf, findTable, gradientPlace, projectionOf, requireSameEngine, requireSpace } from './plan.ts';
 import { closeShard, computeParts, finishedShard, removeOvertaken, shardFolder } from './shard.ts';
@@ -55,18 +53,15 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const done = await parts.done();
       pulse.requireProgress(`shard ${shard + 1} of ${shardCount}`, () => describeNext(windows, done));
       const model = await models.model(config.model, () => pulse.breathe());
-      const values = await adapterOf(store, input);
-      const { places, length: parameterCount } = gradientLayout(values);
-      const adapter = toTensors(values);
+      const adapter = await adapterOf(store, input);
       const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       const source = new ExampleSource(model, await loaderOf(config, dataset));
+      const computer = model.openGradients(adapter, projectionOf(config, gradientLayout(adapter).length));
       try {
-        const projector = createProjector({ ...projectionOf(config, parameterCount), parameterCount });
-        const computer: GradientComputer = { model, adapter, places, projector, storage: config.gradients.storage };
-        const keys = await computeParts(computer, windows, source, parts, pulse);
-        return await closeShard(store, input, projector.sketch, parts, keys);
+        const keys = await computeParts(computer, config.gradients.storage, windows, source, parts, pulse);
+        return await closeShard(store, input, computer.sketch, parts, keys);
       } finally {
-        disposeAdapter(adapter);
+        computer.dispose();
         await source.close();
         await removeOvertaken(store, input);
       }

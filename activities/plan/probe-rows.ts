@@ -1,17 +1,16 @@
-import { createProjector } from '../../algorithms/projection.ts';
+// How long some rows take, tried.
 import { createRandom } from '../../algorithms/random-stream.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { Probe } from '../../contracts/plan.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import { planMicroBatches } from '../../dataset/rows/micro-batches.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
-import { disposeAdapter, gradientLayout, initialAdapter, toTensors } from '../../model/adapter.ts';
-import type { ModelExample } from '../../model/tensorflow/micro-batch.ts';
+import { gradientLayout, initialAdapter } from '../../model/adapter.ts';
+import type { ModelExample } from '../../model/engine.ts';
 import { loaderOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { ExampleSource } from '../shared/examples.ts';
-import { gradientRows } from '../gradients/micro-batch.ts';
-import type { UsableRow } from '../../tables/rows.ts';
+import { projectionOf } from '../gradients/plan.ts';
 
 const PROBED_ROWS = 8;
 
@@ -36,23 +35,19 @@ export async function probeRows(
   const read = await readExamples(await open(), readable);
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
   const random = createRandom('probe', 0);
-  const values = initialAdapter(model.config.text, { rank, alpha, targets }, () => random.uniform());
-  const { places: layout, length: parameterCount } = gradientLayout(values);
-  const { projection: kind, sketch: width, projectionSeed: seed, storage, tokenBudget } = config.gradients;
-  const sketch = kind === 'none' ? parameterCount : width;
-  const projector = createProjector({ kind, sketch, seed, parameterCount });
-  const adapter = toTensors(values);
-  const computer = { model, adapter, places: layout, projector, storage };
+  const adapter = initialAdapter(model.architecture.text, { rank, alpha, targets }, () => random.uniform());
+  const { tokenBudget } = config.gradients;
+  const computer = model.openGradients(adapter, projectionOf(config, gradientLayout(adapter).length));
   const lengths = read.examples.map(({ ids }) => ids.length);
   const batches = planMicroBatches(lengths, tokenBudget).map((batch) => batch.map((index) => read.examples[index]!));
-  const compute = (): void => {
-    for (const batch of batches) gradientRows(computer, batch.map(tableRow), batch);
+  const compute = async (): Promise<void> => {
+    for (const batch of batches) await computer.compute(batch);
   };
-  compute();
+  await compute();
   const startedAt = performance.now();
-  compute();
+  await compute();
   const seconds = (performance.now() - startedAt) / 1000;
-  disposeAdapter(adapter);
+  computer.dispose();
   const tokenCount = read.examples.reduce((sum, { ids }) => sum + ids.length, 0);
   return {
     engine: `${description.engine} ${description.libraryVersion} on ${description.device}`,
@@ -90,11 +85,4 @@ async function readExamples(
   const imageSeconds = (performance.now() - startedAt) / 1000;
   await source.close();
   return { examples, imageCount: scope.images.length, imageSeconds };
-}
-
-function tableRow({ ids }: ModelExample, index: number): UsableRow {
-  return {
-    ...{ rowIndex: index, sourceIndex: 0, byteStart: 0, byteEnd: 0, position: index, task: 'probe' },
-    ...{ contentHash: new Uint8Array(32), tokenCount: ids.length, microBatch: 0, shard: 0 },
-  };
 }

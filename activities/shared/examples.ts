@@ -1,12 +1,7 @@
+// Rows of a table as examples for the model.
 import type { RowPlace } from '../../contracts/row-place.ts';
 import type { ExampleLoader, LoadedExample } from '../../dataset/rows/load-example.ts';
-import { ImageFeatures } from '../../model/tensorflow/image-features.ts';
-import type { ImageScope } from '../../model/tensorflow/image-features.ts';
-import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
-import type { ModelExample } from '../../model/tensorflow/micro-batch.ts';
-
-/** Bound of the pictures' vectors that a process keeps. */
-const FEATURE_CACHE_BYTES = 512 * 1024 * 1024;
+import type { EngineModel, ImageScope, ModelExample, PictureEncoder } from '../../model/engine.ts';
 
 /** Rows whose encoded prompts are kept: small beside the pictures. */
 const REMEMBERED_ROWS = 20_000;
@@ -14,12 +9,12 @@ const REMEMBERED_ROWS = 20_000;
 /** Turns rows of a table into examples for the model. */
 export class ExampleSource {
   readonly #loader: ExampleLoader;
-  readonly #features: ImageFeatures;
+  readonly #features: PictureEncoder;
   readonly #loaded = new Map<number, LoadedExample>();
 
-  constructor(model: LoadedModel, loader: ExampleLoader) {
+  constructor(model: EngineModel, loader: ExampleLoader) {
     this.#loader = loader;
-    this.#features = new ImageFeatures(model, (path) => loader.pixels(path), FEATURE_CACHE_BYTES);
+    this.#features = model.openPictures((path) => loader.pixels(path));
   }
 
   /** The rows' pictures, each once, in the order of first use. */

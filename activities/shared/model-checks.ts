@@ -1,10 +1,11 @@
+// What must hold of a model folder and the settings that go with it, before any work.
 import type { Config } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { readImageSettings } from '../../dataset/images/image-settings.ts';
 import type { ImageSettings } from '../../dataset/images/image-settings.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
-import { checkModelFiles } from '../../model/tensorflow/load-model.ts';
 import { readModelConfig } from '../../model/model-config.ts';
+import { checkModelFiles } from '../../model/model-files.ts';
 import { modelMemory, requireMemory } from '../../model/model-memory.ts';
 import { decoderLinearShapes, weightShapes } from '../../model/weight-shapes.ts';
 

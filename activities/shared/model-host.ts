@@ -1,15 +1,13 @@
+// The process's engine, and the one model that is resident in it.
 import { resolve } from 'node:path';
 import type { ModelConfig } from '../../contracts/config.ts';
-import { loadEngine } from '../../model/engine.ts';
-import type { Engine } from '../../model/engine.ts';
-import { loadModel } from '../../model/tensorflow/load-model.ts';
-import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
+import type { Engine, EngineModel } from '../../model/engine.ts';
+import { loadEngine } from '../../model/load-engine.ts';
 
-/** The process's engine, and the one model that is resident in it. */
 export class ModelHost {
   #engineName: ModelConfig['engine'] | null = null;
   #engine: Engine | null = null;
-  #model: LoadedModel | null = null;
+  #model: EngineModel | null = null;
 
   /** The engine that the config asks for; a change of engine frees the model. */
   async engine(config: ModelConfig): Promise<Engine> {
@@ -25,18 +23,18 @@ export class ModelHost {
    * The model of the config, loaded once and kept until another one is asked for.
    * @param breathe called between tensors, so that heartbeats go out while a large model loads
    */
-  async model(config: ModelConfig, breathe: () => Promise<void>): Promise<LoadedModel> {
-    await this.engine(config);
+  async model(config: ModelConfig, breathe: () => Promise<void>): Promise<EngineModel> {
+    const engine = await this.engine(config);
     const folder = resolve(config.path);
-    if (this.#model?.folder !== folder) {
+    if (this.#model === null || this.#model.folder !== folder) {
       this.dispose();
-      this.#model = await loadModel(folder, breathe);
+      this.#model = await engine.loadModel(folder, breathe);
     }
-    return this.#model!;
+    return this.#model;
   }
 
   dispose(): void {
-    this.#model?.weights.dispose();
+    this.#model?.dispose();
     this.#model = null;
   }
 }

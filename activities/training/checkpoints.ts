@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Stage } from '../../contracts/stages.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
-import type { StepNumbers, TrainingState } from '../../model/training.ts';
+import type { TrainingState } from '../../model/engine.ts';
+import type { StepNumbers } from '../../model/training.ts';
 import { checkpointFolder, sha256 } from '../../store/addresses.ts';
 import type { Store } from '../../store/store.ts';
 

@@ -2,11 +2,8 @@
 import type { EvaluateInput, EvaluationResult, TaskScore } from '../../contracts/messages/training.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { WINDOW_ROWS } from '../../dataset/rows/micro-batches.ts';
-import { disposeAdapter, toTensors } from '../../model/adapter.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
-import { scoreExamples } from '../../model/tensorflow/evaluate.ts';
-import type { Outcome } from '../../model/tensorflow/evaluate.ts';
-import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
+import type { EngineModel, Outcome } from '../../model/engine.ts';
 import type { Store } from '../../store/store.ts';
 import { outcomesTable } from '../../tables/outcomes.ts';
 import type { OutcomesBatch, OutcomesDetails } from '../../tables/outcomes.ts';
@@ -64,33 +61,33 @@ async function evaluationPlace(
 /** Outcomes of all usable test rows, by row index. Closes the source. */
 async function scoreRows(
   store: Store,
-  model: LoadedModel,
+  model: EngineModel,
   source: ExampleSource,
   { rows, adapter }: EvaluateInput,
   pulse: Pulse,
 ): Promise<ScoredRow[]> {
-  const tensors = adapter === null ? null : await readTensors(store, adapter, model);
+  const scorer = model.openScoring(adapter === null ? null : await adapterAt(store, adapter, model));
   const scored: ScoredRow[] = [];
   try {
     const table = await readUsableRows(store, rows);
     for (const { index, rows: windowRows, batches } of windowsOf(table)) {
       const scope = await source.scope(`test window ${index}`, windowRows);
       for (const batch of batches) {
-        const outcomes = scoreExamples(model, tensors, await source.examples(batch, scope));
+        const outcomes = await scorer.score(await source.examples(batch, scope));
         batch.forEach((row, place) => scored.push({ row, ...outcomes[place]! }));
         countRows('evaluation', batch.length);
         await pulse.committed(scored.length, table.length);
       }
     }
   } finally {
-    if (tensors !== null) disposeAdapter(tensors);
+    scorer.dispose();
     await source.close();
   }
   return scored.sort((left, right) => left.row.rowIndex - right.row.rowIndex);
 }
 
-async function readTensors(store: Store, adapter: ArtifactReference, { config }: LoadedModel) {
-  return toTensors(await readAdapter(await store.localFolder(adapter.uri), config.text));
+async function adapterAt(store: Store, { uri }: ArtifactReference, { architecture }: EngineModel) {
+  return readAdapter(await store.localFolder(uri), architecture.text);
 }
 
 /** Planning windows with their micro-batches, as the dataset stage planned them. */

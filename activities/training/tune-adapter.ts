@@ -8,11 +8,10 @@ import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { initialAdapter } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { encodeAdapter } from '../../model/adapter-files.ts';
-import type { EngineDescription } from '../../model/engine.ts';
-import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
+import { ADAMW_DEFAULTS } from '../../model/engine.ts';
+import type { EngineDescription, EngineModel, OptimizerSettings } from '../../model/engine.ts';
 import type { ModelType } from '../../model/model-config.ts';
-import { ADAMW_DEFAULTS } from '../../model/optimizer.ts';
-import { adapterGradient, train } from '../../model/training.ts';
+import { train } from '../../model/training.ts';
 import type { StepNumbers, TrainingSettings } from '../../model/training.ts';
 import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
@@ -31,7 +30,7 @@ import { createTrainingCheckpoints } from './checkpoints.ts';
 const CHECKPOINT_MS = 5000;
 const CHECKPOINT_RATIO = 20;
 
-const MAX_GRADIENT_NORM = 1;
+const OPTIMIZER: OptimizerSettings = { adamW: ADAMW_DEFAULTS, maxGradientNorm: 1 };
 
 /** What is trained on, and how. */
 export interface TuneRequest {
@@ -68,12 +67,12 @@ export function adapterResult({ reference, details, cached }: StageOutput<Adapte
  * Trains a fresh LoRA adapter on rows and writes its files. Goes on from the last checkpoint of an attempt that
  * died: parameters, moments and position are exact, so the bytes are those of an undisturbed run.
  */
-export async function tuneAdapter(request: TuneRequest, model: LoadedModel): Promise<WrittenOutput<AdapterDetails>> {
+export async function tuneAdapter(request: TuneRequest, model: EngineModel): Promise<WrittenOutput<AdapterDetails>> {
   const { store, config, places, pulse } = request;
   const { stage, address } = request.place;
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
   const random = createRandom(`${stage}/adapter`, config.run.seed);
-  const initial = initialAdapter(model.config.text, { rank, alpha, targets }, () => random.uniform());
+  const initial = initialAdapter(model.architecture.text, { rank, alpha, targets }, () => random.uniform());
   const batches = planBatches(places.length, request.schedule, config.run.seed);
   const checkpoints = createTrainingCheckpoints(
     store,
@@ -83,6 +82,7 @@ export async function tuneAdapter(request: TuneRequest, model: LoadedModel): Pro
   );
   const resumed = await checkpoints.latest();
   const losses = resumed?.losses ?? [];
+  const trainer = model.openTraining(initial, OPTIMIZER, resumed?.state ?? null);
   const source = new ExampleSource(model, await loaderOf(config, request.dataset));
   try {
     const scope = await source.scope(`training ${address}`, places);
@@ -91,28 +91,26 @@ export async function tuneAdapter(request: TuneRequest, model: LoadedModel): Pro
         Array.from(rows, (row) => places[row]!),
         scope,
       );
-    const gradient = adapterGradient(model, initial);
-    const parameters = initial.parameters.map(({ values }) => values);
     let nextSaveAt = performance.now() + CHECKPOINT_MS;
-    let trained = resumed?.state.parameters ?? parameters;
-    for await (const step of train(parameters, batches, settingsOf(request), load, gradient, resumed?.state ?? null)) {
+    for await (const step of train(trainer, batches, settingsOf(request), load)) {
       if (step === null) {
         await pulse.breathe();
         continue;
       }
       losses.push({ learningRate: step.learningRate, loss: step.loss, gradientNorm: step.gradientNorm });
-      trained = step.state.parameters;
       countRows(stage, batches[step.step]!.length);
       const startedAt = performance.now();
       if (startedAt > nextSaveAt || pulse.mustStop()) {
-        await checkpoints.save(step.state, losses);
+        await checkpoints.save(await trainer.state(), losses);
         const savedAt = performance.now();
         nextSaveAt = savedAt + Math.max(CHECKPOINT_MS, CHECKPOINT_RATIO * (savedAt - startedAt));
         await pulse.committed(step.step + 1, batches.length);
       } else await pulse.breathe();
     }
-    return await writeTrained(request, withParameters(initial, trained), model.config.modelType, losses);
+    const { parameters } = await trainer.state();
+    return await writeTrained(request, withParameters(initial, parameters), model.architecture.modelType, losses);
   } finally {
+    trainer.dispose();
     await source.close();
     await removeFinishedCheckpoints(store, stage, address);
   }
@@ -132,8 +130,6 @@ function settingsOf({ config, schedule }: TuneRequest): TrainingSettings {
   const { schedule: kind, warmupFraction } = config.warmup;
   return {
     schedule: { kind, learningRate: schedule.learningRate, warmupFraction },
-    adamW: ADAMW_DEFAULTS,
-    maxGradientNorm: MAX_GRADIENT_NORM,
     tokenBudget: config.gradients.tokenBudget,
   };
 }

@@ -11,15 +11,16 @@ import { parseArgs } from 'node:util';
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import { createRandom } from '../../algorithms/random-stream.ts';
-import { loadEngine } from '../../model/engine.ts';
+import { loadEngine } from '../../model/load-engine.ts';
 import { scoreExamples } from '../../model/tensorflow/evaluate.ts';
 import { assignVariables, fullGradient } from '../../model/tensorflow/full-training.ts';
 import type { PixelExample } from '../../model/tensorflow/full-training.ts';
 import { parseModelConfig } from '../../model/model-config.ts';
 import type { Architecture } from '../../model/model-config.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
+import { hostTrainer } from '../../model/tensorflow/host-trainer.ts';
 import { train } from '../../model/training.ts';
-import type { TrainingState } from '../../model/training.ts';
+import type { OptimizerSettings, TrainingState } from '../../model/engine.ts';
 import { encodeImages } from '../../model/tensorflow/vision-tower.ts';
 import { diskName } from '../../model/weight-names.ts';
 import { weightShapes } from '../../model/weight-shapes.ts';
@@ -35,11 +36,11 @@ const SEED = 20;
 const HELD_OUT_PER_TASK = 40;
 const LOG_STEPS = 50;
 const SAVE_STEPS = 250;
-const SETTINGS = {
+const OPTIMIZER: OptimizerSettings = {
   adamW: { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.02 },
   maxGradientNorm: 1,
-  tokenBudget: 1600,
 };
+const TOKEN_BUDGET = 1600;
 const PEAK_RATE = 2e-3;
 const WARMUP_STEPS = 200;
 
@@ -219,16 +220,9 @@ async function pretrain(
     const load = (rows: Uint32Array) => Promise.resolve(stepRows(phase, rows[0]!, sources).map(encode));
     const startedAt = performance.now();
     let losses: number[] = [];
-    for await (const done of train(
-      parameters,
-      batches,
-      { ...SETTINGS, schedule },
-      load,
-      fullGradient(model),
-      resumed?.state ?? null,
-    )) {
+    const trainer = hostTrainer(parameters, fullGradient(model), OPTIMIZER, resumed?.state ?? null);
+    for await (const done of train(trainer, batches, { schedule, tokenBudget: TOKEN_BUDGET }, load)) {
       if (done === null) continue;
-      parameters = done.state.parameters;
       losses.push(done.loss);
       const step = done.step + 1;
       if (step % LOG_STEPS === 0) {
@@ -239,7 +233,9 @@ async function pretrain(
         losses = [];
       }
       if (step % SAVE_STEPS === 0 || step === stepCount) {
-        await saveState(checkpoint, names, phase, done.state);
+        const state = await trainer.state();
+        ({ parameters } = state);
+        await saveState(checkpoint, names, phase, state);
         assignVariables(variables, parameters);
         if (step % (4 * SAVE_STEPS) === 0 || step === stepCount)
           console.log(`  held out, %: ${heldOut(model, encode, phase, sources)}`);

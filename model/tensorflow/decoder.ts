@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { LoraTarget } from '../../contracts/config.ts';
-import type { Adapter } from '../adapter.ts';
+import type { Adapter } from './adapter-tensors.ts';
 import { causalMask, rotaryTables, rotate, rotateBackward } from './attention-tables.ts';
 import type { RotaryTables } from './attention-tables.ts';
 import type { TextConfig } from '../model-config.ts';

@@ -1,19 +1,12 @@
+// Scores of a micro-batch in one forward pass.
 import * as tf from '@tensorflow/tfjs';
-import type { Adapter } from '../adapter.ts';
+import type { Adapter } from './adapter-tensors.ts';
+import type { ModelExample, Outcome } from '../engine.ts';
 import { answerLoss } from './answer-loss.ts';
 import { Decoder } from './decoder.ts';
 import { meanByExample } from './example-gradients.ts';
 import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
-import type { ModelExample } from './micro-batch.ts';
-
-/** One test row's outcome. */
-export interface Outcome {
-  /** Mean cross-entropy over the answer tokens, in nats. */
-  loss: number;
-  /** Whether the largest logit is right at every answer position: equal to greedy decoding giving the exact answer. */
-  correct: boolean;
-}
 
 /** Scores a micro-batch in one teacher-forced pass; `adapter` null scores the base model. */
 export function scoreExamples(

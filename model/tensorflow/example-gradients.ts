@@ -1,11 +1,13 @@
+// Gradients of every example of a micro-batch in one backward pass.
 import * as tf from '@tensorflow/tfjs';
-import type { Adapter, ParameterPlace } from '../adapter.ts';
+import type { ParameterPlace } from '../adapter.ts';
+import type { Adapter } from './adapter-tensors.ts';
 import { answerLoss } from './answer-loss.ts';
 import type { BatchShape, LoraSink } from './decoder.ts';
 import { Decoder } from './decoder.ts';
 import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
-import type { ModelExample } from './micro-batch.ts';
+import type { ModelExample } from '../engine.ts';
 
 /** What receives a piece of one example's gradient vector: consecutive coordinates from `start`. */
 export type GradientReceiver = (example: number, start: number, values: Float32Array) => void;

@@ -3,8 +3,8 @@ import { headName } from './answer-loss.ts';
 import { Decoder } from './decoder.ts';
 import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, supervisedPositions } from './micro-batch.ts';
-import type { ModelExample } from './micro-batch.ts';
-import type { MicroBatchGradient } from '../training.ts';
+import type { ModelExample } from '../engine.ts';
+import type { MicroBatchGradient } from './host-trainer.ts';
 import { encodeImages } from './vision-tower.ts';
 
 /** An example with pixels instead of picture vectors: in full training the vision tower learns as well. */
@@ -44,7 +44,7 @@ export function assignVariables(variables: readonly tf.Variable[], values: reado
   });
 }
 
-function weightedLoss(model: LoadedModel, examples: ModelExample[], weight: number): tf.Scalar {
+function weightedLoss(model: LoadedModel, examples: readonly ModelExample[], weight: number): tf.Scalar {
   const { weights, config } = model;
   const shape = batchShape(examples);
   const positions = supervisedPositions(examples, shape.tokenCount);

@@ -1,17 +1,11 @@
-import { encodeImages } from './vision-tower.ts';
+// Pictures' vectors by the vision tower, kept within a bound.
+import type { ImageScope, PictureEncoder } from '../engine.ts';
 import { patchSide } from '../model-config.ts';
 import type { LoadedModel } from './load-model.ts';
+import { encodeImages } from './vision-tower.ts';
 
 /** Vision tokens that are encoded together: small towers need a batch to be fast, large ones do not. */
 const GROUP_TOKENS = 1024;
-
-/** Pictures that are encoded together, in a fixed order: bits depend on a picture's place among them. */
-export interface ImageScope {
-  /** Name of the list, for the cache. */
-  id: string;
-  /** Every picture once, in the order of first use. */
-  images: readonly string[];
-}
 
 /**
  * Pictures' vectors, each encoded once within a memory bound.
@@ -20,7 +14,7 @@ export interface ImageScope {
  * cache happens to hold: consecutive pictures of the scope. Where one picture fills a group, its vectors depend on
  * nothing else and are shared by all scopes.
  */
-export class ImageFeatures {
+export class ImageFeatures implements PictureEncoder {
   readonly #model: LoadedModel;
   readonly #readPixels: (image: string) => Promise<Float32Array>;
   readonly #maxBytes: number;

@@ -1,20 +1,10 @@
+// A micro-batch as tensors: padded embeddings with pictures, supervised positions.
 import * as tf from '@tensorflow/tfjs';
+import { IGNORED_LABEL } from '../engine.ts';
+import type { ModelExample } from '../engine.ts';
 import type { Architecture } from '../model-config.ts';
 import type { BatchShape } from './decoder.ts';
 import type { Weights } from './weights.ts';
-
-/** Label of a position without a loss. */
-export const IGNORED_LABEL = -100;
-
-/** One example as the prompt encoder gives it, with its pictures' vectors. */
-export interface ModelExample {
-  /** `[token]`; the image token stands once for every image vector. */
-  ids: Int32Array;
-  /** `[token]`, −100 where there is no loss. */
-  labels: Int32Array;
-  /** `[imageTokenCount, hidden]` of each picture, in order of appearance. */
-  features: Float32Array[];
-}
 
 /** The supervised positions of a micro-batch: hidden state `rows[s]` predicts `targets[s]`. */
 export interface SupervisedPositions {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { checkModel } from '../../activities/shared/model-checks.ts';
 import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
-import { checkModelFiles } from '../../model/tensorflow/load-model.ts';
+import { checkModelFiles } from '../../model/model-files.ts';
 import { readModelConfig } from '../../model/model-config.ts';
 import { encodeSafetensors } from '../../model/safetensors.ts';
 import { config } from './case.ts';

@@ -13,7 +13,7 @@ import { connectServer } from '../../client/cluster/runtime.ts';
 import { sourceChanges } from '../../client/runs/source-changes.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
-import { loadEngine } from '../../model/engine.ts';
+import { loadEngine } from '../../model/load-engine.ts';
 import { requireMemory } from '../../model/model-memory.ts';
 import { fileOf, readManifest, streamVerified } from '../../store/artifacts.ts';
 import { LocalStore } from '../../store/local-store.ts';

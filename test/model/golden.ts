@@ -3,7 +3,7 @@ import { readImageSettings } from '../../dataset/images/image-settings.ts';
 import { preprocessImage } from '../../dataset/images/image-preprocess.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
-import type { ModelExample } from '../../model/tensorflow/micro-batch.ts';
+import type { ModelExample } from '../../model/engine.ts';
 import { openSafetensors } from '../../model/safetensors.ts';
 import { encodeImages } from '../../model/tensorflow/vision-tower.ts';
 

@@ -3,22 +3,25 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NumericalError } from '../../contracts/failures.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
-import { loadEngine } from '../../model/engine.ts';
+import { loadEngine } from '../../model/load-engine.ts';
 import { loadModel } from '../../model/tensorflow/load-model.ts';
 import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
-import type { ModelExample } from '../../model/tensorflow/micro-batch.ts';
-import { ADAMW_DEFAULTS, initAdamW } from '../../model/optimizer.ts';
-import { adapterGradient, train } from '../../model/training.ts';
-import type { MicroBatchGradient, TrainingSettings, TrainingState, TrainingStep } from '../../model/training.ts';
+import { ADAMW_DEFAULTS } from '../../model/engine.ts';
+import type { ModelExample, OptimizerSettings, TrainingState } from '../../model/engine.ts';
+import { adapterGradient } from '../../model/tensorflow/adapter-gradient.ts';
+import { initAdamW } from '../../model/tensorflow/adamw.ts';
+import { hostTrainer } from '../../model/tensorflow/host-trainer.ts';
+import type { MicroBatchGradient } from '../../model/tensorflow/host-trainer.ts';
+import { train } from '../../model/training.ts';
+import type { TrainingSettings, TrainingStep } from '../../model/training.ts';
 import { GOLDEN, expected, goldenExamples, goldenRows } from './golden.ts';
 
 /** As the golden script trains. */
 const SETTINGS: TrainingSettings = {
   schedule: { kind: 'cosine', learningRate: 2e-3, warmupFraction: 0 },
-  adamW: { ...ADAMW_DEFAULTS, weightDecay: 0.01 },
-  maxGradientNorm: 1,
   tokenBudget: 200,
 };
+const OPTIMIZER: OptimizerSettings = { adamW: { ...ADAMW_DEFAULTS, weightDecay: 0.01 }, maxGradientNorm: 1 };
 const BATCHES = expected.train_steps.map(({ ids }) =>
   Uint32Array.from(ids, (id) => goldenRows.findIndex((row) => row.id === id)),
 );
@@ -41,21 +44,24 @@ afterAll(() => model.weights.dispose());
 const load = (rows: Uint32Array): Promise<ModelExample[]> => Promise.resolve(Array.from(rows, (row) => examples[row]!));
 const initial = (): Float32Array[] => values.parameters.map((parameter) => parameter.values);
 
-/** All steps of a run, and how many micro-batches it had. */
+/** All steps of a run with the states after them, and how many micro-batches it had. */
 async function run(
   gradient: MicroBatchGradient,
   resumed: TrainingState | null = null,
   settings = SETTINGS,
-): Promise<{ steps: TrainingStep[]; microBatchCount: number; final: TrainingState }> {
+): Promise<{ steps: TrainingStep[]; states: TrainingState[]; microBatchCount: number; final: TrainingState }> {
   const steps: TrainingStep[] = [];
+  const states: TrainingState[] = [];
   let microBatchCount = 0;
-  const training = train(initial(), BATCHES, settings, load, gradient, resumed);
-  for (;;) {
-    const { value, done } = await training.next();
-    if (done === true) return { steps, microBatchCount, final: value };
-    if (value === null) microBatchCount += 1;
-    else steps.push(value);
+  const trainer = hostTrainer(initial(), gradient, OPTIMIZER, resumed);
+  for await (const step of train(trainer, BATCHES, settings, load)) {
+    if (step === null) microBatchCount += 1;
+    else {
+      steps.push(step);
+      states.push(await trainer.state());
+    }
   }
+  return { steps, states, microBatchCount, final: await trainer.state() };
 }
 
 describe('five steps of AdamW on the adapter, as torch and peft take them', () => {
@@ -100,7 +106,7 @@ describe('five steps of AdamW on the adapter, as torch and peft take them', () =
   });
 
   test('a run resumed after the second step ends in the same bits', async () => {
-    const { steps, final } = await run(adapterGradient(model, values), structuredClone(whole.steps[1]!.state));
+    const { steps, final } = await run(adapterGradient(model, values), structuredClone(whole.states[1]!));
     expect(steps.map(({ step }) => step)).toEqual([2, 3, 4]);
     expect(final).toEqual(whole.final);
   });

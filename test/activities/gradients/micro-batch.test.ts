@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { gradientRows } from '../../../activities/gradients/micro-batch.ts';
-import type { GradientComputer } from '../../../activities/gradients/micro-batch.ts';
 import type { UsableRow } from '../../../tables/rows.ts';
-import { createProjector } from '../../../algorithms/projection.ts';
 import { NumericalError } from '../../../contracts/failures.ts';
-import { disposeAdapter, gradientLayout, initialAdapter, toTensors } from '../../../model/adapter.ts';
-import { loadEngine } from '../../../model/engine.ts';
+import { initialAdapter } from '../../../model/adapter.ts';
+import { engineModel } from '../../../model/tensorflow/engine.ts';
+import { loadEngine } from '../../../model/load-engine.ts';
 import { loadModel } from '../../../model/tensorflow/load-model.ts';
 import type { LoadedModel } from '../../../model/tensorflow/load-model.ts';
-import type { ModelExample } from '../../../model/tensorflow/micro-batch.ts';
+import type { GradientComputer, ModelExample } from '../../../model/engine.ts';
 import { GOLDEN, goldenExamples } from '../../model/golden.ts';
 
 const SKETCH = 8;
@@ -26,9 +25,7 @@ function computerOf(size: number): GradientComputer {
   const settings = { rank: 2, alpha: 20_000, targets: ['q_proj' as const] };
   const values = initialAdapter(model.config.text, settings, () => 0.5);
   for (const { name, values: own } of values.parameters) if (name.endsWith('lora_B')) own.fill(size);
-  const { places, length: parameterCount } = gradientLayout(values);
-  const projector = createProjector({ kind: 'sparse', sketch: SKETCH, seed: 0, parameterCount });
-  return { model, adapter: toTensors(values), places, projector, storage: 'float32' };
+  return engineModel(model).openGradients(values, { kind: 'sparse', sketch: SKETCH, seed: 0 });
 }
 
 const rowOf = (rowIndex: number): UsableRow => ({
@@ -36,21 +33,23 @@ const rowOf = (rowIndex: number): UsableRow => ({
   ...{ contentHash: new Uint8Array(32), tokenCount: 1, microBatch: 5, shard: 0 },
 });
 
-test('a gradient that overflows sets its row aside with a gradient of zeros, though its loss is finite', () => {
+test('a gradient that overflows sets its row aside with a gradient of zeros, though its loss is finite', async () => {
   const [plain, huge] = [computerOf(1), computerOf(1e38)];
-  const finite = gradientRows(plain, [rowOf(7)], examples.slice(0, 1));
-  const overflown = gradientRows(huge, [rowOf(7)], examples.slice(0, 1));
+  const finite = await gradientRows(plain, 'float32', [rowOf(7)], examples.slice(0, 1));
+  const overflown = await gradientRows(huge, 'float32', [rowOf(7)], examples.slice(0, 1));
   expect(finite).toMatchObject({ reason: [null] });
   expect(overflown).toMatchObject({ reason: ['gradient_not_finite'], loss: finite.loss });
   expect(finite.gradient).not.toEqual(new Float32Array(SKETCH));
   expect(overflown.gradient).toEqual(new Float32Array(SKETCH));
-  for (const { adapter } of [plain, huge]) disposeAdapter(adapter);
+  for (const computer of [plain, huge]) computer.dispose();
 });
 
-test('a micro-batch without a finite row is refused by its number', () => {
+test('a micro-batch without a finite row is refused by its number', async () => {
   const huge = computerOf(1e38);
-  const run = (): unknown => gradientRows(huge, [rowOf(7), rowOf(8)], examples);
-  expect(run).toThrow(NumericalError);
-  expect(run).toThrow('micro-batch 5: losses and gradients must be finite, got none of 2 rows from row 7; ');
-  disposeAdapter(huge.adapter);
+  const run = (): Promise<unknown> => gradientRows(huge, 'float32', [rowOf(7), rowOf(8)], examples);
+  await expect(run()).rejects.toThrow(NumericalError);
+  await expect(run()).rejects.toThrow(
+    'micro-batch 5: losses and gradients must be finite, got none of 2 rows from row 7; ',
+  );
+  huge.dispose();
 });

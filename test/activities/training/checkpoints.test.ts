@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { createTrainingCheckpoints } from '../../../activities/training/checkpoints.ts';
-import type { TrainingState } from '../../../model/training.ts';
+import type { TrainingState } from '../../../model/engine.ts';
 import { LocalStore } from '../../../store/local-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-checkpoints-'));

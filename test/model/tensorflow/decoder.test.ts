@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAdapter } from '../../../model/adapter-files.ts';
-import { disposeAdapter, toTensors } from '../../../model/adapter.ts';
-import type { Adapter, AdapterValues, LoraPair, ParameterPlace } from '../../../model/adapter.ts';
+import { disposeAdapter, toTensors } from '../../../model/tensorflow/adapter-tensors.ts';
+import type { AdapterValues, ParameterPlace } from '../../../model/adapter.ts';
+import type { Adapter, LoraPair } from '../../../model/tensorflow/adapter-tensors.ts';
 import { headName } from '../../../model/tensorflow/answer-loss.ts';
 import { Decoder } from '../../../model/tensorflow/decoder.ts';
-import { loadEngine } from '../../../model/engine.ts';
+import { loadEngine } from '../../../model/load-engine.ts';
 import { scoreExamples } from '../../../model/tensorflow/evaluate.ts';
 import { exampleGradients } from '../../../model/tensorflow/example-gradients.ts';
 import { fullGradient } from '../../../model/tensorflow/full-training.ts';
@@ -18,7 +19,7 @@ import {
   pictureTensor,
   supervisedPositions,
 } from '../../../model/tensorflow/micro-batch.ts';
-import type { ModelExample } from '../../../model/tensorflow/micro-batch.ts';
+import type { ModelExample } from '../../../model/engine.ts';
 import { Weights } from '../../../model/tensorflow/weights.ts';
 import { GOLDEN, goldenExamples, goldenPixels } from '../golden.ts';
 

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { InvalidConfigError } from '../../../contracts/failures.ts';
 import { readAdapter } from '../../../model/adapter-files.ts';
 import { headName } from '../../../model/tensorflow/answer-loss.ts';
-import { loadEngine } from '../../../model/engine.ts';
-import { checkModelFiles, loadModel, weightFiles } from '../../../model/tensorflow/load-model.ts';
+import { loadEngine } from '../../../model/load-engine.ts';
+import { checkModelFiles, weightFiles } from '../../../model/model-files.ts';
+import { loadModel } from '../../../model/tensorflow/load-model.ts';
 import { readModelConfig } from '../../../model/model-config.ts';
 import { encodeSafetensors, openSafetensors } from '../../../model/safetensors.ts';
 import type { NamedTensor } from '../../../model/safetensors.ts';

@@ -1,21 +1,5 @@
-/** Settings of AdamW (arXiv:1711.05101); defaults of torch but for the weight decay. */
-export interface AdamWSettings {
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  /** Decoupled: parameters shrink by learningRate · weightDecay in each step. */
-  weightDecay: number;
-}
-
-export const ADAMW_DEFAULTS: AdamWSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
-
-/** Moments of every parameter array, float32: with the parameters, the exact state of the optimiser. */
-export interface AdamWState {
-  /** Updates done. */
-  step: number;
-  first: Float32Array[];
-  second: Float32Array[];
-}
+// AdamW on the host.
+import type { AdamWSettings, AdamWState } from '../engine.ts';
 
 /** Zero moments for the given parameters. */
 export function initAdamW(parameters: readonly Float32Array[]): AdamWState {
@@ -72,29 +56,4 @@ export function clipGradients(gradients: readonly Float32Array[], norm: number, 
   const factor = maxNorm / (norm + 1e-6);
   if (factor >= 1) return;
   for (const gradient of gradients) for (let place = 0; place < gradient.length; place += 1) gradient[place]! *= factor;
-}
-
-/** What the learning rate does over the steps. */
-export interface LearningRateSchedule {
-  kind: 'cosine' | 'constant';
-  /** Peak. */
-  learningRate: number;
-  /** Share of the steps over which it rises linearly. */
-  warmupFraction: number;
-}
-
-/**
- * Learning rate of step k (0-based) of n: rises as (k + 1)/w over the first w = ⌈warmupFraction · n⌉ steps, then
- * η/2 · (1 + cos(π (k − w)/(n − w))) or η.
- * Differs: the first step of the Hugging Face schedule has rate 0 and does nothing; ours starts at η/w.
- */
-export function learningRateAt(
-  step: number,
-  stepCount: number,
-  { kind, learningRate, warmupFraction }: LearningRateSchedule,
-): number {
-  const rising = Math.ceil(warmupFraction * stepCount);
-  if (step < rising) return (learningRate * (step + 1)) / rising;
-  if (kind === 'constant') return learningRate;
-  return (learningRate / 2) * (1 + Math.cos((Math.PI * (step - rising)) / Math.max(1, stepCount - rising)));
 }

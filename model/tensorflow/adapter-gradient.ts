@@ -1,0 +1,58 @@
+// Gradient of a micro-batch for a LoRA adapter's parameters.
+import * as tf from '@tensorflow/tfjs';
+import type { AdapterValues } from '../adapter.ts';
+import type { ModelExample } from '../engine.ts';
+import { disposeAdapter, toTensors } from './adapter-tensors.ts';
+import type { Adapter } from './adapter-tensors.ts';
+import { answerLoss } from './answer-loss.ts';
+import { Decoder } from './decoder.ts';
+import type { LoraSink } from './decoder.ts';
+import type { MicroBatchGradient } from './host-trainer.ts';
+import type { LoadedModel } from './load-model.ts';
+import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
+
+/** Gradient of a LoRA adapter's parameters, in the order of `values.parameters`; everything else is frozen. */
+export function adapterGradient(model: LoadedModel, values: AdapterValues): MicroBatchGradient {
+  const places = new Map(values.parameters.map(({ name }, index) => [name, index]));
+  return (examples, weight, parameters) => {
+    const current = {
+      ...values,
+      parameters: values.parameters.map((parameter, index) => ({ ...parameter, values: parameters[index]! })),
+    };
+    const adapter = toTensors(current);
+    const gradients: Float32Array[] = parameters.map(({ length }) => new Float32Array(length));
+    const sink: LoraSink = (path, { x, h, dh, dy }) => {
+      gradients[places.get(`${path}.lora_A`)!] = tf.matMul(dh, x, true, false).dataSync<'float32'>();
+      gradients[places.get(`${path}.lora_B`)!] = tf.matMul(dy, h, true, false).dataSync<'float32'>();
+    };
+    const loss = summedLoss(model, adapter, examples, weight, sink);
+    disposeAdapter(adapter);
+    return { loss, gradients };
+  };
+}
+
+function summedLoss(
+  { weights, config }: LoadedModel,
+  adapter: Adapter,
+  examples: readonly ModelExample[],
+  weight: number,
+  sink: LoraSink,
+): number {
+  const shape = batchShape(examples);
+  const positions = supervisedPositions(examples, shape.tokenCount);
+  const decoder = new Decoder(weights, config.text, adapter);
+  const embedded = tf.tidy(() =>
+    embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)),
+  );
+  const { hidden, backward } = decoder.forwardForGradients(embedded, shape, positions.rows);
+  const { loss, dHidden } = answerLoss(
+    weights,
+    decoder,
+    hidden,
+    positions,
+    new Float32Array(positions.rows.length).fill(weight),
+  );
+  backward(dHidden!, sink);
+  tf.dispose([embedded, dHidden!]);
+  return loss.crossEntropy.reduce((sum, value) => sum + value * weight, 0);
+}

@@ -1,0 +1,48 @@
+// TensorFlow behind the seam.
+import type { EngineName } from '../../contracts/config.ts';
+import type { AdapterValues } from '../adapter.ts';
+import type { Engine, EngineModel, Scorer } from '../engine.ts';
+import { disposeAdapter, toTensors } from './adapter-tensors.ts';
+import { loadBackend } from './backend.ts';
+import { scoreExamples } from './evaluate.ts';
+import { openGradients } from './gradient-computer.ts';
+import { hostTrainer } from './host-trainer.ts';
+import { adapterGradient } from './adapter-gradient.ts';
+import { ImageFeatures } from './image-features.ts';
+import { loadModel } from './load-model.ts';
+import type { LoadedModel } from './load-model.ts';
+
+/** Bound of the pictures' vectors that a process keeps. */
+const FEATURE_CACHE_BYTES = 512 * 1024 * 1024;
+
+/** @throws InvalidConfigError as `loadBackend` */
+export async function loadTensorflow(name: 'auto' | EngineName): Promise<Engine> {
+  const backend = await loadBackend(name);
+  return { ...backend, loadModel: async (folder, breathe) => engineModel(await loadModel(folder, breathe)) };
+}
+
+/** A loaded model behind the seam. */
+export function engineModel(model: LoadedModel): EngineModel {
+  return {
+    folder: model.folder,
+    architecture: model.config,
+    openPictures: (readPixels) => new ImageFeatures(model, readPixels, FEATURE_CACHE_BYTES),
+    openGradients: (adapter, projection) => openGradients(model, adapter, projection),
+    openTraining: (start, settings, resumed) => {
+      const initial = start.parameters.map(({ values }) => values);
+      return hostTrainer(initial, adapterGradient(model, start), settings, resumed);
+    },
+    openScoring: (adapter) => openScoring(model, adapter),
+    dispose: () => model.weights.dispose(),
+  };
+}
+
+function openScoring(model: LoadedModel, values: AdapterValues | null): Scorer {
+  const adapter = values === null ? null : toTensors(values);
+  return {
+    score: (examples) => Promise.resolve(scoreExamples(model, adapter, examples)),
+    dispose: () => {
+      if (adapter !== null) disposeAdapter(adapter);
+    },
+  };
+}

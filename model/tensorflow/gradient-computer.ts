@@ -1,0 +1,45 @@
+// Per-example gradients, projected as the backward pass meets their pieces.
+import { createProjector } from '../../algorithms/projection.ts';
+import { gradientLayout } from '../adapter.ts';
+import type { AdapterValues } from '../adapter.ts';
+import type { ExampleGradients, GradientComputer, ModelExample, ProjectionSettings } from '../engine.ts';
+import { disposeAdapter, toTensors } from './adapter-tensors.ts';
+import { exampleGradients } from './example-gradients.ts';
+import type { LoadedModel } from './load-model.ts';
+
+/**
+ * Differs: pieces of a gradient are projected in the order in which the backward pass meets them, last layer first, since
+ * keeping whole gradients would need the memory of all parameters for every example.
+ */
+export function openGradients(
+  model: LoadedModel,
+  values: AdapterValues,
+  { kind, sketch: width, seed }: ProjectionSettings,
+): GradientComputer {
+  const { places, length: parameterCount } = gradientLayout(values);
+  const sketch = kind === 'none' ? parameterCount : width;
+  const projector = createProjector({ kind, sketch, seed, parameterCount });
+  const adapter = toTensors(values);
+  const compute = (examples: readonly ModelExample[]): ExampleGradients => {
+    const sums = new Float64Array(examples.length * sketch);
+    const squares = new Float64Array(examples.length);
+    const scalars = exampleGradients(model, adapter, places, examples, (example, start, piece) => {
+      let sum = 0;
+      for (const value of piece) sum += value * value;
+      squares[example]! += sum;
+      projector.add(start, piece, sums, example * sketch);
+    });
+    return {
+      loss: Float64Array.from(scalars, ({ loss }) => loss),
+      supervisedTokenCount: Uint32Array.from(scalars, ({ supervisedTokenCount }) => supervisedTokenCount),
+      gradientNorm: squares.map(Math.sqrt),
+      el2n: Float64Array.from(scalars, ({ el2n }) => el2n),
+      sketch: Float32Array.from(sums),
+    };
+  };
+  return {
+    sketch,
+    compute: (examples) => Promise.resolve(compute(examples)),
+    dispose: () => disposeAdapter(adapter),
+  };
+}

@@ -1,0 +1,54 @@
+// A training whose parameters and moments lie on the host; the engine computes gradients alone.
+import type { ModelExample, OptimizerSettings, Trainer, TrainingState } from '../engine.ts';
+import { clipGradients, globalNorm, initAdamW, updateAdamW } from './adamw.ts';
+
+/** Sum over a micro-batch of weighted cross-entropies, and its gradient for each parameter array. */
+export type MicroBatchGradient = (
+  examples: readonly ModelExample[],
+  weight: number,
+  parameters: readonly Float32Array[],
+) => { loss: number; gradients: Float32Array[] };
+
+/**
+ * @param initial parameter arrays, which stay as they are
+ * @param resumed where an earlier process was; from there on every bit is as if it had never stopped
+ */
+export function hostTrainer(
+  initial: readonly Float32Array[],
+  gradient: MicroBatchGradient,
+  { adamW, maxGradientNorm }: OptimizerSettings,
+  resumed: TrainingState | null,
+): Trainer {
+  let state: TrainingState = resumed ?? { parameters: [...initial], optimizer: initAdamW(initial) };
+  let sums: Float32Array[] | null = null;
+  const noGradient = (): Float32Array[] => state.parameters.map(({ length }) => new Float32Array(length));
+  const addMicroBatch = (examples: readonly ModelExample[], weight: number): number => {
+    const part = gradient(examples, weight, state.parameters);
+    sums ??= noGradient();
+    for (const [index, values] of part.gradients.entries()) addInto(sums[index]!, values);
+    return part.loss;
+  };
+  const update = (learningRate: number): number => {
+    const gradients = sums ?? noGradient();
+    sums = null;
+    const norm = globalNorm(gradients);
+    if (!Number.isFinite(norm)) return norm;
+    clipGradients(gradients, norm, maxGradientNorm);
+    const next = updateAdamW(gradients, state.optimizer, state.parameters, learningRate, adamW);
+    state = { parameters: next.parameters, optimizer: next.state };
+    return norm;
+  };
+  return {
+    get step() {
+      return state.optimizer.step;
+    },
+    addMicroBatch: (examples, weight) => Promise.resolve(addMicroBatch(examples, weight)),
+    update: (learningRate) => Promise.resolve(update(learningRate)),
+    state: () => Promise.resolve(state),
+    dispose: () => undefined,
+  };
+}
+
+function addInto(sum: Float32Array, values: Float32Array): void {
+  for (let place = 0; place < sum.length; place += 1) sum[place]! += values[place]!;
+}
