@@ -52,13 +52,13 @@ export interface ModelConfig {
 }
 
 /** One rule of one's own: a row that is as everything it names says gets the task. */
-export type TaskRule = {
+export interface TaskRule {
   task: string;
   /** How the path of the row's first picture begins; null: the row has none. */
   image?: string | null | undefined;
   /** What a question contains; case does not matter. */
   question?: string | undefined;
-};
+}
 
 /** Rules by name, or a list of which the first that fits is taken; null: none. */
 export type TaskRules = 'llava-1.5' | 'prefix' | 'single' | 'cluster' | TaskRule[] | null;
