@@ -93,14 +93,6 @@ describe('selectRows', () => {
     for (const method of ['tive', 'tive_task', 'tive_instance', 'task_balanced'] as const) {
       expect(perTask(method)).toEqual([3, 5, 4]);
     }
-    expect(METHOD_NAMES.map((method) => METHODS[method].quotas)).toEqual([
-      'value',
-      'value',
-      'size',
-      'pooled',
-      'equal',
-      'pooled',
-    ]);
   });
 
   test('takes the largest norms for grand', () => {
