@@ -84,7 +84,7 @@ describe.each(METHOD_NAMES)('method %s', (method) => {
 });
 
 describe('selectRows', () => {
-  test('takes each task its quota, but pools for random and grand', () => {
+  test('takes each task its quota', () => {
     const perTask = (method: SelectionMethod): number[] => {
       const counts = [0, 0, 0];
       for (const position of select({ method }).rows.position) counts[EXAMPLES[position]!.taskIndex!]! += 1;
