@@ -1,8 +1,9 @@
 import type { METHODS } from './methods.ts';
 
 /**
- * A recipe after presets and defaults were applied. On disk the keys are snake_case (`budget_fraction`), in memory
- * camelCase. Each stage's address covers only the parts of the config that the stage reads.
+ * A recipe after presets and defaults were applied; the schema of recipes has the defaults. On disk the keys are
+ * snake_case (`budget_fraction`), in memory camelCase. Each stage's address covers only the parts of the config that the
+ * stage reads: `stage-reads.ts`.
  */
 export interface Config {
   run: RunConfig;
@@ -23,14 +24,14 @@ export interface Config {
 export interface RunConfig {
   /** `[a-z0-9-]{1,64}`; null = stem of the dataset's file and the recipe's hash. */
   name: string | null;
-  /** Seed of every random stream. Default 42. */
+  /** Seed of every random stream. */
   seed: number;
-  /** Folder that receives one folder a run. Default `./runs`. */
+  /** Folder that receives one folder a run. */
   outputDir: string;
 }
 
 export interface StoreConfig {
-  /** Folder, absolute in memory. Default `./tive-store`. */
+  /** Folder, absolute in memory. */
   uri: string;
 }
 
@@ -69,7 +70,7 @@ export interface DatasetConfig {
   format: 'auto' | 'llava' | 'sharegpt' | 'messages' | 'parquet' | 'webdataset';
   /** Folder that image paths are relative to, or one for each path; null = the folder of each file. */
   imageFolder: string | string[] | null;
-  /** Row key that holds the task label. Default `dataset`. */
+  /** Row key that holds the task label. */
   taskField: string;
   /** Rules for rows without the field; null = such rows are an error of the dataset. */
   taskRules: TaskRules;
@@ -78,14 +79,14 @@ export interface DatasetConfig {
   maxImages: number;
   /** First rows only (`--limit`), or null. */
   maxRows: number | null;
-  /** Above this share of quarantined rows the run stops. Default 0.02. */
+  /** Above this share of quarantined rows the run stops. */
   maxQuarantinedFraction: number;
 }
 
 export type LoraTarget = 'q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj';
 
 export interface WarmupConfig {
-  /** Share of the usable rows. Default 0.08. */
+  /** Share of the usable rows. */
   fraction: number;
   balance: 'per_task' | 'none';
   epochs: number;
@@ -104,16 +105,16 @@ export interface WarmupConfig {
 export type ProjectionKind = 'sparse' | 'rademacher' | 'none';
 
 export interface GradientsConfig {
-  /** Longest example in tokens; the rest is cut. Default 2048. */
+  /** Longest example in tokens; the rest is cut. */
   cutoffLen: number;
-  /** Dimension k of the projected gradient; a power of two. Default 8192. */
+  /** Dimension k of the projected gradient; a power of two. */
   sketch: number;
   projection: ProjectionKind;
   projectionSeed: number;
   storage: 'float32' | 'int8';
-  /** Padded tokens of one micro-batch. Default 8192. */
+  /** Padded tokens of one micro-batch. */
   tokenBudget: number;
-  /** Least rows of one shard; a shard is a run of whole micro-batches. Default 4096. */
+  /** Least rows of one shard; a shard is a run of whole micro-batches. */
   shardRows: number;
 }
 
@@ -123,7 +124,7 @@ export type InstanceValueKind = 'mean_of_cosines' | 'cosine_to_mean';
 export interface ValuesConfig {
   taskValue: TaskValueKind;
   instanceValue: InstanceValueKind;
-  /** Whether a row's cosine with itself counts. Default true, as in the released code. */
+  /** Whether a row's cosine with itself counts. */
   selfTerm: boolean;
 }
 
@@ -144,7 +145,7 @@ export type SelectionMethod = keyof typeof METHODS;
 
 export interface SelectionConfig {
   method: SelectionMethod;
-  /** Sharpness: probability ∝ exp(lambda · value) within the task. Default 3. */
+  /** Sharpness: probability ∝ exp(lambda · value) within the task. */
   lambda: number;
   /** Whether a row may be drawn more than once. */
   replacement: boolean;
@@ -175,6 +176,6 @@ export interface ReportConfig {
 }
 
 export interface ReselectConfig {
-  /** Up to this share of new rows an incremental run keeps its reference model. Default 0.25. */
+  /** Up to this share of new rows an incremental run keeps its reference model. */
   maxNewFraction: number;
 }

@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream';
 import type { Config } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { ScanInput, ScanResult } from '../../contracts/messages/dataset.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
 import { planRows } from '../../dataset/rows/plan-rows.ts';
@@ -85,18 +86,16 @@ async function labelledBy(
   return config.dataset.taskRules === 'cluster' ? localDataset(openStore, config.dataset, null) : dataset;
 }
 
-async function determine({ model, gradients }: Config, dataset: LocalDataset, labelled: LocalDataset): Promise<object> {
-  const { format, taskField, taskRules, maxImages, maxRows, maxQuarantinedFraction } = dataset;
-  const { cutoffLen, tokenBudget, shardRows } = gradients;
+async function determine(config: Config, dataset: LocalDataset, labelled: LocalDataset): Promise<object> {
+  const settings = settingsOf('dataset', { ...config, dataset });
   return {
+    ...settings,
     dataset: {
-      ...{ format, taskField, maxImages, maxRows, maxQuarantinedFraction, taskRules },
-      labelledBy: taskRules === 'cluster' ? await datasetFingerprint(labelled) : null,
+      ...settings.dataset,
+      labelledBy: dataset.taskRules === 'cluster' ? await datasetFingerprint(labelled) : null,
     },
     forms: dataset.sources.map(({ form }) => form),
-    plan: { cutoffLen, tokenBudget, shardRows },
-    template: model.template,
-    prompt: await promptFingerprint(model.path),
+    prompt: await promptFingerprint(config.model.path),
     source: await datasetFingerprint(dataset),
   };
 }

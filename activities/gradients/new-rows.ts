@@ -2,6 +2,7 @@
 import type { FingerprintInput, NewRowsPlan, PlanNewRowsInput } from '../../contracts/messages/incremental.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
 import { planRows } from '../../dataset/rows/plan-rows.ts';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
 import { readManifest } from '../../store/artifacts.ts';
@@ -120,11 +121,10 @@ async function writeNewRows(
   newRowCount: number,
   pulse: Pulse,
 ): Promise<ArtifactReference> {
-  const { tokenBudget, shardRows } = config.gradients;
   const place = outputPlace('dataset', {
     rows: rows.sha256,
     known: tables.map(({ sha256: hash }) => hash),
-    plan: { tokenBudget, shardRows },
+    ...settingsOf('newRows', config),
   });
   const { reference } = await makeOutput<PlanDetails>(store, place, async () => {
     let [shardCount, microBatchCount] = [0, 0];

@@ -2,6 +2,7 @@
 import type { Config } from '../../contracts/config.ts';
 import { ArtifactMismatchError, InvalidConfigError } from '../../contracts/failures.ts';
 import type { GradientsInput, GradientsResult } from '../../contracts/messages/gradients.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
 import { gradientLayout } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
@@ -21,13 +22,11 @@ export async function gradientDeterminants(
   models: ComputeDependencies['models'],
 ) {
   const { description: engine } = await models.engine(config.model);
-  const { sketch, projection, projectionSeed, storage, cutoffLen } = config.gradients;
   return {
     rows: rows.sha256,
     adapter: adapter.sha256,
     model: await modelFingerprint(config.model.path),
-    projection: { kind: projection, sketch, seed: projectionSeed, storage },
-    prompt: { template: config.model.template, imageAspect: config.model.imageAspect, cutoffLen },
+    ...settingsOf('gradients', config),
     engine: { ...engine },
   };
 }

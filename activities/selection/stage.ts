@@ -6,6 +6,7 @@ import type { InstanceValueKind } from '../../contracts/config.ts';
 import type { SelectInput, SelectionResult } from '../../contracts/messages/selection.ts';
 import { methodSettings } from '../../contracts/methods.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
 import type { Store } from '../../store/store.ts';
 import { HASH_BYTES, pickHashes } from '../../tables/content-hash.ts';
 import { selectionTable } from '../../tables/selection.ts';
@@ -31,9 +32,9 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
 function selectionPlace({ config, method, values, allocation }: SelectInput): OutputPlace {
   return outputPlace('selection', {
     values: values.sha256,
+    ...settingsOf('selection', config),
     method,
     ...methodSettings(method, config.selection),
-    seed: config.run.seed,
     budget: allocation.budget,
     quotas: quotasOf(allocation),
   });

@@ -1,6 +1,7 @@
 // Stage evaluation: test rows and adapter → each row's outcome, and scores per task.
 import type { EvaluateInput, EvaluationResult, TaskScore } from '../../contracts/messages/training.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
 import { WINDOW_ROWS } from '../../dataset/rows/micro-batches.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import type { EngineModel, Outcome } from '../../model/engine.ts';
@@ -48,12 +49,11 @@ async function evaluationPlace(
   models: ComputeDependencies['models'],
 ): Promise<OutputPlace> {
   const { description: engine } = await models.engine(config.model);
-  const { template, imageAspect } = config.model;
   return outputPlace('evaluation', {
     rows: rows.sha256,
     adapter: adapter?.sha256 ?? null,
     model: await modelFingerprint(config.model.path),
-    prompt: { template, imageAspect, cutoffLen: config.gradients.cutoffLen },
+    ...settingsOf('evaluation', config),
     engine: { ...engine },
   });
 }

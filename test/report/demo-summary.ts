@@ -1,59 +1,23 @@
+import { recipeSchema } from '../../client/recipe/recipe-schema.ts';
 import type { Config } from '../../contracts/config.ts';
+import { withMemoryNames } from '../../contracts/disk-names.ts';
 import type { Quantiles, RunSummary, ScoreSummary, TaskDistribution, TaskSummary } from '../../contracts/summary.ts';
 
-/** The recipe of the bundled demo. */
-export const DEMO_CONFIG: Config = {
-  run: { name: 'demo', seed: 42, outputDir: '/runs' },
-  store: { uri: '/store' },
-  model: { path: '/demo/model', adapter: null, engine: 'auto', template: 'auto', imageAspect: 'auto' },
-  dataset: {
-    path: ['/demo/train.json'],
-    format: 'auto',
-    imageFolder: null,
-    taskField: 'dataset',
-    taskRules: null,
-    excludeTasks: [],
-    maxImages: 1,
-    maxRows: null,
-    maxQuarantinedFraction: 0.02,
-  },
-  warmup: {
-    fraction: 0.08,
-    balance: 'per_task',
-    epochs: 3,
-    batchSize: 16,
-    learningRate: 0.003,
-    schedule: 'cosine',
-    warmupFraction: 0.03,
-    loraRank: 16,
-    loraAlpha: 32,
-    loraTarget: ['q_proj', 'k_proj', 'v_proj', 'o_proj'],
-  },
-  gradients: {
-    cutoffLen: 256,
-    sketch: 512,
-    projection: 'sparse',
-    projectionSeed: 0,
-    storage: 'float32',
-    tokenBudget: 8192,
-    shardRows: 1024,
-  },
-  values: { taskValue: 'gradient_norm', instanceValue: 'mean_of_cosines', selfTerm: true },
-  allocation: {
-    budgetFraction: 0.15,
-    budgetRows: null,
-    budgetBase: 'eligible',
-    weighting: 'value',
-    overflow: 'redistribute',
-    rounding: 'largest_remainder',
-    approval: 'none',
-  },
-  selection: { method: 'tive', lambda: 3, replacement: false },
-  finetune: { enabled: true, epochs: 3, batchSize: 16, learningRate: 0.003 },
-  evaluation: { path: '/demo/test.json', imageFolder: null, maxRows: 2000, compare: ['random', 'task_balanced'] },
-  report: { thumbnails: true, examplesPerTask: 12, sendTo: [] },
-  reselect: { maxNewFraction: 0.25 },
-};
+const TRAINING = { epochs: 3, batch_size: 16, learning_rate: 0.003 };
+
+/** The recipe of the bundled demo; what it does not set has its default. */
+export const DEMO_CONFIG = withMemoryNames(
+  recipeSchema.parse({
+    run: { name: 'demo', output_dir: '/runs' },
+    store: { uri: '/store' },
+    model: { path: '/demo/model' },
+    dataset: { path: ['/demo/train.json'], task_rules: null },
+    warmup: { ...TRAINING, lora_rank: 16, lora_alpha: 32 },
+    gradients: { cutoff_len: 256, sketch: 512, shard_rows: 1024 },
+    finetune: TRAINING,
+    evaluation: { path: '/demo/test.json' },
+  }),
+) as Config;
 
 /** Tasks of the demo with its prototype's scores: rows, task value, selected rows, accuracy of random, balanced, tive, base. */
 const TASKS: readonly [string, number, number, number, number, number, number, number][] = [

@@ -7,6 +7,7 @@ import { PRESETS } from '../../../client/recipe/presets.ts';
 import { loadPreset, loadRecipe } from '../../../client/recipe/recipe.ts';
 import { recipeSchema } from '../../../client/recipe/recipe-schema.ts';
 import { InvalidConfigError } from '../../../contracts/failures.ts';
+import { METHOD_NAMES } from '../../../contracts/methods.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-recipe-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -174,7 +175,7 @@ describe('a recipe is refused with place and remedy', () => {
     [
       'method',
       `${NEEDED}selection: { method: best }\n`,
-      'recipe.yaml:3:14 selection.method: must be one of tive, tive_task, tive_instance, random, task_balanced, grand, got "best"',
+      `recipe.yaml:3:14 selection.method: must be one of ${METHOD_NAMES.join(', ')}, got "best"`,
     ],
     [
       'wrong type',

@@ -1,0 +1,19 @@
+// The model, and how it sees a row.
+import { oneOf, place, section } from '../kinds.ts';
+
+export const model = section('the model', {
+  path: place('a model folder').describe('Hugging Face folder with safetensors'),
+  adapter: place('a PEFT folder or null')
+    .nullable()
+    .default(null)
+    .describe('PEFT folder that takes the place of the warm-up'),
+  engine: oneOf('auto', 'tensorflow', 'wasm', 'cpu')
+    .default('auto')
+    .describe('the library that computes; auto = tensorflow where it can be used, else wasm'),
+  template: oneOf('auto', 'vicuna_v1', 'chat_template')
+    .default('auto')
+    .describe('form of the prompt; auto = the folder’s chat template, else vicuna_v1'),
+  image_aspect: oneOf('auto', 'pad', 'crop')
+    .default('auto')
+    .describe('auto = as the model’s image processor, mostly crop; pad = LLaVA-1.5’s padding to a square'),
+});

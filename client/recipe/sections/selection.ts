@@ -1,0 +1,32 @@
+// How many rows each task gets, and which.
+import { METHOD_NAMES } from '../../../contracts/methods.ts';
+import { flag, fraction, integer, notNegative, oneOf, section } from '../kinds.ts';
+
+export const allocation = section('how the budget is shared out over the tasks', {
+  budget_fraction: fraction()
+    .nullable()
+    .default(0.15)
+    .describe('rows to select, as a share; exactly one of this and budget_rows is set'),
+  budget_rows: integer(1).nullable().default(null).describe('rows to select, in place of a share'),
+  budget_base: oneOf('eligible', 'all')
+    .default('eligible')
+    .describe('what the share is of; all = every row of the dataset, of excluded tasks and set aside too'),
+  weighting: oneOf('value', 'equal', 'size').default('value').describe('what a task’s quota is proportional to'),
+  overflow: oneOf('redistribute', 'repeat')
+    .default('redistribute')
+    .describe('when a quota exceeds the task: other tasks get the rest, or rows come again'),
+  rounding: oneOf('largest_remainder', 'truncate')
+    .default('largest_remainder')
+    .describe('how quotas become whole rows; truncate = as released'),
+  approval: oneOf('none', 'required')
+    .default('none')
+    .describe('required = the run waits with its quotas for tive approve'),
+});
+
+export const selection = section('which rows of a task are taken', {
+  method: oneOf(...METHOD_NAMES)
+    .default('tive')
+    .describe('what each does: the methods in docs/recipe.md'),
+  lambda: notNegative().default(3).describe('probability ∝ exp(lambda · value) inside a task'),
+  replacement: flag().default(false).describe('true = a row may be drawn again'),
+});

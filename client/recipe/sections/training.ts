@@ -1,0 +1,40 @@
+// The two trainings, of the reference model and on the chosen rows, and the test rows.
+import { METHOD_NAMES } from '../../../contracts/methods.ts';
+import { flag, fraction, integer, list, oneOf, positive, says, section, share, text } from '../kinds.ts';
+
+export const warmup = section('training of the reference model on a small sample', {
+  fraction: fraction().default(0.08).describe('share of the usable rows'),
+  balance: oneOf('per_task', 'none')
+    .default('per_task')
+    .describe('per_task = equal quotas; none = a sample of all tasks together'),
+  epochs: integer(1, 1000).default(1).describe('passes over the sample'),
+  batch_size: integer(1).default(128).describe('rows of one optimiser step'),
+  learning_rate: positive().default(2e-4).describe('peak learning rate of AdamW'),
+  schedule: oneOf('cosine', 'constant').default('cosine').describe('course of the learning rate after its rise'),
+  warmup_fraction: share().default(0.03).describe('share of the steps with a linear rise'),
+  lora_rank: integer(1).default(128).describe('rank of the adapter'),
+  lora_alpha: positive().default(256).describe('the adapter is scaled by alpha / rank'),
+  lora_target: list(
+    oneOf('q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'),
+    'a list of linear layers',
+  )
+    .min(1, says('at least one linear layer'))
+    .default(['q_proj', 'k_proj', 'v_proj', 'o_proj'])
+    .describe('linear layers that get an adapter'),
+});
+
+export const finetune = section('training on the chosen rows', {
+  enabled: flag().default(true).describe('false ends the run with the selection and its report'),
+  epochs: integer(1, 1000).default(1).describe('passes over the chosen rows'),
+  batch_size: integer(1).default(128).describe('rows of one optimiser step'),
+  learning_rate: positive().default(2e-4).describe('peak learning rate of AdamW; everything else as in warmup'),
+});
+
+export const evaluation = section('test rows, and what the choice is compared with', {
+  path: text('a file or null').nullable().default(null).describe('test rows in the dataset’s form; null = none'),
+  image_folder: text('a folder or null').nullable().default(null).describe('null = the folder of the file'),
+  max_rows: integer(1).default(2000).describe('first test rows only'),
+  compare: list(oneOf(...METHOD_NAMES), 'a list of methods')
+    .default(['random', 'task_balanced'])
+    .describe('selected, fine-tuned and evaluated beside the run’s own method'),
+});
