@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { LoadedModel } from '../model/tensorflow/load-model.ts';
-import { parseModelConfig } from '../model/model-config.ts';
+import { parseArchitecture } from '../model/architectures/read-architecture.ts';
 import { weightShapes } from '../model/weight-shapes.ts';
 import { Weights } from '../model/tensorflow/weights.ts';
 import type { ModelExample } from '../model/engine.ts';
@@ -43,7 +43,7 @@ export const MEDIUM: BenchModel = {
 
 /** A model with normal random weights, of the active engine. */
 export function randomModel(size: BenchModel): LoadedModel {
-  const config = parseModelConfig({
+  const config = parseArchitecture({
     model_type: 'llava',
     image_token_index: 4,
     vision_config: {

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import type { LoraTarget } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
-import type { Json } from '../contracts/json-object.ts';
+import type { JsonObject } from '../contracts/json-object.ts';
 import { adaptedPaths } from './adapter.ts';
 import type { AdapterValues, LoraSettings } from './adapter.ts';
 import { refusePickles } from './model-files.ts';
-import type { ModelType, TextConfig } from './model-config.ts';
+import type { TextConfig } from './architectures/architecture.ts';
 import { encodeSafetensors, openSafetensors } from './safetensors.ts';
 import type { SafetensorsFile } from './safetensors.ts';
-import { canonicalName, decoderPath } from './weight-names.ts';
+import { canonicalName } from './weight-names.ts';
 import { decoderLinearShapes } from './weight-shapes.ts';
 
 const ADAPTER_CONFIG_FILE = 'adapter_config.json';
@@ -123,7 +123,7 @@ async function readPeftConfig(folder: string): Promise<PeftConfig> {
 }
 
 /** @throws InvalidConfigError for another adapter type, or a setting that changes the mathematics */
-function parsePeftConfig(config: Json): PeftConfig {
+function parsePeftConfig(config: JsonObject): PeftConfig {
   const { peft_type: type, r, lora_alpha: alpha, bias = 'none', init_lora_weights: start } = config;
   const refused: [boolean, string][] = [
     [type !== 'LORA', `peft_type must be LORA, got ${JSON.stringify(type)}`],
@@ -194,10 +194,11 @@ function canonicalAdapterName(name: string): string {
 /**
  * The two files of a PEFT folder, byte-identical for equal values.
  * `target_modules` is a regex on the decoder, since plain names would also hit the vision tower's layers.
+ *
+ * @param decoder path of the decoder in memory, `Architecture.decoderPath`
  */
-export function encodeAdapter(values: AdapterValues, modelType: ModelType): { name: string; bytes: Uint8Array }[] {
+export function encodeAdapter(values: AdapterValues, decoder: string): { name: string; bytes: Uint8Array }[] {
   const { rank, alpha, targets, peft } = values.settings;
-  const decoder = decoderPath(modelType);
   // The name by which the decoder's layers differ from the vision tower's.
   const anyLayer = decoder === 'model' ? 'layers' : decoder.replace(/^model\./, '');
   const config = {

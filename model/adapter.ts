@@ -1,6 +1,6 @@
 // LoRA adapters of the decoder: their settings, values and the layout of their gradients.
 import type { LoraTarget } from '../contracts/config.ts';
-import type { TextConfig } from './model-config.ts';
+import type { TextConfig } from './architectures/architecture.ts';
 import type { NamedTensor } from './safetensors.ts';
 import { decoderLinearPath, decoderLinearShapes } from './weight-shapes.ts';
 

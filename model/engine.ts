@@ -3,7 +3,7 @@
 import type { ProjectionOptions } from '../algorithms/projection.ts';
 import type { EngineName } from '../contracts/config.ts';
 import type { AdapterValues } from './adapter.ts';
-import type { Architecture } from './model-config.ts';
+import type { Architecture } from './architectures/architecture.ts';
 
 /** What computes the tensors, and everything of it that can change bits: part of the address of computed artifacts. */
 export interface EngineDescription {

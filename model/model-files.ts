@@ -3,8 +3,8 @@ import { access, readFile, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
-import { readModelConfig } from './model-config.ts';
-import type { Architecture } from './model-config.ts';
+import { readArchitecture } from './architectures/read-architecture.ts';
+import type { Architecture } from './architectures/architecture.ts';
 import { openSafetensors, requireFloats } from './safetensors.ts';
 import type { SafetensorsFile, StoredTensor } from './safetensors.ts';
 import { canonicalName } from './weight-names.ts';
@@ -21,7 +21,7 @@ export const EMBEDDING = 'model.language_model.embed_tokens.weight';
  * @throws InvalidConfigError for a missing or pickled weight file, a missing tensor or a wrong shape
  */
 export async function checkModelFiles(folder: string): Promise<void> {
-  const config = await readModelConfig(folder);
+  const config = await readArchitecture(folder);
   const found = await openWeights(folder);
   try {
     const sources = locate(found, config.text.tiedHead);

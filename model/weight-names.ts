@@ -1,4 +1,5 @@
-import type { ModelType } from './model-config.ts';
+// Names of weights: canonical, and as they stand on disk.
+import { ARCHITECTURES } from './architectures/architectures.ts';
 
 /**
  * Canonical name of a weight: the module path that transformers 5 has in memory, which PEFT adapters use as well.
@@ -17,26 +18,10 @@ export function canonicalName(name: string): string | null {
 }
 
 /** Names of other architectures and generations, first match wins; what fits none is canonical below `model.` */
-const RENAMED: [RegExp, string][] = [
-  [/^language_model\.model\./, 'language_model.'],
-  // Idefics3.
-  [/^text_model\./, 'language_model.'],
-  [/^vision_model\./, 'vision_tower.'],
-  // A model of text, and LLaVA as first released.
-  [/^(?=(layers|embed_tokens|norm)\.)/, 'language_model.'],
-  [/^mm_projector\.0\./, 'multi_modal_projector.linear_1.'],
-  [/^mm_projector\.2\./, 'multi_modal_projector.linear_2.'],
-  [/^vision_tower\.(vision_tower\.)?vision_model\./, 'vision_tower.'],
-];
+const RENAMED = ARCHITECTURES.flatMap(({ renames }) => renames);
 
 /** The name that transformers writes to disk for a canonical one; inverse of {@link canonicalName}. */
 export function diskName(canonical: string): string {
   if (canonical === 'lm_head.weight') return 'language_model.lm_head.weight';
   return canonical.replace(/^model\./, '').replace(/^language_model\./, 'language_model.model.');
-}
-
-/** Path of the decoder in memory, by which adapters name its layers. */
-export function decoderPath(modelType: ModelType): string {
-  if (modelType === 'llava') return 'model.language_model';
-  return modelType === 'llama' || modelType === 'qwen2' ? 'model' : 'model.text_model';
 }

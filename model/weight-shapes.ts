@@ -1,6 +1,7 @@
+// Shapes of every weight that a model needs.
 import type { LoraTarget } from '../contracts/config.ts';
-import { patchSide } from './model-config.ts';
-import type { Architecture, TextConfig, VisionConfig } from './model-config.ts';
+import { towerVectorCount } from './architectures/architecture.ts';
+import type { Architecture, TextConfig, VisionConfig } from './architectures/architecture.ts';
 
 /** Linear layers of one decoder layer in the order of PEFT: `[out, in]` by name. */
 export function decoderLinearShapes(text: TextConfig): Record<LoraTarget, [number, number]> {
@@ -35,21 +36,19 @@ export function weightShapes(config: Architecture): Map<string, number[]> {
 }
 
 function visionShapes({ visionFeatureLayer }: Architecture, vision: VisionConfig): [string, number[]][] {
-  const { kind, hiddenSize, intermediateSize, patchSize } = vision;
+  const { classToken, norm, hiddenSize, intermediateSize, patchSize } = vision;
   const base = 'model.vision_tower';
-  const vectorCount = patchSide(vision) ** 2 + (kind === 'clip' ? 1 : 0);
   const shapes: [string, number[]][] = [
     [`${base}.embeddings.patch_embedding.weight`, [hiddenSize, 3, patchSize, patchSize]],
-    [`${base}.embeddings.position_embedding.weight`, [vectorCount, hiddenSize]],
+    [`${base}.embeddings.position_embedding.weight`, [towerVectorCount(vision), hiddenSize]],
   ];
-  if (kind === 'clip') shapes.push([`${base}.embeddings.class_embedding`, [hiddenSize]]);
+  if (classToken) shapes.push([`${base}.embeddings.class_embedding`, [hiddenSize]]);
   else shapes.push([`${base}.embeddings.patch_embedding.bias`, [hiddenSize]]);
-  const norm = kind === 'clip' ? 'pre_layrnorm' : kind === 'idefics3' ? 'post_layernorm' : null;
   if (norm !== null) shapes.push([`${base}.${norm}.weight`, [hiddenSize]], [`${base}.${norm}.bias`, [hiddenSize]]);
   for (let layer = 0; layer < usedVisionLayers(vision.layerCount, visionFeatureLayer); layer += 1) {
     const path = `${base}.encoder.layers.${layer}`;
-    for (const norm of ['layer_norm1', 'layer_norm2']) {
-      shapes.push([`${path}.${norm}.weight`, [hiddenSize]], [`${path}.${norm}.bias`, [hiddenSize]]);
+    for (const inner of ['layer_norm1', 'layer_norm2']) {
+      shapes.push([`${path}.${inner}.weight`, [hiddenSize]], [`${path}.${inner}.bias`, [hiddenSize]]);
     }
     for (const linear of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) {
       shapes.push(

@@ -6,7 +6,7 @@ import { settingsOf } from '../../contracts/stage-settings.ts';
 import { gradientLayout } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
-import { readModelConfig } from '../../model/model-config.ts';
+import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { canonicalJson } from '../../store/addresses.ts';
 import { readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
@@ -96,7 +96,7 @@ export async function requireSameEngine(
 /** The reference model behind its reference. */
 export async function adapterOf(store: Store, { config, adapter }: GradientsInput): Promise<AdapterValues> {
   await readManifest(store, adapter);
-  const { text } = await readModelConfig(config.model.path);
+  const { text } = await readArchitecture(config.model.path);
   return readAdapter(await store.localFolder(adapter.uri), text);
 }
 

@@ -4,7 +4,7 @@ import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { workOf } from '../../contracts/work.ts';
-import { readModelConfig } from '../../model/model-config.ts';
+import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { modelMemory } from '../../model/model-memory.ts';
 import { weightShapes } from '../../model/weight-shapes.ts';
 import { findDataset } from '../dataset/stage.ts';
@@ -34,7 +34,7 @@ export async function planRun(
   until: Stage,
 ): Promise<RunPlan> {
   await checkModel(config);
-  const architecture = await readModelConfig(config.model.path);
+  const architecture = await readArchitecture(config.model.path);
   const store = openStore(config.store.uri);
   const dataset = await localDataset(openStore, config.dataset, null);
   const scanned = await findDataset(openStore, config);

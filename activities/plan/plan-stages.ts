@@ -6,7 +6,7 @@ import type { Stage } from '../../contracts/stages.ts';
 import { reaches } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
 import { gradientLayout, initialAdapter } from '../../model/adapter.ts';
-import type { Architecture } from '../../model/model-config.ts';
+import type { Architecture } from '../../model/architectures/architecture.ts';
 import { tableBytes } from '../gradients/plan.ts';
 
 /** Rows, as far as they are known. */

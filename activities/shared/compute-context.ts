@@ -5,11 +5,11 @@ import { ExampleLoader } from '../../dataset/rows/load-example.ts';
 import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
 import type { PromptEncoder } from '../../dataset/prompts/prompt.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
-import { readModelConfig } from '../../model/model-config.ts';
+import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 
 /** The prompt encoder of a config's model. */
 export async function encoderOf({ model, gradients }: Config): Promise<PromptEncoder> {
-  const { imageTokenCount, imageTokenId, imageFrame, text } = await readModelConfig(model.path);
+  const { imageTokenCount, imageTokenId, imageFrame, text } = await readArchitecture(model.path);
   return createPromptEncoder({
     modelFolder: model.path,
     template: model.template,
@@ -23,7 +23,7 @@ export async function encoderOf({ model, gradients }: Config): Promise<PromptEnc
 
 /** Reads rows of `dataset` again, as the model of the config sees them. The caller closes it. */
 export async function loaderOf(config: Config, dataset: LocalDataset): Promise<ExampleLoader> {
-  const { vision } = await readModelConfig(config.model.path);
+  const { vision } = await readArchitecture(config.model.path);
   const settings = vision === null ? null : await readImageSettings(config.model.path);
   const encoder = await encoderOf(config);
   return new ExampleLoader(dataset, encoder, settings, imageAspectOf(config, settings));

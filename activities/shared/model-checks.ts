@@ -4,7 +4,7 @@ import { InvalidConfigError } from '../../contracts/failures.ts';
 import { readImageSettings } from '../../dataset/images/image-settings.ts';
 import type { ImageSettings } from '../../dataset/images/image-settings.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
-import { readModelConfig } from '../../model/model-config.ts';
+import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { checkModelFiles } from '../../model/model-files.ts';
 import { modelMemory, requireMemory } from '../../model/model-memory.ts';
 import { decoderLinearShapes, weightShapes } from '../../model/weight-shapes.ts';
@@ -17,7 +17,7 @@ const LEAST_TEXT_TOKENS = 16;
  * @throws InvalidConfigError for a folder that is no model, or settings that do not fit it
  */
 export async function checkModel({ model, gradients, warmup }: Config): Promise<void> {
-  const architecture = await readModelConfig(model.path);
+  const architecture = await readArchitecture(model.path);
   const { imageTokenCount, text, vision } = architecture;
   // Whether there is a GPU is seen where the weights are loaded.
   requireMemory(modelMemory(weightShapes(architecture), false), model.engine === 'wasm');
@@ -46,7 +46,7 @@ export async function checkModel({ model, gradients, warmup }: Config): Promise<
 
 /** @throws InvalidConfigError for a folder that holds no model that is read */
 export async function requireModel(folder: string): Promise<void> {
-  await readModelConfig(folder);
+  await readArchitecture(folder);
 }
 
 function requireImageSize({ width, height }: ImageSettings, imageSize: number): void {

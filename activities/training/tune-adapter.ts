@@ -10,7 +10,6 @@ import type { AdapterValues } from '../../model/adapter.ts';
 import { encodeAdapter } from '../../model/adapter-files.ts';
 import { ADAMW_DEFAULTS } from '../../model/engine.ts';
 import type { EngineDescription, EngineModel, OptimizerSettings } from '../../model/engine.ts';
-import type { ModelType } from '../../model/model-config.ts';
 import { train } from '../../model/training.ts';
 import type { StepNumbers, TrainingSettings } from '../../model/training.ts';
 import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
@@ -101,7 +100,7 @@ export async function tuneAdapter(request: TuneRequest, model: EngineModel): Pro
       } else await pulse.breathe();
     }
     const { parameters } = await trainer.state();
-    return await writeTrained(request, withParameters(initial, parameters), model.architecture.modelType, losses);
+    return await writeTrained(request, withParameters(initial, parameters), model.architecture.decoderPath, losses);
   } finally {
     trainer.dispose();
     await source.close();
@@ -137,7 +136,7 @@ function withParameters(initial: AdapterValues, trained: readonly Float32Array[]
 async function writeTrained(
   { store, place, places }: TuneRequest,
   values: AdapterValues,
-  modelType: ModelType,
+  decoderPath: string,
   losses: readonly StepNumbers[],
 ): Promise<WrittenOutput<AdapterDetails>> {
   const steps = {
@@ -148,7 +147,7 @@ async function writeTrained(
     gradientNorm: Float64Array.from(losses, ({ gradientNorm }) => gradientNorm),
   };
   const files = [
-    ...(await writeAdapter(store, place, values, modelType)),
+    ...(await writeAdapter(store, place, values, decoderPath)),
     await trainingTable.write(store, place.folder, [steps]),
   ];
   const [firstLoss, lastLoss] = [losses[0]?.loss ?? null, losses.at(-1)?.loss ?? null];
@@ -160,10 +159,10 @@ export async function writeAdapter(
   store: Store,
   place: OutputPlace,
   values: AdapterValues,
-  modelType: ModelType,
+  decoderPath: string,
 ): Promise<FileReference[]> {
   const files: FileReference[] = [];
-  for (const { name, bytes } of encodeAdapter(values, modelType))
+  for (const { name, bytes } of encodeAdapter(values, decoderPath))
     files.push(await writeFile(store, place, name, bytes));
   return files;
 }

@@ -4,7 +4,7 @@ import type { Config } from '../../contracts/config.ts';
 import type { AdapterResult, TuneReferenceInput } from '../../contracts/messages/training.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
-import { readModelConfig } from '../../model/model-config.ts';
+import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import type { Store } from '../../store/store.ts';
 import { hashColumn } from '../../tables/content-hash.ts';
 import { readUsableRows } from '../../tables/rows.ts';
@@ -83,7 +83,7 @@ async function importAdapter(
   adapter: string,
   model: string,
 ): Promise<WrittenOutput<AdapterDetails>> {
-  const { text, modelType } = await readModelConfig(model);
-  const files = await writeAdapter(store, place, await readAdapter(adapter, text), modelType);
+  const { text, decoderPath } = await readArchitecture(model);
+  const files = await writeAdapter(store, place, await readAdapter(adapter, text), decoderPath);
   return { files, details: { rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null } };
 }

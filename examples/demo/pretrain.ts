@@ -15,8 +15,8 @@ import { loadEngine } from '../../model/load-engine.ts';
 import { scoreExamples } from '../../model/tensorflow/evaluate.ts';
 import { assignVariables, fullGradient } from '../../model/tensorflow/full-training.ts';
 import type { PixelExample } from '../../model/tensorflow/full-training.ts';
-import { parseModelConfig } from '../../model/model-config.ts';
-import type { Architecture } from '../../model/model-config.ts';
+import { parseArchitecture } from '../../model/architectures/read-architecture.ts';
+import type { Architecture } from '../../model/architectures/architecture.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
 import { hostTrainer } from '../../model/tensorflow/host-trainer.ts';
 import { train } from '../../model/training.ts';
@@ -184,7 +184,7 @@ async function main(): Promise<void> {
   mkdirSync(work, { recursive: true });
   await loadEngine(options.engine as 'tensorflow');
   const sources = readSources(garments, digits);
-  const config = parseModelConfig(
+  const config = parseArchitecture(
     JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as Record<string, unknown>,
   );
   const readJson = (name: string) => JSON.parse(readFileSync(join(out, name), 'utf8')) as Record<string, unknown>;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { TextConfig } from '../model-config.ts';
+import type { TextConfig } from '../architectures/architecture.ts';
 
 /** Rotary position tables of one micro-batch shape, as wide as the rows they multiply. */
 export interface RotaryTables {

@@ -3,7 +3,7 @@ import type { LoraTarget } from '../../contracts/config.ts';
 import type { Adapter } from './adapter-tensors.ts';
 import { causalMask, rotaryTables, rotate, rotateBackward } from './attention-tables.ts';
 import type { RotaryTables } from './attention-tables.ts';
-import type { TextConfig } from '../model-config.ts';
+import type { TextConfig } from '../architectures/architecture.ts';
 import { decoderLinearPath } from '../weight-shapes.ts';
 import type { Weights } from './weights.ts';
 

@@ -1,6 +1,6 @@
 // Pictures' vectors by the vision tower, kept within a bound.
 import type { ImageScope, PictureEncoder } from '../engine.ts';
-import { patchSide } from '../model-config.ts';
+import { patchSide } from '../architectures/architecture.ts';
 import type { LoadedModel } from './load-model.ts';
 import { encodeImages } from './vision-tower.ts';
 

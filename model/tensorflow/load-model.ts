@@ -11,8 +11,8 @@ import {
   readSource,
   storedShapes,
 } from '../model-files.ts';
-import { readModelConfig } from '../model-config.ts';
-import type { Architecture } from '../model-config.ts';
+import { readArchitecture } from '../architectures/read-architecture.ts';
+import type { Architecture } from '../architectures/architecture.ts';
 import { modelMemory, requireMemory } from '../model-memory.ts';
 import { weightShapes } from '../weight-shapes.ts';
 import { Weights } from './weights.ts';
@@ -34,7 +34,7 @@ export async function loadModel(
   folder: string,
   breathe: () => Promise<void> = () => Promise.resolve(),
 ): Promise<LoadedModel> {
-  const config = await readModelConfig(folder);
+  const config = await readArchitecture(folder);
   // The addon says whether it computes on a GPU; wasm and cpu never do.
   const native = tf.backend() as unknown as { isUsingGpuDevice?: boolean };
   requireMemory(modelMemory(weightShapes(config), native.isUsingGpuDevice === true), tf.getBackend() === 'wasm');

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { IGNORED_LABEL } from '../engine.ts';
 import type { ModelExample } from '../engine.ts';
-import type { Architecture } from '../model-config.ts';
+import type { Architecture } from '../architectures/architecture.ts';
 import type { BatchShape } from './decoder.ts';
 import type { Weights } from './weights.ts';
 

@@ -1,7 +1,8 @@
+// The vision tower and what joins it to the decoder.
 import * as tf from '@tensorflow/tfjs';
 import type { LoadedModel } from './load-model.ts';
-import { patchSide } from '../model-config.ts';
-import type { VisionConfig } from '../model-config.ts';
+import { patchSide, towerVectorCount } from '../architectures/architecture.ts';
+import type { VisionConfig } from '../architectures/architecture.ts';
 import { usedVisionLayers } from '../weight-shapes.ts';
 import type { Weights } from './weights.ts';
 
@@ -16,12 +17,12 @@ export function encodeImages({ config, weights }: LoadedModel, pictures: Float32
   const { vision, connector } = config;
   if (vision === null) throw new RangeError('encodeImages: model must have a vision tower, got a model of text');
   return tf.tidy(() => {
-    const vectorCount = patchSide(vision) ** 2 + (vision.kind === 'clip' ? 1 : 0);
+    const vectorCount = towerVectorCount(vision);
     let x = embedPatches(weights, vision, pictures);
     for (let layer = 0; layer < usedVisionLayers(vision.layerCount, config.visionFeatureLayer); layer += 1) {
       x = encoderLayer(weights, vision, x, layer, pictures.length, vectorCount);
     }
-    if (vision.kind === 'idefics3') x = layerNorm(weights, x, `${TOWER}.post_layernorm`, vision.layerNormEpsilon);
+    if (vision.norm === 'post_layernorm') x = layerNorm(weights, x, `${TOWER}.post_layernorm`, vision.layerNormEpsilon);
     const kept = config.visionFeatureStrategy === 'full' ? x : withoutFirst(x, pictures.length, vectorCount);
     if (connector.kind === 'pixel_shuffle') {
       const joined = pixelShuffle(kept, pictures.length, patchSide(vision), connector.scaleFactor);
@@ -34,9 +35,9 @@ export function encodeImages({ config, weights }: LoadedModel, pictures: Float32
 
 const TOWER = 'model.vision_tower';
 
-/** Patch and position embeddings, for CLIP with a class token and `pre_layrnorm` (sic): `[example · vector, hidden]`. */
+/** Patch and position embeddings, with a class token also the norm and `pre_layrnorm` (sic): `[example · vector, hidden]`. */
 function embedPatches(weights: Weights, vision: VisionConfig, pictures: Float32Array[]): tf.Tensor2D {
-  const { kind, hiddenSize, patchSize } = vision;
+  const { classToken, hiddenSize, patchSize } = vision;
   const patchCount = patchSide(vision) ** 2;
   const patches = tf.tensor2d(cutPatches(vision, pictures), [pictures.length * patchCount, 3 * patchSize ** 2]);
   const kernel = tf.reshape(weights.get(`${TOWER}.embeddings.patch_embedding.weight`), [
@@ -45,16 +46,16 @@ function embedPatches(weights: Weights, vision: VisionConfig, pictures: Float32A
   ]) as tf.Tensor2D;
   const positions = weights.get(`${TOWER}.embeddings.position_embedding.weight`);
   const embedded = tf.reshape(tf.matMul(patches, tf.transpose(kernel)), [pictures.length, patchCount, hiddenSize]);
-  if (kind !== 'clip') {
+  if (!classToken) {
     const shifted = tf.add(embedded, weights.get(`${TOWER}.embeddings.patch_embedding.bias`));
     return tf.reshape(tf.add(shifted, positions), [pictures.length * patchCount, hiddenSize]) as tf.Tensor2D;
   }
-  const classToken = tf.tile(tf.reshape(weights.get(`${TOWER}.embeddings.class_embedding`), [1, 1, hiddenSize]), [
+  const first = tf.tile(tf.reshape(weights.get(`${TOWER}.embeddings.class_embedding`), [1, 1, hiddenSize]), [
     pictures.length,
     1,
     1,
   ]);
-  const tokens = tf.add(tf.concat([classToken, embedded], 1), positions);
+  const tokens = tf.add(tf.concat([first, embedded], 1), positions);
   const rows = tf.reshape(tokens, [pictures.length * (patchCount + 1), hiddenSize]) as tf.Tensor2D;
   return layerNorm(weights, rows, `${TOWER}.pre_layrnorm`, vision.layerNormEpsilon);
 }

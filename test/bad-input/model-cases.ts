@@ -4,7 +4,7 @@ import { checkModel } from '../../activities/shared/model-checks.ts';
 import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { checkModelFiles } from '../../model/model-files.ts';
-import { readModelConfig } from '../../model/model-config.ts';
+import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { encodeSafetensors } from '../../model/safetensors.ts';
 import { config } from './case.ts';
 import type { Case } from './case.ts';
@@ -17,7 +17,7 @@ export const MODEL: Case[] = [
     (world) => {
       mkdirSync(world.path('empty'));
       world.write('empty/model.pt', '');
-      return stops(() => readModelConfig(world.path('empty')));
+      return stops(() => readArchitecture(world.path('empty')));
     },
     config('model.path: must hold config.json, got a folder with 1 files (model.pt)'),
   ],
@@ -40,7 +40,7 @@ export const MODEL: Case[] = [
     async (world) => {
       cpSync(join(GOLDEN, 'adapter'), world.path('lora'), { recursive: true });
       world.write('lora/non_lora_trainables.bin', 'x');
-      return stops(async () => readAdapter(world.path('lora'), (await readModelConfig(join(GOLDEN, 'model'))).text));
+      return stops(async () => readAdapter(world.path('lora'), (await readArchitecture(join(GOLDEN, 'model'))).text));
     },
     config(
       'non_lora_trainables.bin: must be safetensors, got a pickle file; merge and convert with convert_llava_weights_to_hf.py',
@@ -49,7 +49,7 @@ export const MODEL: Case[] = [
   [
     35,
     'another architecture',
-    (world) => stops(() => readModelConfig(world.modelWith({ model_type: 'llava_next' }))),
+    (world) => stops(() => readArchitecture(world.modelWith({ model_type: 'llava_next' }))),
     config(
       'config.json: model_type must be llava, idefics3 or smolvlm, got "llava_next"; image tiles are not supported',
     ),
@@ -84,7 +84,7 @@ export const MODEL: Case[] = [
     'a tokenizer with larger ids',
     () =>
       stops(async () => {
-        const architecture = await readModelConfig(join(GOLDEN, 'model'));
+        const architecture = await readArchitecture(join(GOLDEN, 'model'));
         await createPromptEncoder({
           ...architecture,
           modelFolder: join(GOLDEN, 'model'),

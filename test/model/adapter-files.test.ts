@@ -5,12 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { encodeAdapter, readAdapter } from '../../model/adapter-files.ts';
 import { initialAdapter } from '../../model/adapter.ts';
-import { readModelConfig } from '../../model/model-config.ts';
+import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
 import type { NamedTensor } from '../../model/safetensors.ts';
 import { GOLDEN } from './golden.ts';
 
-const { text } = await readModelConfig(`${GOLDEN}/model`);
+const { text, decoderPath } = await readArchitecture(`${GOLDEN}/model`);
 const TENSOR_FILE = 'adapter_model.safetensors';
 const CONFIG_FILE = 'adapter_config.json';
 
@@ -55,7 +55,7 @@ describe('the adapter that peft wrote', () => {
   });
 
   test('written again, has the same keys, shapes and bits', async () => {
-    for (const { name, bytes } of encodeAdapter(await readAdapter(`${GOLDEN}/adapter`, text), 'llava'))
+    for (const { name, bytes } of encodeAdapter(await readAdapter(`${GOLDEN}/adapter`, text), decoderPath))
       await writeFile(join(folder, name), bytes);
     const golden = await readTensors(join(GOLDEN, 'adapter', TENSOR_FILE));
     expect(golden[0]!.name).toBe('base_model.model.model.language_model.layers.0.mlp.down_proj.lora_A.weight');
@@ -64,7 +64,7 @@ describe('the adapter that peft wrote', () => {
   });
 
   test('written again, has the settings that peft reads', async () => {
-    const [config] = encodeAdapter(await readAdapter(folder, text), 'llava');
+    const [config] = encodeAdapter(await readAdapter(folder, text), decoderPath);
     const written = JSON.parse(Buffer.from(config!.bytes).toString()) as Record<string, unknown>;
     const golden = JSON.parse(await readFile(join(folder, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
     for (const key of [
@@ -84,14 +84,14 @@ describe('the adapter that peft wrote', () => {
 
   test('is encoded to equal bytes each time', async () => {
     const values = await readAdapter(folder, text);
-    expect(encodeAdapter(values, 'llava')).toEqual(encodeAdapter(values, 'llava'));
+    expect(encodeAdapter(values, decoderPath)).toEqual(encodeAdapter(values, decoderPath));
   });
 });
 
 describe('other adapters', () => {
   test('a fresh one of some targets survives writing and reading', async () => {
     const values = initialAdapter(text, { rank: 4, alpha: 2, targets: ['q_proj', 'v_proj'] }, () => 0.75);
-    for (const { name, bytes } of encodeAdapter(values, 'llava')) await writeFile(join(folder, name), bytes);
+    for (const { name, bytes } of encodeAdapter(values, decoderPath)) await writeFile(join(folder, name), bytes);
     expect(await readAdapter(folder, text)).toEqual(values);
     expect([...values.scales.values()]).toEqual(new Array(6).fill(0.5));
   });

@@ -100,7 +100,7 @@ describe.each(ARCHITECTURES)('%s, as torch, transformers and peft compute it', (
   });
 
   test('an adapter that is written again has its keys, options and values', async () => {
-    const [config, tensors] = encodeAdapter(values, model.config.modelType);
+    const [config, tensors] = encodeAdapter(values, model.config.decoderPath);
     const written = JSON.parse(Buffer.from(config!.bytes).toString()) as Record<string, unknown>;
     const given = golden.adapterConfig();
     for (const key of ['r', 'lora_alpha', 'use_rslora', 'rank_pattern', 'alpha_pattern', 'peft_type'])

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { canonicalName, decoderPath, diskName } from '../../model/weight-names.ts';
+import { canonicalName, diskName } from '../../model/weight-names.ts';
 
 test.each<[string, string | null]>([
   // transformers 4 and 5
@@ -34,12 +34,4 @@ test.each<[string, string | null]>([
 test('a name on disk is the same weight', () => {
   for (const name of ['model.language_model.norm.weight', 'lm_head.weight', 'model.vision_tower.post_layernorm.bias'])
     expect(canonicalName(diskName(name))).toBe(name);
-});
-
-test('adapters name the decoder by its place in memory', () => {
-  expect((['llava', 'smolvlm', 'qwen2'] as const).map(decoderPath)).toEqual([
-    'model.language_model',
-    'model.text_model',
-    'model',
-  ]);
 });

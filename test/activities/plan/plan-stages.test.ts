@@ -6,7 +6,7 @@ import type { Config } from '../../../contracts/config.ts';
 import type { PlannedStage, Probe } from '../../../contracts/plan.ts';
 import type { Stage } from '../../../contracts/stages.ts';
 import { workOf } from '../../../contracts/work.ts';
-import { readModelConfig } from '../../../model/model-config.ts';
+import { readArchitecture } from '../../../model/architectures/read-architecture.ts';
 import { DEMO_CONFIG } from '../../report/demo-summary.ts';
 
 const GOLDEN = join(import.meta.dirname, '../../golden/tiny-llava/model');
@@ -15,7 +15,7 @@ const PROBE: Probe = { engine: 'cpu', rowCount: 8, tokenCount: 800, secondsPerTo
 
 let text: PlanFacts['text'];
 beforeAll(async () => {
-  ({ text } = await readModelConfig(GOLDEN));
+  ({ text } = await readArchitecture(GOLDEN));
 });
 
 const config: Config = {

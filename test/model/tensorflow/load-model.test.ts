@@ -8,7 +8,7 @@ import { headName } from '../../../model/tensorflow/answer-loss.ts';
 import { loadEngine } from '../../../model/load-engine.ts';
 import { checkModelFiles, weightFiles } from '../../../model/model-files.ts';
 import { loadModel } from '../../../model/tensorflow/load-model.ts';
-import { readModelConfig } from '../../../model/model-config.ts';
+import { readArchitecture } from '../../../model/architectures/read-architecture.ts';
 import { encodeSafetensors, openSafetensors } from '../../../model/safetensors.ts';
 import type { NamedTensor } from '../../../model/safetensors.ts';
 import { canonicalName } from '../../../model/weight-names.ts';
@@ -328,7 +328,7 @@ describe('an adapter folder', () => {
   test('with LLaVA’s own pickles is refused, with pickles that nobody needs it is not', async () => {
     const adapter = join(folder, 'adapter');
     cpSync(`${GOLDEN}/adapter`, adapter, { recursive: true });
-    const { text } = await readModelConfig(folder);
+    const { text } = await readArchitecture(folder);
     writeFileSync(join(adapter, 'training_args.bin'), '');
     await expect(readAdapter(adapter, text)).resolves.toMatchObject({ settings: { rank: 8 } });
     writeFileSync(join(adapter, 'non_lora_trainables.bin'), '');

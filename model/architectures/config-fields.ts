@@ -1,6 +1,7 @@
-import { InvalidConfigError } from '../contracts/failures.ts';
-import { isJsonObject } from '../contracts/json-object.ts';
-import type { Json } from '../contracts/json-object.ts';
+// Fields of `config.json`, each held to its type and range.
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import { isJsonObject } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 
 /**
  * Largest sizes of `config.json` that are taken: above every published model, and small enough to compute with. A size that
@@ -17,53 +18,53 @@ const MOST: Readonly<Record<string, number>> = {
 const OTHER_MOST = 65_536;
 
 /** Whether a key is there. `null` stands for a missing key, as transformers writes it. */
-export function has(config: Json, key: string): boolean {
+export function has(config: JsonObject, key: string): boolean {
   return (config[key] ?? null) !== null;
 }
 
 /** An object within `config.json`, such as `text_config`. */
-export function section(config: Json, key: string): Json {
+export function section(config: JsonObject, key: string): JsonObject {
   const value = config[key];
   if (isJsonObject(value)) return value;
   throw refusal(key, 'an object', value);
 }
 
 /** True or false; a text such as "true" is neither. */
-export function flag(config: Json, key: string, otherwise: boolean): boolean {
+export function flag(config: JsonObject, key: string, otherwise: boolean): boolean {
   const value = config[key] ?? otherwise;
   if (typeof value === 'boolean') return value;
   throw refusal(key, 'true or false', value);
 }
 
 /** A size: a whole number from 1 to the largest that is taken. */
-export function count(config: Json, key: string, otherwise?: number): number {
+export function count(config: JsonObject, key: string, otherwise?: number): number {
   const value = numeric(config, key, otherwise);
   const most = MOST[key] ?? OTHER_MOST;
   if (Number.isInteger(value) && value > 0 && value <= most) return value;
   throw refusal(key, `a whole number from 1 to ${most.toLocaleString('en')}`, value);
 }
 
-export function integer(config: Json, key: string, otherwise: number): number {
+export function integer(config: JsonObject, key: string, otherwise: number): number {
   const value = numeric(config, key, otherwise);
   if (Number.isInteger(value)) return value;
   throw refusal(key, 'one whole number', value);
 }
 
 /** The small number of a norm, above 0 and below 1. */
-export function epsilon(config: Json, key: string, otherwise: number): number {
+export function epsilon(config: JsonObject, key: string, otherwise: number): number {
   const value = numeric(config, key, otherwise);
   if (value > 0 && value < 1) return value;
   throw refusal(key, 'above 0 and below 1', value);
 }
 
-export function positive(config: Json, key: string, otherwise: number): number {
+export function positive(config: JsonObject, key: string, otherwise: number): number {
   const value = numeric(config, key, otherwise);
   if (value > 0) return value;
   throw refusal(key, 'a positive number', value);
 }
 
 export function choice<Choice extends string>(
-  config: Json,
+  config: JsonObject,
   key: string,
   choices: readonly Choice[],
   otherwise: Choice,
@@ -85,7 +86,7 @@ export function refusal(key: string, wanted: string, value: unknown): InvalidCon
   return new InvalidConfigError(`config.json: ${key} must be ${wanted}, got ${got}`);
 }
 
-function numeric(config: Json, key: string, otherwise?: number): number {
+function numeric(config: JsonObject, key: string, otherwise?: number): number {
   const value = config[key] ?? otherwise;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   throw refusal(key, 'a number', value);

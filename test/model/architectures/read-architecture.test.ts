@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { InvalidConfigError } from '../../contracts/failures.ts';
-import { parseModelConfig } from '../../model/model-config.ts';
+import { InvalidConfigError } from '../../../contracts/failures.ts';
+import { ARCHITECTURES } from '../../../model/architectures/architectures.ts';
+import { parseArchitecture } from '../../../model/architectures/read-architecture.ts';
 
 /** The sections of a LLaVA that has everything by default. */
 const LLAVA = { model_type: 'llava', vision_config: {}, text_config: {} };
@@ -16,29 +18,46 @@ describe('config.json', () => {
       ...{ attentionBias: false, outputBias: false, mlpBias: false, tiedHead: false },
     };
     const clip = {
-      ...{ kind: 'clip', hiddenSize: 768, intermediateSize: 3072, layerCount: 12, headCount: 12, imageSize: 224 },
+      ...{
+        classToken: true,
+        norm: 'pre_layrnorm',
+        hiddenSize: 768,
+        intermediateSize: 3072,
+        layerCount: 12,
+        headCount: 12,
+        imageSize: 224,
+      },
       ...{ patchSize: 32, layerNormEpsilon: 1e-5, activation: 'quick_gelu' },
     };
-    expect(parseModelConfig(LLAMA).text).toEqual(llama);
-    expect(parseModelConfig(QWEN).text).toEqual({
+    expect(parseArchitecture(LLAMA).text).toEqual(llama);
+    expect(parseArchitecture(QWEN).text).toEqual({
       ...{ ...llama, intermediateSize: 22_016, vocabularySize: 151_936, maxPositions: 32_768, attentionBias: true },
     });
-    expect(parseModelConfig(LLAVA)).toMatchObject({
+    expect(parseArchitecture(LLAVA)).toMatchObject({
       ...{ text: llama, vision: clip, imageTokenId: 32_000, imageTokenCount: 49, visionFeatureLayer: -2 },
       ...{ visionFeatureStrategy: 'default', connector: { kind: 'mlp', bias: true } },
     });
-    const siglip = { ...clip, kind: 'siglip', patchSize: 16, layerNormEpsilon: 1e-6, activation: 'gelu_pytorch_tanh' };
-    expect(parseModelConfig({ ...LLAVA, vision_config: { model_type: 'siglip_vision_model' } }).vision).toEqual(siglip);
-    expect(parseModelConfig(IDEFICS)).toMatchObject({
-      vision: { ...siglip, kind: 'idefics3', hiddenSize: 1152, headCount: 16, patchSize: 32, imageSize: 256 },
+    const siglip = {
+      ...clip,
+      classToken: false,
+      norm: null,
+      patchSize: 16,
+      layerNormEpsilon: 1e-6,
+      activation: 'gelu_pytorch_tanh',
+    };
+    expect(parseArchitecture({ ...LLAVA, vision_config: { model_type: 'siglip_vision_model' } }).vision).toEqual(
+      siglip,
+    );
+    expect(parseArchitecture(IDEFICS)).toMatchObject({
+      vision: { ...siglip, norm: 'post_layernorm', hiddenSize: 1152, headCount: 16, patchSize: 32, imageSize: 256 },
       ...{ imageTokenId: 128_257, connector: { kind: 'pixel_shuffle', scaleFactor: 2 } },
     });
   });
 
   test('takes null for a missing key', () => {
     const nothing = { quantization_config: null, auto_map: null, rope_scaling: null, rope_parameters: null };
-    expect(parseModelConfig({ ...LLAMA, ...nothing, head_dim: null })).toEqual(parseModelConfig(LLAMA));
-    const { keyValueHeadCount } = parseModelConfig({
+    expect(parseArchitecture({ ...LLAMA, ...nothing, head_dim: null })).toEqual(parseArchitecture(LLAMA));
+    const { keyValueHeadCount } = parseArchitecture({
       ...QWEN,
       num_attention_heads: 16,
       num_key_value_heads: null,
@@ -47,7 +66,7 @@ describe('config.json', () => {
   });
 
   test('has θ in either style, rope_scaling before rope_parameters before its own key', () => {
-    const theta = (given: object): number => parseModelConfig({ ...LLAMA, ...given }).text.ropeTheta;
+    const theta = (given: object): number => parseArchitecture({ ...LLAMA, ...given }).text.ropeTheta;
     expect(theta({ rope_theta: 5 })).toBe(5);
     expect(theta({ rope_theta: 5, rope_parameters: { rope_type: 'default' } })).toBe(5);
     expect(theta({ rope_theta: 5, rope_parameters: { rope_theta: 6 } })).toBe(6);
@@ -57,7 +76,7 @@ describe('config.json', () => {
 
   test('ties the head of LLaVA by either flag, of Idefics3 by the upper one alone', () => {
     const tied = (config: object, upper: boolean, lower: boolean): boolean =>
-      parseModelConfig({ ...config, tie_word_embeddings: upper, text_config: { tie_word_embeddings: lower } }).text
+      parseArchitecture({ ...config, tie_word_embeddings: upper, text_config: { tie_word_embeddings: lower } }).text
         .tiedHead;
     expect([tied(LLAVA, false, true), tied(LLAVA, true, false), tied(LLAVA, false, false)]).toEqual([
       true,
@@ -68,7 +87,7 @@ describe('config.json', () => {
   });
 
   test('of Qwen2 has no biases but those of q, k and v, whatever it says', () => {
-    const { text } = parseModelConfig({ ...QWEN, mlp_bias: true, attention_bias: true });
+    const { text } = parseArchitecture({ ...QWEN, mlp_bias: true, attention_bias: true });
     expect(text).toMatchObject({ attentionBias: true, outputBias: false, mlpBias: false });
   });
 
@@ -119,8 +138,33 @@ describe('config.json', () => {
     [{ ...LLAVA, multimodal_projector_bias: 'no' }, 'multimodal_projector_bias must be true or false, got "no"'],
     [{ ...IDEFICS, scale_factor: 3 }, 'scale_factor must be a divisor of the patches of a side, 8, got 3'],
   ])('%j is refused', (change, message) => {
-    const parse = (): unknown => parseModelConfig({ ...LLAMA, ...change });
+    const parse = (): unknown => parseArchitecture({ ...LLAMA, ...change });
     expect(parse).toThrow(InvalidConfigError);
     expect(parse).toThrow(`config.json: ${message}`);
+  });
+});
+
+describe('architectures', () => {
+  const types = ARCHITECTURES.flatMap((kind) => kind.modelTypes);
+
+  test('have each model type once', () => {
+    expect(new Set(types).size).toBe(types.length);
+  });
+
+  test('say where the decoder is in memory, by which adapters name its layers', () => {
+    const paths = [LLAVA, { ...IDEFICS, model_type: 'smolvlm' }, QWEN].map(
+      (config) => parseArchitecture(config).decoderPath,
+    );
+    expect(paths).toEqual(['model.language_model', 'model.text_model', 'model']);
+  });
+
+  test.each(types)('%s is told in the guide to models', (type) => {
+    expect(readFileSync('docs/models.md', 'utf8')).toMatch(new RegExp(`\\b${type}\\b`, 'i'));
+  });
+
+  test('another one is refused with those that are read', () => {
+    expect(() => parseArchitecture({ model_type: 'bert' })).toThrow(
+      'config.json: model_type must be llava, idefics3 or smolvlm, got "bert"; of text alone: llama or qwen2',
+    );
   });
 });
