@@ -1,9 +1,9 @@
 import { InvalidConfigError } from './failures.ts';
 
-/** An object of a JSON file that came from outside: nothing is known of its values. */
-export type Json = Record<string, unknown>;
+/** An object of a JSON or YAML file that came from outside: nothing is known of its values. */
+export type JsonObject = Record<string, unknown>;
 
-export function isJsonObject(value: unknown): value is Json {
+export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -12,7 +12,7 @@ export function isJsonObject(value: unknown): value is Json {
  * @param file name of the file, for messages
  * @throws InvalidConfigError for text that is no JSON, or that holds a list, a text, a number or null
  */
-export function parseJsonObject(text: string, file: string): Json {
+export function parseJsonObject(text: string, file: string): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(text);

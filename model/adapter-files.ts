@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { LoraTarget } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
-import type { Json } from '../contracts/json-object.ts';
+import type { JsonObject as Json } from '../contracts/json-object.ts';
 import { adaptedPaths } from './adapter.ts';
 import type { AdapterValues, LoraSettings } from './adapter.ts';
 import { refusePickles } from './model-files.ts';

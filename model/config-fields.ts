@@ -1,6 +1,6 @@
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isJsonObject } from '../contracts/json-object.ts';
-import type { Json } from '../contracts/json-object.ts';
+import type { JsonObject as Json } from '../contracts/json-object.ts';
 
 /**
  * Largest sizes of `config.json` that are taken: above every published model, and small enough to compute with. A size that

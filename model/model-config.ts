@@ -2,7 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
-import type { Json } from '../contracts/json-object.ts';
+import type { JsonObject as Json } from '../contracts/json-object.ts';
 import {
   choice,
   count,
