@@ -26,4 +26,3 @@ export function parseJsonObject(text: string, file: string): JsonObject {
     `${file}: must hold an object, got ${JSON.stringify(value).slice(0, 40)}; fetch the file of the original folder`,
   );
 }
-export type Json = JsonObject;

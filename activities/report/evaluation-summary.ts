@@ -20,7 +20,7 @@ export type Outcomes = ReadonlyMap<string, Uint8Array>;
 export async function summarizeEvaluation(store: Store, result: RunResult): Promise<EvaluationSummary | null> {
   const { methods, baseEvaluation, config } = result;
   const tuned = methods.flatMap((done) =>
-    done.evaluation === null ? [] : [{ ...describe(done), evaluation: done.evaluation }],
+    done.evaluation === null ? [] : [{ ...methodAndCount(done), evaluation: done.evaluation }],
   );
   const base = baseEvaluation === null ? [] : [{ method: null, selectedCount: 0, evaluation: baseEvaluation }];
   const models = [...tuned, ...base];
@@ -48,7 +48,7 @@ export async function summarizeEvaluation(store: Store, result: RunResult): Prom
   return { testRowCount: [...outcomes[0]!.values()].reduce((sum, rows) => sum + rows.length, 0), scores, differences };
 }
 
-function describe({ method, selection, allocation }: MethodResult) {
+function methodAndCount({ method, selection, allocation }: MethodResult) {
   return { method, selectedCount: selection?.rowCount ?? allocation.budget };
 }
 

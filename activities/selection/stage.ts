@@ -55,7 +55,7 @@ async function writeSelection(
   const { seed } = config.run;
   const selected = selectRows(rows, { ...config.selection, method, seed, budget: allocation.budget, tasks });
   const file = await selectionTable.write(store, folder, [selectionBatch(rows, selected.rows, names)]);
-  return { files: [file], details: { method, ...describe(names, rows, selected) } };
+  return { files: [file], details: { method, ...selectionDetails(names, rows, selected) } };
 }
 
 /** The values table's columns in memory: about 100 bytes a row. */
@@ -86,7 +86,7 @@ async function readValues(
   return rows;
 }
 
-function describe(
+function selectionDetails(
   names: readonly string[],
   { taskIndex }: SelectableRows,
   { rows: { position, copies }, effectiveShare, warnings }: Selection,

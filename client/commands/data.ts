@@ -37,11 +37,11 @@ function inspectCommand() {
       const { inspectData } = await import('../data/inspect-data.ts');
       const folder = images ?? null;
       const found = await inspectData(files, folder, taskField);
-      print(found, json, () => describe(found, taskField, folder));
+      print(found, json, () => inspectionLines(found, taskField, folder));
     });
 }
 
-function describe(found: InspectedData, taskField: string, folder: string | null): string[] {
+function inspectionLines(found: InspectedData, taskField: string, folder: string | null): string[] {
   const badCount = sum(found.reasons);
   const hasLabels = Object.keys(found.labels).length > 0;
   const missing =
@@ -103,7 +103,7 @@ function validateCommand() {
       lines.end();
       await finished(lines);
       if (showsProgress) process.stderr.write('\r\x1b[2K');
-      print(found, json, () => describeValidated(found, output));
+      print(found, json, () => validationLines(found, output));
       if (found.problem !== null) process.exitCode = EXIT.callerMustAct;
     });
 }
@@ -131,7 +131,7 @@ async function readFirst(path: string): Promise<string> {
   }
 }
 
-function describeValidated({ warnings, problem, ...found }: ValidatedData, output: string): string[] {
+function validationLines({ warnings, problem, ...found }: ValidatedData, output: string): string[] {
   const badCount = found.rowCount - found.usableCount;
   const reasons = Object.fromEntries(found.quarantined.map(({ reason, count }) => [reason, count]));
   const lines: [string, string][] = [

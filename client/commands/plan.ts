@@ -30,10 +30,10 @@ export async function printPlan(
   const { config, runName } = loadRecipe(recipe, { overrides });
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
   const plan = await planInProcess({ config, withProbe: probe, until }, say);
-  print({ runName, ...plan }, json, () => describe(runName, plan));
+  print({ runName, ...plan }, json, () => planLines(runName, plan));
 }
 
-function describe(runName: string, plan: RunPlan): string[] {
+function planLines(runName: string, plan: RunPlan): string[] {
   const { memory, probe, quotas, warnings } = plan;
   const about = plan.isCounted ? '' : 'about ';
   const reasons = Object.entries(plan.sampledReasons).map(([reason, rows]) => `${reason} ${number(rows)}`);

@@ -13,7 +13,7 @@ export function scheduleCommand() {
   const command = new Command('schedule').description('select again at set times, on a cluster with workers');
   command.addCommand(createCommand() as unknown as Command);
   const simple: [string, string, (client: Client, name: string, schedules: Schedules) => Promise<string>][] = [
-    ['describe', 'when it runs, and what it has started', describe],
+    ['describe', 'when it runs, and what it has started', scheduleText],
     [
       'trigger',
       'start a run now, unless one is at work',
@@ -95,7 +95,7 @@ async function withClient(
   }
 }
 
-async function describe(client: Client, name: string, { describeSchedule }: Schedules): Promise<string> {
+async function scheduleText(client: Client, name: string, { describeSchedule }: Schedules): Promise<string> {
   const { paused, runCount, skippedCount, nextAt, recentRuns, running } = await describeSchedule(client, name);
   return [
     `${name}: ${paused ? 'paused' : 'active'}, ${runCount} runs started, ${skippedCount} skipped because one was at work`,

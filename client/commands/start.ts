@@ -55,7 +55,7 @@ export function initCommand() {
       const found = await lookAt(answers);
       await writeFile(output, await recipeText(answers, found, dirname(resolve(output))));
       await writeFile(join(dirname(resolve(output)), SCHEMA_FILE), `${JSON.stringify(recipeJsonSchema(), null, 2)}\n`);
-      process.stdout.write(`${describe(found, output).join('\n')}\n`);
+      process.stdout.write(`${startLines(found, output).join('\n')}\n`);
     });
 }
 
@@ -171,7 +171,7 @@ function labelsOf(found: InspectedData | null): Record<string, string | null> {
   return { task_rules: folders.length > 1 ? 'prefix' : 'cluster' };
 }
 
-function describe(found: InspectedData | null, output: string): string[] {
+function startLines(found: InspectedData | null, output: string): string[] {
   const rows =
     found === null ? [] : [`${number(found.rowCount)} rows, ${number(found.missingImageCount)} pictures missing`];
   return [...rows, `${output} and ${SCHEMA_FILE} are written`, `look: tive plan ${output}`, `run:  tive run ${output}`];

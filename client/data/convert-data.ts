@@ -4,6 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
+import { isJsonObject } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { DESCRIPTION_FILE } from '../../dataset/forms/dataset-info.ts';
 import type { Form } from '../../dataset/forms/form.ts';
 import { FORMS, formOf } from '../../dataset/forms/forms.ts';
@@ -74,7 +76,7 @@ async function describedWith(folder: string, fileName: string): Promise<string> 
   } catch {
     known = null;
   }
-  if (typeof known !== 'object' || known === null || Array.isArray(known))
+  if (!isJsonObject(known))
     throw new InvalidDatasetError(`${path}: must be an object of datasets, got another text; write to another folder`);
   if (Object.hasOwn(known, name))
     throw new InvalidDatasetError(`${path}: must not know "${name}" yet, got an entry; name the output differently`);
@@ -128,7 +130,7 @@ function otherFields(text: string, own: Form): [key: string, value: string][] {
 }
 
 /** A row as LLaVA reads it; a system text stands in front, where LLaVA's loader drops one turn of another role. */
-function toLlava({ images, promptTurns }: ParsedRow): Record<string, unknown> {
+function toLlava({ images, promptTurns }: ParsedRow): JsonObject {
   return {
     ...(images.length === 0 ? {} : { image: images.length === 1 ? images[0] : images }),
     conversations: promptTurns.map(({ role, value }) => ({ from: role, value })),

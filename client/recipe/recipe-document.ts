@@ -3,11 +3,10 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, isMap, isNode, isPair, parseDocument } from 'yaml';
 import type { Document, Node } from 'yaml';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import { isJsonObject } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { hasScheme } from '../../store/open-store.ts';
 import { PRESETS } from './presets.ts';
-
-/** Keys of a recipe or of one of its maps, as they stand in the file. */
-export type Keys = { [key: string]: unknown };
 
 /** Where a value comes from, for messages. */
 export interface Origin {
@@ -17,7 +16,7 @@ export interface Origin {
 
 /** The keys that one source sets, and where it sets them. */
 export interface RecipeLayer {
-  keys: Keys;
+  keys: JsonObject;
   /** The place of the key at a path, or of the nearest map around it. */
   originOf(path: readonly string[]): Origin;
 }
@@ -70,12 +69,12 @@ export function readRecipeLayers(path: string, seen: readonly string[] = []): Re
 /** The keys of a preset, or null where there is none of the name. */
 export function presetLayer(name: string): RecipeLayer | null {
   if (!Object.hasOwn(PRESETS, name)) return null;
-  return { keys: PRESETS[name] as Keys, originOf: () => ({ where: `preset ${name}` }) };
+  return { keys: PRESETS[name] as JsonObject, originOf: () => ({ where: `preset ${name}` }) };
 }
 
 /** Keys from `key.path=value` arguments; values are YAML. @throws InvalidConfigError for an argument of another form */
 export function overrideLayer(overrides: readonly string[]): RecipeLayer {
-  const keys: Keys = {};
+  const keys: JsonObject = {};
   for (const override of overrides) {
     const [, path, value] = /^([a-z_]+(?:\.[a-z_]+)*)=(.*)$/s.exec(override) ?? [];
     if (path === undefined || value === undefined)
@@ -88,7 +87,7 @@ export function overrideLayer(overrides: readonly string[]): RecipeLayer {
   return { keys: withAbsolutePaths(keys, process.cwd()), originOf: () => ({ where: 'command line' }) };
 }
 
-function setIn(keys: Keys, [first = '', ...rest]: string[], value: unknown): void {
+function setIn(keys: JsonObject, [first = '', ...rest]: string[], value: unknown): void {
   if (rest.length === 0) {
     keys[first] = value;
     return;
@@ -96,7 +95,7 @@ function setIn(keys: Keys, [first = '', ...rest]: string[], value: unknown): voi
   const map = (keys[first] ??= {});
   if (typeof map !== 'object' || Array.isArray(map))
     throw new InvalidConfigError(`command line ${first}: must be a map of keys, got ${JSON.stringify(map)}`);
-  setIn(map as Keys, rest, value);
+  setIn(map as JsonObject, rest, value);
 }
 
 function readText(file: string): string {
@@ -129,7 +128,7 @@ function parseRecipe(text: string, name: string, folder: string): RecipeLayer {
   const content = plain(document, name);
   // A run's manifest holds its recipe: it repeats the run.
   const inManifest = 'schema_version' in content && typeof content['recipe'] === 'object';
-  const keys = (inManifest ? content['recipe'] : content) as Keys;
+  const keys = (inManifest ? content['recipe'] : content) as JsonObject;
   const prefix = inManifest ? ['recipe'] : [];
   return {
     keys: withAbsolutePaths(keys, folder),
@@ -137,7 +136,7 @@ function parseRecipe(text: string, name: string, folder: string): RecipeLayer {
   };
 }
 
-function plain(document: Document.Parsed, name: string): Keys {
+function plain(document: Document.Parsed, name: string): JsonObject {
   let content: unknown;
   try {
     content = document.toJS() ?? {};
@@ -146,7 +145,7 @@ function plain(document: Document.Parsed, name: string): Keys {
       `${name}: must be plain YAML, got ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content as Keys;
+  if (isJsonObject(content)) return content;
   throw new InvalidConfigError(
     `${name}:1:1: a recipe must be a map of keys, got ${Array.isArray(content) ? 'a list' : JSON.stringify(content)}`,
   );
@@ -166,11 +165,11 @@ function offsetOf(document: Document.Parsed, path: readonly string[]): number {
   return offset;
 }
 
-function withAbsolutePaths(keys: Keys, folder: string): Keys {
+function withAbsolutePaths(keys: JsonObject, folder: string): JsonObject {
   const result = structuredClone(keys);
   for (const path of PATH_KEYS) {
     const [section, key] = path.split('.') as [string, string];
-    const map = result[section] as Keys | null | undefined;
+    const map = result[section] as JsonObject | null | undefined;
     if (typeof map !== 'object' || map === null || Array.isArray(map)) continue;
     const value = map[key];
     const absolute = (item: unknown): unknown =>

@@ -7,11 +7,13 @@ import { isSourceName } from '../../dataset/readers/reader-of.ts';
 import { hasSourceExtension, SOURCE_EXTENSIONS } from '../../dataset/readers/readers.ts';
 import { withMemoryNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import { isJsonObject } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { hasScheme, openStore } from '../../store/open-store.ts';
 import { isS3 } from '../../store/s3-client.ts';
 import { nearest } from './nearest.ts';
 import { overrideLayer, presetLayer, readRecipeLayers } from './recipe-document.ts';
-import type { Keys, RecipeLayer } from './recipe-document.ts';
+import type { RecipeLayer } from './recipe-document.ts';
 import { recipeSchema } from './recipe-schema.ts';
 
 /** A recipe that is ready to run. */
@@ -51,7 +53,7 @@ function resolveRecipe(
 ): LoadedRecipe {
   const all = [...layers, overrideLayer(overrides)];
   const parsed = recipeSchema.safeParse(merged(all));
-  const findings = parsed.success ? [] : parsed.error.issues.flatMap((issue) => describe(issue, all));
+  const findings = parsed.success ? [] : parsed.error.issues.flatMap((issue) => explainIssue(issue, all));
   findings.push(...conflicts(all));
   if (findings.length > 0 || !parsed.success) throw new InvalidConfigError([...new Set(findings)].join('\n'));
   const { dataset, allocation } = parsed.data;
@@ -68,22 +70,18 @@ function resolveRecipe(
 }
 
 /** Maps merge, lists and values replace. */
-function merged(layers: readonly RecipeLayer[]): Keys {
+function merged(layers: readonly RecipeLayer[]): JsonObject {
   const merge = (left: unknown, right: unknown): unknown => {
-    if (!isMap(left) || !isMap(right)) return right;
-    const result: Keys = { ...left };
+    if (!isJsonObject(left) || !isJsonObject(right)) return right;
+    const result: JsonObject = { ...left };
     for (const [key, value] of Object.entries(right)) result[key] = key in left ? merge(left[key], value) : value;
     return result;
   };
-  return layers.reduce<Keys>((keys, layer) => merge(keys, layer.keys) as Keys, {});
-}
-
-function isMap(value: unknown): value is Keys {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return layers.reduce<JsonObject>((keys, layer) => merge(keys, layer.keys) as JsonObject, {});
 }
 
 function valueAt(keys: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, key) => (isMap(value) ? value[key] : undefined), keys);
+  return path.reduce<unknown>((value, key) => (isJsonObject(value) ? value[key] : undefined), keys);
 }
 
 /** Whether a layer says something other than null about a key. */
@@ -101,7 +99,7 @@ function whereOf(layers: readonly RecipeLayer[], path: readonly string[]): strin
   return layers.length > 1 ? layers.at(-2)!.originOf([]).where : 'recipe';
 }
 
-function describe(issue: z.core.$ZodIssue, layers: readonly RecipeLayer[]): string[] {
+function explainIssue(issue: z.core.$ZodIssue, layers: readonly RecipeLayer[]): string[] {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
@@ -118,14 +116,14 @@ function describe(issue: z.core.$ZodIssue, layers: readonly RecipeLayer[]): stri
 function knownKeys(path: readonly string[]): string[] {
   const defaults = recipeSchema.safeParse({ model: { path: '.' }, dataset: { path: '.' } });
   const found = valueAt(defaults.data, path);
-  const keys = isMap(found) ? Object.keys(found) : [];
+  const keys = isJsonObject(found) ? Object.keys(found) : [];
   return path.length === 0 ? [...keys, 'extends'] : keys;
 }
 
 /** Settings that exclude one another. */
 function conflicts(layers: readonly RecipeLayer[]): string[] {
   const findings: string[] = [];
-  const { budget_rows: rows = null, budget_fraction: fraction } = (merged(layers)['allocation'] ?? {}) as Keys;
+  const { budget_rows: rows = null, budget_fraction: fraction } = (merged(layers)['allocation'] ?? {}) as JsonObject;
   const got =
     rows !== null && (fraction ?? null) !== null
       ? 'both; set one to null'

@@ -1,4 +1,5 @@
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 
 /** What is logged of a run. */
 export interface LoggedRun {
@@ -45,7 +46,7 @@ export async function logToMlflow(run: LoggedRun, environment: NodeJS.ProcessEnv
   await call('runs/update', { run_id: runId, status: 'FINISHED', end_time: run.endedAtMs });
 }
 
-type Call = (path: string, body: object | null) => Promise<Record<string, unknown>>;
+type Call = (path: string, body: object | null) => Promise<JsonObject>;
 
 function caller(address: string, environment: NodeJS.ProcessEnv): Call {
   const {
@@ -69,7 +70,7 @@ function caller(address: string, environment: NodeJS.ProcessEnv): Call {
     const text = await response.text();
     if (!response.ok)
       throw new Error(`mlflow: ${path.split('?')[0]} must succeed, got ${response.status} ${text.slice(0, 200)}`);
-    return JSON.parse(text === '' ? '{}' : text) as Record<string, unknown>;
+    return JSON.parse(text === '' ? '{}' : text) as JsonObject;
   };
 }
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import type { RowForm } from './row-form.ts';
 import { SHAREGPT_NAMES } from './sharegpt.ts';
 
@@ -30,12 +30,12 @@ export async function readRowForm(path: string): Promise<RowForm | null> {
       cause: error,
     });
   }
-  const entries = Object.entries((info ?? {}) as Json) as [string, Json | null][];
+  const entries = Object.entries((info ?? {}) as JsonObject) as [string, JsonObject | null][];
   const found = entries.find(([, entry]) => entry?.['file_name'] === basename(path));
-  return found === undefined ? null : toForm(...(found as [string, Json]));
+  return found === undefined ? null : toForm(...(found as [string, JsonObject]));
 }
 
-function toForm(name: string, entry: Json): RowForm {
+function toForm(name: string, entry: JsonObject): RowForm {
   // Without the key LLaMA-Factory reads alpaca.
   const formatting = entry['formatting'] ?? 'alpaca';
   if (formatting !== 'sharegpt') {
@@ -56,8 +56,10 @@ function toForm(name: string, entry: Json): RowForm {
   };
 }
 
-function readNames(name: string, entry: Json, key: 'columns' | 'tags'): Partial<Record<string, string>> {
-  const names = Object.fromEntries(Object.entries((entry[key] ?? {}) as Json).filter(([, value]) => value !== null));
+function readNames(name: string, entry: JsonObject, key: 'columns' | 'tags'): Partial<Record<string, string>> {
+  const names = Object.fromEntries(
+    Object.entries((entry[key] ?? {}) as JsonObject).filter(([, value]) => value !== null),
+  );
   const bad = Object.entries(names).find(([, value]) => typeof value !== 'string');
   if (bad === undefined) return names as Record<string, string>;
   throw new InvalidDatasetError(

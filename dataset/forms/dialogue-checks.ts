@@ -1,12 +1,12 @@
 /** What a dialogue must hold in whatever form a row has it: roles that alternate, answers, a placeholder a picture. */
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { quoted } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import { IMAGE_PLACEHOLDER, placeholderCount } from './conversation.ts';
 import type { Turn } from './conversation.ts';
 
 /** Where a row has no list of turns, with the keys that it has. */
-export function turnsMissing(fields: Json, key: string): Rejection {
+export function turnsMissing(fields: JsonObject, key: string): Rejection {
   const keys = Object.keys(fields).slice(0, 8).join(', ');
   return {
     reason: 'conversations_missing',

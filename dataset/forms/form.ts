@@ -1,5 +1,5 @@
 /** What a form of rows is: how a row of it is told from others, and how it is read. */
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import type { Turn } from './conversation.ts';
 
@@ -22,7 +22,7 @@ export interface Form<Name extends string = string> {
   /** All keys of a row that hold its dialogue and pictures: what else it says stands beside them. */
   keys: readonly string[];
   /** Whether a row is of it by its keys, where nothing else tells and no form before it in the list fits. */
-  fits(fields: Json): boolean;
+  fits(fields: JsonObject): boolean;
   /** The row's dialogue, checked; or why it cannot be used. */
-  read(fields: Json, maxImages: number): Dialogue | Rejection;
+  read(fields: JsonObject, maxImages: number): Dialogue | Rejection;
 }

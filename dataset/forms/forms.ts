@@ -1,6 +1,6 @@
 /** The forms that rows are read in. A new one is a file beside this, a place in the list and a line of docs/data.md. */
 import type { DatasetConfig } from '../../contracts/config.ts';
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Form } from './form.ts';
 import { LLAVA_FORM } from './llava.ts';
 import { MESSAGES_FORM } from './messages.ts';
@@ -24,13 +24,13 @@ export interface FormOptions extends Pick<DatasetConfig, 'format'> {
 }
 
 /** A row's form: by the recipe, else by the file's own description, else by the row's keys. */
-export function formOf(fields: Json, { format, form }: FormOptions): Form {
+export function formOf(fields: JsonObject, { format, form }: FormOptions): Form {
   const wanted = FORMS.find(({ name }) => name === format);
   // A description gives the names of ShareGPT's keys: whoever insists on that form gets them.
   if (wanted !== undefined && (form === null || wanted !== SHAREGPT_FORM)) return wanted;
   return form === null ? fittingForm(fields) : namedForm('described', form, () => true);
 }
 
-function fittingForm(fields: Json): Form {
+function fittingForm(fields: JsonObject): Form {
   return FORMS.find((form) => form.fits(fields)) ?? LLAVA_FORM;
 }

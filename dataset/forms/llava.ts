@@ -2,7 +2,7 @@
  * LLaVA's rows, `{ id, image?, conversations: [{ from, value }] }`.
  * @see haotian-liu/LLaVA `llava/train/train.py`
  */
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { isRejection, quoted } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import { IMAGE_PLACEHOLDER, placeholderCount } from './conversation.ts';
@@ -23,7 +23,7 @@ export const LLAVA_FORM: Form<'llava'> = {
   read: readLlava,
 };
 
-function readLlava(fields: Json, maxImages: number): Dialogue | Rejection {
+function readLlava(fields: JsonObject, maxImages: number): Dialogue | Rejection {
   const images = readImages(fields);
   if (isRejection(images)) return images;
   const surplus = tooManyImages(images, maxImages);
@@ -41,20 +41,20 @@ function readLlava(fields: Json, maxImages: number): Dialogue | Rejection {
   return { images, turns, promptTurns };
 }
 
-function readImages({ image }: Json): string[] | Rejection {
+function readImages({ image }: JsonObject): string[] | Rejection {
   if (image === undefined || image === null) return [];
   const list = Array.isArray(image) ? image : [image];
   if (list.every((path) => typeof path === 'string' && path !== '')) return list as string[];
   return { reason: 'image_field_type', detail: `image must be a path or a list of paths, got ${quoted(image)}` };
 }
 
-function readTurns(fields: Json): Turn[] | Rejection {
+function readTurns(fields: JsonObject): Turn[] | Rejection {
   const { conversations } = fields;
   if (!Array.isArray(conversations)) return turnsMissing(fields, 'conversations');
   if (conversations.length === 0)
     return { reason: 'conversations_empty', detail: 'conversations must have a turn, got none' };
   const turns: Turn[] = [];
-  for (const [index, turn] of (conversations as (Json | null)[]).entries()) {
+  for (const [index, turn] of (conversations as (JsonObject | null)[]).entries()) {
     const { from, value } = turn ?? {};
     if (from !== 'human' && from !== 'gpt') {
       // LLaVA drops one leading turn of any role, a system text for instance.

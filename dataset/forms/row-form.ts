@@ -1,5 +1,5 @@
 /** Forms that differ by names alone: of a row's keys, of a turn's, and of the roles. */
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { IMAGE_PLACEHOLDER } from './conversation.ts';
 import type { Turn } from './conversation.ts';
 import { checkDialogue, tooManyImages, turnsMissing } from './dialogue-checks.ts';
@@ -39,7 +39,7 @@ export function namedForm<const Name extends string>(name: Name, names: RowForm,
   };
 }
 
-function readNamed(fields: Json, form: RowForm, maxImages: number): Dialogue | Rejection {
+function readNamed(fields: JsonObject, form: RowForm, maxImages: number): Dialogue | Rejection {
   const found = findTurns(fields, form);
   if (isRejection(found)) return found;
   const { turns, images } = found;
@@ -55,7 +55,7 @@ function readNamed(fields: Json, form: RowForm, maxImages: number): Dialogue | R
  * A row's turns and pictures by names. A content is a text, or a list of parts `{ type: "text", text }`,
  * `{ type: "image", image? }` and `{ type: "image_url", image_url: { url } }`, in which a picture stands for `<image>`.
  */
-function findTurns(fields: Json, form: RowForm): Pick<Dialogue, 'images' | 'turns'> | Rejection {
+function findTurns(fields: JsonObject, form: RowForm): Pick<Dialogue, 'images' | 'turns'> | Rejection {
   const listed = readImageList(fields[form.images], form.images);
   if (isRejection(listed)) return listed;
   const list = fields[form.turns];
@@ -66,7 +66,7 @@ function findTurns(fields: Json, form: RowForm): Pick<Dialogue, 'images' | 'turn
   if (typeof system === 'string' && system !== '') turns.push({ role: 'system', value: system });
   const inParts: string[] = [];
   for (const [index, turn] of (list as unknown[]).entries()) {
-    const { [form.role]: from, [form.content]: content } = (turn ?? {}) as Json;
+    const { [form.role]: from, [form.content]: content } = (turn ?? {}) as JsonObject;
     const role = roleOf(from, form, index);
     if (role === null) {
       const wanted = `${form.role} must be ${form.user} or ${form.assistant}`;
@@ -101,7 +101,7 @@ function readImageList(value: unknown, key: string): { images: string[] } | Reje
 
 /** A path as a text, or as the key `path` of an object. */
 function pathOf(item: unknown): string | null {
-  const path = typeof item === 'object' && item !== null ? (item as Json)['path'] : item;
+  const path = typeof item === 'object' && item !== null ? (item as JsonObject)['path'] : item;
   return typeof path === 'string' && path !== '' ? path : null;
 }
 
@@ -112,12 +112,16 @@ function readContent(content: unknown, turn: number, key: string, images: string
   }
   let value = '';
   for (const part of content as unknown[]) {
-    const { type, text, image, path, url, image_url: link } = (part ?? {}) as Json;
+    const { type, text, image, path, url, image_url: link } = (part ?? {}) as JsonObject;
     if (type === 'text' && typeof text === 'string') value += text;
     else if (type === 'image' || type === 'image_url') {
       value += IMAGE_PLACEHOLDER;
       const given =
-        image ?? path ?? url ?? (typeof link === 'object' && link !== null ? (link as Json)['url'] : link) ?? null;
+        image ??
+        path ??
+        url ??
+        (typeof link === 'object' && link !== null ? (link as JsonObject)['url'] : link) ??
+        null;
       if (given === null) continue;
       const place = pathOf(given);
       if (place === null) {

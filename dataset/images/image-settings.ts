@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../../contracts/json-object.ts';
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import type { ResizeFilter } from './image-resize.ts';
 
 /** What the model folder says about pictures. */
@@ -62,7 +62,7 @@ export async function readImageSettings(modelFolder: string): Promise<ImageSetti
  * @see readImageSettings
  * @see transformers 5 `CLIPImageProcessor`, `LlavaImageProcessor`, `SiglipImageProcessor`, `Idefics3ImageProcessor`
  */
-export function parseImageSettings(config: Json): ImageSettings {
+export function parseImageSettings(config: JsonObject): ImageSettings {
   const type = String(config['image_processor_type'] ?? config['feature_extractor_type']);
   const isIdefics = /^(Idefics3|SmolVLM)/.test(type);
   const resample = config['resample'] ?? (isIdefics ? 1 : 3);
@@ -123,7 +123,7 @@ function rectangle(value: unknown, name: string): Rectangle {
 }
 
 /** Keys of an object that say something. */
-function sizes(value: unknown): Json {
+function sizes(value: unknown): JsonObject {
   return Object.fromEntries(Object.entries(isJsonObject(value) ? value : {}).filter(([, size]) => size !== null));
 }
 
@@ -138,7 +138,7 @@ function triple(value: unknown, name: string): [number, number, number] {
   throw invalid(`${name} must be three numbers`, value);
 }
 
-function flag(config: Json, key: string, otherwise: boolean): boolean {
+function flag(config: JsonObject, key: string, otherwise: boolean): boolean {
   const value = config[key] ?? otherwise;
   if (typeof value === 'boolean') return value;
   throw invalid(`${key} must be true or false`, value);
@@ -150,7 +150,7 @@ function invalid(text: string, value: unknown): InvalidConfigError {
   return new InvalidConfigError(`preprocessor_config.json: ${text}, got ${JSON.stringify(value) ?? 'nothing'}`);
 }
 
-async function readObject(folder: string, name: string): Promise<Json | undefined> {
+async function readObject(folder: string, name: string): Promise<JsonObject | undefined> {
   const text = await readFile(join(folder, name), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : parseJsonObject(text, name);
 }

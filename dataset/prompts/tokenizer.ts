@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { parseJsonObject } from '../../contracts/json-object.ts';
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { beginningsEncoder } from './word-encoder.ts';
 import type { EncodeBeginnings } from './word-encoder.ts';
 
@@ -79,25 +79,25 @@ interface AddedToken {
   single_word?: boolean;
 }
 
-function addedTokens(tokenizerJson: Json): AddedToken[] {
+function addedTokens(tokenizerJson: JsonObject): AddedToken[] {
   return (tokenizerJson['added_tokens'] ?? []) as AddedToken[];
 }
 
 /** Tokens that `tokenizer_config.json` alone declares become added tokens, as transformers does it. */
-function addDeclaredTokens(tokenizerJson: Json, config: Json): void {
+function addDeclaredTokens(tokenizerJson: JsonObject, config: JsonObject): void {
   const known = addedTokens(tokenizerJson);
   const declared = Object.entries((config['added_tokens_decoder'] ?? {}) as Record<string, Omit<AddedToken, 'id'>>);
   const missing = declared.filter(([, { content }]) => known.every((token) => token.content !== content));
   tokenizerJson['added_tokens'] = [...known, ...missing.map(([id, token]) => ({ ...token, id: Number(id) }))];
 }
 
-function specialTexts(tokenizerJson: Json): string[] {
+function specialTexts(tokenizerJson: JsonObject): string[] {
   return addedTokens(tokenizerJson)
     .filter(({ special }) => special === true)
     .map(({ content }) => content);
 }
 
-function namedTokens(config: Json): Record<string, string> {
+function namedTokens(config: JsonObject): Record<string, string> {
   const named = Object.keys(config).filter((key) => key.endsWith('_token') && tokenText(config[key]) !== null);
   return Object.fromEntries(named.map((key) => [key, tokenText(config[key])!]));
 }
@@ -109,7 +109,7 @@ function tokenText(token: unknown): string | null {
 }
 
 /** The template, in the order in which transformers looks for it. Of several with names the one named `default`. */
-async function readChatTemplate(modelFolder: string, config: Json): Promise<string | null> {
+async function readChatTemplate(modelFolder: string, config: JsonObject): Promise<string | null> {
   const ofProcessor = (await readJson(modelFolder, 'processor_config.json'))?.['chat_template'];
   const plain = await readFile(join(modelFolder, 'chat_template.jinja'), 'utf8').catch(() => null);
   const ofFile = (await readJson(modelFolder, 'chat_template.json'))?.['chat_template'];
@@ -117,14 +117,14 @@ async function readChatTemplate(modelFolder: string, config: Json): Promise<stri
   if (found === null || typeof found === 'string') return found;
   const named = Array.isArray(found)
     ? (found as { name?: unknown; template?: unknown }[]).find(({ name }) => name === 'default')?.template
-    : (found as Json)['default'];
+    : (found as JsonObject)['default'];
   if (typeof named === 'string') return named;
   throw new InvalidConfigError(
     'chat_template: must be a text, or texts by name with one named default, got neither; set template: vicuna_v1',
   );
 }
 
-async function readJson(folder: string, name: string): Promise<Json | null> {
+async function readJson(folder: string, name: string): Promise<JsonObject | null> {
   const text = await readFile(join(folder, name), 'utf8').catch(() => null);
   return text === null ? null : parseJsonObject(text, name);
 }

@@ -1,6 +1,6 @@
 /** A tokenizer that encodes word by word and remembers the words. */
 import { Tokenizer } from '@huggingface/tokenizers';
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 
 /** Ids of a text, without special tokens around it. */
 type Encode = (text: string) => number[];
@@ -29,7 +29,11 @@ const MARK = '\u2581';
  * The encoder of a tokenizer: word by word where that gives the same ids as the text as a whole, which is ten times as
  * fast and makes beginnings cheap; else as a whole, and every beginning once more.
  */
-export function beginningsEncoder(tokenizer: Tokenizer, tokenizerJson: Json, config: Json): EncodeBeginnings {
+export function beginningsEncoder(
+  tokenizer: Tokenizer,
+  tokenizerJson: JsonObject,
+  config: JsonObject,
+): EncodeBeginnings {
   const encode = encoderOf(tokenizer);
   const words = wordEncoders(remembering(encode, REMEMBERED_WORDS), tokenizerJson, config);
   return words === null ? textByText(remembering(encode, REMEMBERED_TEXTS)) : wordByWord(words);
@@ -160,7 +164,7 @@ interface AddedToken {
  * The encoders of a tokenizer that parts every text before a space that follows another character, so that the parts may
  * be encoded alone; null for other tokenizers.
  */
-function wordEncoders(encode: Encode, tokenizerJson: Json, config: Json): WordEncoders | null {
+function wordEncoders(encode: Encode, tokenizerJson: JsonObject, config: JsonObject): WordEncoders | null {
   const added = (tokenizerJson['added_tokens'] ?? []) as AddedToken[];
   const model = tokenizerJson['model'] as { type?: string };
   const plain =
@@ -213,8 +217,8 @@ function isSpacePattern({ type, behavior, pattern }: Step): boolean {
  */
 function markEncoders(
   encode: Encode,
-  tokenizerJson: Json,
-  config: Json,
+  tokenizerJson: JsonObject,
+  config: JsonObject,
   { normalizers, preTokenizers, added }: { normalizers: Step[]; preTokenizers: Step[]; added: AddedToken[] },
 ): WordEncoders | null {
   const model = tokenizerJson['model'] as { merges?: (string | [string, string])[]; ignore_merges?: boolean };
@@ -223,7 +227,7 @@ function markEncoders(
   );
   if (crosses || model.ignore_merges === true || added.some(({ normalized }) => normalized === true)) return null;
   const contents = added.map(({ content }) => content);
-  const inner = (change: Json): Encode =>
+  const inner = (change: JsonObject): Encode =>
     remembering(encoderOf(new Tokenizer({ ...tokenizerJson, ...change }, config)), REMEMBERED_WORDS);
   const replaces = ({ type, pattern, content }: Step): boolean =>
     type === 'Replace' && pattern?.String === ' ' && content === MARK;

@@ -2,7 +2,7 @@
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import type { Compressors, RowGroup } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { imageType } from '../images/image-type.ts';
 import { pictureName } from './packed-row.ts';
 import { objectOf } from '../rows/raw-json.ts';
@@ -37,7 +37,7 @@ export async function* parquetRows(path: string): AsyncGenerator<UnpackedRow> {
         `${rows.length.toLocaleString('en')} of ${(rowEnd - rowStart).toLocaleString('en')} rows of a row group`,
       );
     }
-    for (const [index, row] of rows.entries()) yield unpack(row as Json, rowStart + index);
+    for (const [index, row] of rows.entries()) yield unpack(row as JsonObject, rowStart + index);
     rowStart = rowEnd;
   }
 }
@@ -74,7 +74,7 @@ function bounded(): Compressors {
   );
 }
 
-function unpack(row: Json, rowIndex: number): UnpackedRow {
+function unpack(row: JsonObject, rowIndex: number): UnpackedRow {
   const pictures: UnpackedRow['pictures'] = [];
   const take = (bytes: Uint8Array): string => {
     const type = imageType(bytes);
@@ -107,7 +107,7 @@ function withoutPictures(value: unknown, take: (bytes: Uint8Array) => string, is
   if (Array.isArray(value)) return value.map((item) => withoutPictures(item, take, isImage));
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   if (!('bytes' in value)) {
-    const entries = Object.entries(value as Json);
+    const entries = Object.entries(value as JsonObject);
     return Object.fromEntries(entries.map(([key, item]) => [key, withoutPictures(item, take, IMAGE_KEY.test(key))]));
   }
   const { bytes, path } = value as { bytes: unknown; path?: unknown };
@@ -115,10 +115,10 @@ function withoutPictures(value: unknown, take: (bytes: Uint8Array) => string, is
 }
 
 /** The Cauldron's `texts` as turns, the pictures in front of the first question. */
-function withTurns(fields: Json, pictureCount: number): Json {
+function withTurns(fields: JsonObject, pictureCount: number): JsonObject {
   const { texts, ...rest } = fields;
   const isPlain = fields['conversations'] === undefined && fields['messages'] === undefined && Array.isArray(texts);
-  const pairs = isPlain ? (texts as (Json | null)[]) : [];
+  const pairs = isPlain ? (texts as (JsonObject | null)[]) : [];
   if (!isPlain || !pairs.every((pair) => typeof pair?.['user'] === 'string')) return fields;
   const conversations = pairs.flatMap((pair, index) => [
     { from: 'human', value: `${index === 0 ? '<image>\n'.repeat(pictureCount) : ''}${pair!['user'] as string}` },

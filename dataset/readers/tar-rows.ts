@@ -6,7 +6,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { createTarDecoder } from 'modern-tar';
 import type { ParsedTarEntry } from 'modern-tar';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { readFields } from '../rows/parse-row.ts';
 import { pictureName } from './packed-row.ts';
 import type { WritePicture } from './packed-row.ts';
@@ -130,7 +130,7 @@ function sizeText(size: number): string {
 }
 
 /** A row says by its keys in which form it wants its pictures named; without any, one is `image`. */
-function namesOf(fields: Json, pictures: readonly string[]): Json {
+function namesOf(fields: JsonObject, pictures: readonly string[]): JsonObject {
   if (pictures.length === 0) return {};
   const isList = pictures.length > 1 || fields['messages'] !== undefined || fields['images'] !== undefined;
   if (!isList) return { image: pictures[0] };

@@ -1,7 +1,7 @@
 /** A row's bytes as a row: its identity, its dialogue and its pictures, or why it cannot be used. */
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
-import type { Json } from '../../contracts/json-object.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Dialogue } from '../forms/form.ts';
 import { formOf } from '../forms/forms.ts';
 import type { FormOptions } from '../forms/forms.ts';
@@ -33,7 +33,7 @@ export function parseRow(bytes: Uint8Array | null, options: ParseOptions): Parse
 
 /** A row as an object. */
 export interface RowFields {
-  fields: Json;
+  fields: JsonObject;
   /** What it was read from. */
   text: string;
 }
@@ -80,7 +80,7 @@ function idOf(id: unknown, text: string): string | null {
 }
 
 /** A row about a video or a sound without pictures would be learnt as text: it is set aside. */
-function unreadMedia(fields: Json, imageKey: string): Rejection | null {
+function unreadMedia(fields: JsonObject, imageKey: string): Rejection | null {
   const key = ['video', 'videos', 'audio', 'audios'].find((name) => hasContent(fields[name]));
   if (key === undefined || hasContent(fields['image']) || hasContent(fields[imageKey])) return null;
   return {

@@ -36,11 +36,11 @@ export async function labellingOf(dataset: LocalDataset): Promise<Labelling> {
   const names = clusters.words.map((words, index) => [String(index + 1).padStart(2, '0'), ...words].join('-'));
   return {
     label: (row) => row.task ?? names[nearestCluster(clusters, wordsOf(row))]!,
-    notes: [describe(clusters, names, questions.length)],
+    notes: [clusteringNote(clusters, names, questions.length)],
   };
 }
 
-function describe({ tried }: TextClusters, names: readonly string[], sampleCount: number): string {
+function clusteringNote({ tried }: TextClusters, names: readonly string[], sampleCount: number): string {
   const scores = tried.map(({ clusterCount, silhouette }) => `${clusterCount}: ${silhouette.toFixed(2)}`).join(', ');
   return (
     `task_rules cluster: ${names.length} tasks by the words of ${sampleCount.toLocaleString('en')} questions ` +
