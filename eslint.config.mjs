@@ -1,4 +1,5 @@
 // The import table of the house, as lint: who may import whom.
+import node from 'eslint-plugin-n';
 import tseslint from 'typescript-eslint';
 
 const folders = [
@@ -41,6 +42,9 @@ const mayImport = {
 const typesOnly = { workflows: ['activities'], client: ['workflows'] };
 
 const NO_ENUM = { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' };
+
+/** Where a source is in the package. */
+const BUILT = [{ include: ['**/*.ts'], replace: ['^(.+)\\.ts$', 'dist/$1.js'] }];
 
 /** How deep folders lie within a folder of the house. */
 const DEPTHS = [0, 1, 2];
@@ -102,6 +106,19 @@ export default tseslint.config(
   {
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: { 'max-lines-per-function': 'off', '@typescript-eslint/unbound-method': 'off' },
+  },
+  // What is installed with the package is all that its code may import: no development tool, nothing that is only there
+  // since another package needs it.
+  {
+    files: ['**/*.ts', 'setup/*.mjs'],
+    plugins: { n: node },
+    rules: { 'n/no-extraneous-import': 'error' },
+  },
+  {
+    files: ['**/*.ts'],
+    ignores: ['test/**', '*.ts', 'setup/kernels.ts'],
+    plugins: { n: node },
+    rules: { 'n/no-unpublished-import': ['error', { convertPath: BUILT, ignoreTypeImport: false }] },
   },
   { files: ['**/*.mjs'], ...tseslint.configs.disableTypeChecked },
   ...importRules,

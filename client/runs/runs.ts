@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { Payload } from '@temporalio/common';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { arrayFromPayloads } from '@temporalio/common';
+import type { LoadedDataConverter, Payload } from '@temporalio/common';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { Config } from '../../contracts/config.ts';
 import type { Checkpoint, ReselectInput, RunInput, RunResult, StageProgress } from '../../contracts/messages/run.ts';
@@ -154,9 +154,9 @@ async function workingOf(
   let retryCount = 0;
   for (const { attempt, heartbeatDetails } of activities) {
     retryCount += Math.max(0, (attempt ?? 1) - 1);
-    const [checkpoint] = await decodeArrayFromPayloads(loadedDataConverter, heartbeatDetails?.payloads);
+    const checkpoint = await checkpointIn(heartbeatDetails?.payloads ?? [], loadedDataConverter);
     if (checkpoint === undefined) continue;
-    const { stage, doneCount, totalCount } = checkpoint as Checkpoint;
+    const { stage, doneCount, totalCount } = checkpoint;
     const sum = working.get(stage) ?? { doneCount: 0, totalCount: 0, doneParts: 0 };
     working.set(stage, {
       doneCount: sum.doneCount + doneCount,
@@ -165,4 +165,15 @@ async function workingOf(
     });
   }
   return { retryCount, working };
+}
+
+/** What a heartbeat carries, if anything: decoded by the last codec first, as it was encoded by it last. */
+async function checkpointIn(
+  payloads: Payload[],
+  { payloadConverter, payloadCodecs }: LoadedDataConverter,
+): Promise<Checkpoint | undefined> {
+  let plain = payloads;
+  for (const codec of payloadCodecs.toReversed()) plain = await codec.decode(plain);
+  const [checkpoint] = arrayFromPayloads(payloadConverter, plain);
+  return checkpoint as Checkpoint | undefined;
 }

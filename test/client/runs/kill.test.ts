@@ -15,8 +15,12 @@ const root = mkdtempSync(join(tmpdir(), 'tive-kill-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** Long enough in every stage to be met in the middle of it. */
-const SLOW = ['warmup.epochs=40', 'finetune.epochs=60', 'gradients.projection=rademacher', 'gradients.sketch=1024'];
-const RUN = ['run', 'recipe.yaml', ...SLOW, '--heartbeat-timeout', '6'];
+const SLOW = [
+  ...['warmup.epochs=16', 'finetune.epochs=24', 'evaluation.max_rows=16'],
+  ...['gradients.projection=rademacher', 'gradients.sketch=1024'],
+];
+const HEARTBEAT = ['--heartbeat-timeout', '4'];
+const RUN = ['run', 'recipe.yaml', ...SLOW, ...HEARTBEAT];
 const TIMEOUT_MS = 240_000;
 
 const TABLES: [string, string][] = [
@@ -171,7 +175,7 @@ test(
     first.child.kill('SIGINT');
     const stopped = await first.finished;
     expect(stopped.exitCode).toBe(130);
-    expect(stopped.stderr).toContain(`resume: tive run recipe.yaml ${SLOW.join(' ')} --heartbeat-timeout 6`);
+    expect(stopped.stderr).toContain(`resume: tive run recipe.yaml ${[...SLOW, ...HEARTBEAT].join(' ')}`);
     const again = await tiveProcess(folder, ...RUN);
     expect(again.exitCode, again.stderr).toBe(0);
     expect(hashes(folder)).toEqual(undisturbed);
