@@ -1,4 +1,4 @@
-import type { METHODS } from './methods.ts';
+import type { METHODS, SelectionSettings, Weighting } from './methods.ts';
 
 /**
  * A recipe after presets and defaults were applied; the schema of recipes has the defaults. On disk the keys are
@@ -134,7 +134,7 @@ export interface AllocationConfig {
   budgetRows: number | null;
   /** What the fraction is a share of: usable rows of eligible tasks, or all rows. */
   budgetBase: 'eligible' | 'all';
-  weighting: 'value' | 'equal' | 'size';
+  weighting: Weighting;
   overflow: 'redistribute' | 'repeat';
   rounding: 'largest_remainder' | 'truncate';
   /** `required` holds the run after its quotas are known, until somebody approves. */
@@ -143,12 +143,8 @@ export interface AllocationConfig {
 
 export type SelectionMethod = keyof typeof METHODS;
 
-export interface SelectionConfig {
+export interface SelectionConfig extends SelectionSettings {
   method: SelectionMethod;
-  /** Sharpness: probability ∝ exp(lambda · value) within the task. */
-  lambda: number;
-  /** Whether a row may be drawn more than once. */
-  replacement: boolean;
 }
 
 export interface FinetuneConfig {

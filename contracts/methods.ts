@@ -1,11 +1,20 @@
 // The methods of selection, said once: types, recipe, addresses, report, help and documents are made from this table.
-import type { AllocationConfig, SelectionConfig } from './config.ts';
+
+/** What a task's share of the budget is proportional to: its value, nothing, its rows. */
+export type Weighting = 'value' | 'equal' | 'size';
 
 /** How the budget is shared out over the tasks: quotas by a weighting, or none. */
-export type Quotas = AllocationConfig['weighting'] | 'pooled';
+export type Quotas = Weighting | 'pooled';
 
-/** A setting of `selection` that a method may read. */
-export type SelectionSetting = Exclude<keyof SelectionConfig, 'method'>;
+/** Settings of `selection` that a method may read. */
+export interface SelectionSettings {
+  /** Sharpness: probability ∝ exp(lambda · value) within the task. */
+  lambda: number;
+  /** Whether a row may be drawn more than once. */
+  replacement: boolean;
+}
+
+export type SelectionSetting = keyof SelectionSettings;
 
 /** Columns that a method may read: the instance value of the configured kind, the norm of the full gradient. */
 export type MethodColumn = 'instance_value' | 'gradient_norm';
@@ -101,8 +110,8 @@ export function readsSetting(method: keyof Methods, setting: SelectionSetting): 
 /** What a selection's address says of the settings: null for what its method does not read. */
 export function methodSettings(
   method: keyof Methods,
-  { lambda, replacement }: Pick<SelectionConfig, SelectionSetting>,
-): { [Setting in SelectionSetting]: SelectionConfig[Setting] | null } {
+  { lambda, replacement }: SelectionSettings,
+): { [Setting in SelectionSetting]: SelectionSettings[Setting] | null } {
   return {
     lambda: readsSetting(method, 'lambda') ? lambda : null,
     replacement: readsSetting(method, 'replacement') ? replacement : null,
@@ -110,7 +119,7 @@ export function methodSettings(
 }
 
 /** The quotas of a method where the recipe sets a weighting. */
-export function quotasOf(method: keyof Methods, weighting: AllocationConfig['weighting']): Quotas {
+export function quotasOf(method: keyof Methods, weighting: Weighting): Quotas {
   const { quotas } = METHODS[method];
   return quotas === 'value' ? weighting : quotas;
 }
