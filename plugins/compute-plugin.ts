@@ -1,12 +1,7 @@
+// The plugin of compute workers.
 import { SimplePlugin } from '@temporalio/plugin';
-import { createDatasetActivities } from '../activities/dataset/stage.ts';
-import type { ComputeDependencies } from '../activities/shared/dependencies.ts';
-import { createEvaluationActivities } from '../activities/training/evaluation.ts';
-import { createFinetuneActivities } from '../activities/training/finetune.ts';
-import { createGradientActivities } from '../activities/gradients/stage.ts';
+import { COMPUTE_STAGES, createComputeActivities } from '../activities/compute.ts';
 import { ModelHost } from '../activities/shared/model-host.ts';
-import { createNewRowsActivities } from '../activities/gradients/new-rows.ts';
-import { createWarmupActivities } from '../activities/training/warmup.ts';
 import { addActivities } from './add-activities.ts';
 import { addObserver } from './observe-activities.ts';
 import { createStoreOpener } from './open-store.ts';
@@ -18,18 +13,10 @@ import { createStoreOpener } from './open-store.ts';
 export class TiveComputePlugin extends SimplePlugin {
   constructor() {
     const models = new ModelHost();
-    const dependencies: ComputeDependencies = { openStore: createStoreOpener(), models };
     super({
       name: 'tive.compute',
-      workerInterceptors: addObserver,
-      activities: addActivities({
-        ...createDatasetActivities(dependencies),
-        ...createWarmupActivities(dependencies),
-        ...createNewRowsActivities(dependencies),
-        ...createGradientActivities(dependencies),
-        ...createFinetuneActivities(dependencies),
-        ...createEvaluationActivities(dependencies),
-      }),
+      workerInterceptors: addObserver(COMPUTE_STAGES),
+      activities: addActivities(createComputeActivities({ openStore: createStoreOpener(), models })),
       runContext: async (next) => {
         try {
           return await next();

@@ -1,12 +1,6 @@
+// The plugin of control workers.
 import { SimplePlugin } from '@temporalio/plugin';
-import { createAllocationActivities } from '../activities/selection/allocation.ts';
-import { createAwaitGradientsActivities } from '../activities/gradients/await.ts';
-import type { ControlDependencies } from '../activities/shared/dependencies.ts';
-import { createLastRunActivities } from '../activities/report/last-run.ts';
-import { createReportActivities } from '../activities/report/stage.ts';
-import { createSelectionActivities } from '../activities/selection/stage.ts';
-import { createSelectionChangeActivities } from '../activities/selection/change.ts';
-import { createValuesActivities } from '../activities/values/stage.ts';
+import { CONTROL_STAGES, createControlActivities } from '../activities/control.ts';
 import { addActivities } from './add-activities.ts';
 import { addObserver } from './observe-activities.ts';
 import { createStoreOpener } from './open-store.ts';
@@ -17,19 +11,10 @@ import { createStoreOpener } from './open-store.ts';
  */
 export class TiveControlPlugin extends SimplePlugin {
   constructor() {
-    const dependencies: ControlDependencies = { openStore: createStoreOpener() };
     super({
       name: 'tive.control',
-      workerInterceptors: addObserver,
-      activities: addActivities({
-        ...createValuesActivities(dependencies),
-        ...createAllocationActivities(),
-        ...createSelectionActivities(dependencies),
-        ...createReportActivities(dependencies),
-        ...createSelectionChangeActivities(dependencies),
-        ...createLastRunActivities(dependencies),
-        ...createAwaitGradientsActivities(),
-      }),
+      workerInterceptors: addObserver(CONTROL_STAGES),
+      activities: addActivities(createControlActivities({ openStore: createStoreOpener() })),
     });
   }
 }

@@ -1,8 +1,12 @@
+// Logs and metrics of a plugin's activities, beside the worker's own interceptors.
 import type { WorkerInterceptors } from '@temporalio/worker';
 import { observeActivities } from '../activities/shared/observe.ts';
+import type { Stage } from '../contracts/stages.ts';
 
-/** Adds the interceptor that counts and labels activities, once, beside the worker's own. */
-export function addObserver(existing: WorkerInterceptors = {}): WorkerInterceptors {
-  const activity = existing.activity ?? [];
-  return activity.includes(observeActivities) ? existing : { ...existing, activity: [...activity, observeActivities] };
+/** Adds the interceptor that counts and labels activities of these names. */
+export function addObserver(
+  stages: Readonly<Record<string, Stage>>,
+): (existing?: WorkerInterceptors) => WorkerInterceptors {
+  const observer = observeActivities(stages);
+  return (existing = {}) => ({ ...existing, activity: [...(existing.activity ?? []), observer] });
 }

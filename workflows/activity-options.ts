@@ -1,36 +1,7 @@
-import type { createAllocationActivities } from '../activities/selection/allocation.ts';
-import type { createAwaitGradientsActivities } from '../activities/gradients/await.ts';
-import type { createDatasetActivities } from '../activities/dataset/stage.ts';
-import type { createEvaluationActivities } from '../activities/training/evaluation.ts';
-import type { createFinetuneActivities } from '../activities/training/finetune.ts';
-import type { createGradientActivities } from '../activities/gradients/stage.ts';
-import type { createLastRunActivities } from '../activities/report/last-run.ts';
-import type { createNewRowsActivities } from '../activities/gradients/new-rows.ts';
-import type { createReportActivities } from '../activities/report/stage.ts';
-import type { createSelectionActivities } from '../activities/selection/stage.ts';
-import type { createSelectionChangeActivities } from '../activities/selection/change.ts';
-import type { createValuesActivities } from '../activities/values/stage.ts';
-import type { createWarmupActivities } from '../activities/training/warmup.ts';
+// How workflows call activities: queues, timeouts, retries.
 import type { ActivityOptions } from '@temporalio/workflow';
 import { NON_RETRYABLE_ERRORS } from '../contracts/failures.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../contracts/queues.ts';
-
-/** Heavy activities, as workflows call them. */
-export type ComputeActivities = ReturnType<typeof createDatasetActivities> &
-  ReturnType<typeof createWarmupActivities> &
-  ReturnType<typeof createNewRowsActivities> &
-  ReturnType<typeof createGradientActivities> &
-  ReturnType<typeof createFinetuneActivities> &
-  ReturnType<typeof createEvaluationActivities>;
-
-/** Light activities, as workflows call them. */
-export type ControlActivities = ReturnType<typeof createValuesActivities> &
-  ReturnType<typeof createAllocationActivities> &
-  ReturnType<typeof createSelectionActivities> &
-  ReturnType<typeof createSelectionChangeActivities> &
-  ReturnType<typeof createLastRunActivities> &
-  ReturnType<typeof createAwaitGradientsActivities> &
-  ReturnType<typeof createReportActivities>;
 
 /**
  * Options of heavy activities. There is no limit of attempts: drains, pauses and resets each consume one, so a small

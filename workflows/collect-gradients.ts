@@ -7,7 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { createGradientActivities } from '../activities/gradients/stage.ts';
+import type { ComputeActivities } from '../activities/compute.ts';
 import type { CollectGradientsInput, GradientShard } from '../contracts/messages/gradients.ts';
 import { computeOptions } from './activity-options.ts';
 import { PauseSwitch } from './gate.ts';
@@ -21,7 +21,7 @@ const finishedShardsQuery = defineQuery<number>('finishedShards');
  */
 export async function collectGradients(input: CollectGradientsInput): Promise<GradientShard[]> {
   const { config, rows, adapter, address, shardCount, shardEnd, heartbeatTimeoutMs, shardWindow } = input;
-  const compute = proxyActivities<ReturnType<typeof createGradientActivities>>(computeOptions(heartbeatTimeoutMs));
+  const compute = proxyActivities<ComputeActivities>(computeOptions(heartbeatTimeoutMs));
   const done: GradientShard[] = [...input.done];
   const running = new Set<Promise<void>>();
   setHandler(finishedShardsQuery, () => done.length, { description: 'Finished shards of this child.' });

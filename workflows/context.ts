@@ -1,11 +1,12 @@
 // What the steps of a workflow share: its input, its activities, its progress, and what a person holds.
 import { proxyActivities, setHandler } from '@temporalio/workflow';
+import type { ComputeActivities } from '../activities/compute.ts';
+import type { ControlActivities } from '../activities/control.ts';
 import type { RunInput } from '../contracts/messages/run.ts';
 import type { Stage } from '../contracts/stages.ts';
 import { reaches, workOf } from '../contracts/work.ts';
 import type { Work } from '../contracts/work.ts';
 import { computeOptions, controlOptions } from './activity-options.ts';
-import type { ComputeActivities, ControlActivities } from './activity-options.ts';
 import { RunGate } from './gate.ts';
 import { progressQuery, RunProgress } from './progress.ts';
 

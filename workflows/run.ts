@@ -1,10 +1,10 @@
 // One run: the nine stages in order, each a pure step from references to a reference.
 import { patched, workflowInfo } from '@temporalio/workflow';
+import { emptyResult } from '../contracts/messages/run.ts';
 import type { RunInput, RunResult } from '../contracts/messages/run.ts';
 import { createContext, marked } from './context.ts';
 import type { RunContext } from './context.ts';
 import { compareWithLast, isUnchanged, keepRows, repeatLast } from './incremental.ts';
-import { emptyResult } from './result.ts';
 import { compareMethods } from './stages/compare.ts';
 import { scanDataset, scanTestRows } from './stages/dataset.ts';
 import { requireFewShards, takeGradients } from './stages/gradients.ts';
@@ -19,9 +19,9 @@ export async function tiveRun(input: RunInput): Promise<RunResult> {
 }
 
 async function runStages(context: RunContext): Promise<RunResult> {
-  const { input, work, compute, control, gate, wants } = context;
+  const { input, work, compute, control, gate, progress, warnings, wants } = context;
   const { config, runName, incremental } = input;
-  const result = emptyResult(context);
+  const result = emptyResult(input, progress.stages, warnings);
   const last = incremental ? await control.readLastRun({ config, runName }) : null;
   const fingerprint = incremental ? await compute.fingerprintDataset({ config }) : '';
   if (last !== null && isUnchanged(last, fingerprint, input)) return repeatLast(context, last);

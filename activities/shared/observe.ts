@@ -1,5 +1,6 @@
+// Logs and metrics of activities.
 import type { Context } from '@temporalio/activity';
-import type { ActivityInterceptors } from '@temporalio/worker';
+import type { ActivityInterceptors, ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Config } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { GradientShard, GradientsPlan } from '../../contracts/messages/gradients.ts';
@@ -8,27 +9,6 @@ import { isOutage } from '../../store/outage.ts';
 import { watchEventLoop } from './event-loop.ts';
 import { excuseAttempt } from './heartbeat.ts';
 import { countCacheHit, countQuarantined, countShard, setCheckpointAge } from './metrics.ts';
-
-/** Which stage each activity belongs to. */
-export const ACTIVITY_STAGES: Readonly<Record<string, Stage>> = {
-  fingerprintDataset: 'dataset',
-  scanRows: 'dataset',
-  tuneReference: 'warmup',
-  planNewRows: 'gradients',
-  planGradients: 'gradients',
-  awaitGradients: 'gradients',
-  computeGradientShard: 'gradients',
-  closeGradients: 'gradients',
-  estimateValues: 'values',
-  allocateRows: 'allocation',
-  selectRows: 'selection',
-  compareSelections: 'selection',
-  finetuneModel: 'finetune',
-  evaluateModel: 'evaluation',
-  writeReport: 'report',
-  readLastRun: 'report',
-  keepLastRun: 'report',
-};
 
 /** What the inputs of activities say about the work; each activity has some of it. */
 interface Subject {
@@ -41,12 +21,19 @@ interface Subject {
 }
 
 /**
- * Interceptor of tive's activities: run, stage and shard go into every line of their log, and what their results say
- * goes into the metrics. Activities of others pass untouched.
+ * Interceptor of activities: run, stage and shard go into every line of their log, and what their results say goes into
+ * the metrics. Activities of others pass untouched.
+ *
+ * @param stages stage of each activity that is observed, by its name
  */
-export function observeActivities(context: Context): ActivityInterceptors {
-  const stage = ACTIVITY_STAGES[context.info.activityType];
-  if (stage === undefined) return {};
+export function observeActivities(stages: Readonly<Record<string, Stage>>): ActivityInterceptorsFactory {
+  return (context) => {
+    const stage = Object.hasOwn(stages, context.info.activityType) ? stages[context.info.activityType] : undefined;
+    return stage === undefined ? {} : observe(context, stage);
+  };
+}
+
+function observe(context: Context, stage: Stage): ActivityInterceptors {
   let attributes: Record<string, string | number> = { stage };
   return {
     inbound: {

@@ -58,6 +58,29 @@ export interface RunResult {
   reselection: Reselection | null;
 }
 
+/** A result of nothing yet. Its stages and warnings are the given ones, and grow with them. */
+export function emptyResult(
+  { runName, config }: Pick<RunInput, 'runName' | 'config'>,
+  stages: StageProgress[],
+  warnings: string[],
+): RunResult {
+  return {
+    runName,
+    config,
+    dataset: null,
+    warmup: null,
+    gradients: null,
+    values: null,
+    methods: [],
+    baseEvaluation: null,
+    evaluationRows: null,
+    stages,
+    warnings,
+    report: null,
+    reselection: null,
+  };
+}
+
 export type StageState = 'waiting' | 'running' | 'done' | 'cached' | 'skipped' | 'failed';
 
 /** The last finished run of a name, as the store keeps it. */

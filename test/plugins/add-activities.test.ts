@@ -38,7 +38,8 @@ function activityNames(plugin: SimplePlugin, activities?: object): string[] {
 /** Activities that the workflows call: `compute.name.executeWithOptions` and `compute.name(`, `control` likewise. */
 function calledNames(proxy: 'compute' | 'control'): string[] {
   const folder = join(import.meta.dirname, '../../workflows');
-  const text = readdirSync(folder)
+  const text = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
     .map((name) => readFileSync(join(folder, name), 'utf8'))
     .join('\n');
   const calls = text.matchAll(new RegExp(`\\b${proxy}\\s*\\.(\\w+)\\s*(?:\\.executeWithOptions)?\\(`, 'g'));

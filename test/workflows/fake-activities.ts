@@ -6,7 +6,8 @@ import type { LastRun } from '../../contracts/messages/run.ts';
 import type { AdapterResult, EvaluationResult } from '../../contracts/messages/training.ts';
 import type { TaskValue } from '../../contracts/messages/values.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
-import type { ComputeActivities, ControlActivities } from '../../workflows/activity-options.ts';
+import type { ComputeActivities } from '../../activities/compute.ts';
+import type { ControlActivities } from '../../activities/control.ts';
 
 export type Activities = ComputeActivities & ControlActivities;
 

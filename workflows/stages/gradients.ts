@@ -1,7 +1,7 @@
 // Gradients of all rows, or of those alone that a kept table lacks: shard by shard in child workflows.
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ApplicationFailure, executeChild, proxyActivities } from '@temporalio/workflow';
-import type { createAwaitGradientsActivities } from '../../activities/gradients/await.ts';
+import type { ControlActivities } from '../../activities/control.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { CollectGradientsInput, GradientShard, GradientsResult } from '../../contracts/messages/gradients.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
@@ -94,7 +94,7 @@ interface Child {
  * finished is in the store, and a child of one's own goes on from there.
  */
 async function collectOnce({ args, ...options }: Child, heartbeatTimeoutMs: number): Promise<GradientShard[]> {
-  const control = proxyActivities<ReturnType<typeof createAwaitGradientsActivities>>({
+  const control = proxyActivities<ControlActivities>({
     ...controlOptions(heartbeatTimeoutMs),
     startToCloseTimeout: '7d',
   });

@@ -6,10 +6,11 @@ import { describe, expect, test, vi } from 'vitest';
 import { startPulse } from '../../../activities/shared/heartbeat.ts';
 import { countRows } from '../../../activities/shared/metrics.ts';
 import type { MetricName } from '../../../activities/shared/metrics.ts';
-import { ACTIVITY_STAGES, observeActivities } from '../../../activities/shared/observe.ts';
+import { COMPUTE_STAGES } from '../../../activities/compute.ts';
+import { CONTROL_STAGES } from '../../../activities/control.ts';
+import { observeActivities } from '../../../activities/shared/observe.ts';
 import { STAGES } from '../../../contracts/stages.ts';
 import { TiveComputePlugin, TiveControlPlugin } from '../../../plugins/index.ts';
-import { addObserver } from '../../../plugins/observe-activities.ts';
 
 interface Sample {
   name: string;
@@ -47,7 +48,7 @@ async function observed(
   const environment = new MockActivityEnvironment(
     { activityType, attempt: 2, ...info },
     {
-      interceptors: [observeActivities],
+      interceptors: [observeActivities({ ...COMPUTE_STAGES, ...CONTROL_STAGES })],
       metricMeter: meter,
       logger: new DefaultLogger('INFO', (entry) => log.push(entry)),
     },
@@ -194,8 +195,9 @@ describe('who is observed', () => {
     const names = [new TiveComputePlugin(), new TiveControlPlugin()].flatMap((plugin) =>
       Object.keys(plugin.configureWorker({ taskQueue: 'any' }).activities ?? {}),
     );
-    expect(Object.keys(ACTIVITY_STAGES).sort()).toEqual(names.sort());
-    for (const stage of Object.values(ACTIVITY_STAGES)) expect(STAGES).toContain(stage);
+    const stages = { ...COMPUTE_STAGES, ...CONTROL_STAGES };
+    expect(Object.keys(stages).sort()).toEqual(names.sort());
+    for (const stage of Object.values(stages)) expect(STAGES).toContain(stage);
   });
 
   test('activities of others pass untouched', async () => {
@@ -203,13 +205,21 @@ describe('who is observed', () => {
     expect([samples, log]).toEqual([[], []]);
   });
 
-  test('the plugins keep the worker’s own interceptors and add theirs once', () => {
+  test('the plugins keep the worker’s own interceptors and add one each, for their own activities', () => {
     const own = (): object => ({});
     const options = { taskQueue: 'any', interceptors: { activity: [own] } };
     const first = new TiveComputePlugin().configureWorker(options);
-    const both = new TiveControlPlugin().configureWorker(first);
-    expect(both.interceptors?.activity).toEqual([own, observeActivities]);
-    expect(addObserver().activity).toEqual([observeActivities]);
+    const both = new TiveControlPlugin().configureWorker(first).interceptors?.activity ?? [];
+    expect(both).toHaveLength(3);
+    expect(both[0]).toBe(own);
+    const observing = (activityType: string): boolean[] =>
+      both.slice(1).map((factory) => {
+        const context = { info: { activityType } } as unknown as Parameters<typeof factory>[0];
+        return Object.keys(factory(context)).length > 0;
+      });
+    expect(observing('scanRows')).toEqual([true, false]);
+    expect(observing('selectRows')).toEqual([false, true]);
+    expect(observing('toString')).toEqual([false, false]);
   });
 });
 

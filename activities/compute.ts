@@ -1,0 +1,36 @@
+// All heavy activities, for a worker on queue `tive-compute`.
+import type { Stage } from '../contracts/stages.ts';
+import { createDatasetActivities } from './dataset/stage.ts';
+import { createNewRowsActivities } from './gradients/new-rows.ts';
+import { createGradientActivities } from './gradients/stage.ts';
+import type { ComputeDependencies } from './shared/dependencies.ts';
+import { createEvaluationActivities } from './training/evaluation.ts';
+import { createFinetuneActivities } from './training/finetune.ts';
+import { createWarmupActivities } from './training/warmup.ts';
+
+export function createComputeActivities(dependencies: ComputeDependencies) {
+  return {
+    ...createDatasetActivities(dependencies),
+    ...createWarmupActivities(dependencies),
+    ...createNewRowsActivities(dependencies),
+    ...createGradientActivities(dependencies),
+    ...createFinetuneActivities(dependencies),
+    ...createEvaluationActivities(dependencies),
+  };
+}
+
+/** Heavy activities, as workflows call them. */
+export type ComputeActivities = ReturnType<typeof createComputeActivities>;
+
+/** Which stage each activity belongs to. */
+export const COMPUTE_STAGES: Readonly<Record<keyof ComputeActivities, Stage>> = {
+  fingerprintDataset: 'dataset',
+  scanRows: 'dataset',
+  tuneReference: 'warmup',
+  planNewRows: 'gradients',
+  planGradients: 'gradients',
+  computeGradientShard: 'gradients',
+  closeGradients: 'gradients',
+  finetuneModel: 'finetune',
+  evaluateModel: 'evaluation',
+};

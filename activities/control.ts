@@ -1,0 +1,37 @@
+// All light activities, for a worker on queue `tive-control`.
+import type { Stage } from '../contracts/stages.ts';
+import { createAwaitGradientsActivities } from './gradients/await.ts';
+import { createLastRunActivities } from './report/last-run.ts';
+import { createReportActivities } from './report/stage.ts';
+import { createAllocationActivities } from './selection/allocation.ts';
+import { createSelectionChangeActivities } from './selection/change.ts';
+import { createSelectionActivities } from './selection/stage.ts';
+import type { ControlDependencies } from './shared/dependencies.ts';
+import { createValuesActivities } from './values/stage.ts';
+
+export function createControlActivities(dependencies: ControlDependencies) {
+  return {
+    ...createValuesActivities(dependencies),
+    ...createAllocationActivities(),
+    ...createSelectionActivities(dependencies),
+    ...createReportActivities(dependencies),
+    ...createSelectionChangeActivities(dependencies),
+    ...createLastRunActivities(dependencies),
+    ...createAwaitGradientsActivities(),
+  };
+}
+
+/** Light activities, as workflows call them. */
+export type ControlActivities = ReturnType<typeof createControlActivities>;
+
+/** Which stage each activity belongs to. */
+export const CONTROL_STAGES: Readonly<Record<keyof ControlActivities, Stage>> = {
+  awaitGradients: 'gradients',
+  estimateValues: 'values',
+  allocateRows: 'allocation',
+  selectRows: 'selection',
+  compareSelections: 'selection',
+  writeReport: 'report',
+  readLastRun: 'report',
+  keepLastRun: 'report',
+};
