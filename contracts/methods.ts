@@ -2,7 +2,7 @@
 import type { AllocationConfig, SelectionConfig } from './config.ts';
 
 /** How the budget is shared out over the tasks: quotas by a weighting, or none. */
-export type Quotas = AllocationConfig['weighting'] | 'pooled';
+export type QuotaRule = AllocationConfig['weighting'] | 'pooled';
 
 /** A setting of `selection` that a method may read. */
 export type SelectionSetting = Exclude<keyof SelectionConfig, 'method'>;
@@ -13,7 +13,7 @@ export type MethodColumn = 'instance_value' | 'gradient_norm';
 /** What is known of a method. */
 interface MethodTraits {
   /** `value` follows the recipe's `allocation.weighting`; `pooled` draws from all tasks together. */
-  quotas: Quotas;
+  quotas: QuotaRule;
   /** How rows are drawn within a task, or the pool. */
   within: string;
   columns: readonly MethodColumn[];
@@ -110,7 +110,7 @@ export function methodSettings(
 }
 
 /** The quotas of a method where the recipe sets a weighting. */
-export function quotasOf(method: keyof Methods, weighting: AllocationConfig['weighting']): Quotas {
+export function quotasOf(method: keyof Methods, weighting: AllocationConfig['weighting']): QuotaRule {
   const { quotas } = METHODS[method];
   return quotas === 'value' ? weighting : quotas;
 }

@@ -32,7 +32,7 @@ export interface Reselected {
 }
 
 /** Selects again from the gradient table of a run: light work alone, so no compute process is started. */
-export async function reselect(base: RunResult, options: ReselectOptions): Promise<Reselected> {
+export async function reselectRun(base: RunResult, options: ReselectOptions): Promise<Reselected> {
   const config = changed(base.config, options);
   const runName = options.name ?? nameOf(base, config);
   if (!/^[a-z0-9-]{1,64}$/.test(runName))
