@@ -9,7 +9,7 @@ import type { CollectGradientsInput, GradientShard, GradientShardInput } from '.
 import type { ArtifactReference } from '../contracts/references.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../contracts/queues.ts';
 import { prepareTemporal } from '../setup/temporal.ts';
-import { QUIET, installRuntime } from '../workers/runtime.ts';
+import { QUIET, installRuntime } from '../workers/install-runtime.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 import type { collectGradients } from '../workflows/collect-gradients.ts';
 import { megabytes, short } from './bench.ts';

@@ -9,7 +9,7 @@ import { createNewRowsActivities } from '../activities/gradients/new-rows.ts';
 import { createWarmupActivities } from '../activities/training/warmup.ts';
 import { addActivities } from './add-activities.ts';
 import { addObserver } from './observe-activities.ts';
-import { createStoreOpener } from './open-store.ts';
+import { createStoreOpener } from './store-opener.ts';
 
 /**
  * Heavy activities for a worker on queue `tive-compute`: reading rows, warm-up, gradients, fine-tuning, evaluation.

@@ -9,7 +9,7 @@ import { createSelectionChangeActivities } from '../activities/selection/change.
 import { createValuesActivities } from '../activities/values/stage.ts';
 import { addActivities } from './add-activities.ts';
 import { addObserver } from './observe-activities.ts';
-import { createStoreOpener } from './open-store.ts';
+import { createStoreOpener } from './store-opener.ts';
 
 /**
  * Light activities for a worker on queue `tive-control`: values, allocation, selection, report. The worker also needs

@@ -4,7 +4,7 @@ import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';
 import { count, number, percent, shorten } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import { dataTable } from './table.ts';
+import { dataTable } from './data-table.ts';
 
 const LINE_HEIGHT = 40;
 

@@ -3,8 +3,8 @@ import type { Quantiles, RunSummary, TaskNorms } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';
 import { number, shorten } from './format.ts';
 import type { Html } from './html.ts';
-import { dataTable } from './table.ts';
-import type { DataColumn } from './table.ts';
+import { dataTable } from './data-table.ts';
+import type { DataColumn } from './data-table.ts';
 
 const LINE_HEIGHT = 26;
 

@@ -5,8 +5,8 @@ import { count, number, percent } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
 import { isCapped } from './notices.ts';
-import { dataTable } from './table.ts';
-import type { DataColumn } from './table.ts';
+import { dataTable } from './data-table.ts';
+import type { DataColumn } from './data-table.ts';
 import { intervalText, taskValueFigure } from './task-value-chart.ts';
 import { gradientNormFigure } from './norm-chart.ts';
 

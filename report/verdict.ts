@@ -2,7 +2,7 @@ import type { SelectionMethod } from '../contracts/config.ts';
 import { strongestBaseline } from '../contracts/methods.ts';
 import type { DifferenceSummary, RunSummary } from '../contracts/summary.ts';
 import { count, percent, points, pointsInterval, share } from './format.ts';
-import { isBaseline, methodName } from './methods.ts';
+import { isBaseline, methodName } from './method-names.ts';
 
 /** What the run has shown about its own choice. */
 export type ComparisonOutcome = 'ahead' | 'behind' | 'undecided' | 'not_measured';

@@ -3,7 +3,7 @@ import { patched, workflowInfo } from '@temporalio/workflow';
 import type { RunInput, RunResult } from '../contracts/messages/run.ts';
 import { createContext, marked } from './context.ts';
 import type { RunContext } from './context.ts';
-import { compareWithLast, isUnchanged, keepRows, repeatLast } from './incremental.ts';
+import { compareWithLast, isUnchanged, keepRows, repeatLast } from './carry-over.ts';
 import { emptyResult } from './result.ts';
 import { compareMethods } from './stages/compare.ts';
 import { scanTrainingRows, scanTestRows } from './stages/dataset.ts';

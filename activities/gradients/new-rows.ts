@@ -18,7 +18,7 @@ import { startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { readRecords, toRowsBatch } from '../shared/rows-batch.ts';
 import { makeOutput, outputPlace } from '../shared/stage-output.ts';
-import { gradientDeterminants } from './plan.ts';
+import { gradientDeterminants } from './table-place.ts';
 
 /** What incremental runs need before their gradients: whether anything changed, and which rows are new. */
 export function createNewRowsActivities({ openStore, models }: ComputeDependencies) {

@@ -11,7 +11,7 @@ import type { GradientRows } from '../../tables/gradients.ts';
 import type { ExampleSource } from '../shared/examples.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { countRows } from '../shared/metrics.ts';
-import { gradientRows } from './micro-batch.ts';
+import { gradientRows } from './gradient-rows.ts';
 import type { ShardParts } from './parts.ts';
 import type { Window } from './windows.ts';
 

@@ -6,7 +6,7 @@ import { settingsOf } from '../../contracts/stage-settings.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { readModelConfig } from '../../model/model-config.ts';
 import type { Store } from '../../store/store.ts';
-import { hashColumn } from '../../tables/content-hash.ts';
+import { hashColumn } from '../../tables/hash-column.ts';
 import { readUsableRows } from '../../tables/rows.ts';
 import type { UsableRow } from '../../tables/rows.ts';
 import type { AdapterDetails } from '../../tables/training.ts';

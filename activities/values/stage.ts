@@ -14,11 +14,11 @@ import type { Pulse } from '../shared/heartbeat.ts';
 import { countRows } from '../shared/metrics.ts';
 import { findOutput, makeOutput, outputPlace, writeFile } from '../shared/stage-output.ts';
 import type { OutputPlace, StageOutput, WrittenOutput } from '../shared/stage-output.ts';
-import { usableColumns, valueBatches } from './columns.ts';
+import { usableColumns, valueBatches } from './value-columns.ts';
 import { joinRows } from './eligible-rows.ts';
 import { GradientPasses, threadCountFor } from './passes.ts';
 import { SPACE_FILE, describeSpace, markSpaceSample } from './space.ts';
-import { describeTasks } from './task-values.ts';
+import { describeTasks } from './describe-tasks.ts';
 
 export function createValuesActivities({ openStore }: ControlDependencies) {
   return {

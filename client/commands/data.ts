@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import { Command, Option } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { SOURCE_FILES } from '../../dataset/readers/readers.ts';
-import type { Spread } from '../../dataset/rows/inspect.ts';
+import type { Spread } from '../../dataset/rows/dataset-inspector.ts';
 import { CONVERT_FORMS } from '../data/convert-forms.ts';
 import { writing } from '../terminal/interrupt.ts';
 import { EXIT } from '../terminal/outcome.ts';

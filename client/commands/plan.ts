@@ -26,7 +26,7 @@ export async function printPlan(
   { probe, json, quiet, until }: { probe: boolean; json: boolean; quiet: boolean; until: Stage },
 ): Promise<void> {
   const { loadRecipe } = await import('../recipe/recipe.ts');
-  const { planInProcess } = await import('../runs/plan.ts');
+  const { planInProcess } = await import('../runs/plan-in-process.ts');
   const { config, runName } = loadRecipe(recipe, { overrides });
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
   const plan = await planInProcess({ config, withProbe: probe, until }, say);

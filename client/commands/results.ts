@@ -24,7 +24,7 @@ export function selectCommand() {
     .option('--namespace <name>', 'Temporal namespace of the cluster')
     .action(async (run, options) => {
       const { folder } = await namedRun(run, options.runs);
-      const { reselectRun } = await import('../runs/reselect.ts');
+      const { reselectRun } = await import('../runs/reselect-run.ts');
       const made = await reselectRun(await folder.result(), options);
       const store = openStore(made.config.store.uri);
       const reportPath = await saveResult(made.folder, store, made.result);

@@ -2,7 +2,7 @@
 import { kendallTau } from '../../algorithms/rank-correlation.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { openStore } from '../../store/open-store.ts';
-import { contentKeyAt } from '../../tables/content-hash.ts';
+import { contentKeyAt } from '../../tables/hash-column.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import { instanceValues, valuesTable } from '../../tables/values.ts';
 

@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from './named-random.ts';
 import { shapeMask } from './shape-masks.ts';
 import type { LabelledPictures, SourceSplit } from './sources.ts';
 import { COLOR_VALUES, GARMENTS, type Color, type Garment, type Shape } from './words.ts';

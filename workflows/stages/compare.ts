@@ -3,7 +3,7 @@ import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { MethodResult, RunResult } from '../../contracts/messages/run.ts';
 import type { AdapterResult, EvaluationResult } from '../../contracts/messages/training.ts';
 import type { RunContext } from '../context.ts';
-import { adapterFacts, percentText, stateOf } from '../facts.ts';
+import { adapterFacts, percentText, stateOf } from '../progress-facts.ts';
 import { scanTestRows } from './dataset.ts';
 
 /** All methods side by side: the workers share them out. */

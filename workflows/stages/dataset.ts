@@ -1,7 +1,7 @@
 // Reading and checking rows: those to select from, and the test rows.
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { RunContext } from '../context.ts';
-import { countText, facts, stateOf } from '../facts.ts';
+import { countText, facts, stateOf } from '../progress-facts.ts';
 
 export async function scanTrainingRows({ input, compute, progress, warnings }: RunContext): Promise<ScanResult> {
   progress.start('dataset');

@@ -9,9 +9,9 @@ import type { ArtifactReference } from '../../contracts/references.ts';
 import { controlOptions } from '../activity-options.ts';
 import { collectGradients } from '../collect-gradients.ts';
 import type { RunContext } from '../context.ts';
-import { countText, facts, stateOf } from '../facts.ts';
-import { joinTables } from '../incremental.ts';
-import type { KeptRows } from '../incremental.ts';
+import { countText, facts, stateOf } from '../progress-facts.ts';
+import { joinTables } from '../carry-over.ts';
+import type { KeptRows } from '../carry-over.ts';
 
 /** Shards of one child workflow: their events stay well below the history's limit. */
 const SHARDS_PER_CHILD = 500;

@@ -5,7 +5,7 @@ import type { MethodResult } from '../../contracts/messages/run.ts';
 import type { AllocationResult } from '../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { RunContext } from '../context.ts';
-import { countText, facts, stateOf } from '../facts.ts';
+import { countText, facts, stateOf } from '../progress-facts.ts';
 
 /** Seconds of work, so one method after the other; each is added to `results` when its quotas are known. */
 export async function selectAll(

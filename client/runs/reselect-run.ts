@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import { allocateBudget } from '../../algorithms/allocation.ts';
+import { allocateBudget } from '../../algorithms/allocate-budget.ts';
 import type { Config, SelectionMethod } from '../../contracts/config.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';

@@ -4,7 +4,7 @@ import type { GradientsConfig } from '../../contracts/config.ts';
 import { NumericalError } from '../../contracts/failures.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { GradientComputer, ModelExample } from '../../model/engine.ts';
-import { hashColumn } from '../../tables/content-hash.ts';
+import { hashColumn } from '../../tables/hash-column.ts';
 import type { GradientRows } from '../../tables/gradients.ts';
 import type { UsableRow } from '../../tables/rows.ts';
 
