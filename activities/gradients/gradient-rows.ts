@@ -9,8 +9,8 @@ import type { GradientRows } from '../../tables/gradients.ts';
 import type { UsableRow } from '../../tables/rows.ts';
 
 /**
- * Rows of the gradient table for one micro-batch. A row whose numbers are not finite or whose gradient is zero keeps its
- * place with a reason and a gradient of zeros.
+ * Rows of the gradient table for one micro-batch. A row whose numbers are not finite or whose gradient is zero keeps
+ * its place with a reason and a gradient of zeros.
  *
  * @throws NumericalError where no row of the micro-batch is finite
  */

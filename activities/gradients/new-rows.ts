@@ -24,8 +24,8 @@ import { gradientDeterminants } from './table-place.ts';
 export function createNewRowsActivities({ openStore, models }: ComputeDependencies) {
   return {
     /**
-     * Hash of what a run reads: dataset, model, adapter, test rows. Pictures and weights are not read, their names, sizes
-     * and times are: it is cheap, and different whenever a file has changed.
+     * Hash of what a run reads: dataset, model, adapter, test rows. Pictures and weights are not read, their names,
+     * sizes and times are: it is cheap, and different whenever a file has changed.
      */
     async fingerprintDataset({ config }: FingerprintInput): Promise<string> {
       startPulse('dataset', 'fingerprint');

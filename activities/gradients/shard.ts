@@ -86,7 +86,10 @@ export async function closeShard(
   return result;
 }
 
-/** Folder of the finished micro-batches; the file of the same name with `.json` says that the shard is finished, and with which file. */
+/**
+ * Folder of the finished micro-batches; the file of the same name with `.json` says that the shard is finished, and
+ * with which file.
+ */
 export function shardFolder({ address, shard }: GradientShardInput): string {
   return `${checkpointFolder('gradients', address)}/shard-${String(shard).padStart(5, '0')}`;
 }

@@ -27,7 +27,10 @@ interface TableNumbers {
   sample: { all: number[]; selected: number[] };
 }
 
-/** Gradient norms by task, and what the selected rows have more or less of than all: lengths of all rows, the rest of a sample. */
+/**
+ * Gradient norms by task, and what the selected rows have more or less of than all: lengths of all rows, the rest of a
+ * sample.
+ */
 export async function summarizeRows(
   store: Store,
   { result, dataset, values }: { result: RunResult; dataset: ScanResult; values: ValuesResult },

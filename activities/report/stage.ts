@@ -27,8 +27,8 @@ import { scanValues } from './value-summary.ts';
 export function createReportActivities({ openStore }: ControlDependencies) {
   return {
     /**
-     * Writes `report.html`, `tasks.csv`, `manifest.json` and `quarantine.jsonl`. It shows times, so it is made anew each
-     * time and its address covers the whole summary.
+     * Writes `report.html`, `tasks.csv`, `manifest.json` and `quarantine.jsonl`. It shows times, so it is made anew
+     * each time and its address covers the whole summary.
      * @throws RangeError where the run has no selection yet
      */
     async writeReport({ result }: ReportInput): Promise<ReportResult> {

@@ -76,7 +76,9 @@ function chooseRows(table: readonly UsableRow[], { warmup, run }: Config): Usabl
   );
 }
 
-/** An adapter that the user gives takes the warm-up's place: read, checked against the model, written as an artifact. */
+/**
+ * An adapter that the user gives takes the warm-up's place: read, checked against the model, written as an artifact.
+ */
 async function importAdapter(
   store: Store,
   place: OutputPlace,

@@ -13,7 +13,10 @@ export interface RunComparison {
   sharedCount: number;
   /** Shared rows over those that either has; 1 where both have none. */
   jaccard: number;
-  /** Kendall's τ_b of the instance values of rows that both have valued, and of the values of common tasks; null: too few. */
+  /**
+   * Kendall's τ_b of the instance values of rows that both have valued, and of the values of common tasks; null: too
+   * few.
+   */
   instanceValueTau: number | null;
   taskValueTau: number | null;
   commonRowCount: number;

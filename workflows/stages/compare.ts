@@ -32,7 +32,10 @@ export async function compareMethods(context: RunContext, { rows }: ScanResult, 
   finishComparison(context, result.methods);
 }
 
-/** Waits for what is done method by method, failed ones too, so that each gets to its checkpoint. @throws what the first in the list failed with */
+/**
+ * Waits for what is done method by method, failed ones too, so that each gets to its checkpoint.
+ * @throws what the first in the list failed with
+ */
 async function allFinished(parts: readonly (Promise<void> | undefined)[]): Promise<void> {
   await Promise.allSettled(parts);
   await Promise.all(parts);
