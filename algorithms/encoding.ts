@@ -10,7 +10,8 @@ export interface EncodedGradients {
 }
 
 /**
- * Encodes rows in int8: scale = max|z|/127, code = z/scale rounded half away from zero. A zero row has scale 0, codes 0.
+ * Encodes rows in int8: scale = max|z|/127, code = z/scale rounded half away from zero. A zero row has scale 0, codes
+ * 0.
  *
  * The error of a component is at most scale/2.
  *

@@ -1,6 +1,6 @@
 export { METHODS } from '../contracts/methods.ts';
-export { allocateBudget } from './allocation.ts';
-export type { AllocatedTask, Allocation, ValuedTask } from './allocation.ts';
+export { allocateBudget } from './allocate-budget.ts';
+export type { AllocatedTask, Allocation, ValuedTask } from './allocate-budget.ts';
 export { decodeInt8, encodeInt8, largestEncoded } from './encoding.ts';
 export type { EncodedGradients } from './encoding.ts';
 export { createInstanceScorer } from './instance-values.ts';

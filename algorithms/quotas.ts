@@ -9,7 +9,7 @@ export interface QuotaTask {
 }
 
 /** Quotas in the order of the tasks. */
-export interface Quotas {
+export interface TaskQuotas {
   /** Real-valued quota q_t = B·x_t/Σx before caps, 0 for a task of 0 rows. */
   ideal: number[];
   /** Integer quota b_t. */
@@ -39,7 +39,7 @@ export interface QuotaOptions {
  *
  * @param budget rows to hand out; a whole number unless `rounding` is `truncate`.
  */
-export function splitBudget(tasks: readonly QuotaTask[], budget: number, options: QuotaOptions): Quotas {
+export function splitBudget(tasks: readonly QuotaTask[], budget: number, options: QuotaOptions): TaskQuotas {
   const order = tasks
     .map((task, index) => ({ ...task, index, cap: options.overflow === 'repeat' ? Infinity : task.rowCount }))
     .filter((task) => task.rowCount > 0)

@@ -1,6 +1,7 @@
 /**
  * Kendall's τ_b of two lists, ties counted: (concordant − discordant) / √((pairs − ties in x)(pairs − ties in y)).
- * O(n log n): Knight's method, the exchanges of a merge sort. NaN where either list is constant or has less than two items.
+ * O(n log n): Knight's method, the exchanges of a merge sort. NaN where either list is constant or has less than two
+ * items.
  *
  * @see Knight 1966, A computer method for calculating Kendall's tau with ungrouped data
  */

@@ -34,9 +34,10 @@ interface SparseVector {
 }
 
 /**
- * Spherical k-means of TF-IDF vectors: x = normalise((1 + ln count) · ln(1 + n / df)), similarity = cosine. The number of
- * clusters is the one with the highest mean simplified silhouette (b − a) / max(a, b), where a and b are the distances
- * 1 − cosine to the own centroid and to the nearest other one. Equal texts in equal order give equal clusters.
+ * Spherical k-means of TF-IDF vectors: x = normalise((1 + ln count) · ln(1 + n / df)), similarity = cosine. The number
+ * of clusters is the one with the highest mean simplified silhouette (b − a) / max(a, b), where a and b are the
+ * distances 1 − cosine to the own centroid and to the nearest other one. Equal texts in equal order give equal
+ * clusters.
  *
  * @see Dhillon and Modha 2001, Concept decompositions; Hruschka et al. 2004 for the simplified silhouette
  */

@@ -1,5 +1,5 @@
-// A process of a bench: `child-process.js MODULE INPUT` prepares the module's steps, says so, and runs each step that it
-// is sent by name. Ends when the bench says so, or ends itself.
+// A process of a bench: `child-process.js MODULE INPUT` prepares the module's steps, says so, and runs each step that
+// it is sent by name. Ends when the bench says so, or ends itself.
 import { END } from './child.ts';
 import type { ChildMessage } from './child.ts';
 

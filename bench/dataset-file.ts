@@ -15,8 +15,8 @@ const ANSWER_LENGTH = 1100;
 const WRITE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Writes LLaVA JSON of about `byteCount` bytes, streaming: rows of about 1.5 kB with one to three questions, every other
- * one about a picture, all different and all usable.
+ * Writes LLaVA JSON of about `byteCount` bytes, streaming: rows of about 1.5 kB with one to three questions, every
+ * other one about a picture, all different and all usable.
  *
  * @param pictures folder of PNG files, some of which are copied
  */

@@ -10,7 +10,7 @@ import { loadPreset } from '../client/recipe/recipe.ts';
 import type { Config } from '../contracts/config.ts';
 import type { ScanInput, ScanResult } from '../contracts/messages/dataset.ts';
 import { splitRows } from '../dataset/readers/row-splitter.ts';
-import { createStoreOpener } from '../plugins/open-store.ts';
+import { createStoreOpener } from '../plugins/store-opener.ts';
 import { megabytes, short } from './bench.ts';
 import type { BenchLine, BenchOptions } from './bench.ts';
 import { withChildren } from './child.ts';

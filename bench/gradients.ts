@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { gradientRows } from '../activities/gradients/micro-batch.ts';
+import { gradientRows } from '../activities/gradients/gradient-rows.ts';
 import type { UsableRow } from '../tables/rows.ts';
 import { initialAdapter } from '../model/adapter.ts';
 import { engineModel } from '../model/tensorflow/engine.ts';

@@ -27,8 +27,8 @@ export const MISSING_ROWS = 355;
 
 /**
  * Rows as `llava_v1_5_mix665k.json` has them, with its known mess: no label in any row, no `image` but `"model": ""` in
- * ShareGPT's, whole numbers as ids of GQA's, white space around values, one turn with keys of its own, pictures of OCR-VQA
- * that its download script does not bring.
+ * ShareGPT's, whole numbers as ids of GQA's, white space around values, one turn with keys of its own, pictures of
+ * OCR-VQA that its download script does not bring.
  *
  * @param scale share of the published counts; 1 gives 665,298 rows
  * @param answerLength characters that are added to every answer

@@ -9,7 +9,7 @@ import type { CollectGradientsInput, GradientShard, GradientShardInput } from '.
 import type { ArtifactReference } from '../contracts/references.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../contracts/queues.ts';
 import { prepareTemporal } from '../setup/temporal.ts';
-import { QUIET, installRuntime } from '../workers/runtime.ts';
+import { QUIET, installRuntime } from '../workers/install-runtime.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 import type { collectGradients } from '../workflows/collect-gradients.ts';
 import { megabytes, short } from './bench.ts';
@@ -26,7 +26,9 @@ const SHARD_WINDOW = 8;
 /** What the overhead is a share of: so long takes a real shard. */
 const REAL_SHARD_MS = 30_000;
 
-/** What Temporal costs beside the work: gradient shards that are computed in no time, by the real workflow and server. */
+/**
+ * What Temporal costs beside the work: gradient shards that are computed in no time, by the real workflow and server.
+ */
 export async function* bench(): AsyncGenerator<BenchLine> {
   const folder = await mkdtemp(join(tmpdir(), 'tive-bench-orchestration-'));
   const { path } = await prepareTemporal(() => undefined);

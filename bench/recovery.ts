@@ -24,7 +24,9 @@ const TIMEOUT_MS = 180_000;
 /** Seconds until another process is at the work. */
 const GOALS = { SIGKILL: HEARTBEAT_SECONDS + 10, SIGTERM: 5 } as const;
 
-/** Seconds from the end of a process that tunes the reference model until another one has taken it up, and gets further. */
+/**
+ * Seconds from the end of a process that tunes the reference model until another one has taken it up, and gets further.
+ */
 export async function* bench(): AsyncGenerator<BenchLine> {
   const folder = await mkdtemp(join(tmpdir(), 'tive-bench-recovery-'));
   const { path } = await prepareTemporal(() => undefined);

@@ -37,7 +37,9 @@ interface Place {
   image: string | null;
 }
 
-/** The report of a run as large as LLaVA's mixture, whose dialogues and pictures are those of the demo again and again. */
+/**
+ * The report of a run as large as LLaVA's mixture, whose dialogues and pictures are those of the demo again and again.
+ */
 export async function* bench({ rowCount = 665_298 }: BenchOptions): AsyncGenerator<BenchLine> {
   const folder = await mkdtemp(join(tmpdir(), 'tive-bench-report-'));
   try {

@@ -14,7 +14,7 @@ import type { Config, GradientsConfig } from '../contracts/config.ts';
 import type { SelectionResult } from '../contracts/messages/selection.ts';
 import type { EstimateValuesInput, ValuesResult } from '../contracts/messages/values.ts';
 import type { ArtifactReference, FileReference } from '../contracts/references.ts';
-import { createStoreOpener } from '../plugins/open-store.ts';
+import { createStoreOpener } from '../plugins/store-opener.ts';
 import { artifactFolder } from '../store/addresses.ts';
 import { finishArtifact } from '../store/artifacts.ts';
 import { LocalStore } from '../store/local-store.ts';

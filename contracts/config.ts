@@ -2,8 +2,8 @@ import type { METHODS, SelectionSettings, Weighting } from './methods.ts';
 
 /**
  * A recipe after presets and defaults were applied; the schema of recipes has the defaults. On disk the keys are
- * snake_case (`budget_fraction`), in memory camelCase. Each stage's address covers only the parts of the config that the
- * stage reads: `stage-reads.ts`.
+ * snake_case (`budget_fraction`), in memory camelCase. Each stage's address covers only the parts of the config that
+ * the stage reads: `stage-reads.ts`.
  */
 export interface Config {
   run: RunConfig;

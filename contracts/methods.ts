@@ -4,7 +4,7 @@
 export type Weighting = 'value' | 'equal' | 'size';
 
 /** How the budget is shared out over the tasks: quotas by a weighting, or none. */
-export type Quotas = Weighting | 'pooled';
+export type QuotaRule = Weighting | 'pooled';
 
 /** Settings of `selection` that a method may read. */
 export interface SelectionSettings {
@@ -22,7 +22,7 @@ export type MethodColumn = 'instance_value' | 'gradient_norm';
 /** What is known of a method. */
 interface MethodTraits {
   /** `value` follows the recipe's `allocation.weighting`; `pooled` draws from all tasks together. */
-  quotas: Quotas;
+  quotas: QuotaRule;
   /** How rows are drawn within a task, or the pool. */
   within: string;
   columns: readonly MethodColumn[];
@@ -119,7 +119,7 @@ export function methodSettings(
 }
 
 /** The quotas of a method where the recipe sets a weighting. */
-export function quotasOf(method: keyof Methods, weighting: Weighting): Quotas {
+export function quotasOf(method: keyof Methods, weighting: Weighting): QuotaRule {
   const { quotas } = METHODS[method];
   return quotas === 'value' ? weighting : quotas;
 }

@@ -4,7 +4,7 @@ import { COMPUTE_STAGES, createComputeActivities } from '../activities/compute.t
 import { ModelHost } from '../activities/shared/model-host.ts';
 import { addActivities } from './add-activities.ts';
 import { addObserver } from './observe-activities.ts';
-import { createStoreOpener } from './open-store.ts';
+import { createStoreOpener } from './store-opener.ts';
 
 /**
  * Heavy activities for a worker on queue `tive-compute`: reading rows, warm-up, gradients, fine-tuning, evaluation.

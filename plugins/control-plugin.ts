@@ -3,7 +3,7 @@ import { SimplePlugin } from '@temporalio/plugin';
 import { CONTROL_STAGES, createControlActivities } from '../activities/control.ts';
 import { addActivities } from './add-activities.ts';
 import { addObserver } from './observe-activities.ts';
-import { createStoreOpener } from './open-store.ts';
+import { createStoreOpener } from './store-opener.ts';
 
 /**
  * Light activities for a worker on queue `tive-control`: values, allocation, selection, report. The worker also needs

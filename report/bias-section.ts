@@ -5,7 +5,7 @@ import { count, number } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
 import { quantileColumns } from './norm-chart.ts';
-import { dataTable } from './table.ts';
+import { dataTable } from './data-table.ts';
 
 const SIDES = [
   { name: 'all rows', key: 'all', color: 'var(--before)' },

@@ -78,7 +78,9 @@ export function figure({ finding, draw, legend, table }: FigureContent): Html {
   </figure> `;
 }
 
-/** Task names as axis labels, cut to a width's room but never to equal texts, and the margin that they need in pixels. */
+/**
+ * Task names as axis labels, cut to a width's room but never to equal texts, and the margin that they need in pixels.
+ */
 export function taskLabels(
   tasks: readonly string[],
   width: number,

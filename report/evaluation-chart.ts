@@ -4,8 +4,8 @@ import type { EvaluationSummary, ScoreSummary } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';
 import { count, number, percent } from './format.ts';
 import type { Html } from './html.ts';
-import { methodName } from './methods.ts';
-import { dataTable } from './table.ts';
+import { methodName } from './method-names.ts';
+import { dataTable } from './data-table.ts';
 
 const LINE_HEIGHT = 34;
 

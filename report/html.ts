@@ -27,7 +27,10 @@ export function escapeHtml(text: string): string {
   return visibleText(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-/** Template tag that escapes everything put in, but for markup that was made by itself. Lists are joined, null is nothing. */
+/**
+ * Template tag that escapes everything put in, but for markup that was made by itself. Lists are joined, null is
+ * nothing.
+ */
 export function html(literals: TemplateStringsArray, ...parts: Part[]): Html {
   const markup = literals.reduce((before, literal, index) => before + render(parts[index - 1] ?? null) + literal);
   return { markup };

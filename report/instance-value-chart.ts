@@ -4,7 +4,7 @@ import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';
 import { count, number, percent, shorten } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import { dataTable } from './table.ts';
+import { dataTable } from './data-table.ts';
 
 const LINE_HEIGHT = 40;
 
@@ -13,7 +13,10 @@ const KIND_NAMES: Readonly<Record<InstanceValueSummary['kind'], string>> = {
   cosine_to_mean: 'cosine to the mean gradient of its task',
 };
 
-/** One task a line: the distribution over bins of all rows (filled) and of the selected ones (outline), each its own share. */
+/**
+ * One task a line: the distribution over bins of all rows (filled) and of the selected ones (outline), each its own
+ * share.
+ */
 export function drawDistributions(
   { edges }: InstanceValueSummary,
   tasks: readonly TaskDistribution[],

@@ -3,8 +3,8 @@ import type { Quantiles, RunSummary, TaskNorms } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';
 import { number, shorten } from './format.ts';
 import type { Html } from './html.ts';
-import { dataTable } from './table.ts';
-import type { Column } from './table.ts';
+import { dataTable } from './data-table.ts';
+import type { DataColumn } from './data-table.ts';
 
 const LINE_HEIGHT = 26;
 
@@ -68,7 +68,7 @@ export function gradientNormFigure({ gradientNorms }: RunSummary): Html | null {
 }
 
 /** Columns of the five quantiles. */
-export function quantileColumns<Row>(pick: (row: Row) => Quantiles): Column<Row>[] {
+export function quantileColumns<Row>(pick: (row: Row) => Quantiles): DataColumn<Row>[] {
   return ['5\u00a0%', '25\u00a0%', 'Median', '75\u00a0%', '95\u00a0%'].map((heading, place) => ({
     heading,
     kind: 'number',

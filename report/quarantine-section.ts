@@ -2,7 +2,7 @@ import type { QuarantineSummary, RunSummary } from '../contracts/summary.ts';
 import { count, plural, share } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import { dataTable } from './table.ts';
+import { dataTable } from './data-table.ts';
 
 /** Rows that could not be used, by reason, with the first few of each. */
 export function quarantineSection({ quarantine, dataset }: RunSummary): Html {

@@ -3,7 +3,7 @@ import type { RunSummary } from '../contracts/summary.ts';
 import { count, plural, share } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import { dataTable } from './table.ts';
+import { dataTable } from './data-table.ts';
 
 const REASONS: Readonly<Record<ChangeReason, string>> = {
   new_row: 'new in the dataset',

@@ -4,9 +4,12 @@ import { withDiskNames } from '../contracts/disk-names.ts';
 import { duration } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import { dataTable } from './table.ts';
+import { dataTable } from './data-table.ts';
 
-/** What it takes to repeat the run: stages, engine, versions, inputs, hashes, recipe, and where it departs from the paper. */
+/**
+ * What it takes to repeat the run: stages, engine, versions, inputs, hashes, recipe, and where it departs from the
+ * paper.
+ */
 export function runSection({ config, facts }: RunSummary): Html {
   const artifacts = facts.stages.flatMap(({ stage, artifacts: all }) =>
     all.map((artifact) => ({ stage, ...artifact })),

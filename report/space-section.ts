@@ -4,7 +4,7 @@ import { drawSvg, figure, taskLabels } from './chart.ts';
 import { number, percent, share, shorten } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import { dataTable } from './table.ts';
+import { dataTable } from './data-table.ts';
 
 type Space = NonNullable<RunSummary['space']>;
 

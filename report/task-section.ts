@@ -1,12 +1,12 @@
 import { quotasOf } from '../contracts/methods.ts';
-import type { Quotas } from '../contracts/methods.ts';
+import type { QuotaRule } from '../contracts/methods.ts';
 import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
 import { count, number, percent } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
 import { isCapped } from './notices.ts';
-import { dataTable } from './table.ts';
-import type { Column } from './table.ts';
+import { dataTable } from './data-table.ts';
+import type { DataColumn } from './data-table.ts';
 import { intervalText, taskValueFigure } from './task-value-chart.ts';
 import { gradientNormFigure } from './norm-chart.ts';
 
@@ -39,18 +39,18 @@ export function taskSection(summary: RunSummary): Html {
   </section> `;
 }
 
-const WEIGHTINGS: Readonly<Record<Quotas, string>> = {
+const WEIGHTINGS: Readonly<Record<QuotaRule, string>> = {
   value: 'task value',
   equal: 'equal parts',
   size: 'size',
   pooled: 'nothing but the draw: the method pools all tasks, and the quotas below are the shares by size',
 };
 
-function weightingOf({ selection, config }: RunSummary): Quotas {
+function weightingOf({ selection, config }: RunSummary): QuotaRule {
   return quotasOf(selection.method, config.allocation.weighting);
 }
 
-const COLUMNS: readonly Column<TaskSummary>[] = [
+const COLUMNS: readonly DataColumn<TaskSummary>[] = [
   { heading: 'Task', kind: 'text', cell: ({ task }) => task },
   { heading: 'Rows', kind: 'number', cell: ({ rowCount }) => count(rowCount), sortBy: ({ rowCount }) => rowCount },
   {
@@ -92,7 +92,7 @@ const COLUMNS: readonly Column<TaskSummary>[] = [
   },
 ];
 
-const COPIES: Column<TaskSummary> = {
+const COPIES: DataColumn<TaskSummary> = {
   heading: 'With copies',
   kind: 'number',
   cell: ({ copyCount }) => count(copyCount),

@@ -3,7 +3,7 @@ import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';
 import { count, number, shorten } from './format.ts';
 import type { Html } from './html.ts';
-import { dataTable } from './table.ts';
+import { dataTable } from './data-table.ts';
 
 const LINE_HEIGHT = 26;
 

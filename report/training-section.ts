@@ -4,8 +4,8 @@ import { drawSvg, figure } from './chart.ts';
 import { count, number } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import { methodName } from './methods.ts';
-import { dataTable } from './table.ts';
+import { methodName } from './method-names.ts';
+import { dataTable } from './data-table.ts';
 
 const LINE_HEIGHT = 92;
 

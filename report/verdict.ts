@@ -2,13 +2,13 @@ import type { SelectionMethod } from '../contracts/config.ts';
 import { strongestBaseline } from '../contracts/methods.ts';
 import type { DifferenceSummary, RunSummary } from '../contracts/summary.ts';
 import { count, percent, points, pointsInterval, share } from './format.ts';
-import { isBaseline, methodName } from './methods.ts';
+import { isBaseline, methodName } from './method-names.ts';
 
 /** What the run has shown about its own choice. */
-export type Outcome = 'ahead' | 'behind' | 'undecided' | 'not_measured';
+export type ComparisonOutcome = 'ahead' | 'behind' | 'undecided' | 'not_measured';
 
 export interface Verdict {
-  outcome: Outcome;
+  outcome: ComparisonOutcome;
   /** One sentence. */
   sentence: string;
   /** Further comparisons and what the numbers do not cover, a sentence each. */
@@ -39,7 +39,7 @@ export function verdict(summary: RunSummary): Verdict {
     const sentence = `${reached}; no random choice was evaluated beside it, so this run does not show whether the choice of rows matters.`;
     return { outcome: 'not_measured', sentence, remarks: gain };
   }
-  const outcome = outcomeOf(main);
+  const outcome = comparisonOutcome(main);
   const others = evaluation!.differences.filter((difference) => difference !== main);
   return {
     outcome,
@@ -49,7 +49,7 @@ export function verdict(summary: RunSummary): Verdict {
 }
 
 /** Ahead or behind only where the interval leaves out 0. */
-export function outcomeOf({ interval }: DifferenceSummary): Outcome {
+export function comparisonOutcome({ interval }: DifferenceSummary): ComparisonOutcome {
   if (interval === null) return 'undecided';
   if (interval[0] > 0) return 'ahead';
   return interval[1] < 0 ? 'behind' : 'undecided';
@@ -83,7 +83,7 @@ function inPoints({ difference, interval }: DifferenceSummary): string {
   return `difference ${points(difference)} points, ${range}`;
 }
 
-function conclusion(outcome: Outcome, { selection }: RunSummary, other: DifferenceSummary): string {
+function conclusion(outcome: ComparisonOutcome, { selection }: RunSummary, other: DifferenceSummary): string {
   if (outcome === 'ahead') return `on this run ${withArticle(selection.method)} was better`;
   if (outcome === 'behind') return `on this run ${withArticle(other.method)} was better`;
   return other.interval === null

@@ -1,4 +1,5 @@
-// `npm run test:chaos -- [--runs N] [--seed N] [--fault PART-OF-NAME]`: set-up, then runs that faults strike; prints a table.
+// `npm run test:chaos -- [--runs N] [--seed N] [--fault PART-OF-NAME]`: set-up, then runs that faults strike; prints a
+// table.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,5 +1,6 @@
-// `npm test`: set-up, then tests, and beside them type check, lint and format; ends with one line `N passed, N failed`. A
-// check counts as one test. `npm run quick` (--quick): tests that need no server and no command, checks of what changed.
+// `npm test`: set-up, then tests, and beside them type check, lint and format; ends with one line `N passed, N failed`.
+// A check counts as one test. `npm run quick` (--quick): tests that need no server and no command, checks of what
+// changed.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

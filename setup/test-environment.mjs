@@ -5,7 +5,7 @@ import { bootstrap } from './bootstrap.mjs';
 export async function prepareTestEnvironment() {
   bootstrap();
   const say = (text) => console.log(`set-up: ${text}`);
-  const { prepareEngine } = await import('../dist/setup/engine.js');
+  const { prepareEngine } = await import('../dist/setup/prepare-engine.js');
   const { prepareTemporal } = await import('../dist/setup/temporal.js');
   const engine = await prepareEngine(say);
   if (engine.reason !== null) say(`the native engine is not used: ${engine.reason}`);

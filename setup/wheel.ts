@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from './cache.ts';
-import { findProgram, runCommand } from './commands.ts';
+import { findProgram, runProgram } from './commands.ts';
 
 /**
  * Unpacks a wheel of the Python package index into the cache, once: wheels are zip files that carry prebuilt libraries.
@@ -20,7 +20,7 @@ export async function unpackWheel(requirement: string): Promise<string> {
   await rm(work, { recursive: true, force: true });
   await mkdir(join(work, 'download'), { recursive: true });
   try {
-    await runCommand(python, [
+    await runProgram(python, [
       '-m',
       'pip',
       'download',
@@ -33,7 +33,7 @@ export async function unpackWheel(requirement: string): Promise<string> {
     ]);
     const wheel = (await readdir(join(work, 'download'))).find((name) => name.endsWith('.whl'));
     if (wheel === undefined) throw new Error(`setup: ${requirement} must have a wheel for this machine, got none`);
-    await runCommand(python, ['-m', 'zipfile', '-e', join(work, 'download', wheel), join(work, 'content')]);
+    await runProgram(python, ['-m', 'zipfile', '-e', join(work, 'download', wheel), join(work, 'content')]);
     await rm(target, { recursive: true, force: true });
     await rename(join(work, 'content'), target);
     return target;

@@ -18,8 +18,8 @@ export function sha256(data: string | Uint8Array): string {
 }
 
 /**
- * Address of a stage's output: hash of the stage's name and version, of its inputs' hashes and of the part of the config
- * that it reads. Who computes it, when and where, is not in it.
+ * Address of a stage's output: hash of the stage's name and version, of its inputs' hashes and of the part of the
+ * config that it reads. Who computes it, when and where, is not in it.
  */
 export function stageAddress(stage: Stage, determinants: object): string {
   return sha256(canonicalJson({ stage, version: STAGE_VERSIONS[stage], determinants })).slice(0, 40);

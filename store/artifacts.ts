@@ -10,7 +10,9 @@ import type { Store } from './store.ts';
 
 export const MANIFEST_NAME = 'artifact.json';
 
-/** `artifact.json`: written last, so its presence means that the artifact is whole. No time, host, attempt or run name. */
+/**
+ * `artifact.json`: written last, so its presence means that the artifact is whole. No time, host, attempt or run name.
+ */
 export interface ArtifactManifest {
   schemaVersion: number;
   stage: Stage;
@@ -105,7 +107,9 @@ export async function readManifestAt(store: Store, uri: string): Promise<Artifac
   return parseManifest(await store.read(`${uri}/${MANIFEST_NAME}`), uri);
 }
 
-/** Hash of what an artifact holds. What it was made from is left out: equal content from other inputs is the same input. */
+/**
+ * Hash of what an artifact holds. What it was made from is left out: equal content from other inputs is the same input.
+ */
 export function contentOf({ files, rowCount, details }: ArtifactManifest): string {
   return sha256(canonicalJson({ files, rowCount, details }));
 }

@@ -9,7 +9,10 @@ import { keyParts } from './keys.ts';
 import { withLockAt } from './machine-lock.ts';
 import type { ByteChunks } from './store.ts';
 
-/** Where a machine keeps what it can make again: below `TIVE_CACHE`, else in a folder of this user's for temporary files. */
+/**
+ * Where a machine keeps what it can make again: below `TIVE_CACHE`, else in a folder of this user's for temporary
+ * files.
+ */
 export function machineFolder(name: string): string {
   const cache = process.env['TIVE_CACHE'];
   return cache ? join(cache, name) : join(tmpdir(), `tive-${name}-${userInfo().uid}`);
@@ -19,8 +22,8 @@ export function machineFolder(name: string): string {
 export type WriteFile = (key: string, bytes: Uint8Array | ByteChunks) => Promise<void>;
 
 /**
- * Fills a folder once on this machine, whole or not at all: it is filled under a temporary name and renamed. Of processes
- * that want it at the same time one fills it and the others wait.
+ * Fills a folder once on this machine, whole or not at all: it is filled under a temporary name and renamed. Of
+ * processes that want it at the same time one fills it and the others wait.
  */
 export async function fillOnce(folder: string, fill: (write: WriteFile) => Promise<void>): Promise<void> {
   const isThere = async (): Promise<boolean> => (await stat(folder).catch(() => null)) !== null;

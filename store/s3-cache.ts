@@ -10,7 +10,9 @@ import { download } from './s3-download.ts';
 import { S3Error } from './s3-errors.ts';
 import type { ListedValue } from './s3-listing.ts';
 
-/** Where files of a store lie on this machine: below `TIVE_CACHE`, else in a folder of this user's for temporary files. */
+/**
+ * Where files of a store lie on this machine: below `TIVE_CACHE`, else in a folder of this user's for temporary files.
+ */
 export function cacheOf(uri: string, { endpoint }: S3Settings): string {
   const store = createHash('sha256')
     .update(`${endpoint ?? ''}\n${uri}`)
@@ -20,8 +22,8 @@ export function cacheOf(uri: string, { endpoint }: S3Settings): string {
 }
 
 /**
- * Brings a value onto this machine, once: a file of its size and time is the same. It is written to a temporary name and
- * renamed, so processes that do it at the same time do not disturb each other.
+ * Brings a value onto this machine, once: a file of its size and time is the same. It is written to a temporary name
+ * and renamed, so processes that do it at the same time do not disturb each other.
  */
 export async function bring(bucket: S3Bucket, value: ListedValue, root: string, key: string): Promise<void> {
   const path = join(root, ...keyParts(key));

@@ -24,8 +24,8 @@ const CONNECTION_TIMEOUT_MS = 10_000;
 const SOCKET_TIMEOUT_MS = 60_000;
 
 /**
- * Settings of the environment: `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT_URL`; path style with an endpoint of one's own,
- * unless `TIVE_S3_PATH_STYLE` is 1 or 0. Region, profile and credentials are found by the SDK itself.
+ * Settings of the environment: `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT_URL`; path style with an endpoint of one's
+ * own, unless `TIVE_S3_PATH_STYLE` is 1 or 0. Region, profile and credentials are found by the SDK itself.
  */
 export function s3Settings(environment: NodeJS.ProcessEnv = process.env): S3Settings {
   const endpoint = environment['AWS_ENDPOINT_URL_S3'] || environment['AWS_ENDPOINT_URL'] || null;

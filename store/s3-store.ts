@@ -20,8 +20,8 @@ const CONCURRENT_VALUES = 16;
 
 /**
  * A store in a bucket, `s3://bucket/prefix`, of AWS or of another vendor. Values appear whole when their request or
- * their upload is complete. What lies below `artifacts/` is determined by its key, so it is put if nothing is there, and
- * what is there must be the same.
+ * their upload is complete. What lies below `artifacts/` is determined by its key, so it is put if nothing is there,
+ * and what is there must be the same.
  *
  * Credentials, region and profile are found by the SDK's own chain; the address holds none of them.
  */
@@ -164,7 +164,9 @@ export class S3Store implements Store {
     return old.length;
   }
 
-  /** Values of the store below a folder. Names that are no keys, such as a console's folder marks, are not of the store. */
+  /**
+   * Values of the store below a folder. Names that are no keys, such as a console's folder marks, are not of the store.
+   */
   async #values(folder: string): Promise<ListedValue[]> {
     const prefix = `${this.#key(folder)}/`;
     const values = await listValues(await this.#connect(), prefix);

@@ -96,7 +96,10 @@ async function putWhole(target: UploadTarget, bytes: Uint8Array, sha256: string)
   );
 }
 
-/** The hash of all is known at the end alone, so a value in parts has no metadata: its checksum covers the parts' hashes. */
+/**
+ * The hash of all is known at the end alone, so a value in parts has no metadata: its checksum covers the parts'
+ * hashes.
+ */
 async function putParts(
   target: UploadTarget,
   parts: AsyncGenerator<Uint8Array>,

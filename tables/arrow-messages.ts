@@ -14,8 +14,8 @@ const MOST_METADATA_BYTES = 64 * 1024;
 
 /**
  * The messages of an Arrow file as they are, each looked at before its reader sees it: a record batch of the schema's
- * columns, uncompressed, whose lengths agree with one another and with the bytes that follow. The reader takes all lengths
- * on trust: damaged ones would have it take any amount of memory before the hash of the file could tell.
+ * columns, uncompressed, whose lengths agree with one another and with the bytes that follow. The reader takes all
+ * lengths on trust: damaged ones would have it take any amount of memory before the hash of the file could tell.
  *
  * @param chunks the file after its magic bytes
  * @throws RangeError for a message that cannot be one of such a table

@@ -1,7 +1,7 @@
 // Kinds of columns: how a column's values lie in memory, and as what they stand in an Arrow file.
 import { Bool, FixedSizeBinary, FixedSizeList, Float32, Float64, Int64, Int8, Uint32, Utf8, Field } from 'apache-arrow';
 import type { DataType } from 'apache-arrow';
-import { HASH_BYTES } from './content-hash.ts';
+import { HASH_BYTES } from './hash-column.ts';
 
 /** Values of one column: typed arrays for numbers, 32 bytes a row for hashes, `[row, sketch]` flat for lists. */
 export type ColumnValues =

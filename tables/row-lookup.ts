@@ -1,7 +1,7 @@
 // Rows of a dataset by their content, to join tables that number their rows otherwise.
 import type { ArtifactReference } from '../contracts/references.ts';
 import type { Store } from '../store/store.ts';
-import { HASH_BYTES } from './content-hash.ts';
+import { HASH_BYTES } from './hash-column.ts';
 import { usableRows } from './rows.ts';
 
 const NONE = 0xffffffff;

@@ -5,7 +5,7 @@ import type { RowPlace } from '../contracts/row-place.ts';
 import { readDetails } from '../store/artifacts.ts';
 import type { Store } from '../store/store.ts';
 import { boolean, hash, int64, optionalText, uint32 } from './columns.ts';
-import { contentHashAt } from './content-hash.ts';
+import { contentHashAt } from './hash-column.ts';
 import { fileTable } from './table.ts';
 import type { Rows } from './table.ts';
 

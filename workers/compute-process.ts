@@ -1,8 +1,8 @@
 // A compute process of the supervisor: one engine, one activity at a time. Ends by itself when the supervisor is gone.
 import type { WorkerAddress } from './connection.ts';
 import { startComputeWorker } from './compute-worker.ts';
-import { installRuntime } from './runtime.ts';
-import type { RuntimeSettings } from './runtime.ts';
+import { installRuntime } from './install-runtime.ts';
+import type { RuntimeSettings } from './install-runtime.ts';
 
 const server = JSON.parse(process.argv[2] ?? 'null') as WorkerAddress;
 const settings = JSON.parse(process.argv[3] ?? 'null') as RuntimeSettings;

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 const COUNTERS = '/proc/vmstat';
 
 /**
- * How many processes of this machine the kernel has killed for lack of memory since it started, those above the limit of
- * their control group included.
+ * How many processes of this machine the kernel has killed for lack of memory since it started, those above the limit
+ * of their control group included.
  * @returns null where the kernel does not tell: elsewhere than on Linux
  */
 export function memoryKillCount(path: string = COUNTERS): number | null {
@@ -16,7 +16,9 @@ export function memoryKillCount(path: string = COUNTERS): number | null {
   }
 }
 
-/** How a process ended, in words: exit code or signal, and whether the kernel has killed for lack of memory meanwhile. */
+/**
+ * How a process ended, in words: exit code or signal, and whether the kernel has killed for lack of memory meanwhile.
+ */
 export function describeEnd(code: number | null, signal: string | null, killsBefore: number | null): string {
   const killsNow = signal === 'SIGKILL' ? memoryKillCount() : null;
   const outOfMemory = killsNow !== null && killsBefore !== null && killsNow > killsBefore;

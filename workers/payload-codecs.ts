@@ -7,8 +7,8 @@ import { InvalidConfigError } from '../contracts/failures.ts';
 const VARIABLE = 'TIVE_PAYLOAD_CODECS';
 
 /**
- * Options of clients and workers by which Temporal sees only encoded payloads, as the environment says; all processes of
- * a cluster must have the same.
+ * Options of clients and workers by which Temporal sees only encoded payloads, as the environment says; all processes
+ * of a cluster must have the same.
  * @throws InvalidConfigError where the module cannot be loaded or exports something else
  */
 export async function payloadOptions(

@@ -6,10 +6,12 @@ import type { ComputeSlot } from './compute-environment.ts';
 import type { WorkerAddress } from './connection.ts';
 import { describeEnd, memoryKillCount } from './memory-kills.ts';
 import { computeMetricsAddress } from './metrics-address.ts';
-import { QUIET } from './runtime.ts';
-import type { LogSink, RuntimeSettings } from './runtime.ts';
+import { QUIET } from './install-runtime.ts';
+import type { LogSink, RuntimeSettings } from './install-runtime.ts';
 
-/** Restarts wait this long at first, twice as long each time, up to the last; a process that lived a minute starts anew. */
+/**
+ * Restarts wait this long at first, twice as long each time, up to the last; a process that lived a minute starts anew.
+ */
 const FIRST_RESTART_MS = 500;
 const LAST_RESTART_MS = 30_000;
 const HEALTHY_MS = 60_000;

@@ -10,7 +10,7 @@ import {
 import type { ComputeActivities } from '../activities/compute.ts';
 import type { CollectGradientsInput, GradientShard } from '../contracts/messages/gradients.ts';
 import { computeOptions } from './activity-options.ts';
-import { PauseSwitch } from './gate.ts';
+import { PauseSwitch } from './run-gate.ts';
 
 /** How many shards a child has finished. */
 const finishedShardsQuery = defineQuery<number>('finishedShards');

@@ -7,7 +7,7 @@ import type { Stage } from '../contracts/stages.ts';
 import { reaches, workOf } from '../contracts/work.ts';
 import type { Work } from '../contracts/work.ts';
 import { computeOptions, controlOptions } from './activity-options.ts';
-import { RunGate } from './gate.ts';
+import { RunGate } from './run-gate.ts';
 import { progressQuery, RunProgress } from './progress.ts';
 
 export type RunContext = ReturnType<typeof createContext>;

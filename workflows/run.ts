@@ -4,9 +4,9 @@ import { emptyResult } from '../contracts/messages/run.ts';
 import type { RunInput, RunResult } from '../contracts/messages/run.ts';
 import { createContext, marked } from './context.ts';
 import type { RunContext } from './context.ts';
-import { compareWithLast, isUnchanged, keepRows, repeatLast } from './incremental.ts';
+import { compareWithLast, isUnchanged, keepRows, repeatLast } from './carry-over.ts';
 import { compareMethods } from './stages/compare.ts';
-import { scanDataset, scanTestRows } from './stages/dataset.ts';
+import { scanTrainingRows, scanTestRows } from './stages/dataset.ts';
 import { requireFewShards, takeGradients } from './stages/gradients.ts';
 import { keepReference, tuneReference } from './stages/reference.ts';
 import { writeReport } from './stages/report.ts';
@@ -25,7 +25,7 @@ async function runStages(context: RunContext): Promise<RunResult> {
   const last = incremental ? await control.readLastRun({ config, runName }) : null;
   const fingerprint = incremental ? await compute.fingerprintDataset({ config }) : '';
   if (last !== null && isUnchanged(last, fingerprint, input)) return repeatLast(context, last);
-  const dataset = (result.dataset = await scanDataset(context));
+  const dataset = (result.dataset = await scanTrainingRows(context));
   if (!wants('warmup')) return result;
   // Before the heavy work, which would be in vain.
   if (wants('gradients')) requireFewShards(dataset.shardCount);

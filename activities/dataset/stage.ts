@@ -51,7 +51,10 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
     return resultOf(output);
   };
   return {
-    /** One pass in bounded memory. @throws InvalidDatasetError where the dataset or the test rows as a whole cannot be used */
+    /**
+     * One pass in bounded memory.
+     * @throws InvalidDatasetError where the dataset or the test rows as a whole cannot be used
+     */
     async scanRows(input: ScanInput): Promise<ScanResult> {
       if (input.source === 'dataset') return scan(input);
       const found = await scan(input).catch((error: Error) => {
@@ -132,7 +135,10 @@ async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Prom
   }
 }
 
-/** Reads, plans and counts the rows; lines of those set aside go to `setAside`. Throws at the end where too many are bad. */
+/**
+ * Reads, plans and counts the rows; lines of those set aside go to `setAside`. Throws at the end where too many are
+ * bad.
+ */
 async function* rowBatches(
   { config, stage, pulse }: ScanWork,
   scan: ScanOptions,

@@ -18,14 +18,14 @@ import { startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { readRecords, toRowsBatch } from '../shared/rows-batch.ts';
 import { makeOutput, outputPlace } from '../shared/stage-output.ts';
-import { gradientDeterminants } from './plan.ts';
+import { gradientDeterminants } from './table-place.ts';
 
 /** What incremental runs need before their gradients: whether anything changed, and which rows are new. */
 export function createNewRowsActivities({ openStore, models }: ComputeDependencies) {
   return {
     /**
-     * Hash of what a run reads: dataset, model, adapter, test rows. Pictures and weights are not read, their names, sizes
-     * and times are: it is cheap, and different whenever a file has changed.
+     * Hash of what a run reads: dataset, model, adapter, test rows. Pictures and weights are not read, their names,
+     * sizes and times are: it is cheap, and different whenever a file has changed.
      */
     async fingerprintDataset({ config }: FingerprintInput): Promise<string> {
       startPulse('dataset', 'fingerprint');

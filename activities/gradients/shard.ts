@@ -11,7 +11,7 @@ import type { GradientRows } from '../../tables/gradients.ts';
 import type { ExampleSource } from '../shared/examples.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { countRows } from '../shared/metrics.ts';
-import { gradientRows } from './micro-batch.ts';
+import { gradientRows } from './gradient-rows.ts';
 import type { ShardParts } from './parts.ts';
 import type { Window } from './windows.ts';
 
@@ -86,7 +86,10 @@ export async function closeShard(
   return result;
 }
 
-/** Folder of the finished micro-batches; the file of the same name with `.json` says that the shard is finished, and with which file. */
+/**
+ * Folder of the finished micro-batches; the file of the same name with `.json` says that the shard is finished, and
+ * with which file.
+ */
 export function shardFolder({ address, shard }: GradientShardInput): string {
   return `${checkpointFolder('gradients', address)}/shard-${String(shard).padStart(5, '0')}`;
 }

@@ -19,7 +19,7 @@ import { keepBeating, openPulse, startPulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { finishOutput } from '../shared/stage-output.ts';
 import { createShardParts } from './parts.ts';
-import { adapterOf, findTable, gradientPlace, projectionOf, requireSameEngine, requireSpace } from './plan.ts';
+import { adapterOf, findTable, gradientPlace, projectionOf, requireSameEngine, requireSpace } from './table-place.ts';
 import { closeShard, computeParts, finishedShard, removeOvertaken, shardFolder } from './shard.ts';
 import { describeNext, readWindows } from './windows.ts';
 

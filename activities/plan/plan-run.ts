@@ -9,7 +9,7 @@ import { modelMemory } from '../../model/model-memory.ts';
 import { weightShapes } from '../../model/weight-shapes.ts';
 import { findDataset } from '../dataset/stage.ts';
 import { requireKnownTasks } from '../dataset/warnings.ts';
-import { findGradients } from '../gradients/plan.ts';
+import { findGradients } from '../gradients/table-place.ts';
 import { allocateMethod } from '../selection/allocation.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { localDataset } from '../shared/local-dataset.ts';

@@ -1,5 +1,5 @@
 // What each stage of a run has to do, and what that takes.
-import { requestedRows } from '../../algorithms/allocation.ts';
+import { requestedRows } from '../../algorithms/allocate-budget.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { PlannedStage, Probe, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
@@ -7,7 +7,7 @@ import { reaches } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
 import { gradientLayout, initialAdapter } from '../../model/adapter.ts';
 import type { Architecture } from '../../model/architectures/architecture.ts';
-import { tableBytes } from '../gradients/plan.ts';
+import { tableBytes } from '../gradients/table-place.ts';
 
 /** Rows, as far as they are known. */
 export type RowFacts = Pick<RunPlan, 'rowCount' | 'usableCount' | 'tokenCount' | 'imageRowCount'>;

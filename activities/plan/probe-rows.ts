@@ -10,7 +10,7 @@ import type { ModelExample } from '../../model/engine.ts';
 import { loaderOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { ExampleSource } from '../shared/examples.ts';
-import { projectionOf } from '../gradients/plan.ts';
+import { projectionOf } from '../gradients/table-place.ts';
 
 const PROBED_ROWS = 8;
 

@@ -17,7 +17,7 @@ import type { RowFacts } from './plan-stages.ts';
 const SAMPLED_ROWS = 1000;
 
 /** What is known or estimated of the rows. */
-export interface SampledRows extends RowFacts, Pick<RunPlan, 'isCounted'> {
+export interface RowSample extends RowFacts, Pick<RunPlan, 'isCounted'> {
   sampleCount: number;
   /** What a person should know of the prompts. */
   notes: readonly string[];
@@ -27,13 +27,13 @@ export interface SampledRows extends RowFacts, Pick<RunPlan, 'isCounted'> {
 }
 
 /** The sample, with what an earlier run has counted in its place. */
-export function countedRows({ rowCount, usableCount, tokenCount }: ScanResult, sample: SampledRows): SampledRows {
+export function countedRows({ rowCount, usableCount, tokenCount }: ScanResult, sample: RowSample): RowSample {
   const imageRowCount = Math.round((sample.imageRowCount / Math.max(1, sample.usableCount)) * usableCount);
   return { ...sample, rowCount, usableCount, tokenCount, imageRowCount, sampledReasons: {}, isCounted: true };
 }
 
 /** Counts all rows, parses a sample of them (reservoir sampling), and concludes from it. */
-export async function sampleRows(config: Config, dataset: LocalDataset): Promise<SampledRows> {
+export async function sampleRows(config: Config, dataset: LocalDataset): Promise<RowSample> {
   const random = createRandom('plan-sample', 0);
   const sample: { place: RowPlace; bytes: Uint8Array | null }[] = [];
   let rowCount = 0;
@@ -79,7 +79,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
 }
 
 /** What a run would refuse in the sampled rows by their texts alone, or null. */
-export function problemOf({ sampleCount, sampledReasons, places }: SampledRows, dataset: LocalDataset): Error | null {
+export function problemOf({ sampleCount, sampledReasons, places }: RowSample, dataset: LocalDataset): Error | null {
   const quarantined = new Map(Object.entries(sampledReasons) as [Reason, number][]);
   try {
     requireUsable({ rowCount: sampleCount, usableCount: places.length, quarantined }, dataset);

@@ -7,7 +7,7 @@ import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { BiasSummary, Quantiles, TaskNorms } from '../../contracts/summary.ts';
 import type { Store } from '../../store/store.ts';
-import { HASH_BYTES } from '../../tables/content-hash.ts';
+import { HASH_BYTES } from '../../tables/hash-column.ts';
 import { valuesTable } from '../../tables/values.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { withRows } from './example-rows.ts';
@@ -27,7 +27,10 @@ interface TableNumbers {
   sample: { all: number[]; selected: number[] };
 }
 
-/** Gradient norms by task, and what the selected rows have more or less of than all: lengths of all rows, the rest of a sample. */
+/**
+ * Gradient norms by task, and what the selected rows have more or less of than all: lengths of all rows, the rest of a
+ * sample.
+ */
 export async function summarizeRows(
   store: Store,
   { result, dataset, values }: { result: RunResult; dataset: ScanResult; values: ValuesResult },

@@ -4,7 +4,7 @@ import type { ReportInput, ReportResult, RunResult } from '../../contracts/messa
 import type { SelectionResult } from '../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { QuarantineSummary, RunSummary, TaskSummary } from '../../contracts/summary.ts';
-import { renderReport } from '../../report/report.ts';
+import { renderReport } from '../../report/render-report.ts';
 import { verdict } from '../../report/verdict.ts';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
 import type { Store } from '../../store/store.ts';
@@ -21,14 +21,14 @@ import { installedVersions, runManifest, tasksCsv } from './files.ts';
 import { summarizeRows } from './row-summary.ts';
 import { readSpace } from '../values/space.ts';
 import { readTraining } from './training-curves.ts';
-import { streamAllQuarantine, summarizeQuarantine } from './quarantine.ts';
+import { streamAllQuarantine, summarizeQuarantine } from './quarantine-summary.ts';
 import { scanValues } from './value-summary.ts';
 
 export function createReportActivities({ openStore }: ControlDependencies) {
   return {
     /**
-     * Writes `report.html`, `tasks.csv`, `manifest.json` and `quarantine.jsonl`. It shows times, so it is made anew each
-     * time and its address covers the whole summary.
+     * Writes `report.html`, `tasks.csv`, `manifest.json` and `quarantine.jsonl`. It shows times, so it is made anew
+     * each time and its address covers the whole summary.
      * @throws RangeError where the run has no selection yet
      */
     async writeReport({ result }: ReportInput): Promise<ReportResult> {

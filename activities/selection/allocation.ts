@@ -1,5 +1,5 @@
 // Stage allocation: task values → rows of each task.
-import { allocateBudget } from '../../algorithms/allocation.ts';
+import { allocateBudget } from '../../algorithms/allocate-budget.ts';
 import type { AllocateInput, AllocationResult } from '../../contracts/messages/selection.ts';
 import { quotasOf } from '../../contracts/methods.ts';
 

@@ -7,7 +7,7 @@ import type {
 } from '../../contracts/messages/incremental.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Store } from '../../store/store.ts';
-import { contentKeyAt } from '../../tables/content-hash.ts';
+import { contentKeyAt } from '../../tables/hash-column.ts';
 import { rowsTable } from '../../tables/rows.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';

@@ -8,7 +8,7 @@ import { methodSettings } from '../../contracts/methods.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import type { Store } from '../../store/store.ts';
-import { HASH_BYTES, pickHashes } from '../../tables/content-hash.ts';
+import { HASH_BYTES, pickHashes } from '../../tables/hash-column.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import type { SelectionBatch, SelectionDetails } from '../../tables/selection.ts';
 import { instanceValues, valuesTable } from '../../tables/values.ts';

@@ -9,10 +9,10 @@ const TURN_MS = 20;
 const DEFAULT_LIMIT_MS = 30_000;
 
 /**
- * Measures how long the running activity keeps the event loop from turning: meanwhile no heartbeat leaves. A delay is the
- * time between two turns of a timer of 20 ms; it counts from the first moment to the last, so that work that never lets
- * go is seen as well (`monitorEventLoopDelay` sees nothing before its second turn). Sets the gauge every ten seconds, and
- * warns once where a single delay was above a quarter of the heartbeat timeout.
+ * Measures how long the running activity keeps the event loop from turning: meanwhile no heartbeat leaves. A delay is
+ * the time between two turns of a timer of 20 ms; it counts from the first moment to the last, so that work that never
+ * lets go is seen as well (`monitorEventLoopDelay` sees nothing before its second turn). Sets the gauge every ten
+ * seconds, and warns once where a single delay was above a quarter of the heartbeat timeout.
  * @returns what ends it
  */
 export function watchEventLoop(): () => void {

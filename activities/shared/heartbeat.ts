@@ -16,7 +16,10 @@ export interface Pulse {
   breathe(): Promise<void>;
   /** Whether the activity is asked to stop: save a checkpoint and call `committed`. */
   mustStop(): boolean;
-  /** Between two checkpoints, where stopping loses only what can be done again: as `breathe`, but throws where the activity must stop. */
+  /**
+   * Between two checkpoints, where stopping loses only what can be done again: as `breathe`, but throws where the
+   * activity must stop.
+   */
   pause(): Promise<void>;
   /**
    * The no-progress rule: an attempt that starts more than five attempts after the checkpoint last moved is refused.
@@ -47,7 +50,9 @@ export function startPulse(stage: Stage, where: string): Pulse {
   return pulse;
 }
 
-/** Starts the heartbeat of the running activity. The caller applies the no-progress rule once it knows what comes next. */
+/**
+ * Starts the heartbeat of the running activity. The caller applies the no-progress rule once it knows what comes next.
+ */
 export function openPulse(stage: Stage): Pulse {
   const context = Context.current();
   const previous = context.info.heartbeatDetails as Checkpoint | undefined;

@@ -20,7 +20,9 @@ export function isRemote(dataset: Pick<DatasetConfig, 'path' | 'imageFolder'>): 
   return [...dataset.path, ...dataset.path.map((_, index) => imageFolderOf(dataset, index))].some(isS3);
 }
 
-/** What was brought for a rows table stays as it is while the table is in use: buckets are not listed for every shard. */
+/**
+ * What was brought for a rows table stays as it is while the table is in use: buckets are not listed for every shard.
+ */
 const broughtFor = new Map<string, Promise<LocalDataset>>();
 const REMEMBERED_TABLES = 8;
 
@@ -29,8 +31,8 @@ const UNPACK_VERSION = 2;
 const ROWS_FILE = 'rows.jsonl';
 
 /**
- * The dataset as files of JSON on this machine: what lies in a bucket is brought here, but for what is here and unchanged;
- * rows that are packed together with their pictures are unpacked, once a machine.
+ * The dataset as files of JSON on this machine: what lies in a bucket is brought here, but for what is here and
+ * unchanged; rows that are packed together with their pictures are unpacked, once a machine.
  *
  * @param rows the table that the dataset stage has made of it; null to look again
  * @throws InvalidDatasetError where a file is not there or cannot be unpacked
@@ -70,12 +72,15 @@ export async function localSource(openStore: OpenStore, dataset: DatasetConfig, 
   const source = await asSource(origin, imageFolderOf(dataset, index));
   const folder = await unpackedFolder(origin, dataset.format);
   if (folder === null) return source;
-  // Rows of a packed file may also name pictures that lie elsewhere: in a folder that is set, or without pictures of its own.
+  // Rows of a packed file may also name pictures that lie elsewhere: in a folder that is set, or without pictures of
+  // its own.
   const isOwn = dataset.imageFolder === null && (await readdir(folder)).length > 1;
   return { ...source, path: join(folder, ROWS_FILE), imageFolder: isOwn ? folder : source.imageFolder, packed: folder };
 }
 
-/** Where rows and pictures of a packed file lie on this machine, by its place, size and time; null for a file of JSON. */
+/**
+ * Where rows and pictures of a packed file lie on this machine, by its place, size and time; null for a file of JSON.
+ */
 async function unpackedFolder(path: string, format: DatasetConfig['format']): Promise<string | null> {
   const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
   // A file that is not there is refused where it is read.

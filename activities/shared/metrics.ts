@@ -3,7 +3,9 @@ import type { MetricCounter, MetricGauge, MetricMeter } from '@temporalio/common
 import type { Reason } from '../../contracts/reasons.ts';
 import type { Stage } from '../../contracts/stages.ts';
 
-/** One of tive's own metrics, as `GET /metrics` shows it. Temporal adds `namespace`, `task_queue` and `activity_type`. */
+/**
+ * One of tive's own metrics, as `GET /metrics` shows it. Temporal adds `namespace`, `task_queue` and `activity_type`.
+ */
 export interface MetricDefinition {
   kind: 'counter' | 'gauge';
   /** Own labels. */

@@ -3,7 +3,7 @@ import type { ArtifactReference } from '../../contracts/references.ts';
 import type { PlannedRow } from '../../dataset/rows/plan-rows.ts';
 import type { RowRecord } from '../../dataset/rows/scan-dataset.ts';
 import type { Store } from '../../store/store.ts';
-import { contentHashAt, hashColumn } from '../../tables/content-hash.ts';
+import { contentHashAt, hashColumn } from '../../tables/hash-column.ts';
 import { quarantineLine } from '../../tables/quarantine.ts';
 import { NO_BATCH, rowsTable } from '../../tables/rows.ts';
 import type { RowsBatch } from '../../tables/rows.ts';

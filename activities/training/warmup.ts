@@ -6,7 +6,7 @@ import { settingsOf } from '../../contracts/stage-settings.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import type { Store } from '../../store/store.ts';
-import { hashColumn } from '../../tables/content-hash.ts';
+import { hashColumn } from '../../tables/hash-column.ts';
 import { readUsableRows } from '../../tables/rows.ts';
 import type { UsableRow } from '../../tables/rows.ts';
 import type { AdapterDetails } from '../../tables/training.ts';
@@ -76,7 +76,9 @@ function chooseRows(table: readonly UsableRow[], { warmup, run }: Config): Usabl
   );
 }
 
-/** An adapter that the user gives takes the warm-up's place: read, checked against the model, written as an artifact. */
+/**
+ * An adapter that the user gives takes the warm-up's place: read, checked against the model, written as an artifact.
+ */
 async function importAdapter(
   store: Store,
   place: OutputPlace,

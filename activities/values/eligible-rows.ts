@@ -9,7 +9,10 @@ export interface EligibleRows {
   names: string[];
   /** [task] largest |z|. */
   maxima: Float64Array;
-  /** [row of the table] place in `names`, or NO_TASK: a row of no use, of an excluded task, or one that the dataset has no more. */
+  /**
+   * [row of the table] place in `names`, or NO_TASK: a row of no use, of an excluded task, or one that the dataset has
+   * no more.
+   */
   taskIndex: Int32Array;
   /** [row of the table] row of the dataset. */
   rowIndex: Uint32Array;

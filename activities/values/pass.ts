@@ -6,7 +6,7 @@ import { RowKernels } from '../../algorithms/row-kernels.ts';
 import { TaskAccumulator } from '../../algorithms/task-values.ts';
 import type { TaskStatistics, TaskSums } from '../../algorithms/task-values.ts';
 import type { Store } from '../../store/store.ts';
-import { HASH_BYTES } from '../../tables/content-hash.ts';
+import { HASH_BYTES } from '../../tables/hash-column.ts';
 import { readGradients } from '../../tables/gradients.ts';
 import type { GradientRows, GradientTable } from '../../tables/gradients.ts';
 

@@ -16,7 +16,7 @@ const MOST_TASKS = 40;
 export const SPACE_FILE = 'space.json';
 
 /** Marks the rows of a sample: those with the smallest content hashes, whatever the order of the table. */
-export function sampleRows(contentHash: Uint8Array, taskIndex: Int32Array): Uint8Array {
+export function markSpaceSample(contentHash: Uint8Array, taskIndex: Int32Array): Uint8Array {
   const view = new DataView(contentHash.buffer, contentHash.byteOffset, contentHash.byteLength);
   const eligible = Array.from(taskIndex.keys()).filter((row) => taskIndex[row] !== NO_TASK);
   const keys = Float64Array.from(eligible, (row) => view.getUint32(row * 32) * 2 ** 16 + view.getUint16(row * 32 + 4));

@@ -14,11 +14,11 @@ import type { Pulse } from '../shared/heartbeat.ts';
 import { countRows } from '../shared/metrics.ts';
 import { findOutput, makeOutput, outputPlace, writeFile } from '../shared/stage-output.ts';
 import type { OutputPlace, StageOutput, WrittenOutput } from '../shared/stage-output.ts';
-import { usableColumns, valueBatches } from './columns.ts';
+import { usableColumns, valueBatches } from './value-columns.ts';
 import { joinRows } from './eligible-rows.ts';
 import { GradientPasses, threadCountFor } from './passes.ts';
-import { SPACE_FILE, describeSpace, sampleRows } from './space.ts';
-import { describeTasks } from './task-values.ts';
+import { SPACE_FILE, describeSpace, markSpaceSample } from './space.ts';
+import { describeTasks } from './describe-tasks.ts';
 
 export function createValuesActivities({ openStore }: ControlDependencies) {
   return {
@@ -43,7 +43,7 @@ async function writeValues(
   const scanned = await passes.scan();
   const eligible = joinRows(scanned, await RowLookup.read(store, rows), config.dataset.excludeTasks);
   const statistics = finishTaskSums(await passes.sum(eligible.taskIndex, eligible.maxima));
-  const sampled = sampleRows(scanned.contentHash, eligible.taskIndex);
+  const sampled = markSpaceSample(scanned.contentHash, eligible.taskIndex);
   const scores = await passes.score(eligible.taskIndex, statistics, config.values.selfTerm, sampled);
   const space = describeSpace(scores.sample, sampled, eligible, statistics);
   const columns = usableColumns(scanned, eligible, scores);

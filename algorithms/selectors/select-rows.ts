@@ -56,12 +56,12 @@ export interface Selection {
 }
 
 /**
- * Selects rows by a method of `METHODS`, which says its quotas and how it draws within a task; every one returns exactly
- * B rows, copies counted.
+ * Selects rows by a method of `METHODS`, which says its quotas and how it draws within a task; every one returns
+ * exactly B rows, copies counted.
  *
  * With `replacement` a row may come several times. Otherwise a quota b above n_t gives ⌊b/n_t⌋ copies of every row and
- * one more of the first b mod n_t drawn. Methods share the streams `select/instance/<task>` and `select/pooled`, so their
- * random numbers are common and comparisons are paired.
+ * one more of the first b mod n_t drawn. Methods share the streams `select/instance/<task>` and `select/pooled`, so
+ * their random numbers are common and comparisons are paired.
  *
  * @throws RangeError where a task index has no task, or a quota is wanted from no rows.
  * @see arXiv:2403.09559

@@ -10,7 +10,9 @@ export interface DrawnGroup {
   probability: Float64Array;
 }
 
-/** Rows to order, and what of the run a method may read: the columns and settings that its entry declares, no others. */
+/**
+ * Rows to order, and what of the run a method may read: the columns and settings that its entry declares, no others.
+ */
 export interface DrawRequest<Method extends SelectionMethod> {
   rows: SampledRows;
   /** Positions of a task's rows, or of all rows for a pooled method. */

@@ -24,8 +24,8 @@ const HEALTHY_MS = 5000;
 const MAX_QUICK_ENDS = 5;
 
 /**
- * Starts `temporal server start-dev` on loopback with its database in a file, and starts it again on that database if it
- * dies: clients and workers connect again by themselves.
+ * Starts `temporal server start-dev` on loopback with its database in a file, and starts it again on that database if
+ * it dies: clients and workers connect again by themselves.
  *
  * The server runs under a shell that waits for the end of its standard input, so it ends with this process however that
  * ends, `kill -9` included, and never holds the database of the next command.

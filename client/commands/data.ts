@@ -4,14 +4,14 @@ import { finished } from 'node:stream/promises';
 import { Command, Option } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { SOURCE_FILES } from '../../dataset/readers/readers.ts';
-import type { Spread } from '../../dataset/rows/inspect.ts';
+import type { Spread } from '../../dataset/rows/dataset-inspector.ts';
 import { CONVERT_FORMS } from '../data/convert-forms.ts';
 import { writing } from '../terminal/interrupt.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import type { ValidatedData } from '../data/validate-data.ts';
 import { sum } from '../data/sum.ts';
 import type { InspectedData } from '../data/inspect-data.ts';
-import { namedLines, number, print, printable } from '../terminal/terminal-text.ts';
+import { namedLines, grouped, print, printable } from '../terminal/terminal-text.ts';
 
 /** Names in a line of counts. */
 const SHOWN_NAMES = 12;
@@ -47,7 +47,7 @@ function inspectionLines(found: InspectedData, taskField: string, folder: string
   const missing =
     found.missingImages.length === 0 ? '' : `, for instance ${found.missingImages.map(printable).join(', ')}`;
   const lines: [string, string][] = [
-    ['rows', `${number(found.rowCount)} in ${(found.byteCount / 1e6).toFixed(1)} MB`],
+    ['rows', `${grouped(found.rowCount)} in ${(found.byteCount / 1e6).toFixed(1)} MB`],
     ['form', counts(found.forms)],
     ['keys', counts(found.keys)],
     ['labels', hasLabels ? counts(found.labels) : `no row has "${taskField}"`],
@@ -56,13 +56,13 @@ function inspectionLines(found: InspectedData, taskField: string, folder: string
     ['answers', `${spread(found.answerLength)} characters`],
     [
       'pictures',
-      `${number(found.imageRowCount)} rows with pictures, ${number(found.imageCount)} different, ` +
-        `${number(found.missingImageCount)} not below ${folder ?? 'the folder of the rows'}${missing}`,
+      `${grouped(found.imageRowCount)} rows with pictures, ${grouped(found.imageCount)} different, ` +
+        `${grouped(found.missingImageCount)} not below ${folder ?? 'the folder of the rows'}${missing}`,
     ],
-    ['set aside', badCount === 0 ? 'no row' : `${number(badCount)} rows: ${counts(found.reasons)}`],
+    ['set aside', badCount === 0 ? 'no row' : `${grouped(badCount)} rows: ${counts(found.reasons)}`],
     ...found.examples.map(({ rowIndex, reason, detail }): [string, string] => [
       '',
-      `row ${number(rowIndex)} ${reason}: ${printable(detail)}`,
+      `row ${grouped(rowIndex)} ${reason}: ${printable(detail)}`,
     ]),
   ];
   return namedLines(lines);
@@ -71,14 +71,14 @@ function inspectionLines(found: InspectedData, taskField: string, folder: string
 function counts(named: Partial<Record<string, number>>): string {
   // An object puts keys that look like numbers first.
   const entries = Object.entries(named).sort(([, left], [, right]) => right! - left!);
-  const shown = entries.slice(0, SHOWN_NAMES).map(([name, rows]) => `${printable(name)} ${number(rows!)}`);
+  const shown = entries.slice(0, SHOWN_NAMES).map(([name, rows]) => `${printable(name)} ${grouped(rows!)}`);
   const rest = entries.length - shown.length;
   return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ') || 'none';
 }
 
 function spread(found: Spread | null): string {
   if (found === null) return 'none';
-  return `median ${number(found.median)}, 95 % up to ${number(found.high)}, at most ${number(found.most)}`;
+  return `median ${grouped(found.median)}, 95 % up to ${grouped(found.high)}, at most ${grouped(found.most)}`;
 }
 
 function validateCommand() {
@@ -98,7 +98,7 @@ function validateCommand() {
       const found = await validateData(
         config,
         (line) => void lines.write(line),
-        (rowCount) => showsProgress && process.stderr.write(`\r${number(rowCount)} rows`),
+        (rowCount) => showsProgress && process.stderr.write(`\r${grouped(rowCount)} rows`),
       );
       lines.end();
       await finished(lines);
@@ -137,11 +137,11 @@ function validationLines({ warnings, problem, ...found }: ValidatedData, output:
   const lines: [string, string][] = [
     [
       'rows',
-      `${number(found.rowCount)}, ${number(found.usableCount)} usable, ${number(found.duplicateCount)} with the content of another`,
+      `${grouped(found.rowCount)}, ${grouped(found.usableCount)} usable, ${grouped(found.duplicateCount)} with the content of another`,
     ],
     ['tasks', counts(Object.fromEntries(found.tasks.map(({ task, usableCount }) => [task, usableCount])))],
-    ['tokens', number(found.tokenCount)],
-    ['set aside', badCount === 0 ? 'no row' : `${number(badCount)} rows: ${counts(reasons)}; see ${output}`],
+    ['tokens', grouped(found.tokenCount)],
+    ['set aside', badCount === 0 ? 'no row' : `${grouped(badCount)} rows: ${counts(reasons)}; see ${output}`],
     ...warnings.map((text): [string, string] => ['warning', printable(text)]),
     ['a run', problem === null ? 'takes it' : `refuses it: ${printable(problem)}`],
   ];
@@ -162,8 +162,8 @@ function convertCommand() {
     .action(async (files, { output, to, taskField }) => {
       const { convertData } = await import('../data/convert-data.ts');
       const { rowCount, setAside } = await writing(() => convertData(files, output, to, taskField));
-      const rest = setAside === null ? '' : `, ${number(setAside.count)} that cannot be used in ${setAside.path}`;
-      process.stdout.write(`${output}  ${number(rowCount)} rows${rest}\n`);
+      const rest = setAside === null ? '' : `, ${grouped(setAside.count)} that cannot be used in ${setAside.path}`;
+      process.stdout.write(`${output}  ${grouped(rowCount)} rows${rest}\n`);
     });
 }
 
@@ -190,10 +190,10 @@ function labelCommand() {
       const width = Math.max(4, ...named.map(([task]) => task.length));
       const lines = named.map(([task, rows]) => {
         const count = published.get(task);
-        const wanted = count === undefined ? '' : `   published ${number(count).padStart(9)}`;
-        return `${printable(task).padEnd(width)} ${number(rows).padStart(9)}${wanted}`;
+        const wanted = count === undefined ? '' : `   published ${grouped(count).padStart(9)}`;
+        return `${printable(task).padEnd(width)} ${grouped(rows).padStart(9)}${wanted}`;
       });
-      const total = `${number(rowCount)} rows, ${number(labelledCount)} labelled now, ${number(unlabelledCount)} without a label`;
+      const total = `${grouped(rowCount)} rows, ${grouped(labelledCount)} labelled now, ${grouped(unlabelledCount)} without a label`;
       process.stdout.write(`${[...lines, total].join('\n')}\n`);
       for (const note of notes) process.stderr.write(`${note}\n`);
       // As in the dataset stage: a file with other tasks is not the published one, and is not compared with it.

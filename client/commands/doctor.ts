@@ -4,7 +4,7 @@ import { availableParallelism, cpus, freemem, release, totalmem } from 'node:os'
 import { dirname, join } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
 import { cacheFolder } from '../../setup/cache.ts';
-import { prepareEngine, probeEngine } from '../../setup/engine.ts';
+import { prepareEngine, probeEngine } from '../../setup/prepare-engine.ts';
 import { prepareTemporal, temporalVersion } from '../../setup/temporal.ts';
 
 /** `tive doctor`: what this machine has, in lines to paste into a bug report. */

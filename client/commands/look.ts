@@ -7,7 +7,7 @@ import { listRuns } from '../runs/list-runs.ts';
 import type { ListedRun } from '../runs/list-runs.ts';
 import { PRESET_SUMMARIES } from '../recipe/presets.ts';
 import type { ShownRow } from '../runs/show-row.ts';
-import { number, print, printable } from '../terminal/terminal-text.ts';
+import { grouped, print, printable } from '../terminal/terminal-text.ts';
 
 /** `tive list`: runs, presets or stages. */
 export function listCommand() {
@@ -31,7 +31,7 @@ function describeRuns(runs: readonly ListedRun[], folder: string): string[] {
   if (runs.length === 0) return [`no runs below ${folder}; tive run RECIPE makes one`];
   const width = Math.max(...runs.map(({ runName }) => runName.length));
   return runs.map(({ runName, state, stage, rowCount, selectedCount, method, changedAt }) => {
-    const selected = selectedCount === null ? '' : `  ${method} ${number(selectedCount)} of ${number(rowCount!)} rows`;
+    const selected = selectedCount === null ? '' : `  ${method} ${grouped(selectedCount)} of ${grouped(rowCount!)} rows`;
     const when = changedAt.slice(0, 16).replace('T', ' ');
     return `${runName.padEnd(width)}  ${when}  ${state.padEnd(7)}  ${(stage ?? '').padEnd(10)}${selected}`.trimEnd();
   });
@@ -58,9 +58,9 @@ function describeComparison(found: RunComparison, left: string, right: string): 
   const width = Math.max(4, ...mixtures.map(({ task }) => printable(task).length));
   const tau = (value: number | null): string => (value === null ? 'none: too few' : value.toFixed(3));
   return [
-    `selected      ${number(selectedCounts[0])} by ${left}, ${number(selectedCounts[1])} by ${right}, ${number(sharedCount)} by both`,
+    `selected      ${grouped(selectedCounts[0])} by ${left}, ${grouped(selectedCounts[1])} by ${right}, ${grouped(sharedCount)} by both`,
     `Jaccard       ${jaccard.toFixed(3)}`,
-    `Kendall's τ   ${tau(instanceValueTau)} of ${number(commonRowCount)} common rows' values, ${tau(taskValueTau)} of task values`,
+    `Kendall's τ   ${tau(instanceValueTau)} of ${grouped(commonRowCount)} common rows' values, ${tau(taskValueTau)} of task values`,
     '',
     `${'task'.padEnd(width)}  ${left.padStart(10)}  ${right.padStart(10)}`,
     ...mixtures.map(
@@ -89,25 +89,25 @@ export function showCommand() {
 function describeRow(row: ShownRow): string[] {
   const { values, nearest, reason, copies } = row;
   const outcome =
-    reason !== null ? `set aside: ${reason}` : copies > 0 ? `selected, ${number(copies)} ×` : 'not selected';
+    reason !== null ? `set aside: ${reason}` : copies > 0 ? `selected, ${grouped(copies)} ×` : 'not selected';
   return [
-    `row ${number(row.rowIndex)}  ${printable(row.task ?? 'no task')}  ${outcome}`,
+    `row ${grouped(row.rowIndex)}  ${printable(row.task ?? 'no task')}  ${outcome}`,
     `source        ${printable(relative(process.cwd(), row.source) || row.source)}, bytes ${row.byteStart} to ${row.byteEnd}`,
     `id            ${printable(row.id ?? 'none')}`,
     `content       sha256 ${row.contentHash}`,
-    `tokens        ${number(row.tokenCount)}, ${number(row.supervisedTokenCount)} of them learnt`,
+    `tokens        ${grouped(row.tokenCount)}, ${grouped(row.supervisedTokenCount)} of them learnt`,
     ...row.images.map((image) => `picture       ${printable(image)}`),
     ...(values === null
       ? []
       : [
-          `value         ${number(values.rank)}. of ${number(values.taskRowCount)} in its task: mean of cosines ${values.meanOfCosines.toFixed(4)}, ` +
+          `value         ${grouped(values.rank)}. of ${grouped(values.taskRowCount)} in its task: mean of cosines ${values.meanOfCosines.toFixed(4)}, ` +
             `cosine to mean ${values.cosineToMean.toFixed(4)}`,
           `at the model  loss ${values.loss.toFixed(4)}, gradient norm ${values.gradientNorm.toPrecision(4)}, EL2N ${values.el2n.toFixed(4)}`,
         ]),
     ...nearest.map(
       ({ rowIndex, task, cosine }, index) =>
         `${index === 0 ? 'nearest' : ''}`.padEnd(14) +
-        `row ${number(rowIndex)}  ${printable(task)}  cosine ${cosine.toFixed(4)}`,
+        `row ${grouped(rowIndex)}  ${printable(task)}  cosine ${cosine.toFixed(4)}`,
     ),
     ...row.turns.flatMap(({ role, value }) => [
       '',

@@ -3,7 +3,7 @@ import { Command, Option } from '@commander-js/extra-typings';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import { number, print, printable } from '../terminal/terminal-text.ts';
+import { grouped, print, printable } from '../terminal/terminal-text.ts';
 
 export function planCommand() {
   return new Command('plan')
@@ -26,7 +26,7 @@ export async function printPlan(
   { probe, json, quiet, until }: { probe: boolean; json: boolean; quiet: boolean; until: Stage },
 ): Promise<void> {
   const { loadRecipe } = await import('../recipe/recipe.ts');
-  const { planInProcess } = await import('../runs/plan.ts');
+  const { planInProcess } = await import('../runs/plan-in-process.ts');
   const { config, runName } = loadRecipe(recipe, { overrides });
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
   const plan = await planInProcess({ config, withProbe: probe, until }, say);
@@ -36,15 +36,15 @@ export async function printPlan(
 function planLines(runName: string, plan: RunPlan): string[] {
   const { memory, probe, quotas, warnings } = plan;
   const about = plan.isCounted ? '' : 'about ';
-  const reasons = Object.entries(plan.sampledReasons).map(([reason, rows]) => `${reason} ${number(rows)}`);
+  const reasons = Object.entries(plan.sampledReasons).map(([reason, rows]) => `${reason} ${grouped(rows)}`);
   const free = memory.freeBytes === null ? '' : `, ${bytes(memory.freeBytes)} free in the store`;
   return [
-    `run ${runName}: ${number(plan.rowCount)} rows, ${about}${number(plan.usableCount)} usable, ${about}${number(plan.tokenCount)} tokens`,
+    `run ${runName}: ${grouped(plan.rowCount)} rows, ${about}${grouped(plan.usableCount)} usable, ${about}${grouped(plan.tokenCount)} tokens`,
     ...(reasons.length === 0 ? [] : [`in a sample of the rows: ${reasons.join(', ')}`]),
-    `model: ${number(memory.parameterCount)} parameters, ${bytes(memory.weightBytes)} in float32; ${bytes(memory.hostBytes)} of memory here${free}`,
+    `model: ${grouped(memory.parameterCount)} parameters, ${bytes(memory.weightBytes)} in float32; ${bytes(memory.hostBytes)} of memory here${free}`,
     probe === null
       ? 'no probe: times are not known'
-      : `probe: ${number(probe.rowCount)} rows of ${number(probe.tokenCount)} tokens on ${probe.engine}, one process: ` +
+      : `probe: ${grouped(probe.rowCount)} rows of ${grouped(probe.tokenCount)} tokens on ${probe.engine}, one process: ` +
         `${short(1 / probe.secondsPerToken)} tokens/s${probe.secondsPerImage > 0 ? `, ${short(1 / probe.secondsPerImage)} pictures/s` : ''}`,
     '',
     ...table(plan.stages),
@@ -58,8 +58,8 @@ function table(stages: readonly PlannedStage[]): string[] {
     ['stage', 'rows', 'parts', 'disk', 'time on one process'],
     ...stages.map(({ stage, isCached, rowCount, partCount, unit, diskBytes, seconds }) => [
       stage,
-      rowCount === null ? '' : number(rowCount),
-      partCount === null ? '' : `${number(partCount)} ${unit}`,
+      rowCount === null ? '' : grouped(rowCount),
+      partCount === null ? '' : `${grouped(partCount)} ${unit}`,
       diskBytes === null ? '' : bytes(diskBytes),
       isCached ? 'cached' : seconds === null ? '' : duration(seconds),
     ]),
@@ -79,13 +79,13 @@ function quotaLines(quotas: NonNullable<RunPlan['quotas']>): string[] {
     `${'task'.padEnd(width)}       rows    quota`,
     ...quotas.map(
       ({ task, rows, quota }) =>
-        `${printable(task).padEnd(width)}  ${number(rows).padStart(9)}${number(quota).padStart(9)}`,
+        `${printable(task).padEnd(width)}  ${grouped(rows).padStart(9)}${grouped(quota).padStart(9)}`,
     ),
   ];
 }
 
 function short(value: number): string {
-  return number(Number(value.toPrecision(3)));
+  return grouped(Number(value.toPrecision(3)));
 }
 
 function bytes(value: number): string {

@@ -24,8 +24,8 @@ export function selectCommand() {
     .option('--namespace <name>', 'Temporal namespace of the cluster')
     .action(async (run, options) => {
       const { folder } = await namedRun(run, options.runs);
-      const { reselect } = await import('../runs/reselect.ts');
-      const made = await reselect(await folder.result(), options);
+      const { reselectRun } = await import('../runs/reselect-run.ts');
+      const made = await reselectRun(await folder.result(), options);
       const store = openStore(made.config.store.uri);
       const reportPath = await saveResult(made.folder, store, made.result);
       const { method, selection } = made.result.methods[0]!;

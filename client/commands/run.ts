@@ -194,6 +194,6 @@ function parseLimit(text: string): number {
 }
 
 async function limitRows({ config }: LoadedRecipe, limit: number): Promise<number> {
-  const { countRows } = await import('../data/count-rows.ts');
-  return limit < 1 ? Math.max(1, Math.round(limit * (await countRows(config.dataset)))) : limit;
+  const { countDatasetRows } = await import('../data/count-rows.ts');
+  return limit < 1 ? Math.max(1, Math.round(limit * (await countDatasetRows(config.dataset)))) : limit;
 }

@@ -8,7 +8,7 @@ import { sum } from '../data/sum.ts';
 import type { InspectedData } from '../data/inspect-data.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import { PRESETS, PRESET_SUMMARIES } from '../recipe/presets.ts';
-import { number } from '../terminal/terminal-text.ts';
+import { grouped } from '../terminal/terminal-text.ts';
 
 const SCHEMA_FILE = 'tive.schema.json';
 
@@ -173,6 +173,6 @@ function labelsOf(found: InspectedData | null): Record<string, string | null> {
 
 function startLines(found: InspectedData | null, output: string): string[] {
   const rows =
-    found === null ? [] : [`${number(found.rowCount)} rows, ${number(found.missingImageCount)} pictures missing`];
+    found === null ? [] : [`${grouped(found.rowCount)} rows, ${grouped(found.missingImageCount)} pictures missing`];
   return [...rows, `${output} and ${SCHEMA_FILE} are written`, `look: tive plan ${output}`, `run:  tive run ${output}`];
 }

@@ -5,7 +5,7 @@ import type { WorkerAddress } from '../../workers/connection.ts';
 import { deploymentVersion } from '../../workers/deployment.ts';
 import { parseMetricsAddress } from '../../workers/metrics-address.ts';
 import type { MetricsAddress } from '../../workers/metrics-address.ts';
-import type { LogSink, RuntimeSettings } from '../../workers/runtime.ts';
+import type { LogSink, RuntimeSettings } from '../../workers/install-runtime.ts';
 import type { Supervisor } from '../../workers/supervisor.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { LOG_FORMATS } from '../terminal/log-formats.ts';
@@ -38,7 +38,7 @@ export function workerCommand() {
       };
       const settings: RuntimeSettings = { level: 'INFO', metrics: options.metrics ?? null };
       const { openWorkerLog } = await import('../terminal/worker-log.ts');
-      const { installRuntime } = await import('../../workers/runtime.ts');
+      const { installRuntime } = await import('../../workers/install-runtime.ts');
       const { startControlWorker } = await import('../../workers/control-worker.ts');
       const format = options.logFormat ?? (process.stderr.isTTY ? 'text' : 'json');
       const log = openWorkerLog(format, (text) => void process.stderr.write(text));
@@ -82,7 +82,7 @@ async function startSupervisor(
   settings: RuntimeSettings,
 ): Promise<Supervisor> {
   const say = (message: string): void => log({ level: 'info', message, attributes: {} });
-  const { prepareEngine } = await import('../../setup/engine.ts');
+  const { prepareEngine } = await import('../../setup/prepare-engine.ts');
   const { useEngine } = await import('../cluster/runtime.ts');
   const { Supervisor } = await import('../../workers/supervisor.ts');
   const engine = await prepareEngine(say);

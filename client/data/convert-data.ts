@@ -32,8 +32,8 @@ const MOST_IMAGES = 1_000_000;
 
 /**
  * Writes rows of any form as LLaVA's array, as lines of the same, or as LLaMA-Factory reads them. Rows that are LLaVA's
- * already keep their bytes. Pictures that are packed with their rows are put into `<output>.images` beside it; other paths stay
- * as they are. A row that cannot be used is written to a file of its own, with its reason.
+ * already keep their bytes. Pictures that are packed with their rows are put into `<output>.images` beside it; other
+ * paths stay as they are. A row that cannot be used is written to a file of its own, with its reason.
  *
  * @throws InvalidDatasetError where a file cannot be read, or the output exists
  */
@@ -65,7 +65,10 @@ export async function convertData(
   return { ...counts, setAside: { count: bad.length, path: join(folder, aside) } };
 }
 
-/** LLaMA-Factory's description of the folder's files with one more. @throws InvalidDatasetError where it knows the name already */
+/**
+ * LLaMA-Factory's description of the folder's files with one more.
+ * @throws InvalidDatasetError where it knows the name already
+ */
 async function describedWith(folder: string, fileName: string): Promise<string> {
   const path = join(folder, DESCRIPTION_FILE);
   const text = await readFile(path, 'utf8').catch(() => '{}');

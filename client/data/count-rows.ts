@@ -4,7 +4,7 @@ import { rowsOf } from '../../dataset/rows/row-source.ts';
 import { openStore } from '../../store/open-store.ts';
 
 /** Rows of all files, counted without parsing them. */
-export async function countRows(dataset: DatasetConfig): Promise<number> {
+export async function countDatasetRows(dataset: DatasetConfig): Promise<number> {
   let count = 0;
   for (const source of (await localDataset(openStore, dataset, null)).sources) {
     const rows = rowsOf(source);

@@ -87,7 +87,9 @@ async function* labelledRows(
   if (!isLines) yield Buffer.from(counts.rowCount === 0 ? '[]\n' : '\n]\n');
 }
 
-/** A JSON object's bytes with one key more before its closing brace; a key that is there gets the value where it stands. */
+/**
+ * A JSON object's bytes with one key more before its closing brace; a key that is there gets the value where it stands.
+ */
 export function withField(object: Uint8Array, key: string, value: unknown): Uint8Array {
   const text = new TextDecoder().decode(object);
   const found = text.includes(JSON.stringify(key)) ? fieldRanges(text).get(key) : undefined;

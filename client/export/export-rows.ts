@@ -58,8 +58,8 @@ export function toMessages({ promptTurns }: ParsedRow): { role: string; content:
 const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
 
 /**
- * The selected rows as LLaMA-Factory reads them, `messages` and `images`, with as many `<image>` as images. Texts are as
- * the model is asked.
+ * The selected rows as LLaMA-Factory reads them, `messages` and `images`, with as many `<image>` as images. Texts are
+ * as the model is asked.
  */
 export async function* sharegptBytes(exported: ExportedRows): AsyncGenerator<Uint8Array> {
   const { dataset } = exported.result.config;

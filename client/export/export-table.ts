@@ -24,7 +24,9 @@ const COLUMNS = [
   { name: 'rank', type: 'INT32', optional: true },
 ] as const;
 
-/** Values of some rows, in the order of {@link COLUMNS}; probability and rank are null for a row that is not selected. */
+/**
+ * Values of some rows, in the order of {@link COLUMNS}; probability and rank are null for a row that is not selected.
+ */
 type TableColumns = (string | number | null)[][];
 
 export interface ExportedTables {

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
-import type { Quotas } from '../../contracts/methods.ts';
+import type { QuotaRule } from '../../contracts/methods.ts';
 import { recipeJsonSchema } from './json-schema.ts';
 
 /** What of the JSON schema documents need. */
@@ -61,7 +61,7 @@ function yamlOf(value: unknown): string {
   return Array.isArray(value) ? `[${value.map(yamlOf).join(', ')}]` : String(value);
 }
 
-const QUOTA_WORDS: Readonly<Record<Quotas, string>> = {
+const QUOTA_WORDS: Readonly<Record<QuotaRule, string>> = {
   value: 'by `allocation.weighting`',
   equal: 'equal',
   size: 'by size',

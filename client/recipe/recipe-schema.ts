@@ -25,7 +25,10 @@ export type SnakeKeys<Value> = Value extends readonly unknown[] | null
 /** A recipe after defaults: the config but for what the file's place decides. */
 export type Recipe = SnakeKeys<Config>;
 
-/** Every key of a recipe with its type, range, default and words; docs/recipe.md is made from it, docs/glossary.md has the formulas. */
+/**
+ * Every key of a recipe with its type, range, default and words; docs/recipe.md is made from it, docs/glossary.md has
+ * the formulas.
+ */
 export const recipeSchema = z
   .strictObject(
     {

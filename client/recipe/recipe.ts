@@ -181,7 +181,10 @@ function locate(config: Config): Config {
   };
 }
 
-/** The files of rows of a folder in the order of their names; numbers in braces as the files that they name; a file is itself. */
+/**
+ * The files of rows of a folder in the order of their names; numbers in braces as the files that they name; a file is
+ * itself.
+ */
 function dataFiles(path: string): string[] {
   const range = /^(.*)\{(\d+)\.\.(\d+)\}(.*)$/s.exec(path);
   if (range !== null) return numbered(range[1]!, range[2]!, range[3]!, range[4]!).flatMap(dataFiles);

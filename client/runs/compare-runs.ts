@@ -2,7 +2,7 @@
 import { kendallTau } from '../../algorithms/rank-correlation.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { openStore } from '../../store/open-store.ts';
-import { contentKeyAt } from '../../tables/content-hash.ts';
+import { contentKeyAt } from '../../tables/hash-column.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import { instanceValues, valuesTable } from '../../tables/values.ts';
 
@@ -13,7 +13,10 @@ export interface RunComparison {
   sharedCount: number;
   /** Shared rows over those that either has; 1 where both have none. */
   jaccard: number;
-  /** Kendall's τ_b of the instance values of rows that both have valued, and of the values of common tasks; null: too few. */
+  /**
+   * Kendall's τ_b of the instance values of rows that both have valued, and of the values of common tasks; null: too
+   * few.
+   */
   instanceValueTau: number | null;
   taskValueTau: number | null;
   commonRowCount: number;

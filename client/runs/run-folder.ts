@@ -60,7 +60,10 @@ export async function copyFiles(
   }
 }
 
-/** Saves what a run has found, its training steps, and its report where there is one. @returns place of the report, or null */
+/**
+ * Saves what a run has found, its training steps, and its report where there is one.
+ * @returns place of the report, or null
+ */
 export async function saveResult(folder: RunFolder, store: Store, result: RunResult): Promise<string | null> {
   await folder.write(RESULT_FILE, `${JSON.stringify(result, null, 2)}\n`);
   const { trainingMetrics } = await import('../send/training-metrics.ts');

@@ -9,7 +9,7 @@ import { RowReader } from '../../dataset/rows/row-reader.ts';
 import { folderOfImage } from '../../dataset/rows/row-source.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
-import { contentHexAt } from '../../tables/content-hash.ts';
+import { contentHexAt } from '../../tables/hash-column.ts';
 import { joinGradients, openGradientTable } from '../../tables/gradients.ts';
 import { RowLookup } from '../../tables/row-lookup.ts';
 import { rowsTable } from '../../tables/rows.ts';

@@ -10,8 +10,8 @@ import type { Store } from '../../store/store.ts';
 type SourceFiles = readonly (readonly [name: string, sha256: string])[];
 
 /**
- * What of the dataset's files has changed since the last result of a run of the name, in sentences. Rows that stayed keep
- * their gradients in an incremental run alone.
+ * What of the dataset's files has changed since the last result of a run of the name, in sentences. Rows that stayed
+ * keep their gradients in an incremental run alone.
  */
 export async function sourceChanges(store: Store, before: RunResult | null, after: RunResult): Promise<string[]> {
   if (before === null || before.dataset === null || after.dataset === null) return [];

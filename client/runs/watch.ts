@@ -14,9 +14,9 @@ export interface WatchOptions {
 }
 
 /**
- * Calls `onChange` at once, and then whenever the dataset's files have changed and come to rest, one call at a time. Looks
- * are cheap: hashes of the dataset's files, names, sizes and times of the pictures, listings of what lies in buckets; they
- * also see changes on network file systems.
+ * Calls `onChange` at once, and then whenever the dataset's files have changed and come to rest, one call at a time.
+ * Looks are cheap: hashes of the dataset's files, names, sizes and times of the pictures, listings of what lies in
+ * buckets; they also see changes on network file systems.
  */
 export async function watchDataset(
   dataset: DatasetConfig,

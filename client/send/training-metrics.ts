@@ -4,7 +4,10 @@ import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Store } from '../../store/store.ts';
 import { trainingTable } from '../../tables/training.ts';
 
-/** Every training step of a run as one JSON line each: `stage`, `method`, `step`, `learning_rate`, `loss`, `gradient_norm`. */
+/**
+ * Every training step of a run as one JSON line each: `stage`, `method`, `step`, `learning_rate`, `loss`,
+ * `gradient_norm`.
+ */
 export async function* trainingMetrics(store: Store, { warmup, methods }: RunResult): AsyncGenerator<Uint8Array> {
   if (warmup !== null) yield* stepLines(store, warmup.adapter, { stage: 'warmup', method: null });
   for (const { method, finetune } of methods) {

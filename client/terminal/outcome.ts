@@ -4,13 +4,13 @@ import { CALLER_ERRORS } from '../../contracts/failures.ts';
 export const EXIT = { done: 0, failed: 1, callerMustAct: 2, awaitsApproval: 3, interrupted: 130 } as const;
 
 /** A failure as a person should read it: what went wrong at the root, and whose turn it is. */
-export interface Outcome {
+export interface CommandOutcome {
   exitCode: number;
   message: string;
 }
 
 /** The root of a failure, which a workflow wraps: WorkflowFailedError → ActivityFailure → ApplicationFailure. */
-export function outcomeOf(error: unknown): Outcome {
+export function outcomeOf(error: unknown): CommandOutcome {
   let root: unknown = error;
   for (let next = root; next instanceof Error; next = next.cause) {
     root = next;

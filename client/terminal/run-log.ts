@@ -1,5 +1,5 @@
 import pino from 'pino';
-import type { LogSink } from '../../workers/runtime.ts';
+import type { LogSink } from '../../workers/install-runtime.ts';
 
 /** Structured log of a run: one JSON object a line, appended. */
 export function openRunLog(path: string, context: Record<string, unknown>): LogSink {

@@ -10,7 +10,7 @@ export function printable(text: string): string {
 }
 
 /** A number with commas between its thousands. */
-export function number(value: number): string {
+export function grouped(value: number): string {
   return value.toLocaleString('en');
 }
 

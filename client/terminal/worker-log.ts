@@ -1,5 +1,5 @@
 import pino from 'pino';
-import type { LogSink } from '../../workers/runtime.ts';
+import type { LogSink } from '../../workers/install-runtime.ts';
 import type { LogFormat } from './log-formats.ts';
 
 /** Attributes that a person needs; JSON has all. */

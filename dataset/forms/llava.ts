@@ -11,8 +11,8 @@ import { checkDialogue, tooManyImages, turnsMissing } from './dialogue-checks.ts
 import type { Dialogue, Form } from './form.ts';
 
 /**
- * The presence of the key `image` decides the modality; in an image row every turn with `<image>` becomes `<image>⏎` and
- * the rest, stripped; one leading turn that is not `human` is dropped; then roles alternate human, gpt.
+ * The presence of the key `image` decides the modality; in an image row every turn with `<image>` becomes `<image>⏎`
+ * and the rest, stripped; one leading turn that is not `human` is dropped; then roles alternate human, gpt.
  * Differs: `image: null` counts as absent.
  */
 export const LLAVA_FORM: Form<'llava'> = {

@@ -39,8 +39,8 @@ async function decode(bytes: Uint8Array, failOn: 'truncated' | 'none'): Promise<
 }
 
 /**
- * Why a picture cannot be decoded. libvips keeps one text of errors for all threads, so what it says of a picture depends
- * on those decoded at the same time; whether it succeeds does not, so that alone decides.
+ * Why a picture cannot be decoded. libvips keeps one text of errors for all threads, so what it says of a picture
+ * depends on those decoded at the same time; whether it succeeds does not, so that alone decides.
  */
 async function rejection(bytes: Uint8Array, type: ImageType): Promise<Rejection> {
   const { width, height } = await sharp(bytes, { limitInputPixels: false })

@@ -3,7 +3,10 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { Rejection } from '../rows/row-outcome.ts';
 
-/** Codes that speak of the path, not of passing trouble. Where the picture itself stands in the row, the path is too long. */
+/**
+ * Codes that speak of the path, not of passing trouble. Where the picture itself stands in the row, the path is too
+ * long.
+ */
 const NO_SUCH_FILE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP']);
 
 /** Largest file that is read as a picture: more than any that is decoded has. */

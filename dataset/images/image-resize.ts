@@ -44,8 +44,8 @@ interface Span {
 }
 
 /**
- * Windows of one axis: centre c = (i + 0.5) · scale, half width support · max(scale, 1), weights divided by their sum and
- * rounded to 22-bit fixed point. Where the size stays every output is its input.
+ * Windows of one axis: centre c = (i + 0.5) · scale, half width support · max(scale, 1), weights divided by their sum
+ * and rounded to 22-bit fixed point. Where the size stays every output is its input.
  */
 function windows(inputSize: number, outputSize: number, filter: ResizeFilter, { start, end }: Span): Windows {
   const kernel = KERNELS[filter];

@@ -58,7 +58,8 @@ export async function readImageSettings(modelFolder: string): Promise<ImageSetti
 }
 
 /**
- * The same for parsed JSON. A key that is missing or null has the default of the processor that `image_processor_type` names.
+ * The same for parsed JSON. A key that is missing or null has the default of the processor that `image_processor_type`
+ * names.
  * @see readImageSettings
  * @see transformers 5 `CLIPImageProcessor`, `LlavaImageProcessor`, `SiglipImageProcessor`, `Idefics3ImageProcessor`
  */

@@ -22,8 +22,8 @@ const VICUNA_SYSTEM =
 
 /**
  * LLaVA's `vicuna_v1`: `{system} USER: {question} ASSISTANT: {answer}</s>USER: …`, one space before `ASSISTANT:`, none
- * after `</s>`. An answer's piece begins with the space after `ASSISTANT:`. A row's own system text takes the place of the
- * usual one. A tokenizer without `</s>` ends answers by its own end token.
+ * after `</s>`. An answer's piece begins with the space after `ASSISTANT:`. A row's own system text takes the place of
+ * the usual one. A tokenizer without `</s>` ends answers by its own end token.
  */
 export function vicunaWriter(endToken = '</s>'): PromptWriter {
   return (turns) => {
@@ -108,9 +108,9 @@ function parseTemplate(text: string): Template {
 }
 
 /**
- * How a template wants a message's content: as a list of parts or as a text. Both are tried on a short dialogue. Parts it
- * is where the template writes their texts and puts the picture's placeholder itself; a template for texts writes them
- * as they print, or fails.
+ * How a template wants a message's content: as a list of parts or as a text. Both are tried on a short dialogue. Parts
+ * it is where the template writes their texts and puts the picture's placeholder itself; a template for texts writes
+ * them as they print, or fails.
  * @throws InvalidConfigError where it writes neither
  */
 function contentForm(render: Render): (value: string) => unknown {
@@ -153,8 +153,8 @@ function contentParts(value: string): { type: string; text?: string }[] {
 }
 
 /**
- * What a person should know of a writer: that its answers have no end, where no special token ends them. A model that is
- * tuned on such answers may not learn to stop.
+ * What a person should know of a writer: that its answers have no end, where no special token ends them. A model that
+ * is tuned on such answers may not learn to stop.
  */
 export function answerEndNote(write: PromptWriter, { reservedTexts, eosToken }: TextTokenizer): string | null {
   const [question, answer] = PROBE;

@@ -121,8 +121,8 @@ interface Joined {
 }
 
 /**
- * Encodes the joined text; the bounds of answers are the lengths of its encoded beginnings, whose ids must be the whole's
- * first ones.
+ * Encodes the joined text; the bounds of answers are the lengths of its encoded beginnings, whose ids must be the
+ * whole's first ones.
  */
 function encodeWhole(
   pieces: readonly PromptPiece[],
@@ -147,8 +147,8 @@ function encodeWhole(
 }
 
 /**
- * A text with every placeholder as the image id, once for each vector; the chunks between are encoded alone. With it the
- * numbers of ids of the text's beginnings.
+ * A text with every placeholder as the image id, once for each vector; the chunks between are encoded alone. With it
+ * the numbers of ids of the text's beginnings.
  */
 function expand(
   text: string,

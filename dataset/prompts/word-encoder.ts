@@ -161,8 +161,8 @@ interface AddedToken {
 }
 
 /**
- * The encoders of a tokenizer that parts every text before a space that follows another character, so that the parts may
- * be encoded alone; null for other tokenizers.
+ * The encoders of a tokenizer that parts every text before a space that follows another character, so that the parts
+ * may be encoded alone; null for other tokenizers.
  */
 function wordEncoders(encode: Encode, tokenizerJson: JsonObject, config: JsonObject): WordEncoders | null {
   const added = (tokenizerJson['added_tokens'] ?? []) as AddedToken[];
@@ -211,9 +211,9 @@ function isSpacePattern({ type, behavior, pattern }: Step): boolean {
 }
 
 /**
- * The encoders of a SentencePiece model (Llama 1 and 2, Vicuna, Mistral): it writes spaces as ▁ and merges the text as a
- * whole. Where no merge has a ▁ behind another character, none crosses the border before a space, so words may be merged
- * alone; only the ▁ in front of a text must not come before every word.
+ * The encoders of a SentencePiece model (Llama 1 and 2, Vicuna, Mistral): it writes spaces as ▁ and merges the text as
+ * a whole. Where no merge has a ▁ behind another character, none crosses the border before a space, so words may be
+ * merged alone; only the ▁ in front of a text must not come before every word.
  */
 function markEncoders(
   encode: Encode,

@@ -128,7 +128,10 @@ function withTurns(fields: JsonObject, pictureCount: number): JsonObject {
   return { ...(typeof source === 'string' ? { dataset: source } : {}), ...rest, conversations };
 }
 
-/** JSON as `JSON.stringify` writes it, but whole numbers of any size as they are; undefined where there is nothing to say. */
+/**
+ * JSON as `JSON.stringify` writes it, but whole numbers of any size as they are; undefined where there is nothing to
+ * say.
+ */
 function jsonText(value: unknown): string | undefined {
   if (typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return `[${value.map((item) => jsonText(item) ?? 'null').join(',')}]`;

@@ -1,5 +1,5 @@
-// A thread that reads one Parquet file, a few rows at a time whenever it is asked: a crafted file that needs more memory
-// than its size tells ends the thread, not the process.
+// A thread that reads one Parquet file, a few rows at a time whenever it is asked: a crafted file that needs more
+// memory than its size tells ends the thread, not the process.
 import { parentPort, workerData } from 'node:worker_threads';
 import { parquetRows } from './parquet-rows.ts';
 import type { UnpackedRow } from './parquet-rows.ts';

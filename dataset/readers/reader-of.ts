@@ -4,7 +4,9 @@ import type { WritePicture } from './packed-row.ts';
 import { hasSourceExtension, READERS } from './readers.ts';
 import type { Reader } from './readers.ts';
 
-/** Files about rows that stand beside them: LLaMA-Factory's description, the recipe's schema, rows that were set aside. */
+/**
+ * Files about rows that stand beside them: LLaMA-Factory's description, the recipe's schema, rows that were set aside.
+ */
 const BESIDE_ROWS = /^\.|^dataset_info\.json$|^tive\.schema\.json$|(^|\.)quarantine\.jsonl$/;
 
 /** Whether a file of a folder is one of its files of rows. */
@@ -28,7 +30,9 @@ export async function readerOf(path: string): Promise<Reader> {
   }
 }
 
-/** Rows of a file in which they are packed with their pictures, as JSON texts of a line; null where it is JSON already. */
+/**
+ * Rows of a file in which they are packed with their pictures, as JSON texts of a line; null where it is JSON already.
+ */
 export async function packedRows(path: string, writePicture: WritePicture): Promise<AsyncGenerator<Uint8Array> | null> {
   const reader = await readerOf(path);
   return reader.open === null ? null : reader.open(path, writePicture);

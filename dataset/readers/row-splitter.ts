@@ -28,7 +28,8 @@ const HEAD_BYTES = 1024;
 
 /**
  * Splits a JSON array or JSON lines into rows, streaming: depth, in-string and escape are all that is tracked, so the
- * rows' own JSON is parsed later, row by row. Memory is one row, whatever the file's size. A byte order mark is skipped.
+ * rows' own JSON is parsed later, row by row. Memory is one row, whatever the file's size. A byte order mark is
+ * skipped.
  *
  * @param name the file's name for messages
  * @param form `auto` tells it by the first byte

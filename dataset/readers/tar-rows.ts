@@ -30,9 +30,9 @@ interface Sample {
 }
 
 /**
- * Rows of a WebDataset shard as JSON texts of a line, streaming: consecutive members with one stem, the base name up to its first
- * dot, are a row. Its fields are those of the member `json`; its pictures are written out and named by `image`, or by
- * `images` where there are several or the row is of that form. Members' own names never become paths.
+ * Rows of a WebDataset shard as JSON texts of a line, streaming: consecutive members with one stem, the base name up to
+ * its first dot, are a row. Its fields are those of the member `json`; its pictures are written out and named by
+ * `image`, or by `images` where there are several or the row is of that form. Members' own names never become paths.
  *
  * @throws InvalidDatasetError where the archive is damaged or cut short
  */
@@ -102,7 +102,10 @@ async function readJson(body: ParsedTarEntry['body'], size: number): Promise<Uin
   return new Uint8Array(await new Response(body).arrayBuffer());
 }
 
-/** The row's line. A member that is no JSON object stays as it is, but on one line: it is set aside later, with the reason. */
+/**
+ * The row's line. A member that is no JSON object stays as it is, but on one line: it is set aside later, with the
+ * reason.
+ */
 function toRow({ stem, json, pictures, others }: Sample): Uint8Array {
   const read = json === null ? { fields: {}, text: '{}' } : readFields(json);
   if (isRejection(read)) return isBlank(json!) ? CUT_SHORT : withoutBreaks(json!);

@@ -53,7 +53,10 @@ export class ExampleLoader {
     example.turns = null;
   }
 
-  /** A picture as the model's input, by its {@link imageKey}. @throws InvalidDatasetError where it is no longer readable */
+  /**
+   * A picture as the model's input, by its {@link imageKey}.
+   * @throws InvalidDatasetError where it is no longer readable
+   */
   async pixels(image: string): Promise<Float32Array> {
     if (this.#settings === null)
       throw new RangeError(`${pathOfImage(image)}: model must take pictures, got a model of text`);

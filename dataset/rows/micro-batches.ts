@@ -31,8 +31,8 @@ export function planMicroBatches(tokenCounts: ArrayLike<number>, tokenBudget: nu
 }
 
 /**
- * Shard of each micro-batch, asked in order: a shard is a run of whole micro-batches with at least `shardRows` rows, the
- * last may have fewer.
+ * Shard of each micro-batch, asked in order: a shard is a run of whole micro-batches with at least `shardRows` rows,
+ * the last may have fewer.
  *
  * @returns takes the rows of the next micro-batch, gives its shard
  */

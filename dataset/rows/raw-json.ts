@@ -1,4 +1,7 @@
-/** Pieces of a JSON text in its own characters: numbers that JavaScript would round, escapes and spacing stay as they are. */
+/**
+ * Pieces of a JSON text in its own characters: numbers that JavaScript would round, escapes and spacing stay as they
+ * are.
+ */
 
 const STRUCTURE = /["{}[\],:]/g;
 

@@ -68,7 +68,8 @@ export async function* scanDataset({ dataset, encoder, label }: ScanOptions): As
   for await (const { row, sourceIndex, rowIndex } of sourceRows(dataset)) {
     const options = { ...dataset, form: dataset.sources[sourceIndex]!.form, label };
     const record = scanRow(row, rowIndex, sourceIndex, options, encoder, checks[sourceIndex]!);
-    // An error is thrown where the rows are gathered; until then, or where the source fails first, it counts as handled.
+    // An error is thrown where the rows are gathered; until then, or where the source fails first, it counts as
+    // handled.
     record.catch(() => undefined);
     pending.push(record);
     if (pending.length < CONCURRENT_ROWS) continue;

@@ -24,8 +24,8 @@ const SAMPLED_ROWS = 10_000;
 const QUESTION_CHARACTERS = 2000;
 
 /**
- * The labels of a dataset's rows. For `cluster` all rows are read once and the questions of a sample are clustered: equal
- * files give equal tasks.
+ * The labels of a dataset's rows. For `cluster` all rows are read once and the questions of a sample are clustered:
+ * equal files give equal tasks.
  */
 export async function labellingOf(dataset: LocalDataset): Promise<Labelling> {
   const { taskRules } = dataset;

@@ -32,7 +32,9 @@ export function splitPieces(text: string): string[] {
   return text.split(/(\p{N})/u).flatMap((part) => part.match(PIECE) ?? []);
 }
 
-/** Each byte as a printable character: itself where printable, else the next free one from U+0100 on (GPT-2's table). */
+/**
+ * Each byte as a printable character: itself where printable, else the next free one from U+0100 on (GPT-2's table).
+ */
 const BYTE_TEXT: readonly string[] = byteTexts();
 
 function byteTexts(): string[] {

@@ -1,7 +1,7 @@
 import { imagePath, namedRow, toLlava, type LlavaRow } from './data-rows.ts';
 import { TRAIN_COUNTS, type DemoTask } from './demo-tasks.ts';
 import { encodePng } from './png.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from './named-random.ts';
 import type { SourceSplit } from './sources.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 

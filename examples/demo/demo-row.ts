@@ -1,5 +1,5 @@
 import type { Picture, PictureContent } from './pictures.ts';
-import type { Random } from './random.ts';
+import type { Random } from './named-random.ts';
 import type { SourceSplit } from './sources.ts';
 
 export type Turn = [question: string, answer: string];

@@ -1,6 +1,6 @@
 import { toRow, without, type DemoRow, type TaskMaker, type Turn } from './demo-row.ts';
 import { drawDigits, drawGarment, drawGarmentPair, drawScene } from './pictures.ts';
-import { createRandom, type Random } from './random.ts';
+import { createRandom, type Random } from './named-random.ts';
 import { differentThings, drawThings, type Thing } from './scenes.ts';
 import type { SourceSplit } from './sources.ts';
 import { COLORS, GARMENTS, LETTERS, PLACES, SHAPES, optionLines } from './words.ts';

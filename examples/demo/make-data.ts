@@ -12,7 +12,7 @@ import { imagePath, namedRows, toLlava, type LlavaRow } from './data-rows.ts';
 import { makeDefects } from './defects.ts';
 import { plantNearCopies, plantRandomAnswers, type Planted } from './plant.ts';
 import { encodePng } from './png.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from './named-random.ts';
 import { readSources, type Sources } from './sources.ts';
 
 /** Files of the data folder by path, with `/` on every platform. */

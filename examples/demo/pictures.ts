@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from './named-random.ts';
 import { shapeMask } from './shape-masks.ts';
 import type { LabelledPictures, SourceSplit } from './sources.ts';
 import { COLOR_VALUES, GARMENTS, type Color, type Garment, type Shape } from './words.ts';
@@ -71,7 +71,9 @@ export function drawGarmentPair(random: Random, { garments }: SourceSplit): Pict
   };
 }
 
-/** A number of one to three digits, 18 × 18 each, side by side at a free place, each up to one pixel higher or lower. */
+/**
+ * A number of one to three digits, 18 × 18 each, side by side at a free place, each up to one pixel higher or lower.
+ */
 export function drawDigits(random: Random, { digits }: SourceSplit, count: number): Picture<DigitsContent> {
   const pixels = emptyCanvas(random, 0, 30);
   const top = random.integer(2, SIDE - digits.side - 1);

@@ -1,6 +1,6 @@
 import type { NamedRow } from './data-rows.ts';
 import type { DemoTask } from './demo-tasks.ts';
-import { createRandom, type Random } from './random.ts';
+import { createRandom, type Random } from './named-random.ts';
 import { COLORS } from './words.ts';
 
 /** What was made worse on purpose, as written to `planted.json`. */

@@ -1,5 +1,5 @@
 import { without, type Draft, type Turn } from './demo-row.ts';
-import type { Random } from './random.ts';
+import type { Random } from './named-random.ts';
 import { COLORS, GARMENTS, LETTERS, PLACES, SHAPES, optionLines } from './words.ts';
 
 const WORDS: readonly string[] = [...GARMENTS, ...SHAPES, ...COLORS];

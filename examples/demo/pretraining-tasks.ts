@@ -1,7 +1,7 @@
 import { toRow, without, type Draft, type DemoRow, type TaskMaker } from './demo-row.ts';
 import { drawDigits, drawGarment, drawGarmentPair } from './pictures.ts';
 import { languageDraft } from './pretraining-language.ts';
-import { createRandom, type Random } from './random.ts';
+import { createRandom, type Random } from './named-random.ts';
 import { anyThings, differentThings, drawThings } from './scenes.ts';
 import type { SourceSplit, Sources } from './sources.ts';
 import { COLORS, DIGITS, GARMENTS, LETTERS, PLACES, SHAPES, optionLines } from './words.ts';

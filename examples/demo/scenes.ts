@@ -1,5 +1,5 @@
 import { drawScene, type Picture, type SceneContent, type SceneShape } from './pictures.ts';
-import type { Random } from './random.ts';
+import type { Random } from './named-random.ts';
 import { COLORS, SHAPES } from './words.ts';
 
 /** A shape and its color, without a place. */

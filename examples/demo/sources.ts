@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { createRandom } from './random.ts';
+import { createRandom } from './named-random.ts';
 import { enlargeBicubic } from './resample.ts';
 
 /** The three parts of the source pictures; no source picture is in two of them. */

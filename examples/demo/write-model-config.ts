@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SIDE } from './pictures.ts';
-import { SPECIAL_TOKENS, trainTokenizer, writeTokenizer } from './tokenizer.ts';
+import { SPECIAL_TOKENS, trainTokenizer, writeTokenizer } from './train-tokenizer.ts';
 
 const PATCH_SIDE = 14;
 const TRANSFORMERS_VERSION = '5.17.0';

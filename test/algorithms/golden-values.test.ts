@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { allocateBudget } from '../../algorithms/allocation.ts';
+import { allocateBudget } from '../../algorithms/allocate-budget.ts';
 import { decodeInt8, encodeInt8 } from '../../algorithms/encoding.ts';
 import { statisticsOf, toGradientRows, valuesOf } from './worked-example.ts';
 

@@ -1,4 +1,4 @@
-import { allocateBudget } from '../../algorithms/allocation.ts';
+import { allocateBudget } from '../../algorithms/allocate-budget.ts';
 import { loadRecipe } from '../../client/recipe/recipe.ts';
 import type { AllocationConfig } from '../../contracts/config.ts';
 import { countWarnings } from '../../dataset/rows/dataset-checks.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { streamAllQuarantine } from '../../activities/report/quarantine.ts';
+import { streamAllQuarantine } from '../../activities/report/quarantine-summary.ts';
 import { usableRows } from '../../tables/rows.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { TEXT, aside, warning } from './case.ts';

@@ -9,7 +9,7 @@ import {
   type SceneShape,
 } from '../../examples/demo/pictures.ts';
 import { encodePng } from '../../examples/demo/png.ts';
-import { createRandom } from '../../examples/demo/random.ts';
+import { createRandom } from '../../examples/demo/named-random.ts';
 import { enlargeBicubic } from '../../examples/demo/resample.ts';
 import { shapeMask } from '../../examples/demo/shape-masks.ts';
 import { SPLITS, parseDigits, parseIdx, type Sources } from '../../examples/demo/sources.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createRandom } from '../../examples/demo/random.ts';
+import { createRandom } from '../../examples/demo/named-random.ts';
 
 const DRAW_COUNT = 20_000;
 

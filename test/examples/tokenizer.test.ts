@@ -6,7 +6,12 @@ import { DEMO_TASKS, demoRow } from '../../examples/demo/demo-tasks.ts';
 import type { DemoRow } from '../../examples/demo/demo-row.ts';
 import { PHASES, heldOutRows } from '../../examples/demo/pretraining-tasks.ts';
 import { blankSources } from '../../examples/demo/sources.ts';
-import { SPECIAL_TOKENS, promptText, trainTokenizer, type TokenizerFiles } from '../../examples/demo/tokenizer.ts';
+import {
+  SPECIAL_TOKENS,
+  promptText,
+  trainTokenizer,
+  type TokenizerFiles,
+} from '../../examples/demo/train-tokenizer.ts';
 import { COLORS, GARMENTS, LETTERS, PLACES, SHAPES } from '../../examples/demo/words.ts';
 
 describe('byte pairs', () => {

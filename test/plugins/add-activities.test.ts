@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ModelHost } from '../../activities/shared/model-host.ts';
 import { addActivities } from '../../plugins/add-activities.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE, TiveComputePlugin, TiveControlPlugin } from '../../plugins/index.ts';
-import { createStoreOpener } from '../../plugins/open-store.ts';
+import { createStoreOpener } from '../../plugins/store-opener.ts';
 
 const first = (): string => 'first';
 const second = (): string => 'second';

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { findProgram, isExecutable, runCommand } from '../../setup/commands.ts';
+import { findProgram, isExecutable, runProgram } from '../../setup/commands.ts';
 import { listGpus } from '../../setup/gpu.ts';
 import { scratch } from './scratch.ts';
 
@@ -57,18 +57,18 @@ describe('runCommand', () => {
   test('gives both streams, and the environment to the program', async () => {
     const { program } = scratch();
     const path = program('tool', 'echo "out $1 $WORD"; echo err >&2');
-    expect(await runCommand(path, ['a b'], { WORD: 'x' })).toEqual({ stdout: 'out a b x\n', stderr: 'err\n' });
+    expect(await runProgram(path, ['a b'], { WORD: 'x' })).toEqual({ stdout: 'out a b x\n', stderr: 'err\n' });
   });
 
   test('fails with the last three lines of what the program said', async () => {
     const { program } = scratch();
     const path = program('tool', 'for n in 1 2 3 4; do echo "line $n" >&2; done; exit 3');
-    await expect(runCommand(path, [])).rejects.toThrow(`${path} must succeed, got line 2 line 3 line 4`);
+    await expect(runProgram(path, [])).rejects.toThrow(`${path} must succeed, got line 2 line 3 line 4`);
   });
 
   test('names a program that cannot be started', async () => {
     scratch();
-    await expect(runCommand('/none/tool', [])).rejects.toThrow(/^\/none\/tool must succeed, got .*ENOENT/);
+    await expect(runProgram('/none/tool', [])).rejects.toThrow(/^\/none\/tool must succeed, got .*ENOENT/);
   });
 });
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ComputeSlot } from '../../workers/compute-environment.ts';
-import { QUIET } from '../../workers/runtime.ts';
-import type { LogSink, RuntimeSettings } from '../../workers/runtime.ts';
+import { QUIET } from '../../workers/install-runtime.ts';
+import type { LogSink, RuntimeSettings } from '../../workers/install-runtime.ts';
 import { Supervisor } from '../../workers/supervisor.ts';
 
 const CHILD = fileURLToPath(new URL('../fixtures/compute-child.mjs', import.meta.url));

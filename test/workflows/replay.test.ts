@@ -7,7 +7,7 @@ import { DefaultLogger, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { WorkflowBundleOption } from '@temporalio/worker';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { PATHS } from '../histories/paths.ts';
-import { QUIET, installRuntime } from '../../workers/runtime.ts';
+import { QUIET, installRuntime } from '../../workers/install-runtime.ts';
 
 const folder = join(import.meta.dirname, '../histories');
 const files = readdirSync(folder).filter((name) => name.endsWith('.json'));

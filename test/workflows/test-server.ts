@@ -3,7 +3,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { prepareTemporal } from '../../setup/temporal.ts';
-import { QUIET, installRuntime } from '../../workers/runtime.ts';
+import { QUIET, installRuntime } from '../../workers/install-runtime.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { fakeActivities, mapActivities } from './fake-activities.ts';
 import type { Activity, Fakes } from './fake-activities.ts';

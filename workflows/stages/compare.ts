@@ -3,7 +3,7 @@ import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { MethodResult, RunResult } from '../../contracts/messages/run.ts';
 import type { AdapterResult, EvaluationResult } from '../../contracts/messages/training.ts';
 import type { RunContext } from '../context.ts';
-import { adapterFacts, percent, stateOf } from '../facts.ts';
+import { adapterFacts, percentText, stateOf } from '../progress-facts.ts';
 import { scanTestRows } from './dataset.ts';
 
 /** All methods side by side: the workers share them out. */
@@ -32,7 +32,10 @@ export async function compareMethods(context: RunContext, { rows }: ScanResult, 
   finishComparison(context, result.methods);
 }
 
-/** Waits for what is done method by method, failed ones too, so that each gets to its checkpoint. @throws what the first in the list failed with */
+/**
+ * Waits for what is done method by method, failed ones too, so that each gets to its checkpoint.
+ * @throws what the first in the list failed with
+ */
 async function allFinished(parts: readonly (Promise<void> | undefined)[]): Promise<void> {
   await Promise.allSettled(parts);
   await Promise.all(parts);
@@ -65,6 +68,6 @@ function finishComparison({ work, progress, wants }: RunContext, methods: readon
     return;
   }
   const evaluated = { cached: methods.every(({ evaluation }) => evaluation?.cached === true) };
-  const accuracies = methods.map(({ method, evaluation }) => `${method} ${percent(evaluation!.macroAccuracy)}`);
+  const accuracies = methods.map(({ method, evaluation }) => `${method} ${percentText(evaluation!.macroAccuracy)}`);
   progress.finish('evaluation', stateOf(evaluated), accuracies.join('  '));
 }

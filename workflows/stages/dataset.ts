@@ -1,9 +1,9 @@
 // Reading and checking rows: those to select from, and the test rows.
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { RunContext } from '../context.ts';
-import { count, facts, stateOf } from '../facts.ts';
+import { countText, facts, stateOf } from '../progress-facts.ts';
 
-export async function scanDataset({ input, compute, progress, warnings }: RunContext): Promise<ScanResult> {
+export async function scanTrainingRows({ input, compute, progress, warnings }: RunContext): Promise<ScanResult> {
   progress.start('dataset');
   const summary = 'dataset: read and check rows';
   const { config } = input;
@@ -11,9 +11,9 @@ export async function scanDataset({ input, compute, progress, warnings }: RunCon
   warnings.push(...result.warnings);
   const quarantined = result.rowCount - result.usableCount;
   const detail = facts(
-    `${count(result.rowCount)} rows`,
+    `${countText(result.rowCount)} rows`,
     `${result.tasks.length} tasks`,
-    `${count(quarantined)} quarantined`,
+    `${countText(quarantined)} quarantined`,
   );
   progress.finish('dataset', stateOf(result), detail);
   return result;

@@ -9,9 +9,9 @@ import type { ArtifactReference } from '../../contracts/references.ts';
 import { controlOptions } from '../activity-options.ts';
 import { collectGradients } from '../collect-gradients.ts';
 import type { RunContext } from '../context.ts';
-import { count, facts, stateOf } from '../facts.ts';
-import { joinTables } from '../incremental.ts';
-import type { KeptRows } from '../incremental.ts';
+import { countText, facts, stateOf } from '../progress-facts.ts';
+import { joinTables } from '../carry-over.ts';
+import type { KeptRows } from '../carry-over.ts';
 
 /** Shards of one child workflow: their events stay well below the history's limit. */
 const SHARDS_PER_CHILD = 500;
@@ -23,7 +23,7 @@ const LARGEST_SHARD_COUNT = 8000;
 export function requireFewShards(shardCount: number): void {
   if (shardCount <= LARGEST_SHARD_COUNT) return;
   throw ApplicationFailure.nonRetryable(
-    `gradients.shard_rows: must give at most ${count(LARGEST_SHARD_COUNT)} shards, got ${count(shardCount)}; raise it`,
+    `gradients.shard_rows: must give at most ${countText(LARGEST_SHARD_COUNT)} shards, got ${countText(shardCount)}; raise it`,
     'InvalidConfigError',
   );
 }
@@ -42,9 +42,9 @@ export async function takeGradients(
   const late = result.quarantined.reduce((sum, { count: rowCount }) => sum + rowCount, 0);
   const rowCount = kept === null ? result.gradients.rowCount : kept.plan.keptRowCount + kept.plan.newRowCount;
   const detail = facts(
-    `${count(rowCount - late)} rows`,
-    kept === null ? '' : `${count(kept.plan.newRowCount)} new`,
-    late > 0 ? `${count(late)} quarantined` : '',
+    `${countText(rowCount - late)} rows`,
+    kept === null ? '' : `${countText(kept.plan.newRowCount)} new`,
+    late > 0 ? `${countText(late)} quarantined` : '',
   );
   progress.finish('gradients', stateOf(result), detail);
   return result;

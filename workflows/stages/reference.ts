@@ -2,7 +2,7 @@
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { RunContext } from '../context.ts';
-import { adapterFacts, facts, stateOf } from '../facts.ts';
+import { adapterFacts, facts, stateOf } from '../progress-facts.ts';
 
 export async function tuneReference(
   { input, compute, progress }: RunContext,

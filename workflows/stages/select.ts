@@ -5,7 +5,7 @@ import type { MethodResult } from '../../contracts/messages/run.ts';
 import type { AllocationResult } from '../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { RunContext } from '../context.ts';
-import { count, facts, stateOf } from '../facts.ts';
+import { countText, facts, stateOf } from '../progress-facts.ts';
 
 /** Seconds of work, so one method after the other; each is added to `results` when its quotas are known. */
 export async function selectAll(
@@ -49,7 +49,7 @@ async function approval(
   { gate, progress }: Pick<RunContext, 'gate' | 'progress'>,
   { budget, tasks }: AllocationResult,
 ): Promise<void> {
-  progress.describe('allocation', `${count(budget)} rows over ${tasks.length} tasks wait for approval`);
+  progress.describe('allocation', `${countText(budget)} rows over ${tasks.length} tasks wait for approval`);
   await gate.approval();
   progress.describe('allocation', '');
 }
@@ -59,10 +59,10 @@ function finishSelections({ work, progress, warnings }: RunContext, results: rea
   if (first === undefined) return;
   const { allocation, selection } = first;
   warnings.push(...allocation.warnings, ...(selection?.warnings ?? []));
-  const quotas = facts(`${count(allocation.budget)} rows`, `over ${allocation.tasks.length} tasks`);
+  const quotas = facts(`${countText(allocation.budget)} rows`, `over ${allocation.tasks.length} tasks`);
   progress.finish('allocation', 'done', quotas);
   if (selection === null) return;
   const cached = results.every((done) => done.selection?.cached === true);
-  const detail = facts(`${count(selection.rowCount)} rows`, work.methods.join(', '));
+  const detail = facts(`${countText(selection.rowCount)} rows`, work.methods.join(', '));
   progress.finish('selection', stateOf({ cached }), detail);
 }

@@ -3,7 +3,7 @@ import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { GradientsResult } from '../../contracts/messages/gradients.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { RunContext } from '../context.ts';
-import { stateOf } from '../facts.ts';
+import { stateOf } from '../progress-facts.ts';
 
 export async function estimateValues(
   { input, control, progress, warnings }: RunContext,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ShownRow } from '../../../client/runs/show-row.ts';
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import { LocalStore } from '../../../store/local-store.ts';
-import { contentHexAt } from '../../../tables/content-hash.ts';
+import { contentHexAt } from '../../../tables/hash-column.ts';
 import { valuesTable } from '../../../tables/values.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
 import { tive, useCluster } from '../in-process.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { openWorkerLog } from '../../../client/terminal/worker-log.ts';
 import type { LogFormat } from '../../../client/terminal/log-formats.ts';
-import type { LogSink } from '../../../workers/runtime.ts';
-import { plainAttributes } from '../../../workers/runtime.ts';
+import type { LogSink } from '../../../workers/install-runtime.ts';
+import { plainAttributes } from '../../../workers/install-runtime.ts';
 
 type Line = Parameters<LogSink>[0];
 

@@ -9,8 +9,8 @@ export function stateOf({ cached }: { cached: boolean }): 'cached' | 'done' {
 export function adapterFacts({ rowCount, stepCount, firstLoss, lastLoss }: AdapterResult): string {
   if (firstLoss === null || lastLoss === null) return 'adapter given';
   return facts(
-    `${count(rowCount)} rows`,
-    `${count(stepCount)} steps`,
+    `${countText(rowCount)} rows`,
+    `${countText(stepCount)} steps`,
     `loss ${firstLoss.toFixed(2)} → ${lastLoss.toFixed(2)}`,
   );
 }
@@ -21,11 +21,11 @@ export function facts(...parts: string[]): string {
 }
 
 /** A whole number with thousands separators; the sandbox has no locales to rely on. */
-export function count(value: number): string {
+export function countText(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** A share in per cent with one decimal. */
-export function percent(fraction: number): string {
+export function percentText(fraction: number): string {
   return `${(100 * fraction).toFixed(1)} %`;
 }

@@ -7,7 +7,7 @@ import type { LastRun, MethodResult, RunInput, RunResult } from '../contracts/me
 import type { AdapterResult } from '../contracts/messages/training.ts';
 import type { Reason } from '../contracts/reasons.ts';
 import type { RunContext } from './context.ts';
-import { percent } from './facts.ts';
+import { percentText } from './progress-facts.ts';
 
 /** Whether the last run answers this one: the same data, recipe and last stage. */
 export function isUnchanged({ fingerprint, result }: LastRun, now: string, { config, until }: RunInput): boolean {
@@ -100,9 +100,10 @@ export async function keepRows(
   const newFraction = newRowCount / usableCount;
   const counts = { newRowCount, removedRowCount, newFraction };
   const { maxNewFraction } = config.reselect;
-  const shares = `${percent(newFraction)} of the rows are new`;
-  if (newFraction > maxNewFraction) return again(`${shares}, above the limit of ${percent(maxNewFraction)}`, counts);
-  const reason = `${shares}, within the limit of ${percent(maxNewFraction)}`;
+  const shares = `${percentText(newFraction)} of the rows are new`;
+  if (newFraction > maxNewFraction)
+    return again(`${shares}, above the limit of ${percentText(maxNewFraction)}`, counts);
+  const reason = `${shares}, within the limit of ${percentText(maxNewFraction)}`;
   result.reselection = { ...tunedAgain(reason, counts), referenceModel: 'kept' };
   return { warmup, gradients, plan };
 }

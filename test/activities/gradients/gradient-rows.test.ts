@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { gradientRows } from '../../../activities/gradients/micro-batch.ts';
+import { gradientRows } from '../../../activities/gradients/gradient-rows.ts';
 import type { UsableRow } from '../../../tables/rows.ts';
 import { NumericalError } from '../../../contracts/failures.ts';
 import { initialAdapter } from '../../../model/adapter.ts';

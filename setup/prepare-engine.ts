@@ -3,7 +3,7 @@ import { access, copyFile, mkdir, readFile, readdir, rename, rm, writeFile } fro
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { cacheFolder, withLock } from './cache.ts';
-import { findProgram, runCommand } from './commands.ts';
+import { findProgram, runProgram } from './commands.ts';
 import { TENSORFLOW_VERSION, chooseEngine, cudaRequirement, libraryPath } from './engine-choice.ts';
 import type { EngineChoice } from './engine-choice.ts';
 import { listGpus } from './gpu.ts';
@@ -80,7 +80,7 @@ async function installedTensorflow(): Promise<string | null> {
     'v = [d.version for n in ("tensorflow", "tensorflow-cpu") for d in m.distributions(name=n)]',
     `print(s.submodule_search_locations[0] if s and "${TENSORFLOW_VERSION}" in v else "")`,
   ].join('\n');
-  const { stdout } = await runCommand(python, ['-c', script]).catch(() => ({ stdout: '' }));
+  const { stdout } = await runProgram(python, ['-c', script]).catch(() => ({ stdout: '' }));
   return stdout.trim() === '' ? null : stdout.trim();
 }
 
@@ -95,7 +95,7 @@ async function installGpuTensorflow(say: (text: string) => void): Promise<string
     await rm(partial, { recursive: true, force: true });
     const options = ['--quiet', '--disable-pip-version-check', '--target', partial];
     try {
-      await runCommand(python, ['-m', 'pip', 'install', ...options, cudaRequirement()]);
+      await runProgram(python, ['-m', 'pip', 'install', ...options, cudaRequirement()]);
       await rename(partial, target);
     } finally {
       await rm(partial, { recursive: true, force: true });
@@ -166,7 +166,7 @@ async function compileAddon(
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(addonFolder, 'binding', name));
   const libraries = choice.libraries.map((name) => join(tensorflowFolder, name));
   const platform = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
-  await runCommand(compiler, [
+  await runProgram(compiler, [
     '-O2',
     '-std=c++17',
     '-fPIC',
@@ -216,7 +216,7 @@ export async function probeEngine({
   ].join('\n');
   try {
     const inherited = { ...process.env, ...environment, TF_CPP_MIN_LOG_LEVEL: '2' };
-    const { stdout } = await runCommand(process.execPath, ['--input-type=commonjs', '-e', script], inherited);
+    const { stdout } = await runProgram(process.execPath, ['--input-type=commonjs', '-e', script], inherited);
     return { version: /library (.*)/.exec(stdout)?.[1] ?? 'unknown', reason: null };
   } catch (error) {
     return { version: null, reason: error instanceof Error ? error.message : String(error) };

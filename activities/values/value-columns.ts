@@ -1,6 +1,6 @@
 // The columns of the values table, gathered from the passes over the gradient table.
 import type { InstanceValueColumns } from '../../algorithms/instance-values.ts';
-import { HASH_BYTES, pickHashes } from '../../tables/content-hash.ts';
+import { HASH_BYTES, pickHashes } from '../../tables/hash-column.ts';
 import type { ValuesBatch } from '../../tables/values.ts';
 import type { EligibleRows } from './eligible-rows.ts';
 import { NO_TASK } from './pass.ts';

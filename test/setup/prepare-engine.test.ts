@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { chooseEngine } from '../../setup/engine-choice.ts';
-import { prepareEngine, probeEngine } from '../../setup/engine.ts';
-import type { EngineSetup } from '../../setup/engine.ts';
+import { prepareEngine, probeEngine } from '../../setup/prepare-engine.ts';
+import type { EngineSetup } from '../../setup/prepare-engine.ts';
 import { listener, scratch } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
 

@@ -4,13 +4,13 @@ import type { GradientsConfig } from '../../contracts/config.ts';
 import { NumericalError } from '../../contracts/failures.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { GradientComputer, ModelExample } from '../../model/engine.ts';
-import { hashColumn } from '../../tables/content-hash.ts';
+import { hashColumn } from '../../tables/hash-column.ts';
 import type { GradientRows } from '../../tables/gradients.ts';
 import type { UsableRow } from '../../tables/rows.ts';
 
 /**
- * Rows of the gradient table for one micro-batch. A row whose numbers are not finite or whose gradient is zero keeps its
- * place with a reason and a gradient of zeros.
+ * Rows of the gradient table for one micro-batch. A row whose numbers are not finite or whose gradient is zero keeps
+ * its place with a reason and a gradient of zeros.
  *
  * @throws NumericalError where no row of the micro-batch is finite
  */

@@ -3,7 +3,7 @@ import { bootstrapInterval, mean, standardDeviation } from '../../algorithms/sta
 import type { TaskStatistics } from '../../algorithms/task-values.ts';
 import type { TaskValueKind } from '../../contracts/config.ts';
 import type { TaskValue } from '../../contracts/messages/values.ts';
-import type { ValueColumns } from './columns.ts';
+import type { ValueColumns } from './value-columns.ts';
 
 /** Tasks larger than this get a normal interval: the bootstrap would take long and say the same. */
 const BOOTSTRAP_ROWS = 2000;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { streamAllQuarantine } from '../../../activities/report/quarantine.ts';
+import { streamAllQuarantine } from '../../../activities/report/quarantine-summary.ts';
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import type { Reason } from '../../../contracts/reasons.ts';
 import type { ArtifactReference } from '../../../contracts/references.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { allocateBudget } from '../../algorithms/allocation.ts';
+import { allocateBudget } from '../../algorithms/allocate-budget.ts';
 import { equalQuotas } from '../../algorithms/quotas.ts';
 import type { AllocationConfig } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';

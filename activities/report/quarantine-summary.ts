@@ -41,8 +41,8 @@ async function readExamples(store: Store, rows: ArtifactReference): Promise<Map<
 }
 
 /**
- * A run's whole list: rows that the dataset stage set aside, then those whose gradients cannot be used. Tables of earlier
- * runs number their rows otherwise, so rows are joined by content.
+ * A run's whole list: rows that the dataset stage set aside, then those whose gradients cannot be used. Tables of
+ * earlier runs number their rows otherwise, so rows are joined by content.
  */
 export async function* streamAllQuarantine(
   store: Store,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import { allocateBudget } from '../../algorithms/allocation.ts';
+import { allocateBudget } from '../../algorithms/allocate-budget.ts';
 import type { Config, SelectionMethod } from '../../contracts/config.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
@@ -32,7 +32,7 @@ export interface Reselected {
 }
 
 /** Selects again from the gradient table of a run: light work alone, so no compute process is started. */
-export async function reselect(base: RunResult, options: ReselectOptions): Promise<Reselected> {
+export async function reselectRun(base: RunResult, options: ReselectOptions): Promise<Reselected> {
   const config = changed(base.config, options);
   const runName = options.name ?? nameOf(base, config);
   if (!/^[a-z0-9-]{1,64}$/.test(runName))

@@ -4,7 +4,7 @@ import type { RunSummary } from '../../contracts/summary.ts';
 import { DEPARTURES } from '../../report/departures.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import { escapeHtml, html } from '../../report/html.ts';
-import { renderReport } from '../../report/report.ts';
+import { renderReport } from '../../report/render-report.ts';
 import { DEMO_CONFIG, demoSummary } from './demo-summary.ts';
 
 const HOSTILE = `"><script>alert(1)</script><svg onload='alert(2)'>&amp;\u001b[31m\u202e\u0000\ud800`;

@@ -2,7 +2,7 @@ import { html } from './html.ts';
 import type { Html } from './html.ts';
 
 /** One column of a table: how its cells look, and what they are sorted by. */
-export interface Column<Row> {
+export interface DataColumn<Row> {
   heading: string;
   /** Longer name of the column, shown on hover. */
   title?: string;
@@ -16,7 +16,7 @@ export interface Column<Row> {
 /** A table with row headers in its first column and, above three rows, columns that sort by keyboard or pointer. */
 export function dataTable<Row>(
   caption: string,
-  columns: readonly Column<Row>[],
+  columns: readonly DataColumn<Row>[],
   rows: readonly Row[],
   footer?: readonly string[],
 ): Html {
@@ -60,7 +60,7 @@ export function dataTable<Row>(
   </div> `;
 }
 
-function bodyCell<Row>({ kind, cell, sortBy }: Column<Row>, row: Row, first: boolean): Html {
+function bodyCell<Row>({ kind, cell, sortBy }: DataColumn<Row>, row: Row, first: boolean): Html {
   const key = sortBy === undefined ? null : html` data-key="${String(sortBy(row) ?? '')}"`;
   return first ? html`<th scope="row" ${key}>${cell(row)}</th>` : html`<td class="${kind}" ${key}>${cell(row)}</td>`;
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { PlanAnswer, PlanQuestion } from '../../activities/plan/plan-process.ts';
 import * as failures from '../../contracts/failures.ts';
 import type { RunPlan } from '../../contracts/plan.ts';
-import { prepareEngine } from '../../setup/engine.ts';
+import { prepareEngine } from '../../setup/prepare-engine.ts';
 import { computeEnvironment } from '../../workers/compute-environment.ts';
 
 import { useEngine } from '../cluster/runtime.ts';
