@@ -1,0 +1,214 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { findGradients, tableBytes } from '../../../activities/gradients/plan.ts';
+import { createGradientActivities } from '../../../activities/gradients/stage.ts';
+import { ArtifactMismatchError, NoProgressError } from '../../../contracts/failures.ts';
+import type { GradientShard, GradientShardInput } from '../../../contracts/messages/gradients.ts';
+import type { Checkpoint } from '../../../contracts/messages/run.ts';
+import type { ArtifactReference } from '../../../contracts/references.ts';
+import { checkpointFolder } from '../../../store/addresses.ts';
+import { LocalStore } from '../../../store/local-store.ts';
+import { openGradientTable, readGradientDetails, readGradients } from '../../../tables/gradients.ts';
+import type { GradientRows } from '../../../tables/gradients.ts';
+import { readUsableRows } from '../../../tables/rows.ts';
+import type { UsableRow } from '../../../tables/rows.ts';
+import { USABLE_ROWS } from '../../client/small-dataset.ts';
+import { SmallRun, inActivity } from '../small-run.ts';
+import type { Surroundings } from '../small-run.ts';
+import { OtherEngine } from '../watched-models.ts';
+
+const run = new SmallRun('gradients.storage=float32', 'gradients.shard_rows=20');
+const { planGradients, computeGradientShard } = createGradientActivities(run.dependencies);
+const int8 = 'gradients.storage=int8';
+beforeEach(() => run.models.reset());
+
+/** Batches of a table, shard by shard. */
+async function batchesOf(gradients: ArtifactReference): Promise<GradientRows[]> {
+  const batches = [];
+  for await (const batch of readGradients(run.store, await openGradientTable(run.store, [gradients])))
+    batches.push(batch);
+  return batches;
+}
+
+/** Rows in the order of the plan: micro-batch by micro-batch, from short to long. */
+function inPlanOrder(rows: readonly UsableRow[]): UsableRow[] {
+  return [...rows].sort(
+    (left, right) =>
+      left.microBatch - right.microBatch || left.tokenCount - right.tokenCount || left.rowIndex - right.rowIndex,
+  );
+}
+
+describe('the gradient table', () => {
+  test('has the planned rows in the order of the plan, a record batch a micro-batch, a file a shard', async () => {
+    const input = await run.gradientsInput(run.config());
+    const { gradients, quarantined, cached } = await run.takeGradients(input);
+    expect([cached, quarantined, gradients.rowCount]).toEqual([false, [], USABLE_ROWS]);
+    const planned = inPlanOrder(await readUsableRows(run.store, input.rows));
+    const batches = await batchesOf(gradients);
+    expect(batches.flatMap(({ rowIndex }) => [...rowIndex])).toEqual(planned.map(({ rowIndex }) => rowIndex));
+    expect(batches.flatMap(({ task }) => [...task])).toEqual(planned.map(({ task }) => task));
+    expect(Buffer.concat(batches.map(({ contentHash }) => contentHash))).toEqual(
+      Buffer.concat(planned.map(({ contentHash }) => contentHash)),
+    );
+    expect(run.models.calls.gradients).toBe(batches.length);
+    const { files } = await openGradientTable(run.store, [gradients]);
+    for (const [shard, { file }] of files.entries())
+      expect(file.rowCount).toBe(planned.filter((row) => row.shard === shard).length);
+  });
+
+  test('has finite numbers, and of int8 the codes nearest to them', async () => {
+    const input = await run.gradientsInput(run.config());
+    const { gradients, parameterCount } = await run.takeGradients(input);
+    const coded = await run.takeGradients({ ...input, config: run.config(int8) });
+    expect(coded.gradients.uri).not.toBe(gradients.uri);
+    expect(await readGradientDetails(run.store, coded.gradients)).toEqual({
+      ...{ sketch: 64, storage: 'int8', parameterCount, quarantined: [] },
+    });
+    const [exact, codes] = [await batchesOf(gradients), await batchesOf(coded.gradients)];
+    for (const [index, batch] of exact.entries()) {
+      const code = codes[index]!;
+      expect(batch.gradient).toBeInstanceOf(Float32Array);
+      expect(code.gradient).toBeInstanceOf(Int8Array);
+      for (const column of ['loss', 'gradientNorm', 'el2n', 'supervisedTokenCount'] as const)
+        expect(code[column]).toEqual(batch[column]);
+      for (const row of batch.rowIndex.keys()) {
+        expect(batch.loss[row]).toBeGreaterThan(0);
+        expect(batch.gradientNorm[row]).toBeGreaterThan(0);
+        const scale = code.gradientScale[row]!;
+        const part = <Values extends Float32Array | Int8Array>(values: Values) =>
+          values.subarray(64 * row, 64 * row + 64);
+        const decoded = Float64Array.from(part(code.gradient), (value) => value * scale);
+        expect(decoded).toBeAllclose(part(batch.gradient), { rtol: 0, atol: 0.5001 * scale });
+      }
+    }
+  });
+
+  test('is taken once: it is found complete, and planned again without work', async () => {
+    const input = await run.gradientsInput(run.config());
+    const { gradients, ...rest } = await run.takeGradients(input);
+    const found = { ...rest, gradients, cached: true };
+    run.models.reset();
+    expect(await inActivity(planGradients, input)).toMatchObject({ finished: found, warnings: [] });
+    expect(await findGradients(run.store, input, run.models)).toEqual(found);
+    expect(run.models.calls.gradients).toBe(0);
+    const other = { ...input, config: run.config('gradients.sketch=32') };
+    expect(await findGradients(run.store, other, run.models)).toBeNull();
+  });
+
+  test('that does not fit on the disk is refused before any gradient is taken', async () => {
+    class SmallStore extends LocalStore {
+      override freeBytes(): Promise<number> {
+        return Promise.resolve(5000);
+      }
+    }
+    const small = createGradientActivities({ models: run.models, openStore: (uri) => new SmallStore(uri) });
+    const config = run.config('gradients.sketch=1024', 'gradients.projection_seed=5');
+    const refused = expect(inActivity(small.planGradients, await run.gradientsInput(config))).rejects;
+    await refused.toThrow(
+      'store: 0.2 MB must be free, got 0.0 MB; free space, or lower gradients.sketch, or storage: int8',
+    );
+    expect(tableBytes(config, 1, USABLE_ROWS)).toBe(USABLE_ROWS * (4 * 1024 + 128));
+  });
+});
+
+describe('a shard that is stopped', () => {
+  /** The first shard of a table that nobody has taken yet. */
+  async function firstShard(seed: number): Promise<GradientShardInput> {
+    const input = await run.gradientsInput(run.config(int8, `gradients.projection_seed=${seed}`));
+    const { address, shardCount } = await inActivity(planGradients, input);
+    return { ...input, address, shard: 0, shardCount };
+  }
+
+  /** The heartbeats of a shard that is cancelled after so many micro-batches. */
+  async function stoppedAfter(input: GradientShardInput, count: number): Promise<Checkpoint[]> {
+    const heartbeats: Checkpoint[] = [];
+    const around: Surroundings = { heartbeats, onStart: (cancel) => run.models.after('gradients', count, cancel) };
+    await expect(inActivity(computeGradientShard, input, around)).rejects.toThrow('CANCELLED');
+    return heartbeats;
+  }
+
+  const partsOf = async ({ address }: GradientShardInput): Promise<string[]> =>
+    (await run.store.list(checkpointFolder('gradients', address))).filter((key) => key.endsWith('.part'));
+
+  /** Micro-batches of the first shard, and its file when nothing disturbs it. */
+  async function undisturbed(seed: number): Promise<{ microBatchCount: number; shard: GradientShard }> {
+    const input = await firstShard(seed);
+    run.models.reset();
+    const shard = await inActivity(computeGradientShard, input);
+    const microBatchCount = run.models.calls.gradients;
+    await run.store.removeFolder(checkpointFolder('gradients', input.address));
+    run.models.reset();
+    return { microBatchCount, shard };
+  }
+
+  test('goes on after its finished micro-batches, and ends in the same bytes', async () => {
+    const { microBatchCount, shard } = await undisturbed(1);
+    const input = await firstShard(1);
+    run.models.reset();
+    const heartbeats = await stoppedAfter(input, 2);
+    expect(heartbeats.at(-1)).toMatchObject({ stage: 'gradients', totalCount: shard.file.rowCount });
+    expect(heartbeats.at(-1)!.doneCount).toBeGreaterThan(0);
+    expect(await partsOf(input)).toHaveLength(2);
+    expect(await inActivity(computeGradientShard, input, { attempt: 2 })).toEqual(shard);
+    expect(run.models.calls.gradients).toBe(microBatchCount);
+    expect(await partsOf(input)).toEqual([]);
+  });
+
+  test('is finished for good: asked again, it comes back without work', async () => {
+    const input = await firstShard(2);
+    const shard = await inActivity(computeGradientShard, input);
+    run.models.reset();
+    expect(await inActivity(computeGradientShard, input)).toEqual({ ...shard, cached: true });
+    expect(run.models.calls.gradients).toBe(0);
+  });
+
+  test('takes a micro-batch again whose file is damaged', async () => {
+    const { microBatchCount, shard } = await undisturbed(3);
+    const input = await firstShard(3);
+    run.models.reset();
+    await stoppedAfter(input, 2);
+    const path = join(run.store.uri, (await partsOf(input))[0]!);
+    const bytes = readFileSync(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(path, bytes);
+    expect(await inActivity(computeGradientShard, input, { attempt: 2 })).toEqual(shard);
+    expect(run.models.calls.gradients).toBe(microBatchCount + 1);
+  });
+
+  test('that never gets further is given up, and the micro-batch that comes next is named', async () => {
+    const input = await firstShard(4);
+    run.models.reset();
+    await stoppedAfter(input, 1);
+    const heartbeatDetails: Checkpoint = { stage: 'gradients', doneCount: 1, totalCount: 20, movedAtAttempt: 1 };
+    const refused = expect(inActivity(computeGradientShard, input, { attempt: 7, heartbeatDetails })).rejects;
+    await refused.toThrow(NoProgressError);
+    await expect(inActivity(computeGradientShard, input, { attempt: 7, heartbeatDetails })).rejects.toThrow(
+      /^gradients: shard 1 of 3 must get further within 5 attempts, .* at 1 of 20 \(micro-batch 1: \d+ rows padded to \d+ tokens\);/,
+    );
+  });
+});
+
+describe('a worker', () => {
+  test('with another engine refuses to work on a table, in words and for good', async () => {
+    const models = new OtherEngine();
+    const other = createGradientActivities({ ...run.dependencies, models });
+    const input = await run.gradientsInput(run.config('gradients.projection_seed=6'));
+    const { address, shardCount } = await inActivity(planGradients, input);
+    const refused = inActivity(other.computeGradientShard, { ...input, address, shard: 0, shardCount });
+    const error = await refused.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ArtifactMismatchError);
+    expect((error as Error).message).toMatch(
+      /^gradients: all compute workers must have the same engine and model, got \{.*"instructionSet":"another".*\} here; /,
+    );
+  });
+
+  test('with another engine plans a table of its own', async () => {
+    const other = createGradientActivities({ ...run.dependencies, models: new OtherEngine() });
+    const input = await run.gradientsInput(run.config());
+    const [own, others] = [await inActivity(planGradients, input), await inActivity(other.planGradients, input)];
+    expect(others.address).not.toBe(own.address);
+    expect(others.workId).not.toBe(own.workId);
+    expect(others.finished).toBeNull();
+  });
+});

@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createWarmupActivities, findReference } from '../../../activities/training/warmup.ts';
+import type { Config } from '../../../contracts/config.ts';
+import type { Checkpoint } from '../../../contracts/messages/run.ts';
+import { NoProgressError } from '../../../contracts/failures.ts';
+import { readAdapter } from '../../../model/adapter-files.ts';
+import { readModelConfig } from '../../../model/model-config.ts';
+import { checkpointFolder } from '../../../store/addresses.ts';
+import { readManifest } from '../../../store/artifacts.ts';
+import { trainingTable } from '../../../tables/training.ts';
+import { modelFolder } from '../../client/small-dataset.ts';
+import { SmallRun, inActivity } from '../small-run.ts';
+import type { Surroundings } from '../small-run.ts';
+
+const run = new SmallRun('warmup.epochs=5');
+/** The same run in another store. */
+const other = new SmallRun('warmup.epochs=5');
+beforeEach(() => run.models.reset());
+
+/** 15 % of 56 rows in steps of 4, five epochs. */
+const [SAMPLED_ROWS, STEPS_AN_EPOCH, STEPS] = [8, 2, 5 * 2];
+
+const FILES = ['adapter_config.json', 'adapter_model.safetensors', 'training.arrow'];
+
+describe('the reference model', () => {
+  test('is an adapter of the wanted rank on the wanted projections', async () => {
+    const { adapter } = await run.tune(run.config());
+    const { text } = await readModelConfig(modelFolder);
+    const read = await readAdapter(join(run.store.uri, adapter.uri), text);
+    const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = run.config().warmup;
+    expect(read.settings).toEqual({ rank, alpha, targets });
+    expect(read.parameters).toHaveLength(2 * text.layerCount * targets.length);
+    for (const { values } of read.parameters) expect(values.every(Number.isFinite)).toBe(true);
+  });
+
+  test('comes with every step of its training, whose losses fall', async () => {
+    const tuned = await run.tune(run.config());
+    expect(tuned).toMatchObject({ rowCount: SAMPLED_ROWS, stepCount: STEPS });
+    expect(tuned.lastLoss).toBeLessThan(tuned.firstLoss!);
+    const steps: [step: number, loss: number, norm: number][] = [];
+    for await (const { rowCount, step, loss, gradientNorm } of trainingTable.read(run.store, tuned.adapter))
+      for (let row = 0; row < rowCount; row += 1) steps.push([step[row]!, loss[row]!, gradientNorm[row]!]);
+    expect(steps.map(([step]) => step)).toEqual(Array.from({ length: STEPS }, (_, step) => step));
+    expect([steps[0]![1], steps.at(-1)![1]]).toEqual([tuned.firstLoss, tuned.lastLoss]);
+    const meanOf = (epoch: number): number =>
+      steps
+        .slice(epoch * STEPS_AN_EPOCH, (epoch + 1) * STEPS_AN_EPOCH)
+        .reduce((sum, [, loss]) => sum + loss / STEPS_AN_EPOCH, 0);
+    expect(meanOf(4)).toBeLessThan(0.9 * meanOf(0));
+    for (const [, , norm] of steps) expect(norm).toBeGreaterThan(0);
+  });
+
+  test('is tuned once: asked again, it comes back without a step', async () => {
+    const first = await run.tune(run.config());
+    run.models.reset();
+    expect(await run.tune(run.config())).toEqual({ ...first, cached: true });
+    expect(run.models.calls.update).toBe(0);
+    const { rows } = await run.scan(run.config());
+    expect(await findReference(run.store, { config: run.config(), rows }, run.models)).toEqual({
+      ...first,
+      cached: true,
+    });
+  });
+
+  test('of another seed has other bytes', async () => {
+    const settings = 'warmup.epochs=1';
+    const [one, other] = [await run.tune(run.config(settings)), await run.tune(run.config(settings, 'run.seed=7'))];
+    expect(run.hashOf(other.adapter, FILES[1]!)).not.toBe(run.hashOf(one.adapter, FILES[1]!));
+  });
+});
+
+describe('a training that is stopped', () => {
+  /** The other run's last heartbeat before it ends, cancelled when it has done so many steps in all. */
+  async function stoppedAfter(steps: number, around: Surroundings = {}): Promise<Checkpoint> {
+    const heartbeats: Checkpoint[] = [];
+    const onStart = (cancel: () => void): void => other.models.after('update', steps, cancel);
+    await expect(other.tune(other.config(), { ...around, onStart, heartbeats })).rejects.toThrow('CANCELLED');
+    return heartbeats.at(-1)!;
+  }
+
+  test('leaves a checkpoint, and started again ends in the same bytes without a step twice', async () => {
+    const undisturbed = await run.tune(run.config());
+    const first = await stoppedAfter(3);
+    expect(first).toEqual({ stage: 'warmup', doneCount: 3, totalCount: STEPS, movedAtAttempt: 1 });
+    const second = await stoppedAfter(8, { attempt: 2, heartbeatDetails: first });
+    expect(second).toEqual({ stage: 'warmup', doneCount: 8, totalCount: STEPS, movedAtAttempt: 2 });
+    const finished = await other.tune(other.config(), { attempt: 3, heartbeatDetails: second });
+    expect(other.models.calls.update).toBe(STEPS);
+    expect(finished.adapter).toEqual(undisturbed.adapter);
+    for (const name of FILES) expect(other.hashOf(finished.adapter, name)).toBe(run.hashOf(undisturbed.adapter, name));
+    const { address } = await readManifest(other.store, finished.adapter);
+    expect(await other.store.list(checkpointFolder('warmup', address))).toEqual([]);
+  });
+
+  test('that never gets further is given up', async () => {
+    const config = run.config('warmup.epochs=3');
+    const heartbeatDetails: Checkpoint = { stage: 'warmup', doneCount: 4, totalCount: 6, movedAtAttempt: 1 };
+    await expect(run.tune(config, { attempt: 7, heartbeatDetails })).rejects.toThrow(NoProgressError);
+    expect(run.models.calls.update).toBe(0);
+  });
+});
+
+describe('an adapter that is given', () => {
+  const given = (adapter: string, config = run.config()): Config => ({
+    ...config,
+    model: { ...config.model, adapter },
+  });
+
+  test('is read, held against the model and taken in as it is, without a step', async () => {
+    const { adapter } = await run.tune(run.config());
+    const folder = join(run.store.uri, adapter.uri);
+    const config = given(folder);
+    run.models.reset();
+    const taken = await run.tune(config);
+    expect(taken).toMatchObject({ rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null, cached: false });
+    expect(run.models.calls.update).toBe(0);
+    const { text } = await readModelConfig(modelFolder);
+    expect(await readAdapter(join(run.store.uri, taken.adapter.uri), text)).toEqual(await readAdapter(folder, text));
+    expect(await run.tune(config)).toEqual({ ...taken, cached: true });
+  });
+
+  test('stands for itself: rows and settings of the warm-up make no other of it', async () => {
+    const { adapter } = await run.tune(run.config());
+    const config = given(join(run.store.uri, adapter.uri), run.config('warmup.epochs=9'));
+    const { rows } = await run.scan(config, 'evaluation');
+    const { tuneReference } = createWarmupActivities(run.dependencies);
+    const taken = await inActivity(tuneReference, { config, rows });
+    expect(taken.cached).toBe(true);
+  });
+});
