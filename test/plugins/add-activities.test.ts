@@ -38,8 +38,9 @@ function activityNames(plugin: SimplePlugin, activities?: object): string[] {
 /** Activities that the workflows call: `compute.name.executeWithOptions` and `compute.name(`, `control` likewise. */
 function calledNames(proxy: 'compute' | 'control'): string[] {
   const folder = join(import.meta.dirname, '../../workflows');
-  const text = readdirSync(folder)
-    .map((name) => readFileSync(join(folder, name), 'utf8'))
+  const text = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'))
     .join('\n');
   const calls = text.matchAll(new RegExp(`\\b${proxy}\\s*\\.(\\w+)\\s*(?:\\.executeWithOptions)?\\(`, 'g'));
   return [...new Set([...calls].map(([, name]) => name!))];
