@@ -19,7 +19,7 @@ const SLOW = [
   ...['warmup.epochs=16', 'finetune.epochs=24', 'evaluation.max_rows=16'],
   ...['gradients.projection=rademacher', 'gradients.sketch=1024'],
 ];
-const HEARTBEAT = ['--heartbeat-timeout', '4'];
+const HEARTBEAT = ['--heartbeat-timeout', '6'];
 const RUN = ['run', 'recipe.yaml', ...SLOW, ...HEARTBEAT];
 const TIMEOUT_MS = 240_000;
 
