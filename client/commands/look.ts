@@ -31,7 +31,8 @@ function describeRuns(runs: readonly ListedRun[], folder: string): string[] {
   if (runs.length === 0) return [`no runs below ${folder}; tive run RECIPE makes one`];
   const width = Math.max(...runs.map(({ runName }) => runName.length));
   return runs.map(({ runName, state, stage, rowCount, selectedCount, method, changedAt }) => {
-    const selected = selectedCount === null ? '' : `  ${method} ${grouped(selectedCount)} of ${grouped(rowCount!)} rows`;
+    const selected =
+      selectedCount === null ? '' : `  ${method} ${grouped(selectedCount)} of ${grouped(rowCount!)} rows`;
     const when = changedAt.slice(0, 16).replace('T', ' ');
     return `${runName.padEnd(width)}  ${when}  ${state.padEnd(7)}  ${(stage ?? '').padEnd(10)}${selected}`.trimEnd();
   });

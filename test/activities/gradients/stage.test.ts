@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { findGradients, tableBytes } from '../../../activities/gradients/plan.ts';
+import { findGradients, tableBytes } from '../../../activities/gradients/table-place.ts';
 import { createGradientActivities } from '../../../activities/gradients/stage.ts';
 import { ArtifactMismatchError, NoProgressError } from '../../../contracts/failures.ts';
 import type { GradientShard, GradientShardInput } from '../../../contracts/messages/gradients.ts';

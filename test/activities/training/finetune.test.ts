@@ -9,7 +9,7 @@ import type { ArtifactReference } from '../../../contracts/references.ts';
 import { outcomesTable } from '../../../tables/outcomes.ts';
 import { readUsableRows } from '../../../tables/rows.ts';
 import { selectionTable } from '../../../tables/selection.ts';
-import { hashColumn } from '../../../tables/content-hash.ts';
+import { hashColumn } from '../../../tables/hash-column.ts';
 import { makeArtifact } from '../../tables/artifact.ts';
 import { SmallRun, inActivity } from '../small-run.ts';
 

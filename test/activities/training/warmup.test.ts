@@ -5,7 +5,7 @@ import type { Config } from '../../../contracts/config.ts';
 import type { Checkpoint } from '../../../contracts/messages/run.ts';
 import { NoProgressError } from '../../../contracts/failures.ts';
 import { readAdapter } from '../../../model/adapter-files.ts';
-import { readModelConfig } from '../../../model/model-config.ts';
+import { readArchitecture } from '../../../model/architectures/read-architecture.ts';
 import { checkpointFolder } from '../../../store/addresses.ts';
 import { readManifest } from '../../../store/artifacts.ts';
 import { trainingTable } from '../../../tables/training.ts';
@@ -26,7 +26,7 @@ const FILES = ['adapter_config.json', 'adapter_model.safetensors', 'training.arr
 describe('the reference model', () => {
   test('is an adapter of the wanted rank on the wanted projections', async () => {
     const { adapter } = await run.tune(run.config());
-    const { text } = await readModelConfig(modelFolder);
+    const { text } = await readArchitecture(modelFolder);
     const read = await readAdapter(join(run.store.uri, adapter.uri), text);
     const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = run.config().warmup;
     expect(read.settings).toEqual({ rank, alpha, targets });
@@ -115,7 +115,7 @@ describe('an adapter that is given', () => {
     const taken = await run.tune(config);
     expect(taken).toMatchObject({ rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null, cached: false });
     expect(run.models.calls.update).toBe(0);
-    const { text } = await readModelConfig(modelFolder);
+    const { text } = await readArchitecture(modelFolder);
     expect(await readAdapter(join(run.store.uri, taken.adapter.uri), text)).toEqual(await readAdapter(folder, text));
     expect(await run.tune(config)).toEqual({ ...taken, cached: true });
   });
