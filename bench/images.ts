@@ -1,3 +1,4 @@
+// Bench of pictures: decoded, resized and normalised a second.
 import sharp from 'sharp';
 import { preprocessImage } from '../dataset/images/image-preprocess.ts';
 import type { ImageSettings } from '../dataset/images/image-settings.ts';

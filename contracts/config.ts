@@ -1,3 +1,4 @@
+// The config: what a recipe says, as all parts read it.
 import type { METHODS } from './methods.ts';
 
 /**

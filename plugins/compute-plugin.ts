@@ -1,3 +1,4 @@
+// The plugin of heavy activities.
 import { SimplePlugin } from '@temporalio/plugin';
 import { createDatasetActivities } from '../activities/dataset/stage.ts';
 import type { ComputeDependencies } from '../activities/shared/dependencies.ts';

@@ -1,3 +1,4 @@
+// The plugin of light activities.
 import { SimplePlugin } from '@temporalio/plugin';
 import { createAllocationActivities } from '../activities/selection/allocation.ts';
 import { createAwaitGradientsActivities } from '../activities/gradients/await.ts';

@@ -1,3 +1,4 @@
+// The interceptor of activities beside the worker's own.
 import type { WorkerInterceptors } from '@temporalio/worker';
 import { observeActivities } from '../activities/shared/observe.ts';
 

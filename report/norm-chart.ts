@@ -1,3 +1,4 @@
+// Chart of the gradient norms, a box a task.
 import * as Plot from '@observablehq/plot';
 import type { Quantiles, RunSummary, TaskNorms } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';

@@ -1,3 +1,4 @@
+// Section of the report: directions of gradients, task by task and as a map.
 import * as Plot from '@observablehq/plot';
 import type { GradientSpace, RunSummary } from '../contracts/summary.ts';
 import { drawSvg, figure, taskLabels } from './chart.ts';

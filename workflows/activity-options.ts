@@ -1,3 +1,4 @@
+// Activities as workflows call them: types, timeouts, retries.
 import type { createAllocationActivities } from '../activities/selection/allocation.ts';
 import type { createAwaitGradientsActivities } from '../activities/gradients/await.ts';
 import type { createDatasetActivities } from '../activities/dataset/stage.ts';

@@ -1,3 +1,4 @@
+// The interceptor that counts, times and labels activities by stage.
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import type { Config } from '../../contracts/config.ts';

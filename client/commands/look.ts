@@ -1,3 +1,4 @@
+// `tive list`, `compare` and `show`: what runs have found.
 import { relative } from 'node:path';
 import { Argument, Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { STAGE_SUMMARIES, STAGES } from '../../contracts/stages.ts';
@@ -31,7 +32,8 @@ function describeRuns(runs: readonly ListedRun[], folder: string): string[] {
   if (runs.length === 0) return [`no runs below ${folder}; tive run RECIPE makes one`];
   const width = Math.max(...runs.map(({ runName }) => runName.length));
   return runs.map(({ runName, state, stage, rowCount, selectedCount, method, changedAt }) => {
-    const selected = selectedCount === null ? '' : `  ${method} ${grouped(selectedCount)} of ${grouped(rowCount!)} rows`;
+    const selected =
+      selectedCount === null ? '' : `  ${method} ${grouped(selectedCount)} of ${grouped(rowCount!)} rows`;
     const when = changedAt.slice(0, 16).replace('T', ' ');
     return `${runName.padEnd(width)}  ${when}  ${state.padEnd(7)}  ${(stage ?? '').padEnd(10)}${selected}`.trimEnd();
   });

@@ -1,3 +1,4 @@
+// `tive run` and `tive demo`.
 import { copyFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';

@@ -1,3 +1,4 @@
+// Conversion of a dataset's rows to another form.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

@@ -1,3 +1,4 @@
+// The schema of a whole recipe, held to the type of the config.
 import { z } from 'zod';
 import type { Config } from '../../contracts/config.ts';
 import { dataset } from './sections/dataset.ts';
