@@ -16,7 +16,12 @@ export function drawNorms(tasks: readonly TaskNorms[], width: number): string {
     width,
   );
   const boxes = tasks.map(({ task, quantiles: [low, first, median, third, high] }) => ({
-    ...{ task: label(task), low, first, median, third, high },
+    task: label(task),
+    low,
+    first,
+    median,
+    third,
+    high,
   }));
   const all = tasks.flatMap(({ quantiles }) => quantiles);
   const isWide = Math.max(...all) / Math.min(...all) > 20 && Math.min(...all) > 0;

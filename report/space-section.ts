@@ -117,7 +117,12 @@ function taskFigure(space: Space): Html {
 
 const SYMBOLS = ['circle', 'square', 'triangle', 'diamond', 'cross', 'star'] as const;
 const SIGNS: Record<(typeof SYMBOLS)[number], string> = {
-  ...{ circle: '●', square: '■', triangle: '▲', diamond: '◆', cross: '✚', star: '★' },
+  circle: '●',
+  square: '■',
+  triangle: '▲',
+  diamond: '◆',
+  cross: '✚',
+  star: '★',
 };
 
 /** Sampled rows in the plane in which they differ most; those that were selected on top. */

@@ -34,7 +34,9 @@ export function runCommand() {
       const { address = null, limit, detach = false } = options;
       if (options.dryRun === true)
         return printPlan(recipe, overrides, {
-          ...{ probe: true, json: false, quiet: options.quiet === true },
+          probe: true,
+          json: false,
+          quiet: options.quiet === true,
           until: options.until ?? 'report',
         });
       if (detach && address === null) {

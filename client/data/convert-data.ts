@@ -53,8 +53,15 @@ export async function convertData(
   const description = form === 'sharegpt' ? await describedWith(folder, name) : null;
   const target = new LocalStore(folder);
   const dataset: DatasetConfig = {
-    ...{ path: [...files], format: 'auto', imageFolder: null, taskField, taskRules: null },
-    ...{ excludeTasks: [], maxImages: MOST_IMAGES, maxRows: null, maxQuarantinedFraction: 1 },
+    path: [...files],
+    format: 'auto',
+    imageFolder: null,
+    taskField,
+    taskRules: null,
+    excludeTasks: [],
+    maxImages: MOST_IMAGES,
+    maxRows: null,
+    maxQuarantinedFraction: 1,
   };
   const bad: string[] = [];
   const counts = { rowCount: 0 };

@@ -33,8 +33,19 @@ export type Recipe = SnakeKeys<Config>;
 export const recipeSchema = z
   .strictObject(
     {
-      ...{ run, store, model, dataset, warmup, gradients, values, allocation, selection },
-      ...{ finetune, evaluation, report, reselect },
+      run,
+      store,
+      model,
+      dataset,
+      warmup,
+      gradients,
+      values,
+      allocation,
+      selection,
+      finetune,
+      evaluation,
+      report,
+      reselect,
     },
     says('a map of keys'),
   )
