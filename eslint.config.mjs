@@ -32,8 +32,16 @@ const mayImport = {
   plugins: ['activities', 'dataset', 'model', 'store', 'contracts'],
   workers: ['plugins', 'contracts', 'workflows'],
   client: [
-    ...['contracts', 'algorithms', 'activities', 'tables', 'dataset', 'store'],
-    ...['plugins', 'workers', 'setup', 'workflows'],
+    'contracts',
+    'algorithms',
+    'activities',
+    'tables',
+    'dataset',
+    'store',
+    'plugins',
+    'workers',
+    'setup',
+    'workflows',
   ],
   setup: ['contracts', 'store'],
 };

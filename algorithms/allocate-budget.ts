@@ -1,3 +1,4 @@
+// The allocation of a budget: how many rows each task gets for its value.
 import type { AllocationConfig } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { splitBudget } from './quotas.ts';

@@ -1,3 +1,5 @@
+// The int8 encoding of projected gradients.
+
 /** Largest code of the int8 encoding; −128 is not used. */
 const LARGEST_CODE = 127;
 

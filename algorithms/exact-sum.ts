@@ -1,3 +1,5 @@
+// Exact sums of float64, whatever the order of what is added.
+
 /** An exact running sum: non-overlapping float64 parts whose exact sum is the exact sum of all that was added. */
 export interface ExactSum {
   /** By increasing magnitude; usually one to three. */

@@ -1,3 +1,5 @@
+// Cosines of gradients and their principal plane, for pictures of a sample.
+
 /** Rows of a sample as unit vectors, `[row, width]`. */
 export interface UnitVectors {
   count: number;

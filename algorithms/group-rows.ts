@@ -1,3 +1,5 @@
+// Rows by their tasks.
+
 /** Positions of each task, ascending. @throws RangeError where a task index has no task */
 export function groupByTask(taskIndex: Uint32Array, taskCount: number): Uint32Array[] {
   const counts = new Uint32Array(taskCount);

@@ -1,3 +1,4 @@
+// The package's entry `tive/algorithms`: the pure functions, named one by one.
 export { METHODS } from '../contracts/methods.ts';
 export { allocateBudget } from './allocate-budget.ts';
 export type { AllocatedTask, Allocation, ValuedTask } from './allocate-budget.ts';

@@ -1,3 +1,4 @@
+// Instance values: how well each row's gradient stands for its task.
 import type { InstanceValueKind } from '../contracts/config.ts';
 import { RowKernels } from './row-kernels.ts';
 import type { TaskStatistics } from './task-values.ts';

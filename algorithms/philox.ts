@@ -1,3 +1,5 @@
+// Philox 4x32-10, the counter-based generator behind all random streams.
+
 /** Key of one Philox stream: two unsigned 32-bit words. */
 export interface PhiloxKey {
   key0: number;

@@ -1,3 +1,4 @@
+// Projections of gradient vectors to sketches: count-sketch, dense signs, or none.
 import type { ProjectionKind } from '../contracts/config.ts';
 import { philox4x32 } from './philox.ts';
 import type { PhiloxKey } from './philox.ts';

@@ -1,3 +1,5 @@
+// The quota rule: whole rows of each task by weights, capped, largest remainders first.
+
 /** A task as the quota rule sees it. */
 export interface QuotaTask {
   /** Name, the last tie-breaker (code-unit order). */

@@ -1,3 +1,4 @@
+// Named random streams: draws by seed, purpose and content, free of any order.
 import { createHash, hash } from 'node:crypto';
 import { philox4x32 } from './philox.ts';
 import type { PhiloxKey } from './philox.ts';

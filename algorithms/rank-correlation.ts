@@ -1,3 +1,5 @@
+// Kendall's rank correlation of two lists with ties.
+
 /**
  * Kendall's τ_b of two lists, ties counted: (concordant − discordant) / √((pairs − ties in x)(pairs − ties in y)).
  * O(n log n): Knight's method, the exchanges of a merge sort. NaN where either list is constant or has less than two

@@ -1,4 +1,4 @@
-/** The module of row-kernels.wat in base64, written by `npm run kernels`. */
+// The module of row-kernels.wat in base64, written by `npm run kernels`.
 export const ROW_KERNELS_CODE =
   'AGFzbQEAAAABKgZgBH9/f3wAYAJ/fwF9YAJ/fwF8YAZ/f398f3wAYAV/f39/fwBgAXsBfAMHBgABAgMEBQUDAQABBzgGBm1lbW9y' +
   'eQIABmRlY29kZQAAB2xhcmdlc3QAAQdzcXVhcmVzAAIDYWRkAAMIcHJvZHVjdHMABAqdBQZ0AQJ7IAP9FCEEA0AgAP1cAgD9hwH9' +

@@ -1,3 +1,4 @@
+// Sums and products over rows of the gradient table, in WebAssembly.
 import { ROW_KERNELS_CODE } from './row-kernels-code.ts';
 import { moduleInstances } from './web-assembly.ts';
 

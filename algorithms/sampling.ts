@@ -1,3 +1,4 @@
+// Weighted sampling without replacement by Gumbel keys: order, probabilities, effective size.
 import { CONTENT_HASH_BYTES, createContentStream, gumbel } from './random-stream.ts';
 
 /** Rows that a sample is drawn from, or part of them by position. */

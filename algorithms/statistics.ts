@@ -1,3 +1,4 @@
+// Descriptive statistics: means, quantiles, histograms, paired and bootstrap intervals.
 import { addExact, createExactSum, exactValue } from './exact-sum.ts';
 import { createRandom } from './random-stream.ts';
 import { studentTQuantile } from './student-t.ts';

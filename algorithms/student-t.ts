@@ -1,3 +1,5 @@
+// Quantiles of Student's t distribution.
+
 const BISECTION_STEPS = 200;
 const FRACTION_STEPS = 300;
 const LANCZOS = [

@@ -1,3 +1,4 @@
+// Task values: running sums over the gradient table, and what they come to for each task.
 import type { TaskValueKind } from '../contracts/config.ts';
 import { addExact, createExactSum, exactValue, mergeExact } from './exact-sum.ts';
 import type { ExactSum } from './exact-sum.ts';

@@ -1,3 +1,4 @@
+// Groups of texts by their words: spherical k-means of TF-IDF vectors.
 import { createRandom } from './random-stream.ts';
 
 /** Groups of texts that share their words. */

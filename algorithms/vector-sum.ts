@@ -1,3 +1,5 @@
+// Sums of vectors in fixed point: exact, so free of the order of adding.
+
 /**
  * Units of the fixed-point sums: a component x in [−1, 1] is added as the integer Math.round(x · 2^30).
  *

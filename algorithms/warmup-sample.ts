@@ -1,3 +1,4 @@
+// The rows that the reference model is tuned on.
 import { groupByTask } from './group-rows.ts';
 import { equalQuotas } from './quotas.ts';
 import { drawOrder } from './sampling.ts';

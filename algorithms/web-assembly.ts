@@ -1,3 +1,5 @@
+// WebAssembly as this folder uses it, typed without a browser's library.
+
 /** The part of `WebAssembly` used here: TypeScript knows it only together with all of a browser. */
 interface WebAssemblyApi {
   Module: new (code: Uint8Array) => object;

@@ -1,3 +1,5 @@
+// What a bench is, and how its numbers are put into words.
+
 /** What one bench has found: facts with their goals beside them, printed as one line. */
 export interface BenchLine {
   name: string;

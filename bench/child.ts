@@ -1,3 +1,4 @@
+// The bench's side of a process that runs a part of it.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,3 +1,4 @@
+// A dataset of any size, written for benches.
 import { copyFile, mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -1,3 +1,4 @@
+// Bench of example gradients: rows a second of several models, beside the products' own rate.
 import * as tf from '@tensorflow/tfjs';
 import { gradientRows } from '../activities/gradients/gradient-rows.ts';
 import type { UsableRow } from '../tables/rows.ts';

@@ -1,3 +1,4 @@
+// The benches' command: runs those that are named, or all but the large.
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 

@@ -1,3 +1,4 @@
+// Bench of `tive data inspect` over a mixture as large as LLaVA-1.5's.
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

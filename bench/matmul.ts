@@ -1,3 +1,4 @@
+// Bench of matrix products: what the engine reaches at best on this machine.
 import * as tf from '@tensorflow/tfjs';
 import { loadEngine } from '../model/load-engine.ts';
 import { median, short } from './bench.ts';

@@ -1,3 +1,4 @@
+// Bench of memory over many micro-batches: nothing may grow.
 import { megabytes } from './bench.ts';
 import type { BenchLine } from './bench.ts';
 import { withChildren } from './child.ts';

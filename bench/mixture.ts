@@ -1,3 +1,4 @@
+// Rows like those of LLaVA-1.5's mixture, with its mess.
 import { LLAVA_PUBLISHED_COUNTS } from '../dataset/tasks/task-rules.ts';
 
 /** One row of LLaVA-1.5's mixture, without its label as published. */

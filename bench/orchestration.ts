@@ -1,3 +1,4 @@
+// Bench of the workflows alone: shards a second, history, memory.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

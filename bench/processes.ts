@@ -1,3 +1,4 @@
+// Memory of processes as the kernel counts it.
 import { readFileSync, readdirSync } from 'node:fs';
 
 /** Peak resident memory of this process, or null where there is no /proc. */

@@ -1,3 +1,4 @@
+// Models and examples of random numbers, in several sizes.
 import * as tf from '@tensorflow/tfjs';
 import type { LoadedModel } from '../model/tensorflow/load-model.ts';
 import { parseArchitecture } from '../model/architectures/read-architecture.ts';

@@ -1,3 +1,4 @@
+// Bench of recovery: time from a killed compute process to new progress.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,3 +1,4 @@
+// Bench of the report over a mixture's number of rows: time, size of the page, memory.
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,8 +97,12 @@ function describeRun(
   const size = Math.floor(rowCount / TASK_COUNT);
   const quota = Math.floor(budget / TASK_COUNT);
   const valued = tasks.map((task) => ({
-    ...{ task, rowCount: size, value: 11, interval: [10.9, 11.1] as [number, number] },
-    ...{ meanLoss: 1.5, meanSupervisedTokens: 45 },
+    task,
+    rowCount: size,
+    value: 11,
+    interval: [10.9, 11.1] as [number, number],
+    meanLoss: 1.5,
+    meanSupervisedTokens: 45,
   }));
   const allocated = valued.map(({ task, value }) => ({ task, rows: size, value, share: 0.1, ideal: quota, quota }));
   const selected = tasks.map((task) => ({ task, selected: quota, copies: quota, effectiveShare: 0.9 }));
@@ -105,16 +110,16 @@ function describeRun(
     runName: 'bench',
     config: { ...config, dataset: { ...config.dataset, taskRules: null } },
     dataset: {
-      ...{
-        rows,
-        rowCount,
-        usableCount: rowCount,
-        quarantined: [],
-        duplicateCount: 0,
-        microBatchCount: 1,
-        shardCount: 1,
-      },
-      ...{ tokenCount: rowCount * 600, warnings: [], cached: false },
+      rows,
+      rowCount,
+      usableCount: rowCount,
+      quarantined: [],
+      duplicateCount: 0,
+      microBatchCount: 1,
+      shardCount: 1,
+      tokenCount: rowCount * 600,
+      warnings: [],
+      cached: false,
       tasks: tasks.map((task) => ({ task, rowCount: size, usableCount: size })),
     },
     warmup: null,
@@ -129,9 +134,19 @@ function describeRun(
         evaluation: null,
       },
     ],
-    ...{ baseEvaluation: null, evaluationRows: null, warnings: [], report: null, reselection: null },
+    baseEvaluation: null,
+    evaluationRows: null,
+    warnings: [],
+    report: null,
+    reselection: null,
     stages: STAGES.map((stage) => ({
-      ...{ stage, state: 'done', detail: '', doneCount: 1, totalCount: 1, startedAtMs: 0, durationMs: 1000 },
+      stage,
+      state: 'done',
+      detail: '',
+      doneCount: 1,
+      totalCount: 1,
+      startedAtMs: 0,
+      durationMs: 1000,
     })),
   } as RunResult;
 }
@@ -185,14 +200,15 @@ function rowColumns(places: readonly Place[], start: number, count: number): Row
     sourceIndex: zeros,
     byteStart: BigInt64Array.from(own, ({ byteStart }) => BigInt(byteStart)),
     byteEnd: BigInt64Array.from(own, ({ byteEnd }) => BigInt(byteEnd)),
-    ...{ id: nothing, reason: nothing, image: own.map(({ image }) => image), truncated: own.map(() => false) },
-    ...{
-      tokenCount: zeros,
-      imageTokenCount: zeros,
-      supervisedTokenCount: zeros,
-      microBatch: zeros,
-      shard: zeros,
-    },
+    id: nothing,
+    reason: nothing,
+    image: own.map(({ image }) => image),
+    truncated: own.map(() => false),
+    tokenCount: zeros,
+    imageTokenCount: zeros,
+    supervisedTokenCount: zeros,
+    microBatch: zeros,
+    shard: zeros,
   };
 }
 
@@ -212,8 +228,11 @@ async function demoPlaces(path: string): Promise<Place[]> {
 function spaceOf(rowCount: number): { name: string; text: string } {
   const random = createRandom('bench/space', 1);
   const points = Array.from({ length: 600 }, (_, index) => ({
-    ...{ rowIndex: index * Math.floor(rowCount / 600), task: `task-${index % TASK_COUNT}` },
-    ...{ x: random.uniform(), y: random.uniform(), nearestCosine: random.uniform() },
+    rowIndex: index * Math.floor(rowCount / 600),
+    task: `task-${index % TASK_COUNT}`,
+    x: random.uniform(),
+    y: random.uniform(),
+    nearestCosine: random.uniform(),
   }));
   const tasks = Array.from({ length: TASK_COUNT }, (_, task) => `task-${task}`);
   const taskCosines = tasks.map((_, row) => tasks.map((__, column) => (row === column ? 1 : 0.3)));

@@ -1,3 +1,4 @@
+// Bench of memory over very many rows.
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// Bench of the demo from an empty folder, and again with all of it in the store.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// Bench of the values stage over a gradient table of LLaVA-1.5's size, by storage and threads.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+// The entry of the command line: its process, its commands, its exit code.
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { approveCommand, cancelCommand, pauseCommand, resumeCommand, statusCommand } from './commands/control.ts';
 import { completionCommand } from './commands/completion.ts';

@@ -1,3 +1,5 @@
+// Names of keys on disk and in memory.
+
 /** JSON with its keys as they stand on disk and in recipes: `budgetFraction` → `budget_fraction`, all the way down. */
 export function withDiskNames(value: unknown): unknown {
   return withKeys(value, (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));

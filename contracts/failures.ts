@@ -1,3 +1,5 @@
+// The kinds of failures, and which of them are not retried.
+
 /** The caller's mistake in a recipe or a model folder. */
 export class InvalidConfigError extends Error {
   override readonly name = 'InvalidConfigError';

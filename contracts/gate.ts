@@ -1,3 +1,5 @@
+// How a run is paused, resumed and approved: state, signals, update, query.
+
 /** What holds a run up by a person's will. */
 export interface GateState {
   /** Nothing new begins until the run is resumed. */

@@ -1,3 +1,4 @@
+// Objects of JSON that came from outside.
 import { InvalidConfigError } from './failures.ts';
 
 /** An object of a JSON or YAML file that came from outside: nothing is known of its values. */

@@ -1,3 +1,4 @@
+// What `tive plan` tells of a run before it begins.
 import type { AllocationResult } from './messages/selection.ts';
 import type { Stage } from './stages.ts';
 

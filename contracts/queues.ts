@@ -1,3 +1,5 @@
+// Names of the task queues.
+
 /** Task queue of workflows and light activities. */
 export const CONTROL_QUEUE = 'tive-control';
 

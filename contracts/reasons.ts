@@ -1,3 +1,5 @@
+// Why rows are set aside: the reason codes.
+
 /** Why a row is set aside. One code a row, with a detail in words beside it. */
 export const REASONS = [
   // row

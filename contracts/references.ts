@@ -1,3 +1,5 @@
+// References to artifacts and files: what travels through Temporal in place of rows.
+
 /** Version of the layout of all tables and artifacts, written to disk as `tive.schema_version`. */
 export const SCHEMA_VERSION = 1;
 

@@ -1,3 +1,5 @@
+// The place of a row in its source.
+
 /** Where a row stands in its source. */
 export interface RowPlace {
   rowIndex: number;

@@ -1,3 +1,5 @@
+// The nine stages: names, summaries, versions.
+
 /** The nine stages in order: the only names used for them in files, types, progress, command output and report. */
 export const STAGES = [
   'dataset',

@@ -1,3 +1,4 @@
+// The summary of a run that the report is drawn from.
 import type { Config, SelectionMethod } from './config.ts';
 import type { Reason } from './reasons.ts';
 import type { ArtifactReference } from './references.ts';

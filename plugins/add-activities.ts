@@ -1,3 +1,5 @@
+// Activities of a plugin beside the worker's own.
+
 /** Merges a plugin's activities into the worker's own; @throws TypeError where a name is taken. */
 export function addActivities(mine: object): (existing?: object) => object {
   return (existing = {}) => {

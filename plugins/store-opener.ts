@@ -1,3 +1,4 @@
+// Stores by address, each opened once.
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 

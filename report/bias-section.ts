@@ -1,3 +1,4 @@
+// Section of the report: lengths, losses and norms of the selected rows beside all.
 import * as Plot from '@observablehq/plot';
 import type { BiasSummary, RunSummary } from '../contracts/summary.ts';
 import { drawSvg, figure } from './chart.ts';

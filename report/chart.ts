@@ -1,3 +1,4 @@
+// What all charts share: widths, figure, legend, labels.
 import * as Plot from '@observablehq/plot';
 import type { PlotOptions } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';

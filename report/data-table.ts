@@ -1,3 +1,4 @@
+// Tables of the report, sortable by column.
 import { html } from './html.ts';
 import type { Html } from './html.ts';
 

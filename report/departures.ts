@@ -1,3 +1,5 @@
+// Where a run departs from the paper and its code.
+
 /** Where a run differs from the paper and the released code in a way that can change which rows are chosen. */
 export const DEPARTURES: readonly string[] = [
   'Lambda is 3 by default. The released code uses 0.001, at which the choice inside a task is uniform random.',

@@ -1,3 +1,4 @@
+// Charts of the evaluation: scores of the methods, over all and by task.
 import * as Plot from '@observablehq/plot';
 import { strongestBaseline } from '../contracts/methods.ts';
 import type { EvaluationSummary, ScoreSummary } from '../contracts/summary.ts';

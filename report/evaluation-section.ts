@@ -1,3 +1,4 @@
+// Section of the report: what the methods score on the test rows.
 import type { RunSummary } from '../contracts/summary.ts';
 import { scoreFigure, taskScoreFigure } from './evaluation-chart.ts';
 import { html } from './html.ts';

@@ -1,3 +1,4 @@
+// Section of the report: rows of each task with their values, pictures and words.
 import type { ExampleGroup, ExampleRow, RunSummary } from '../contracts/summary.ts';
 import { count, number } from './format.ts';
 import { html, trusted } from './html.ts';

@@ -1,3 +1,5 @@
+// Numbers and texts as the report writes them.
+
 const NO_BREAK = '\u00a0';
 const MINUS = '\u2212';
 const NONE = '–';

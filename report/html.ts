@@ -1,3 +1,5 @@
+// Markup that is safe to place in a page: texts are escaped when they enter it.
+
 /** Markup that is safe to place in a page. Only this file makes it. */
 export interface Html {
   readonly markup: string;

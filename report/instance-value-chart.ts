@@ -1,3 +1,4 @@
+// Charts of the instance values: their distributions, and the effective sample size against λ.
 import * as Plot from '@observablehq/plot';
 import type { InstanceValueSummary, RunSummary, TaskDistribution } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';

@@ -1,3 +1,4 @@
+// The methods as the report names them.
 import type { SelectionMethod } from '../contracts/config.ts';
 import { METHODS } from '../contracts/methods.ts';
 

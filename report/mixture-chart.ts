@@ -1,3 +1,4 @@
+// Chart of the mixture: each task's share of the dataset and of the selection.
 import * as Plot from '@observablehq/plot';
 import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';

@@ -1,3 +1,4 @@
+// Chart of the gradient norms, a box a task.
 import * as Plot from '@observablehq/plot';
 import type { Quantiles, RunSummary, TaskNorms } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';
@@ -15,7 +16,12 @@ export function drawNorms(tasks: readonly TaskNorms[], width: number): string {
     width,
   );
   const boxes = tasks.map(({ task, quantiles: [low, first, median, third, high] }) => ({
-    ...{ task: label(task), low, first, median, third, high },
+    task: label(task),
+    low,
+    first,
+    median,
+    third,
+    high,
   }));
   const all = tasks.flatMap(({ quantiles }) => quantiles);
   const isWide = Math.max(...all) / Math.min(...all) > 20 && Math.min(...all) > 0;

@@ -1,3 +1,4 @@
+// What a reader of the report must know before trusting its numbers.
 import { readsSetting } from '../contracts/methods.ts';
 import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
 import { count, percent, plural, share, shorten } from './format.ts';

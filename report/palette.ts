@@ -1,3 +1,5 @@
+// The colours of the report in both schemes.
+
 /** Colours of one scheme. Every colour is used for text or small marks on both grounds, at 4.5:1 or more. */
 export interface Palette {
   /** Ground of the page. */

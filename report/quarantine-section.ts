@@ -1,3 +1,4 @@
+// Section of the report: the rows that were set aside.
 import type { QuarantineSummary, RunSummary } from '../contracts/summary.ts';
 import { count, plural, share } from './format.ts';
 import { html } from './html.ts';

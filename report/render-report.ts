@@ -1,3 +1,4 @@
+// The report as one page: its sections in order, style and script with it.
 import type { RunSummary } from '../contracts/summary.ts';
 import { biasSection } from './bias-section.ts';
 import { evaluationSection } from './evaluation-section.ts';

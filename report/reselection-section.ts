@@ -1,3 +1,4 @@
+// Section of the report: what has changed since the last run of the name.
 import type { ChangeReason, SelectionChange } from '../contracts/messages/incremental.ts';
 import type { RunSummary } from '../contracts/summary.ts';
 import { count, plural, share } from './format.ts';

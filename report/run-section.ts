@@ -1,3 +1,4 @@
+// Section of the report: all that it takes to repeat the run.
 import type { RunSummary, StageFacts } from '../contracts/summary.ts';
 import { DEPARTURES } from './departures.ts';
 import { withDiskNames } from '../contracts/disk-names.ts';

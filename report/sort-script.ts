@@ -1,3 +1,5 @@
+// The page's only script: tables that sort.
+
 /** Makes the columns of the page's tables sort by keyboard or pointer. Without it the page lacks nothing else. */
 export const SORT_SCRIPT = `
 for (const table of document.querySelectorAll('table.sortable')) {

@@ -1,3 +1,4 @@
+// Section of the report: directions of gradients, task by task and as a map.
 import * as Plot from '@observablehq/plot';
 import type { GradientSpace, RunSummary } from '../contracts/summary.ts';
 import { drawSvg, figure, taskLabels } from './chart.ts';
@@ -116,7 +117,12 @@ function taskFigure(space: Space): Html {
 
 const SYMBOLS = ['circle', 'square', 'triangle', 'diamond', 'cross', 'star'] as const;
 const SIGNS: Record<(typeof SYMBOLS)[number], string> = {
-  ...{ circle: '●', square: '■', triangle: '▲', diamond: '◆', cross: '✚', star: '★' },
+  circle: '●',
+  square: '■',
+  triangle: '▲',
+  diamond: '◆',
+  cross: '✚',
+  star: '★',
 };
 
 /** Sampled rows in the plane in which they differ most; those that were selected on top. */

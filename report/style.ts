@@ -1,3 +1,4 @@
+// The style sheet of the report.
 import { DARK, LIGHT, cssVariables } from './palette.ts';
 
 /** The style sheet of the page: both schemes, phones to wide screens, print in light colours. */

@@ -1,3 +1,4 @@
+// Section of the report: the tasks, their values, quotas and rows.
 import { quotasOf } from '../contracts/methods.ts';
 import type { QuotaRule } from '../contracts/methods.ts';
 import type { RunSummary, TaskSummary } from '../contracts/summary.ts';

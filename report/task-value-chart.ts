@@ -1,3 +1,4 @@
+// Chart of the task values with their intervals.
 import * as Plot from '@observablehq/plot';
 import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';

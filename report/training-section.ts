@@ -1,3 +1,4 @@
+// Section of the report: the losses of all trainings.
 import * as Plot from '@observablehq/plot';
 import type { RunSummary, TrainingCurve } from '../contracts/summary.ts';
 import { drawSvg, figure } from './chart.ts';

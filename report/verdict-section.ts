@@ -1,3 +1,4 @@
+// Section of the report: the verdict, the key numbers, the notices.
 import type { RunSummary } from '../contracts/summary.ts';
 import { count, duration, percent, plural, share } from './format.ts';
 import { html } from './html.ts';

@@ -1,3 +1,4 @@
+// The verdict: what a run has shown about its own choice, in one sentence.
 import type { SelectionMethod } from '../contracts/config.ts';
 import { strongestBaseline } from '../contracts/methods.ts';
 import type { DifferenceSummary, RunSummary } from '../contracts/summary.ts';

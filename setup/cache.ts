@@ -1,3 +1,4 @@
+// The cache folder of downloads and builds, and its lock.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { withLockAt } from '../store/machine-lock.ts';

@@ -1,3 +1,5 @@
+// Which TensorFlow library a machine gets: pure, from what is known of the machine.
+
 /** TensorFlow release whose library the addon is linked against. */
 export const TENSORFLOW_VERSION = '2.21.0';
 

@@ -1,3 +1,4 @@
+// The GPUs of this machine.
 import { findProgram, runProgram } from './commands.ts';
 
 /** NVIDIA GPUs as the driver lists them, e.g. `GPU 0: NVIDIA H200 (UUID: …)`; none without a driver. */

@@ -22,7 +22,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const file = (ending: string): URL => new URL(`../${path}${ending}`, import.meta.url);
     const code = await assemble(readFileSync(file('.wat'), 'utf8'));
     const lines = code.match(/.{1,100}/g)!.map((line) => `  '${line}'`);
-    const comment = `/** The module of ${basename(path)}.wat in base64, written by \`npm run kernels\`. */`;
+    const comment = `// The module of ${basename(path)}.wat in base64, written by \`npm run kernels\`.`;
     writeFileSync(file('-code.ts'), `${comment}\nexport const ${name} =\n${lines.join(' +\n')};\n`);
   }
 }

@@ -1,3 +1,4 @@
+// The native engine: its library found or fetched, its addon compiled, both tried.
 import { createHash } from 'node:crypto';
 import { access, copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -1,3 +1,4 @@
+// The program of the Temporal development server.
 import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder, withLock } from './cache.ts';

@@ -1,3 +1,4 @@
+// Wheels of the Python package index as a source of native libraries.
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from './cache.ts';

@@ -1,3 +1,5 @@
+// Keys of a store, and what makes one safe.
+
 /** Parts of a key. @throws RangeError for a key that may lead out of the store */
 export function keyParts(key: string): string[] {
   const parts = key.split('/');

@@ -1,3 +1,4 @@
+// The store in a folder of this machine or of a shared file system.
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, rmSync } from 'node:fs';
 import type { Dirent } from 'node:fs';

@@ -1,3 +1,4 @@
+// Folders of this machine for what can be made again, filled once.
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+// Stores by their addresses.
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { LocalStore } from './local-store.ts';
 import { isS3 } from './s3-client.ts';

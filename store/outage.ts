@@ -1,3 +1,4 @@
+// Which failures of a store may pass.
 import type { S3Error } from './s3-errors.ts';
 
 /** Codes of system calls that fail because a disk is full or a file system or server is away for the time being. */

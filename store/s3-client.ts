@@ -1,3 +1,4 @@
+// The client of S3 and its settings.
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { S3 } from '@aws-sdk/client-s3';
 import { InvalidConfigError } from '../contracts/failures.ts';

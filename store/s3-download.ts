@@ -1,3 +1,4 @@
+// Downloads from S3 that go on where they broke.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Bucket } from './s3-client.ts';
 import { S3Error, answerOf, storeError } from './s3-errors.ts';

@@ -1,3 +1,4 @@
+// What S3 refuses, as errors without requests in them.
 import { InvalidConfigError } from '../contracts/failures.ts';
 
 /** What a server refused, or how it could not be reached. It holds no request, so neither headers nor credentials. */

@@ -1,3 +1,4 @@
+// Listing and removing what lies in a bucket.
 import type { S3Bucket } from './s3-client.ts';
 import { S3Error, answerOf } from './s3-errors.ts';
 

@@ -1,3 +1,4 @@
+// The store in an S3 bucket.
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';

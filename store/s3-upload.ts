@@ -1,3 +1,4 @@
+// Uploads to S3, in parts where they are large.
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ArtifactMismatchError } from '../contracts/failures.ts';

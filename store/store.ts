@@ -1,3 +1,5 @@
+// What a store is: values under keys, whole or not there.
+
 /** Bytes to write, piece by piece. */
 export type ByteChunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 

@@ -1,3 +1,4 @@
+// A check of an Arrow file's messages before its reader takes them on trust.
 import { DataType } from 'apache-arrow';
 import type { Schema } from 'apache-arrow';
 import { Message } from 'apache-arrow/fb/message';

@@ -1,3 +1,5 @@
+// The compute processes of a host: how many, and the environment of each.
+
 /** One compute process of a host. */
 export interface ComputeSlot {
   /** 0-based. */

@@ -1,3 +1,4 @@
+// The worker of heavy activities.
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { COMPUTE_QUEUE } from '../contracts/queues.ts';
 import { TiveComputePlugin } from '../plugins/compute-plugin.ts';

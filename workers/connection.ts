@@ -1,3 +1,4 @@
+// Addresses of Temporal servers, and connections to them.
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import type { DeploymentVersion } from './deployment.ts';

@@ -1,3 +1,4 @@
+// The worker of workflows and light activities.
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { CONTROL_QUEUE } from '../contracts/queues.ts';
 import { TiveControlPlugin } from '../plugins/control-plugin.ts';

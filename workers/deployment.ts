@@ -1,3 +1,4 @@
+// Versions of workers, so that runs stay on the one that began them.
 import { InvalidConfigError } from '../contracts/failures.ts';
 
 /** A version of the workers: runs stay on the one that began them. */

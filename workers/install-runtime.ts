@@ -1,3 +1,4 @@
+// Temporal's runtime in this process: its log and its metrics.
 import { DefaultLogger, Runtime, makeTelemetryFilterString } from '@temporalio/worker';
 import type { LogEntry, LogLevel } from '@temporalio/worker';
 import { InvalidConfigError } from '../contracts/failures.ts';

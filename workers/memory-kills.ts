@@ -1,3 +1,4 @@
+// Processes that the kernel killed for lack of memory.
 import { readFileSync } from 'node:fs';
 
 const COUNTERS = '/proc/vmstat';

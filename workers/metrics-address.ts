@@ -1,3 +1,4 @@
+// Addresses at which processes serve their metrics.
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** Where a process serves its metrics: `GET http://host:port/metrics`. */

@@ -1,3 +1,4 @@
+// Codecs of payloads, loaded from a module of the user's.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DataConverter, PayloadCodec } from '@temporalio/common';

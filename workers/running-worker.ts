@@ -1,3 +1,4 @@
+// A worker that polls until it is stopped.
 import type { NativeConnection, Worker } from '@temporalio/worker';
 
 /** A worker that is polling. */

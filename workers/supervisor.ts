@@ -1,3 +1,4 @@
+// The supervisor of a host's compute processes.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,3 +1,4 @@
+// The bundle of the workflows: made, or taken from the build.
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';

@@ -1,3 +1,4 @@
+// The child workflow that computes a run of gradient shards.
 import {
   allHandlersFinished,
   condition,

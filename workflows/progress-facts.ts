@@ -1,3 +1,4 @@
+// Words for what a stage has done, as progress shows them.
 import type { AdapterResult } from '../contracts/messages/training.ts';
 
 /** State of a finished stage. */

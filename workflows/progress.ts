@@ -1,3 +1,4 @@
+// A run's progress, stage by stage.
 import { defineQuery, setCurrentDetails } from '@temporalio/workflow';
 import type { StageProgress, StageState } from '../contracts/messages/run.ts';
 import { STAGES } from '../contracts/stages.ts';

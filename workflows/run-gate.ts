@@ -1,3 +1,4 @@
+// Where workflows wait for people: pause and approval.
 import {
   ApplicationFailure,
   condition,

@@ -1,3 +1,4 @@
+// Activity of the gradients stage that waits for shards which another run computes.
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { AwaitGradientsInput } from '../../contracts/messages/gradients.ts';

@@ -51,13 +51,22 @@ export async function planRun(
   const { parameterCount, weightBytes, hostBytes } = modelMemory(weightShapes(architecture), false);
   const cached = { dataset: scanned, warmup: reference, gradients, values };
   const stages = planStages({
-    ...{ config, work: workOf(config, until), text: architecture.text, rows, probe },
+    config,
+    work: workOf(config, until),
+    text: architecture.text,
+    rows,
+    probe,
     isCached: (stage) => cached[stage] !== null,
   });
   const freeBytes = await store.freeBytes();
   const { isCounted, rowCount, usableCount, tokenCount, imageRowCount, sampledReasons } = rows;
   return {
-    ...{ isCounted, rowCount, usableCount, tokenCount, imageRowCount, sampledReasons },
+    isCounted,
+    rowCount,
+    usableCount,
+    tokenCount,
+    imageRowCount,
+    sampledReasons,
     stages,
     memory: { parameterCount, weightBytes, hostBytes, freeBytes },
     probe,

@@ -1,3 +1,4 @@
+// Activities that keep and find the last finished run of a name.
 import type { KeepLastRunInput, LastRun, ReadLastRunInput } from '../../contracts/messages/run.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
 

@@ -1,3 +1,4 @@
+// What heavy activities make of a config: prompt encoder, loader of examples, test dataset.
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
 import { readImageSettings } from '../../dataset/images/image-settings.ts';
 import type { ImageSettings } from '../../dataset/images/image-settings.ts';

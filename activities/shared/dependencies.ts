@@ -1,3 +1,4 @@
+// What activities are given by the worker that runs them.
 import type { Store } from '../../store/store.ts';
 import type { ModelHost } from './model-host.ts';
 

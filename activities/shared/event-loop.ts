@@ -1,3 +1,4 @@
+// A watch over the event loop: how long an activity keeps heartbeats from leaving.
 import { createHistogram } from 'node:perf_hooks';
 import { Context } from '@temporalio/activity';
 import { setEventLoopDelay } from './metrics.ts';

@@ -1,3 +1,4 @@
+// The heartbeat of a heavy activity: its checkpoint, cancellation, and the rule against standing still.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { NoProgressError, WORKER_DRAINING } from '../../contracts/failures.ts';

@@ -1,3 +1,4 @@
+// A dataset's files on this machine: brought from buckets, unpacked where pictures are packed with rows.
 import { createHash } from 'node:crypto';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

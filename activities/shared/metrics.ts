@@ -1,3 +1,4 @@
+// tive's own metrics, and how activities count on them.
 import { Context } from '@temporalio/activity';
 import type { MetricCounter, MetricGauge, MetricMeter } from '@temporalio/common';
 import type { Reason } from '../../contracts/reasons.ts';

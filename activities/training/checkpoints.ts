@@ -1,3 +1,4 @@
+// Checkpoints of a training in the store: saved, and the newest found again.
 import { createHash } from 'node:crypto';
 import type { Stage } from '../../contracts/stages.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';

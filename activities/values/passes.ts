@@ -1,3 +1,4 @@
+// Passes over a gradient table by several threads, merged in the order of the files.
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';

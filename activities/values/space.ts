@@ -1,3 +1,4 @@
+// The directions of gradients as the report shows them: a sample's map and how alike tasks are.
 import { cosineMatrix, nearestCosines, principalPlane, vectorCosines } from '../../algorithms/gradient-space.ts';
 import type { TaskStatistics } from '../../algorithms/task-values.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';

@@ -1,3 +1,4 @@
+// The selector `grand`.
 import { drawLargest } from './draws.ts';
 import type { Selector } from './selector.ts';
 

@@ -1,3 +1,4 @@
+// The selector `random`.
 import { drawUniform } from './draws.ts';
 import type { Selector } from './selector.ts';
 

@@ -1,3 +1,4 @@
+// The choice of rows by a method: its selector in each group, then as many rows as the quotas say.
 import type { SelectionConfig, SelectionMethod } from '../../contracts/config.ts';
 import { METHODS, readsSetting } from '../../contracts/methods.ts';
 import { groupByTask } from '../group-rows.ts';

@@ -1,3 +1,4 @@
+// What a selector is: a group of rows in, their draw order out.
 import type { SelectionConfig, SelectionMethod } from '../../contracts/config.ts';
 import type { ColumnOf, MethodColumn, SettingOf } from '../../contracts/methods.ts';
 import type { SampledRows } from '../sampling.ts';

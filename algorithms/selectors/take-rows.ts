@@ -1,3 +1,4 @@
+// The first rows of a draw order up to a quota, with repeats where a task is too small.
 import { createRandom } from '../random-stream.ts';
 import type { DrawnGroup } from './selector.ts';
 

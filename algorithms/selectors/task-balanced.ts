@@ -1,3 +1,4 @@
+// The selector `task_balanced`.
 import { drawUniform } from './draws.ts';
 import type { Selector } from './selector.ts';
 

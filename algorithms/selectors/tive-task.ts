@@ -1,3 +1,4 @@
+// The selector `tive_task`.
 import { drawUniform } from './draws.ts';
 import type { Selector } from './selector.ts';
 

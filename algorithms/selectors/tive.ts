@@ -1,3 +1,4 @@
+// The selector `tive`.
 import { drawWeighted } from './draws.ts';
 import type { Selector } from './selector.ts';
 

@@ -1,3 +1,4 @@
+// The Temporal development server as a process of the command's own.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+// What a command needs of Temporal: a client, and with an embedded server the workers too.
 import { availableParallelism, freemem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';

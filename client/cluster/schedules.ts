@@ -1,3 +1,4 @@
+// Temporal schedules of incremental runs.
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { Client, ScheduleDescription, ScheduleHandle } from '@temporalio/client';
 import { InvalidConfigError } from '../../contracts/failures.ts';

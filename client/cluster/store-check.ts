@@ -1,3 +1,4 @@
+// The check of an artifact: all its files there, with the bytes that its manifest names.
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';

@@ -1,3 +1,4 @@
+// What lies in a store, by whom it is used, and what may be removed.
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contentOf, readManifestAt } from '../../store/artifacts.ts';

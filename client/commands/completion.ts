@@ -1,3 +1,4 @@
+// `tive completion`: scripts that complete commands in a shell.
 import { Argument, Command } from '@commander-js/extra-typings';
 
 /** A command by its words, what may follow it, and its options. */

@@ -1,3 +1,4 @@
+// `tive status`, `cancel`, `pause`, `resume` and `approve`: a run that is under way.
 import { Command } from '@commander-js/extra-typings';
 import type { Client } from '@temporalio/client';
 import { namedRun } from '../runs/find-run.ts';

@@ -1,3 +1,4 @@
+// `tive data`: looks at datasets, validates, labels and converts them.
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';

@@ -1,3 +1,4 @@
+// `tive doctor`: what this machine has.
 import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, release, totalmem } from 'node:os';

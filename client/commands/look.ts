@@ -1,3 +1,4 @@
+// `tive list`, `compare` and `show`: what runs have found.
 import { relative } from 'node:path';
 import { Argument, Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { STAGE_SUMMARIES, STAGES } from '../../contracts/stages.ts';

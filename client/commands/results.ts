@@ -1,3 +1,4 @@
+// `tive select`, `report` and `export`: more from a finished run.
 import { spawn } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { join, relative } from 'node:path';

@@ -1,3 +1,4 @@
+// `tive run` and `tive demo`.
 import { copyFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
@@ -33,7 +34,9 @@ export function runCommand() {
       const { address = null, limit, detach = false } = options;
       if (options.dryRun === true)
         return printPlan(recipe, overrides, {
-          ...{ probe: true, json: false, quiet: options.quiet === true },
+          probe: true,
+          json: false,
+          quiet: options.quiet === true,
           until: options.until ?? 'report',
         });
       if (detach && address === null) {

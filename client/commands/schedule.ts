@@ -1,3 +1,4 @@
+// `tive schedule`: incremental runs at set times.
 import { Command } from '@commander-js/extra-typings';
 import type { Client } from '@temporalio/client';
 import type { SelectionChange } from '../../contracts/messages/incremental.ts';

@@ -1,3 +1,4 @@
+// `tive init` and `tive schema`: a recipe to begin with.
 import { existsSync } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';

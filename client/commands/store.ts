@@ -1,3 +1,4 @@
+// `tive store`: lists, verifies and cleans a store.
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';

@@ -1,3 +1,4 @@
+// `tive worker`: serves a cluster.
 import { availableParallelism, freemem } from 'node:os';
 import { Argument, Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { planComputeSlots } from '../../workers/compute-environment.ts';

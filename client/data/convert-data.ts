@@ -1,3 +1,4 @@
+// Conversion of a dataset's rows to another form.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -52,8 +53,15 @@ export async function convertData(
   const description = form === 'sharegpt' ? await describedWith(folder, name) : null;
   const target = new LocalStore(folder);
   const dataset: DatasetConfig = {
-    ...{ path: [...files], format: 'auto', imageFolder: null, taskField, taskRules: null },
-    ...{ excludeTasks: [], maxImages: MOST_IMAGES, maxRows: null, maxQuarantinedFraction: 1 },
+    path: [...files],
+    format: 'auto',
+    imageFolder: null,
+    taskField,
+    taskRules: null,
+    excludeTasks: [],
+    maxImages: MOST_IMAGES,
+    maxRows: null,
+    maxQuarantinedFraction: 1,
   };
   const bad: string[] = [];
   const counts = { rowCount: 0 };

@@ -1,3 +1,4 @@
+// The number of a dataset's rows.
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { rowsOf } from '../../dataset/rows/row-source.ts';

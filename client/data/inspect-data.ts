@@ -1,3 +1,4 @@
+// A look at files of rows before any recipe.
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';

@@ -1,3 +1,4 @@
+// Writing tasks into a dataset's rows.
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { TaskRules } from '../../contracts/config.ts';

@@ -1,3 +1,4 @@
+// The dataset stage without a run: what it would find.
 import { encoderOf, evaluationDataset } from '../../activities/shared/compute-context.ts';
 import { datasetWarnings, ofTestRows, requireKnownTasks, testWarnings } from '../../activities/dataset/warnings.ts';
 import { localDataset } from '../../activities/shared/local-dataset.ts';

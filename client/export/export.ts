@@ -1,3 +1,4 @@
+// Export of a run's selection to a file or folder.
 import { join } from 'node:path';
 import { readCopies } from '../../tables/selection.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';

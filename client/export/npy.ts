@@ -1,3 +1,5 @@
+// NumPy's file format, as far as row indices need it.
+
 /** A one-dimensional NPY 1.0 file of little-endian int64. */
 export function encodeNpy(values: readonly number[]): Uint8Array {
   const description = `{'descr': '<i8', 'fortran_order': False, 'shape': (${values.length},), }`;

@@ -1,3 +1,4 @@
+// The recipe's JSON schema for editors.
 import { z } from 'zod';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { PRESETS } from './presets.ts';

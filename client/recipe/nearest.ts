@@ -1,3 +1,5 @@
+// The nearest known word to a misspelt one.
+
 /** Edits beyond which two words are no longer taken for the same one. */
 const MAX_EDITS = 3;
 

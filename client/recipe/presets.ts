@@ -1,3 +1,4 @@
+// The presets: recipes that others build on.
 import { fileURLToPath } from 'node:url';
 import type { Recipe } from './recipe-schema.ts';
 

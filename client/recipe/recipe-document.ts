@@ -1,3 +1,4 @@
+// Recipes as documents: files, presets and overrides, with the place of every key.
 import { readFileSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, isMap, isNode, isPair, parseDocument } from 'yaml';

@@ -1,3 +1,4 @@
+// The schema of a whole recipe, held to the type of the config.
 import { z } from 'zod';
 import type { Config } from '../../contracts/config.ts';
 import { dataset } from './sections/dataset.ts';
@@ -32,8 +33,19 @@ export type Recipe = SnakeKeys<Config>;
 export const recipeSchema = z
   .strictObject(
     {
-      ...{ run, store, model, dataset, warmup, gradients, values, allocation, selection },
-      ...{ finetune, evaluation, report, reselect },
+      run,
+      store,
+      model,
+      dataset,
+      warmup,
+      gradients,
+      values,
+      allocation,
+      selection,
+      finetune,
+      evaluation,
+      report,
+      reselect,
     },
     says('a map of keys'),
   )

@@ -1,3 +1,4 @@
+// From a recipe to a config: layers merged, checked, completed, with findings that name their place.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve } from 'node:path';

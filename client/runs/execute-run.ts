@@ -1,3 +1,4 @@
+// A run from start to end, as commands execute it: workers, progress, result, files.
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

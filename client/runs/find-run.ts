@@ -1,3 +1,4 @@
+// A run by its name: the server it is on, and its handle.
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { openRunFolder } from './run-folder.ts';

@@ -1,3 +1,4 @@
+// Pausing, resuming and approving a run.
 import type { Client } from '@temporalio/client';
 import { APPROVE_UPDATE, PAUSE_SIGNAL, RESUME_SIGNAL } from '../../contracts/gate.ts';
 import type { RunHandle } from './runs.ts';

@@ -1,3 +1,4 @@
+// The runs of a cluster and of this machine.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunResult } from '../../contracts/messages/run.ts';

@@ -1,3 +1,4 @@
+// A run's plan, made in a process of its own.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { PlanAnswer, PlanQuestion } from '../../activities/plan/plan-process.ts';

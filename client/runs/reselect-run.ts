@@ -1,3 +1,4 @@
+// A new selection from a finished run's gradient table.
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';

@@ -1,3 +1,4 @@
+// The folder of a run on this machine: result, report, log.
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../contracts/config.ts';

@@ -1,3 +1,4 @@
+// The typed client of runs: start, find, wait, cancel, status.
 import { basename } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { arrayFromPayloads } from '@temporalio/common';

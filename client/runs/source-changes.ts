@@ -1,3 +1,4 @@
+// What has changed in a dataset's files since a run read them.
 import { hashFile } from '../../activities/shared/fingerprints.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';

@@ -1,3 +1,4 @@
+// A watch over a dataset's files.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changeFingerprint } from '../../activities/shared/fingerprints.ts';
 import type { DatasetConfig } from '../../contracts/config.ts';

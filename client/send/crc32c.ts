@@ -1,3 +1,5 @@
+// The checksum CRC-32C.
+
 /** Table of the Castagnoli polynomial, reflected. */
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;

@@ -1,3 +1,4 @@
+// A run's parameters and metrics, sent to an MLflow server.
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 

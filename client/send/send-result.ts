@@ -1,3 +1,4 @@
+// A run's result, sent to where `report.send_to` says.
 import { join } from 'node:path';
 import { readTraining } from '../../activities/report/training-curves.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';

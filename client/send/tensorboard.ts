@@ -1,3 +1,4 @@
+// TensorBoard's event files.
 import { crc32c } from './crc32c.ts';
 
 /** One number of one step. */

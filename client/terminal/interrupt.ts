@@ -1,3 +1,4 @@
+// Ctrl-C while a command works.
 import { removeOpenPartials } from '../../store/local-store.ts';
 import { EXIT } from './outcome.ts';
 

@@ -1,3 +1,5 @@
+// Names of the formats of a worker's log.
+
 /** How `tive worker` writes its log. */
 export const LOG_FORMATS = ['json', 'text'] as const;
 

@@ -1,3 +1,4 @@
+// How a command ends: its exit code, and its message for a failure.
 import { CALLER_ERRORS } from '../../contracts/failures.ts';
 
 /** Exit codes of the command line. */

@@ -1,3 +1,4 @@
+// The progress of a run in a terminal, or as plain lines.
 import type { StageProgress } from '../../contracts/messages/run.ts';
 import type { RunStatus } from '../runs/runs.ts';
 

@@ -1,3 +1,4 @@
+// The log file of a run.
 import pino from 'pino';
 import type { LogSink } from '../../workers/install-runtime.ts';
 

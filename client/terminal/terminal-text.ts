@@ -1,3 +1,5 @@
+// Texts as terminals and shells take them.
+
 /**
  * Text of a dataset for a terminal: control and format characters, which may be commands to it or turn what is shown
  * around, stand as codes.

@@ -1,3 +1,4 @@
+// The log of a worker.
 import pino from 'pino';
 import type { LogSink } from '../../workers/install-runtime.ts';
 import type { LogFormat } from './log-formats.ts';

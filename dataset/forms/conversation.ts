@@ -1,4 +1,4 @@
-/** Dialogues as every form gives them. */
+// Dialogues as every form gives them.
 
 /** One turn of a dialogue. */
 export interface Turn {

@@ -1,4 +1,4 @@
-/** The description that LLaMA-Factory keeps beside files of rows: how a file's rows name what they hold. */
+// The description that LLaMA-Factory keeps beside files of rows: how a file's rows name what they hold.
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';

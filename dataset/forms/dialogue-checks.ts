@@ -1,4 +1,4 @@
-/** What a dialogue must hold in whatever form a row has it: roles that alternate, answers, a placeholder a picture. */
+// What a dialogue must hold in whatever form a row has it: roles that alternate, answers, a placeholder a picture.
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { quoted } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';

@@ -1,4 +1,4 @@
-/** What a form of rows is: how a row of it is told from others, and how it is read. */
+// What a form of rows is: how a row of it is told from others, and how it is read.
 import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import type { Turn } from './conversation.ts';

@@ -1,4 +1,4 @@
-/** The forms that rows are read in. A new one is a file beside this, a place in the list and a line of docs/data.md. */
+// The forms that rows are read in. A new one is a file beside this, a place in the list and a line of docs/data.md.
 import type { DatasetConfig } from '../../contracts/config.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Form } from './form.ts';

@@ -1,7 +1,5 @@
-/**
- * LLaVA's rows, `{ id, image?, conversations: [{ from, value }] }`.
- * @see haotian-liu/LLaVA `llava/train/train.py`
- */
+// The form `llava`: rows of LLaVA's own JSON, `{ id, image?, conversations: [{ from, value }] }`.
+// See haotian-liu/LLaVA `llava/train/train.py`
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { isRejection, quoted } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';

@@ -1,4 +1,4 @@
-/** Rows of `messages` of `role` and `content`, as chat templates take them. */
+// The form `messages`: dialogues as chat templates take them.
 import { namedForm } from './row-form.ts';
 
 export const MESSAGES_FORM = namedForm(

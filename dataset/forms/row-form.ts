@@ -1,4 +1,4 @@
-/** Forms that differ by names alone: of a row's keys, of a turn's, and of the roles. */
+// Forms that differ by names alone: of a row's keys, of a turn's, and of the roles.
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { IMAGE_PLACEHOLDER } from './conversation.ts';
 import type { Turn } from './conversation.ts';

@@ -1,4 +1,4 @@
-/** Rows of `conversations` of `from` and `value` with pictures in `images`, as LLaMA-Factory reads ShareGPT's. */
+// The form `sharegpt`: dialogues and pictures as LLaMA-Factory reads them.
 import { namedForm } from './row-form.ts';
 import type { RowForm } from './row-form.ts';
 

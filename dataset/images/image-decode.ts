@@ -1,4 +1,4 @@
-/** A picture's bytes as pixels, bounded before anything is decoded. */
+// A picture's bytes as pixels, bounded before anything is decoded.
 import sharp from 'sharp';
 import { imageType } from './image-type.ts';
 import type { ImageType } from './image-type.ts';

@@ -1,4 +1,4 @@
-/** The files of pictures: read below their folder alone, with a reason where one cannot be used. */
+// The files of pictures: read below their folder alone, with a reason where one cannot be used.
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { Rejection } from '../rows/row-outcome.ts';

@@ -1,4 +1,4 @@
-/** A picture's bytes as the model's input. */
+// A picture's bytes as the model's input.
 import { decodeImage } from './image-decode.ts';
 import type { RgbImage } from './image-decode.ts';
 import { resizeImage } from './image-resize.ts';

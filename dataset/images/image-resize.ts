@@ -1,4 +1,4 @@
-/** Pillow's resizing, bit for bit, in WebAssembly. */
+// Pillow's resizing, bit for bit, in WebAssembly.
 import { moduleInstances } from '../../algorithms/web-assembly.ts';
 import type { RgbImage } from './image-decode.ts';
 import { RESIZE_KERNELS_CODE } from './resize-kernels-code.ts';

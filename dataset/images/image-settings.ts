@@ -1,4 +1,4 @@
-/** What a model folder says of how pictures are prepared for it. */
+// What a model folder says of how pictures are prepared for it.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../../contracts/failures.ts';

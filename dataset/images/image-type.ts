@@ -1,4 +1,4 @@
-/** The type of a picture by its first bytes. */
+// The type of a picture by its first bytes.
 import type { Rejection } from '../rows/row-outcome.ts';
 
 /** Image formats that are decoded. */

@@ -1,4 +1,4 @@
-/** The module of resize-kernels.wat in base64, written by `npm run kernels`. */
+// The module of resize-kernels.wat in base64, written by `npm run kernels`.
 export const RESIZE_KERNELS_CODE =
   'AGFzbQEAAAABGAJgCX9/f39/f39/fwBgCH9/f39/f39/AAMDAgABBQMBAAEHIgMGbWVtb3J5AgAKaG9yaXpvbnRhbAAACHZlcnRp' +
   'Y2FsAAEKjQQC1gECBX8BewJAA0AgCSACTw0BQQAhCgJAA0AgCiAETw0BIABBAyAFIApBAnRqKAIAbGohCyAHIAogCGxBAnRqIQwg' +

@@ -1,4 +1,4 @@
-/** Dialogues as texts under a template: Vicuna's, or the model's own. */
+// Dialogues as texts under a template: Vicuna's, or the model's own.
 import { Template } from '@huggingface/jinja';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { PromptTemplate } from '../../contracts/config.ts';

@@ -1,4 +1,4 @@
-/** Dialogues as the model reads them: ids, labels and places of pictures. */
+// Dialogues as the model reads them: ids, labels and places of pictures.
 import type { PromptTemplate } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { IMAGE_PLACEHOLDER, placeholderCount } from '../forms/conversation.ts';

@@ -1,4 +1,4 @@
-/** A model folder's tokenizer, checked for what prompts need. */
+// A model folder's tokenizer, checked for what prompts need.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';

@@ -1,4 +1,4 @@
-/** A tokenizer that encodes word by word and remembers the words. */
+// A tokenizer that encodes word by word and remembers the words.
 import { Tokenizer } from '@huggingface/tokenizers';
 import type { JsonObject } from '../../contracts/json-object.ts';
 

@@ -1,4 +1,4 @@
-/** Pictures that are packed with their rows: how they are named and written. */
+// Pictures that are packed with their rows: how they are named and written.
 
 /** Writes one picture; the name is relative to the folder that the rows' pictures lie below. */
 export type WritePicture = (

@@ -1,4 +1,4 @@
-/** Rows and pictures of a Parquet file, a row group at a time. */
+// Rows and pictures of a Parquet file, a row group at a time.
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import type { Compressors, RowGroup } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';

@@ -1,4 +1,4 @@
-/** Rows of a Parquet file by way of a thread, so that one that needs too much memory costs a thread alone. */
+// Rows of a Parquet file by way of a thread, so that one that needs too much memory costs a thread alone.
 import { once } from 'node:events';
 import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';

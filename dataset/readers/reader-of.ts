@@ -1,4 +1,4 @@
-/** Which files are files of rows, by their names, and which reader reads one, by its bytes. */
+// Which files are files of rows, by their names, and which reader reads one, by its bytes.
 import { open } from 'node:fs/promises';
 import type { WritePicture } from './packed-row.ts';
 import { hasSourceExtension, READERS } from './readers.ts';

@@ -1,7 +1,5 @@
-/**
- * The readers of files of rows. A new one is a file beside this, an entry here and its words in the documentation.
- * Whoever asks for names or extensions loads no reader: each is imported when it opens a file.
- */
+// The readers of files of rows. A new one is a file beside this, an entry here and its words in the documentation.
+// Whoever asks for names or extensions loads no reader: each is imported when it opens a file.
 import type { WritePicture } from './packed-row.ts';
 
 /** How files of one kind are told and read. */

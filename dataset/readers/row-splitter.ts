@@ -1,4 +1,4 @@
-/** Bytes of JSON, an array or lines, as rows with their places, without parsing them. */
+// Bytes of JSON, an array or lines, as rows with their places, without parsing them.
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 
 /** Largest row that is held in memory. */

@@ -1,4 +1,4 @@
-/** Rows and pictures of a WebDataset shard, member by member. */
+// Rows and pictures of a WebDataset shard, member by member.
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';

@@ -1,4 +1,4 @@
-/** What makes two rows the same row. */
+// What makes two rows the same row.
 import { createHash } from 'node:crypto';
 import type { Turn } from '../forms/conversation.ts';
 

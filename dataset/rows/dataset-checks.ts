@@ -1,4 +1,4 @@
-/** Whether a dataset as a whole can be used, and whether its tasks count as published. */
+// Whether a dataset as a whole can be used, and whether its tasks count as published.
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { Reason } from '../../contracts/reasons.ts';

@@ -1,4 +1,4 @@
-/** What is in a dataset before any recipe, counted row by row. */
+// What is in a dataset before any recipe, counted row by row.
 import type { Reason } from '../../contracts/reasons.ts';
 import { formOf } from '../forms/forms.ts';
 import { parseFieldsOf, readFields } from './parse-row.ts';

@@ -1,4 +1,4 @@
-/** Rows of the table as the model takes them: prompts and pixels, held to what the dataset stage saw. */
+// Rows of the table as the model takes them: prompts and pixels, held to what the dataset stage saw.
 import type { RowPlace } from '../../contracts/row-place.ts';
 import type { Turn } from '../forms/conversation.ts';
 import { preprocessImage } from '../images/image-preprocess.ts';

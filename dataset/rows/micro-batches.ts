@@ -1,4 +1,4 @@
-/** The fixed plan: which usable rows go through the model together. */
+// The fixed plan: which usable rows go through the model together.
 
 /** Rows of one planning window: micro-batches never cross its borders. */
 export const WINDOW_ROWS = 1024;

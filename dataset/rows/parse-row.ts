@@ -1,4 +1,4 @@
-/** A row's bytes as a row: its identity, its dialogue and its pictures, or why it cannot be used. */
+// A row's bytes as a row: its identity, its dialogue and its pictures, or why it cannot be used.
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';

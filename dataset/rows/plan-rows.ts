@@ -1,4 +1,4 @@
-/** Rows with their places in the fixed plan, as they stream by. */
+// Rows with their places in the fixed plan, as they stream by.
 import { WINDOW_ROWS, planMicroBatches, shardCounter } from './micro-batches.ts';
 import type { RowRecord } from './scan-dataset.ts';
 

@@ -1,7 +1,4 @@
-/**
- * Pieces of a JSON text in its own characters: numbers that JavaScript would round, escapes and spacing stay as they
- * are.
- */
+// Pieces of a JSON text in its own characters: numbers that JavaScript would round and escapes stay as they are.
 
 const STRUCTURE = /["{}[\],:]/g;
 

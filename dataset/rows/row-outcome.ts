@@ -1,4 +1,4 @@
-/** Why a row cannot be used, and how that is said. */
+// Why a row cannot be used, and how that is said.
 import type { Reason } from '../../contracts/reasons.ts';
 
 /** Why a row cannot be used: a code and what must hold, with what was found. */

@@ -1,4 +1,4 @@
-/** The one way in which a row that was found before is read again: by its place, with what it says now. */
+// The one way in which a row that was found before is read again: by its place, with what it says now.
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** A dataset's files on this machine, and their rows as a stream. */
+// A dataset's files on this machine, and their rows as a stream.
 import { createReadStream } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { DatasetConfig } from '../../contracts/config.ts';

@@ -1,4 +1,4 @@
-/** One pass over a dataset: what is known of every row, and why one cannot be used. */
+// One pass over a dataset: what is known of every row, and why one cannot be used.
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { InvalidDatasetError } from '../../contracts/failures.ts';

@@ -1,4 +1,4 @@
-/** What a dataset's rows add up to. */
+// What a dataset's rows add up to.
 import type { ScanResult, TaskCounts } from '../../contracts/messages/dataset.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { PlannedRow } from './plan-rows.ts';

@@ -1,4 +1,4 @@
-/** Tasks of a whole dataset's rows, groups of similar questions among them. */
+// Tasks of a whole dataset's rows, groups of similar questions among them.
 import { createRandom } from '../../algorithms/random-stream.ts';
 import { fitTextClusters, nearestCluster } from '../../algorithms/text-clusters.ts';
 import type { TextClusters, WordCounts } from '../../algorithms/text-clusters.ts';

@@ -1,4 +1,4 @@
-/** Tasks of rows by rules: those of published mixtures, by folder, one for all, or a recipe's own. */
+// Tasks of rows by rules: those of published mixtures, by folder, one for all, or a recipe's own.
 import type { TaskRule, TaskRules } from '../../contracts/config.ts';
 import { PICTURE_NAME } from '../readers/packed-row.ts';
 import type { ParsedRow } from '../rows/parse-row.ts';

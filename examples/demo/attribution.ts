@@ -1,3 +1,5 @@
+// Where the demo's pictures come from, in words.
+
 /** Text of `ATTRIBUTION.md`, which lies beside the pictures. */
 export const ATTRIBUTION = `# Where the pictures come from
 

@@ -1,3 +1,5 @@
+// Training of a byte-level BPE.
+
 /** A byte-level BPE: ids of all tokens and the merges in the order in which they apply. */
 export interface BytePairs {
   vocabulary: Record<string, number>;

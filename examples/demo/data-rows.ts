@@ -1,3 +1,4 @@
+// The demo's rows as they stand on disk.
 import { DEMO_TASKS, TEST_COUNT, TRAIN_COUNTS, demoRow, type DemoTask } from './demo-tasks.ts';
 import type { DemoRow } from './demo-row.ts';
 import type { SourceSplit } from './sources.ts';

@@ -1,3 +1,4 @@
+// Rows of the demo that cannot be used, on purpose.
 import { imagePath, namedRow, toLlava, type LlavaRow } from './data-rows.ts';
 import { TRAIN_COUNTS, type DemoTask } from './demo-tasks.ts';
 import { encodePng } from './png.ts';

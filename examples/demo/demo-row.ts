@@ -1,3 +1,4 @@
+// A row of the demo in memory.
 import type { Picture, PictureContent } from './pictures.ts';
 import type { Random } from './named-random.ts';
 import type { SourceSplit } from './sources.ts';

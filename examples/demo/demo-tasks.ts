@@ -1,3 +1,4 @@
+// The demo's tasks: how many rows each has, and how one is made.
 import { toRow, without, type DemoRow, type TaskMaker, type Turn } from './demo-row.ts';
 import { drawDigits, drawGarment, drawGarmentPair, drawScene } from './pictures.ts';
 import { createRandom, type Random } from './named-random.ts';

@@ -1,8 +1,6 @@
-/**
- * Writes the demo data: pictures, training rows with planted defects, test rows, and the declaration of the defects.
- *
- *     npx tsx examples/demo/make-data.ts --fashion-mnist DIR --digits digits.csv.gz --out examples/demo/data
- */
+// Writes the demo data: pictures, training rows with planted defects, test rows, and the declaration of the defects.
+//
+//     npx tsx examples/demo/make-data.ts --fashion-mnist DIR --digits digits.csv.gz --out examples/demo/data
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

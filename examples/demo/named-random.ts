@@ -1,3 +1,4 @@
+// Random numbers of the demo's programs, by purpose.
 import { createHash } from 'node:crypto';
 
 /** A stream of random numbers that belongs to one purpose. */

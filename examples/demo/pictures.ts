@@ -1,3 +1,4 @@
+// The demo's pictures: garments, digits and scenes of shapes.
 import type { Random } from './named-random.ts';
 import { shapeMask } from './shape-masks.ts';
 import type { LabelledPictures, SourceSplit } from './sources.ts';

@@ -1,3 +1,4 @@
+// Flaws planted in the demo's training rows: near copies, random answers.
 import type { NamedRow } from './data-rows.ts';
 import type { DemoTask } from './demo-tasks.ts';
 import { createRandom, type Random } from './named-random.ts';

@@ -1,3 +1,4 @@
+// The PNG encoding of the demo's pictures.
 import sharp from 'sharp';
 import { SIDE } from './pictures.ts';
 

@@ -1,3 +1,4 @@
+// Pretraining rows without pictures.
 import { without, type Draft, type Turn } from './demo-row.ts';
 import type { Random } from './named-random.ts';
 import { COLORS, GARMENTS, LETTERS, PLACES, SHAPES, optionLines } from './words.ts';

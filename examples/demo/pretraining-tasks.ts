@@ -1,3 +1,4 @@
+// The mixtures that the demo's model is pretrained on.
 import { toRow, without, type Draft, type DemoRow, type TaskMaker } from './demo-row.ts';
 import { drawDigits, drawGarment, drawGarmentPair } from './pictures.ts';
 import { languageDraft } from './pretraining-language.ts';

@@ -1,3 +1,5 @@
+// Bicubic enlargement of source pictures.
+
 /**
  * A square grey picture in another size by bicubic (Catmull-Rom, a = −0.5) interpolation, separable:
  * out[i] = Σ_k w(|center(i) − k|) · in[k] / Σ_k w, center(i) = (i + ½) · from / to − ½.

@@ -1,3 +1,4 @@
+// Choices of shapes and colors for a scene.
 import { drawScene, type Picture, type SceneContent, type SceneShape } from './pictures.ts';
 import type { Random } from './named-random.ts';
 import { COLORS, SHAPES } from './words.ts';

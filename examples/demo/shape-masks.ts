@@ -1,3 +1,4 @@
+// The shapes of scenes as masks of coverage.
 import type { Shape } from './words.ts';
 
 /** Samples per pixel and axis. */

@@ -1,3 +1,4 @@
+// The source pictures: read, and split so that no picture is in two parts.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';

@@ -1,3 +1,4 @@
+// The demo's tokenizer: trained on its own rows.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { trainBytePairs } from './byte-pairs.ts';

@@ -1,3 +1,5 @@
+// The words of the demo's questions and answers.
+
 /** Garments in the order of Fashion-MNIST's labels 0–9. */
 export const GARMENTS = [
   't-shirt',

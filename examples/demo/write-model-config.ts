@@ -1,8 +1,6 @@
-/**
- * Writes all files of the demo model's folder but the weights: architecture, image settings, tokenizer, chat template.
- *
- *     npx tsx examples/demo/write-model-config.ts --out examples/demo/model
- */
+// Writes all files of the demo model's folder but the weights: architecture, image settings, tokenizer, chat template.
+//
+//     npx tsx examples/demo/write-model-config.ts --out examples/demo/model
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -9,8 +9,13 @@ import { GOOD, about, stops, talk, warns } from './world.ts';
 
 const tasks = (value: number) => [{ task: 'qa', rowCount: 480, value }];
 const budget: AllocationConfig = {
-  ...{ budgetFraction: null, budgetRows: 500, budgetBase: 'eligible', weighting: 'value' },
-  ...{ overflow: 'redistribute', rounding: 'largest_remainder', approval: 'none' },
+  budgetFraction: null,
+  budgetRows: 500,
+  budgetBase: 'eligible',
+  weighting: 'value',
+  overflow: 'redistribute',
+  rounding: 'largest_remainder',
+  approval: 'none',
 };
 
 export const RECIPE: Case[] = [

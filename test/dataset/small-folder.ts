@@ -25,7 +25,10 @@ export function datasetConfig(path: string[], change: Partial<DatasetConfig> = {
     ...change,
   };
   const sources = path.map((origin, index) => ({
-    ...{ path: origin, origin, packed: null, form: null },
+    path: origin,
+    origin,
+    packed: null,
+    form: null,
     imageFolder: imageFolderOf(config, index),
   }));
   return { ...config, sources };

@@ -126,8 +126,17 @@ describe('report', () => {
       training: [],
     };
     const WHOLE = [
-      ...['verdict', 'evaluation', 'mixture', 'tasks', 'values', 'directions', 'examples', 'bias', 'training'],
-      ...['quarantine', 'run'],
+      'verdict',
+      'evaluation',
+      'mixture',
+      'tasks',
+      'values',
+      'directions',
+      'examples',
+      'bias',
+      'training',
+      'quarantine',
+      'run',
     ];
     for (const [summary, ids] of [
       [demoSummary(), WHOLE],

@@ -29,8 +29,16 @@ function computerOf(size: number): GradientComputer {
 }
 
 const rowOf = (rowIndex: number): UsableRow => ({
-  ...{ rowIndex, sourceIndex: 0, byteStart: 0, byteEnd: 0, position: rowIndex, task: 'qa' },
-  ...{ contentHash: new Uint8Array(32), tokenCount: 1, microBatch: 5, shard: 0 },
+  rowIndex,
+  sourceIndex: 0,
+  byteStart: 0,
+  byteEnd: 0,
+  position: rowIndex,
+  task: 'qa',
+  contentHash: new Uint8Array(32),
+  tokenCount: 1,
+  microBatch: 5,
+  shard: 0,
 });
 
 test('a gradient that overflows sets its row aside with a gradient of zeros, though its loss is finite', async () => {

@@ -44,7 +44,13 @@ describe('planned stages', () => {
   test('without fine-tuning one method is selected, and nothing tuned or scored', () => {
     const stages = plan({ finetune: { ...config.finetune, enabled: false } });
     expect(stages.map(({ stage }) => stage)).toEqual([
-      ...['dataset', 'warmup', 'gradients', 'values', 'allocation', 'selection', 'report'],
+      'dataset',
+      'warmup',
+      'gradients',
+      'values',
+      'allocation',
+      'selection',
+      'report',
     ]);
     expect(find(stages, 'selection').partCount).toBe(1);
   });

@@ -167,8 +167,14 @@ describe('MLflow', () => {
     };
     await logToMlflow(run, { MLFLOW_TRACKING_URI: `${address}/`, MLFLOW_TRACKING_TOKEN: 'secret' });
     expect(calls.map(({ url }) => url.replace('/api/2.0/mlflow/', '').split('?')[0])).toEqual([
-      ...['experiments/get-by-name', 'experiments/create', 'runs/create'],
-      ...['runs/log-batch', 'runs/log-batch', 'runs/log-batch', 'runs/log-batch', 'runs/update'],
+      'experiments/get-by-name',
+      'experiments/create',
+      'runs/create',
+      'runs/log-batch',
+      'runs/log-batch',
+      'runs/log-batch',
+      'runs/log-batch',
+      'runs/update',
     ]);
     expect(new Set(calls.map(({ authorization }) => authorization))).toEqual(new Set(['Bearer secret']));
     expect(calls[2]!.body).toMatchObject({ experiment_id: '7', start_time: 1 });

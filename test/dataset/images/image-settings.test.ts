@@ -11,8 +11,10 @@ describe('settings', () => {
   const base = { image_mean: [0, 0, 0], image_std: [1, 1, 1], size: { shortest_edge: 7 }, crop_size: 7 };
   const siglip = { ...base, image_processor_type: 'SiglipImageProcessor', size: { width: 7, height: 7 } };
   const idefics = {
-    ...{ ...base, image_processor_type: 'Idefics3ImageProcessor' },
-    ...{ size: { longest_edge: 9 }, max_image_size: { longest_edge: 7 } },
+    ...base,
+    image_processor_type: 'Idefics3ImageProcessor',
+    size: { longest_edge: 9 },
+    max_image_size: { longest_edge: 7 },
   };
 
   test('of the golden model are those of its processor_config.json', async () => {

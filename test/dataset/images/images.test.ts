@@ -68,7 +68,10 @@ describe('the model input', () => {
 
   test('is channel by channel, each (level · factor − mean) / deviation', async () => {
     const settings: ImageSettings = {
-      ...{ ...PLAIN, resized: { width: 1, height: 1 }, width: 1, height: 1 },
+      ...PLAIN,
+      resized: { width: 1, height: 1 },
+      width: 1,
+      height: 1,
       rescaleFactor: 0.5,
       mean: [1, 2, 3],
       standardDeviation: [1, 2, 4],
