@@ -1,6 +1,5 @@
-import type { METHODS, SelectionSettings, Weighting } from './methods.ts';
 // The config: what a recipe says, as all parts read it.
-import type { METHODS } from './methods.ts';
+import type { METHODS, SelectionSettings, Weighting } from './methods.ts';
 
 /**
  * A recipe after presets and defaults were applied; the schema of recipes has the defaults. On disk the keys are
