@@ -4,6 +4,7 @@ import { planStages } from '../../../activities/plan/plan-stages.ts';
 import type { PlanFacts } from '../../../activities/plan/plan-stages.ts';
 import type { Config } from '../../../contracts/config.ts';
 import type { PlannedStage, Probe } from '../../../contracts/plan.ts';
+import { STAGES } from '../../../contracts/stages.ts';
 import type { Stage } from '../../../contracts/stages.ts';
 import { workOf } from '../../../contracts/work.ts';
 import { readArchitecture } from '../../../model/architectures/read-architecture.ts';
@@ -53,6 +54,10 @@ describe('planned stages', () => {
       'report',
     ]);
     expect(find(stages, 'selection').partCount).toBe(1);
+  });
+
+  test('a whole run has every stage, in order', () => {
+    expect(plan().map(({ stage }) => stage)).toEqual([...STAGES]);
   });
 
   test('a run until an earlier stage is planned until there', () => {
