@@ -4,10 +4,10 @@ import type { TestSpecification } from 'vitest/node';
 /** Files that take longest, the longest first: begun last, one of them would keep one core waiting. */
 const HEAVY = [
   'client/runs/kill',
-  'chaos/memory',
   'client/runs/demo',
-  'chaos/chaos',
   'client/runs/run',
+  'chaos/memory',
+  'chaos/chaos',
   'client/cluster/worker-versions',
   'store/s3-store',
   'client/runs/s3-run',

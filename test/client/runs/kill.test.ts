@@ -110,7 +110,8 @@ test(
     expect(leftovers(folder)).toEqual([]);
     const log = readFileSync(join(folder, 'runs/small/log.jsonl'), 'utf8');
     expect(killed).toBeGreaterThanOrEqual(3);
-    expect(log.match(/ended \(SIGKILL\); started again/g)).toHaveLength(killed);
+    // The kernel counts kills for memory of the whole machine, where another test may make some at the same time.
+    expect(log.match(/ended \(SIGKILL(: out of memory)?\); started again/g)).toHaveLength(killed);
   },
   TIMEOUT_MS,
 );
