@@ -82,7 +82,6 @@ export async function closeShard(
     cached: false,
   };
   await store.write(`${shardFolder(input)}.json`, [Buffer.from(JSON.stringify({ ...result, cached: true }))]);
-  await store.removeFolder(shardFolder(input));
   return result;
 }
 
@@ -101,8 +100,8 @@ export async function finishedShard(store: Store, input: GradientShardInput): Pr
   return JSON.parse(Buffer.from(await store.read(marker)).toString()) as GradientShard;
 }
 
-/** An attempt that slept while another finished its shard leaves nothing behind. */
-export async function removeOvertaken(store: Store, input: GradientShardInput): Promise<void> {
+/** Micro-batches of a finished shard go, those of an attempt that slept while another one finished it too. */
+export async function removeFinishedParts(store: Store, input: GradientShardInput): Promise<void> {
   await removeFinishedCheckpoints(store, 'gradients', input.address);
   if ((await finishedShard(store, input)) !== null) await store.removeFolder(shardFolder(input));
 }

@@ -20,7 +20,7 @@ import { localDataset } from '../shared/local-dataset.ts';
 import { finishOutput } from '../shared/stage-output.ts';
 import { createShardParts } from './parts.ts';
 import { adapterOf, findTable, gradientPlace, projectionOf, requireSameEngine, requireSpace } from './table-place.ts';
-import { closeShard, computeParts, finishedShard, removeOvertaken, shardFolder } from './shard.ts';
+import { closeShard, computeParts, finishedShard, removeFinishedParts, shardFolder } from './shard.ts';
 import { describeNext, readWindows } from './windows.ts';
 
 export function createGradientActivities({ openStore, models }: ComputeDependencies) {
@@ -63,7 +63,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       } finally {
         computer.dispose();
         await source.close();
-        await removeOvertaken(store, input);
+        await removeFinishedParts(store, input);
       }
     },
 

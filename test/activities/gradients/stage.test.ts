@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { findGradients, tableBytes } from '../../../activities/gradients/table-place.ts';
@@ -161,6 +161,24 @@ describe('a shard that is stopped', () => {
     run.models.reset();
     expect(await inActivity(computeGradientShard, input)).toEqual({ ...shard, cached: true });
     expect(run.models.calls.gradients).toBe(0);
+  });
+
+  test('that slept while another attempt finished it leaves nothing behind', async () => {
+    const input = await firstShard(2);
+    const folder = checkpointFolder('gradients', input.address);
+    await inActivity(computeGradientShard, input);
+    const [marker] = await run.store.list(folder);
+    const finished = readFileSync(join(run.store.uri, marker!));
+    await run.store.removeFolder(folder);
+    run.models.reset();
+    const onStart = (cancel: () => void): void =>
+      run.models.after('gradients', 1, () => {
+        mkdirSync(join(run.store.uri, folder), { recursive: true });
+        writeFileSync(join(run.store.uri, marker!), finished);
+        cancel();
+      });
+    await expect(inActivity(computeGradientShard, input, { onStart })).rejects.toThrow('CANCELLED');
+    expect(await run.store.list(folder)).toEqual([marker]);
   });
 
   test('takes a micro-batch again whose file is damaged', async () => {

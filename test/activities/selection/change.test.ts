@@ -125,7 +125,10 @@ test('rows that entered and left are told with the reason that each side gives',
   ]);
 });
 
-test('a content that is usable in one place is usable, whatever a second row of it is', async () => {
+test.each<[string, boolean, boolean]>([
+  ['before', false, true],
+  ['behind', true, false],
+])('a content that can be used is usable, whatever a second row %s it is', async (_, isFirst, isSecond) => {
   const before = await side(
     [
       ['a', 'p'],
@@ -136,9 +139,9 @@ test('a content that is usable in one place is usable, whatever a second row of 
   );
   const after = await side(
     [
-      ['a', 'p', false],
+      ['a', 'p', isFirst],
       ['b', 'p'],
-      ['a', 'p'],
+      ['a', 'p', isSecond],
     ],
     'b',
     { p: 1 },
