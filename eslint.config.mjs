@@ -1,4 +1,5 @@
 // The import table of the house, as lint: who may import whom.
+import jsdoc from 'eslint-plugin-jsdoc';
 import node from 'eslint-plugin-n';
 import tseslint from 'typescript-eslint';
 
@@ -51,6 +52,16 @@ const typesOnly = { workflows: ['activities'], client: ['workflows'] };
 
 /** Lines of comments; prettier lays out the code. */
 const COMMENT_LINES = { code: 1000, comments: 120, ignoreUrls: true };
+
+/** Folders of which every export says what it gives: formula, shapes, units, edge cases. */
+const DOCUMENTED = ['algorithms', 'dataset', 'store', 'tables'];
+
+const REQUIRE_DOCSTRING = {
+  publicOnly: true,
+  enableFixer: false,
+  require: { FunctionDeclaration: true, ClassDeclaration: true },
+  contexts: ['TSInterfaceDeclaration', 'TSTypeAliasDeclaration', 'ExportNamedDeclaration > VariableDeclaration'],
+};
 
 const NO_ENUM = { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' };
 
@@ -131,6 +142,21 @@ export default tseslint.config(
     ignores: ['test/**', '*.ts', 'setup/kernels.ts'],
     plugins: { n: node },
     rules: { 'n/no-unpublished-import': ['error', { convertPath: BUILT, ignoreTypeImport: false }] },
+  },
+  {
+    files: ['**/*.ts'],
+    plugins: { jsdoc },
+    settings: { jsdoc: { mode: 'typescript' } },
+    rules: {
+      'jsdoc/check-param-names': ['error', { checkDestructured: false, disableMissingParamChecks: true }],
+      'jsdoc/check-tag-names': 'error',
+      'jsdoc/no-types': 'error',
+    },
+  },
+  {
+    files: DOCUMENTED.map((folder) => `${folder}/**/*.ts`),
+    ignores: ['**/*-code.ts'],
+    rules: { 'jsdoc/require-jsdoc': ['error', REQUIRE_DOCSTRING] },
   },
   { files: ['model/**/*.ts', 'test/**/*.ts'], rules: { 'max-len': 'off' } },
   { files: ['**/*.mjs'], ...tseslint.configs.disableTypeChecked },

@@ -30,6 +30,7 @@ export interface AllocatedTask {
   quota: number;
 }
 
+/** The budget shared out over the tasks, with warnings in words for the report. */
 export interface Allocation {
   /** B: rows to select in all. Σ quota = B, but for rounding `truncate`, where up to one row a task is missing. */
   budget: number;

@@ -20,6 +20,7 @@ export interface TaskQuotas {
   equalShared: boolean;
 }
 
+/** What the quota rule does at its edges: a quota above a task's rows, and fractions of a row. */
 export interface QuotaOptions {
   /** `redistribute`: no task gets more than its rows; the rest shares what is left. `repeat`: no cap. */
   overflow: 'redistribute' | 'repeat';

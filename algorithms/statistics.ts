@@ -82,6 +82,7 @@ export function pairedInterval(treated: ArrayLike<number>, control: ArrayLike<nu
   return { mean: center, low: center - margin, high: center + margin };
 }
 
+/** How a bootstrap interval is taken; equal options and values give equal intervals. */
 export interface BootstrapOptions {
   /** In (0, 1), e.g. 0.95. */
   confidence: number;

@@ -4,6 +4,7 @@ import { equalQuotas } from './quotas.ts';
 import { drawOrder } from './sampling.ts';
 import type { SampledRows } from './sampling.ts';
 
+/** How many rows the reference model is tuned on, and how they are shared out over the tasks. */
 export interface WarmupRequest {
   /** Share of the usable rows, in (0, 1]. */
   fraction: number;

@@ -8,6 +8,7 @@ import type { Stage } from '../contracts/stages.ts';
 import { artifactFolder, canonicalJson, checkpointFolder, sha256 } from './addresses.ts';
 import type { Store } from './store.ts';
 
+/** Name of an artifact's manifest below its folder. */
 export const MANIFEST_NAME = 'artifact.json';
 
 /**

@@ -24,11 +24,22 @@ export interface Column<Values extends ColumnValues> {
   values?: Values;
 }
 
+/** Whole numbers in [0, 2^32): counts and indices. */
 export const uint32: Column<Uint32Array> = { type: new Uint32(), nullable: false, access: 'view' };
+
+/** Numbers in double precision. */
 export const float64: Column<Float64Array> = { type: new Float64(), nullable: false, access: 'view' };
+
+/** Whole numbers above 2^32: places in files, in bytes. */
 export const int64: Column<BigInt64Array> = { type: new Int64(), nullable: false, access: 'view' };
+
+/** True or false. */
 export const boolean: Column<readonly boolean[]> = { type: new Bool(), nullable: false, access: 'objects' };
+
+/** Texts, one a row. */
 export const text: Column<readonly string[]> = { type: new Utf8(), nullable: false, access: 'objects' };
+
+/** Texts that a row may lack: null. */
 export const optionalText: Column<readonly (string | null)[]> = { type: new Utf8(), nullable: true, access: 'objects' };
 
 /** A SHA-256, flat `[row, 32]`. */

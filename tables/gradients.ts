@@ -22,6 +22,10 @@ export interface GradientDetails extends GradientWidth {
   quarantined: { reason: Reason; count: number }[];
 }
 
+/**
+ * What a gradient artifact says about itself, from its manifest: no row is read.
+ * @throws ArtifactMismatchError where the manifest is not the one referred to
+ */
 export function readGradientDetails(store: Store, gradients: ArtifactReference): Promise<GradientDetails> {
   return readDetails<GradientDetails>(store, gradients);
 }
@@ -44,6 +48,7 @@ const columnsOf = ({ sketch, storage }: GradientWidth) => ({
 
 type GradientColumns = ReturnType<typeof columnsOf>;
 
+/** Rows of the gradient table: gradients `[row, sketch]`, other columns `[row]`. */
 export type GradientRows = Rows<GradientColumns>;
 
 /** Names of the table's columns in memory. */

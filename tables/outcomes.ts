@@ -6,8 +6,10 @@ import type { Rows } from './table.ts';
 
 const COLUMNS = { rowIndex: uint32, task: text, loss: float64, correct: boolean } as const;
 
+/** Test rows with the mean loss of their answer, and whether the model answered right; columns `[row]`. */
 export type OutcomesBatch = Rows<typeof COLUMNS>;
 
+/** Reads and writes {@link OutcomesBatch}. */
 export const outcomesTable = fileTable('outcomes', COLUMNS);
 
 /** What the artifact says beside its table. */

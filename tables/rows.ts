@@ -33,8 +33,10 @@ const COLUMNS = {
   reason: optionalText,
 } as const;
 
+/** Rows in the dataset's order, columns `[row]`; those set aside have {@link NO_BATCH} for their place in the plan. */
 export type RowsBatch = Rows<typeof COLUMNS>;
 
+/** Reads and writes {@link RowsBatch}. */
 export const rowsTable = fileTable('rows', COLUMNS);
 
 /** What the artifact says beside its table. */
@@ -43,6 +45,10 @@ export type RowsDetails = Omit<ScanResult, 'rows' | 'cached'>;
 /** A rows table of some rows of another one says of itself only how the work is cut. */
 export type PlanDetails = Pick<RowsDetails, 'rowCount' | 'usableCount' | 'shardCount' | 'microBatchCount'>;
 
+/**
+ * Counts, tasks and the plan of a whole rows table, from its manifest: no row is read.
+ * @throws ArtifactMismatchError where the manifest is not the one referred to
+ */
 export function readRowsDetails(store: Store, rows: ArtifactReference): Promise<RowsDetails> {
   return readDetails<RowsDetails>(store, rows);
 }

@@ -18,8 +18,10 @@ const COLUMNS = {
   rank: uint32,
 } as const;
 
+/** Selected rows in the order of the values table, each once with its copies; columns `[row]`. */
 export type SelectionBatch = Rows<typeof COLUMNS>;
 
+/** Reads and writes {@link SelectionBatch}. */
 export const selectionTable = fileTable('selection', COLUMNS);
 
 /** What the artifact says beside its table. */

@@ -22,6 +22,7 @@ export type Rows<Of extends Columns> = { readonly rowCount: number } & {
 /** What is written: batches, one record batch each. */
 export type Batches<Of extends Columns> = AsyncIterable<Rows<Of>> | Iterable<Rows<Of>>;
 
+/** A kind of table and the columns that its files have, in this order. */
 export interface Table<Of extends Columns> {
   kind: TableKind;
   columns: Of;

@@ -3,6 +3,7 @@ import type { AdapterResult } from '../contracts/messages/training.ts';
 import { float64, uint32 } from './columns.ts';
 import { fileTable } from './table.ts';
 
+/** Reads and writes one row a step, in order; the loss is the mean over the step's supervised tokens. */
 export const trainingTable = fileTable('training', {
   step: uint32,
   learningRate: float64,

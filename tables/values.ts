@@ -20,8 +20,10 @@ const COLUMNS = {
   cosineToMean: float64,
 } as const;
 
+/** Usable rows of the eligible tasks with both instance values, each in [−1, 1]; columns `[row]`. */
 export type ValuesBatch = Rows<typeof COLUMNS>;
 
+/** Reads and writes {@link ValuesBatch}. */
 export const valuesTable = fileTable('values', COLUMNS);
 
 /** The instance values of a kind. */
@@ -38,6 +40,10 @@ export interface ValuesDetails {
   warnings: string[];
 }
 
+/**
+ * The task values and warnings of a values artifact, from its manifest: no row is read.
+ * @throws ArtifactMismatchError where the manifest is not the one referred to
+ */
 export function readValuesDetails(store: Store, values: ArtifactReference): Promise<ValuesDetails> {
   return readDetails<ValuesDetails>(store, values);
 }

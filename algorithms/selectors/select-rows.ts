@@ -49,6 +49,7 @@ export interface SelectionRequest extends SelectionConfig {
   tasks: readonly { task: string; quota: number }[];
 }
 
+/** The selected rows, how even the draw was, and warnings in words for the report. */
 export interface Selection {
   rows: SelectedRows;
   /** [task] ESS_t/n_t in (0, 1] of the probabilities used; NaN where n_t = 0 or the method pools all tasks. */

@@ -1,6 +1,7 @@
 // The form `messages`: dialogues as chat templates take them.
 import { namedForm } from './row-form.ts';
 
+/** The form's names: of a row's keys, of a turn's, of the roles. */
 export const MESSAGES_FORM = namedForm(
   'messages',
   {

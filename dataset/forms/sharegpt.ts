@@ -14,6 +14,7 @@ export const SHAREGPT_NAMES: RowForm = {
   systemRole: 'system',
 };
 
+/** The form with these names. */
 export const SHAREGPT_FORM = namedForm(
   'sharegpt',
   SHAREGPT_NAMES,

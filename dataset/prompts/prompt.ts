@@ -26,6 +26,7 @@ export interface EncodedPrompt {
   truncated: boolean;
 }
 
+/** What of a model's folder and config decides its prompts. Counts and lengths are in tokens. */
 export interface PromptOptions {
   modelFolder: string;
   template: 'auto' | PromptTemplate;

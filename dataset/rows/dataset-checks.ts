@@ -7,6 +7,7 @@ import { LLAVA_PUBLISHED_COUNTS } from '../tasks/task-rules.ts';
 /** Share by which a task's count may differ from the published one before it is called out. */
 const COUNT_TOLERANCE = 0.005;
 
+/** Rows of a dataset: all, those that can be used, and those set aside by reason; usable + Σ quarantined = all. */
 export interface DatasetCounts {
   rowCount: number;
   usableCount: number;

@@ -49,6 +49,7 @@ const NO_HASH = new Uint8Array(32);
 /** What a picture's bytes say: their hash, or why they cannot be used. */
 type ImageCheck = { sha256: string; differs: boolean; rejection: Rejection | null };
 
+/** The files of a dataset, and what makes prompts and tasks of its rows. */
 export interface ScanOptions {
   dataset: LocalDataset;
   encoder: PromptEncoder;
