@@ -123,7 +123,11 @@ describe('a dataset is refused', () => {
 describe('test rows', () => {
   test('are a dataset of their own', async () => {
     expect(await run.scan(run.config(), 'evaluation')).toMatchObject({
-      ...{ rowCount: 56, usableCount: 56, cached: false, quarantined: [], warnings: [] },
+      rowCount: 56,
+      usableCount: 56,
+      cached: false,
+      quarantined: [],
+      warnings: [],
     });
     expect(await run.scan(run.config(), 'evaluation')).toMatchObject({ cached: true });
   });

@@ -43,7 +43,9 @@ async function planned(
   const { rows } = await run.scan(config);
   const input = { config, rows, adapter: before.adapter };
   const plan = await inActivity(createNewRowsActivities(dependencies).planNewRows, {
-    ...{ ...input, tables: [gradients], lastRows: before.rows },
+    ...input,
+    tables: [gradients],
+    lastRows: before.rows,
   });
   return { input, plan };
 }

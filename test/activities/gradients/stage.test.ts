@@ -63,7 +63,10 @@ describe('the gradient table', () => {
     const coded = await run.takeGradients({ ...input, config: run.config(int8) });
     expect(coded.gradients.uri).not.toBe(gradients.uri);
     expect(await readGradientDetails(run.store, coded.gradients)).toEqual({
-      ...{ sketch: 64, storage: 'int8', parameterCount, quarantined: [] },
+      sketch: 64,
+      storage: 'int8',
+      parameterCount,
+      quarantined: [],
     });
     const [exact, codes] = [await batchesOf(gradients), await batchesOf(coded.gradients)];
     for (const [index, batch] of exact.entries()) {
@@ -113,9 +116,9 @@ describe('the gradient table', () => {
 });
 
 describe('a shard that is stopped', () => {
-  /** The first shard of a table that nobody has taken yet. */
-  async function firstShard(seed: number): Promise<GradientShardInput> {
-    const input = await run.gradientsInput(run.config(int8, `gradients.projection_seed=${seed}`));
+  /** The first shard of a table of its own. */
+  async function firstShard(seed: number, ...settings: string[]): Promise<GradientShardInput> {
+    const input = await run.gradientsInput(run.config(`gradients.projection_seed=${seed}`, ...settings));
     const { address, shardCount } = await inActivity(planGradients, input);
     return { ...input, address, shard: 0, shardCount };
   }
@@ -132,8 +135,7 @@ describe('a shard that is stopped', () => {
     (await run.store.list(checkpointFolder('gradients', address))).filter((key) => key.endsWith('.part'));
 
   /** Micro-batches of the first shard, and its file when nothing disturbs it. */
-  async function undisturbed(seed: number): Promise<{ microBatchCount: number; shard: GradientShard }> {
-    const input = await firstShard(seed);
+  async function undisturbed(input: GradientShardInput): Promise<{ microBatchCount: number; shard: GradientShard }> {
     run.models.reset();
     const shard = await inActivity(computeGradientShard, input);
     const microBatchCount = run.models.calls.gradients;
@@ -142,21 +144,23 @@ describe('a shard that is stopped', () => {
     return { microBatchCount, shard };
   }
 
-  test('goes on after its finished micro-batches, and ends in the same bytes', async () => {
-    const { microBatchCount, shard } = await undisturbed(1);
-    const input = await firstShard(1);
-    run.models.reset();
-    const heartbeats = await stoppedAfter(input, 2);
-    expect(heartbeats.at(-1)).toMatchObject({ stage: 'gradients', totalCount: shard.file.rowCount });
-    expect(heartbeats.at(-1)!.doneCount).toBeGreaterThan(0);
-    expect(await partsOf(input)).toHaveLength(2);
-    expect(await inActivity(computeGradientShard, input, { attempt: 2 })).toEqual(shard);
-    expect(run.models.calls.gradients).toBe(microBatchCount);
-    expect(await partsOf(input)).toEqual([]);
-  });
+  test.each(['float32', 'int8'])(
+    'in %s goes on after its finished micro-batches, to the same bytes',
+    async (storage) => {
+      const input = await firstShard(1, `gradients.storage=${storage}`);
+      const { microBatchCount, shard } = await undisturbed(input);
+      const heartbeats = await stoppedAfter(input, 2);
+      expect(heartbeats.at(-1)).toMatchObject({ stage: 'gradients', totalCount: shard.file.rowCount });
+      expect(heartbeats.at(-1)!.doneCount).toBeGreaterThan(0);
+      expect(await partsOf(input)).toHaveLength(2);
+      expect(await inActivity(computeGradientShard, input, { attempt: 2 })).toEqual(shard);
+      expect(run.models.calls.gradients).toBe(microBatchCount);
+      expect(await partsOf(input)).toEqual([]);
+    },
+  );
 
   test('is finished for good: asked again, it comes back without work', async () => {
-    const input = await firstShard(2);
+    const input = await firstShard(2, int8);
     const shard = await inActivity(computeGradientShard, input);
     run.models.reset();
     expect(await inActivity(computeGradientShard, input)).toEqual({ ...shard, cached: true });
@@ -182,9 +186,8 @@ describe('a shard that is stopped', () => {
   });
 
   test('takes a micro-batch again whose file is damaged', async () => {
-    const { microBatchCount, shard } = await undisturbed(3);
     const input = await firstShard(3);
-    run.models.reset();
+    const { microBatchCount, shard } = await undisturbed(input);
     await stoppedAfter(input, 2);
     const path = join(run.store.uri, (await partsOf(input))[0]!);
     const bytes = readFileSync(path);

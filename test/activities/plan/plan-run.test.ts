@@ -23,9 +23,14 @@ describe('the plan of a run', () => {
     const plan = await planOf(empty);
     expect(plan).toMatchObject({
       // A missing picture is seen only when the run looks for it.
-      ...{ rowCount: 59, usableCount: USABLE_ROWS + 1, isCounted: false, imageRowCount: 45 },
+      rowCount: 59,
+      usableCount: USABLE_ROWS + 1,
+      isCounted: false,
+      imageRowCount: 45,
       sampledReasons: { answer_empty: 1, answer_missing: 1 },
-      ...{ quotas: null, probe: null, warnings: [] },
+      quotas: null,
+      probe: null,
+      warnings: [],
     });
     expect(cachedOf(plan)).toEqual([]);
     expect(await empty.store.list('artifacts')).toEqual([]);
@@ -40,7 +45,11 @@ describe('the plan of a run', () => {
     const plan = await planOf(run, run.config('allocation.budget_fraction=0.5'));
     expect(cachedOf(plan)).toEqual(['dataset', 'warmup', 'gradients', 'values']);
     expect(plan).toMatchObject({
-      ...{ rowCount: 59, usableCount: USABLE_ROWS, isCounted: true, sampledReasons: {}, imageRowCount: 44 },
+      rowCount: 59,
+      usableCount: USABLE_ROWS,
+      isCounted: true,
+      sampledReasons: {},
+      imageRowCount: 44,
       tokenCount,
     });
     expect(plan.quotas!.reduce((sum, { quota }) => sum + quota, 0)).toBe(28);

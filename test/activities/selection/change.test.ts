@@ -28,12 +28,18 @@ async function side(rows: Row[], selected: string, quotas: Record<string, number
   const batch = {
     rowCount: rows.length,
     rowIndex: Uint32Array.from(rows.keys()),
-    ...{ sourceIndex: zeros, byteStart: new BigInt64Array(rows.length), byteEnd: new BigInt64Array(rows.length) },
+    sourceIndex: zeros,
+    byteStart: new BigInt64Array(rows.length),
+    byteEnd: new BigInt64Array(rows.length),
     id: rows.map(() => null),
     task: rows.map(([, task]) => task),
     image: rows.map(() => null),
     contentHash: hashes(rows.map(([content]) => content)),
-    ...{ tokenCount: zeros, imageTokenCount: zeros, supervisedTokenCount: zeros, microBatch: zeros, shard: zeros },
+    tokenCount: zeros,
+    imageTokenCount: zeros,
+    supervisedTokenCount: zeros,
+    microBatch: zeros,
+    shard: zeros,
     truncated: rows.map(() => false),
     reason: rows.map(([, , isUsable = true]) => (isUsable ? null : 'answer_empty')),
   };
@@ -109,7 +115,10 @@ test('rows that entered and left are told with the reason that each side gives',
     { reason: 'redrawn', count: 1 },
   ]);
   const line = (kind: string, reason: string, content: string, task: string, row: number) => ({
-    ...{ change: kind, reason, task, row_index: row },
+    change: kind,
+    reason,
+    task,
+    row_index: row,
     content_hash: Buffer.from(hashes([content])).toString('hex'),
   });
   // A row that left has the place that it had, one that entered the place that it has.

@@ -166,12 +166,17 @@ describe.each(['float32', 'int8'])('values of a table in %s', (storage) => {
     };
     const { taskIndex, maxima } = joinRows(scan, await RowLookup.read(run.store, rows), []);
     const [sum, ...others] = await pass<'sum'>((start, end) => ({
-      ...{ pass: 'sum', maxima, taskIndex: taskIndex.slice(start, end) },
+      pass: 'sum',
+      maxima,
+      taskIndex: taskIndex.slice(start, end),
     }));
     for (const other of others) mergeTaskSums(sum!, other);
     const scored = await pass<'score'>((start, end) => ({
-      ...{ pass: 'score', statistics: finishTaskSums(sum!), selfTerm: true },
-      ...{ taskIndex: taskIndex.slice(start, end), sampled: new Uint8Array(end - start).fill(1) },
+      pass: 'score',
+      statistics: finishTaskSums(sum!),
+      selfTerm: true,
+      taskIndex: taskIndex.slice(start, end),
+      sampled: new Uint8Array(end - start).fill(1),
     }));
     const score = {
       mean_of_cosines: joined(scored.map((part) => part.mean_of_cosines)),
