@@ -1,26 +1,16 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import { CHART_WIDTHS, taskLabels } from '../../report/chart.ts';
-import { drawScores, drawTaskScores } from '../../report/evaluation-chart.ts';
-import { drawDistributions, drawEffectiveShares } from '../../report/instance-value-chart.ts';
+import { drawScores } from '../../report/evaluation-chart.ts';
 import { drawMixture, mixture, mixtureFinding } from '../../report/mixture-chart.ts';
 import { drawTaskValues, valuedTasks } from '../../report/task-value-chart.ts';
+import { chartsOf } from './charts-of.ts';
 import { demoSummary } from './demo-summary.ts';
 
 const summary = demoSummary();
 const { scores } = summary.evaluation!;
-const tasks = summary.tasks.map(({ task }) => task);
 
-const CHARTS: [string, (width: number) => string][] = [
-  ['mixture', (width) => drawMixture(mixture(summary.tasks), width)],
-  ['task values', (width) => drawTaskValues(valuedTasks(summary.tasks), width)],
-  ['distributions', (width) => drawDistributions(summary.instanceValues, summary.instanceValues.tasks, width)],
-  ['effective shares', (width) => drawEffectiveShares(summary.instanceValues, 3, width)],
-  ['scores', (width) => drawScores(scores, width)],
-  ['task scores', (width) => drawTaskScores(scores.slice(0, 3), tasks, width)],
-];
-
-describe.each(CHARTS)('chart of %s', (_, draw) => {
+describe.each(chartsOf(summary))('chart of %s', (_, draw) => {
   test.each(Object.values(CHART_WIDTHS))('is whole SVG of the wanted width %i, the same each time', (width) => {
     const svg = draw(width);
     expect(draw(width)).toBe(svg);
