@@ -65,9 +65,9 @@ function commandTree() {
     workerCommand(),
     doctorCommand(),
     schemaCommand(),
-    completionCommand(() => program as unknown as Command),
+    completionCommand(() => program),
   ];
-  for (const command of commands) program.addCommand(command as unknown as Command);
+  for (const command of commands) program.addCommand(command);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
     command.exitOverride();
   }

@@ -1,5 +1,6 @@
 // `tive completion`: scripts that complete commands in a shell.
 import { Argument, Command } from '@commander-js/extra-typings';
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 
 /** A command by its words, what may follow it, and its options. */
 interface CompletedCommand {
@@ -12,7 +13,7 @@ interface CompletedCommand {
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 /** `tive completion`: a script that lets a shell complete commands and options. */
-export function completionCommand(program: () => Command) {
+export function completionCommand(program: () => CommandUnknownOpts) {
   return new Command('completion')
     .description('print a completion script: eval "$(tive completion bash)"')
     .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
@@ -22,7 +23,7 @@ export function completionCommand(program: () => Command) {
     });
 }
 
-function commandsOf(command: Command, words: string[] = []): CompletedCommand[] {
+function commandsOf(command: CommandUnknownOpts, words: string[] = []): CompletedCommand[] {
   const own = {
     words,
     next: [
@@ -32,7 +33,7 @@ function commandsOf(command: Command, words: string[] = []): CompletedCommand[] 
     options: command.options.flatMap(({ long }) => (long ? [long] : [])),
     description: command.description(),
   };
-  return [own, ...command.commands.flatMap((one) => commandsOf(one as unknown as Command, [...words, one.name()]))];
+  return [own, ...command.commands.flatMap((one) => commandsOf(one, [...words, one.name()]))];
 }
 
 /** Commands have at most two words; files are completed where nothing else fits. */

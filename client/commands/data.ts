@@ -20,10 +20,10 @@ const SHOWN_NAMES = 12;
 /** `tive data`: what is in a dataset, before any recipe. */
 export function dataCommand() {
   const command = new Command('data').description('look at a dataset, check it, label its rows, convert it');
-  command.addCommand(inspectCommand() as unknown as Command);
-  command.addCommand(validateCommand() as unknown as Command);
-  command.addCommand(labelCommand() as unknown as Command);
-  command.addCommand(convertCommand() as unknown as Command);
+  command.addCommand(inspectCommand());
+  command.addCommand(validateCommand());
+  command.addCommand(labelCommand());
+  command.addCommand(convertCommand());
   return command;
 }
 

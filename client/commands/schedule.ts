@@ -12,7 +12,7 @@ type Schedules = typeof schedulesModule;
 /** `tive schedule`: incremental runs at set times, on a cluster. */
 export function scheduleCommand() {
   const command = new Command('schedule').description('select again at set times, on a cluster with workers');
-  command.addCommand(createCommand() as unknown as Command);
+  command.addCommand(createCommand());
   const simple: [string, string, (client: Client, name: string, schedules: Schedules) => Promise<string>][] = [
     ['describe', 'when it runs, and what it has started', scheduleText],
     [
@@ -44,7 +44,7 @@ export function scheduleCommand() {
         process.stdout.write(`${await work(client, run, schedules)}\n`),
       );
     });
-    command.addCommand(sub as unknown as Command);
+    command.addCommand(sub);
   }
   const list = withServer(new Command('list')).description('names of all schedules');
   list.action(async (options) => {
@@ -52,7 +52,7 @@ export function scheduleCommand() {
       for (const name of await listSchedules(client)) process.stdout.write(`${name}\n`);
     });
   });
-  command.addCommand(list as unknown as Command);
+  command.addCommand(list);
   return command;
 }
 

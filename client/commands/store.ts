@@ -22,7 +22,7 @@ export function storeCommand() {
   const command = new Command('store').description(
     'look after a store: how large it is, whether it is whole, what may go',
   );
-  for (const one of [sizeCommand(), checkCommand(), cleanCommand()]) command.addCommand(one as unknown as Command);
+  for (const one of [sizeCommand(), checkCommand(), cleanCommand()]) command.addCommand(one);
   return command;
 }
 
