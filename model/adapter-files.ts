@@ -1,3 +1,4 @@
+// PEFT folders of LoRA adapters, read and written.
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoraTarget } from '../contracts/config.ts';
@@ -27,18 +28,39 @@ interface PeftConfig {
 }
 
 /**
- * Keys of `adapter_config.json` that are read here, or that leave the mathematics of stored tensors as they are: they name
- * the model, say which modules have tensors, or served training. Any other key must be empty.
+ * Keys of `adapter_config.json` that are read here, or that leave the mathematics of stored tensors as they are: they
+ * name the model, say which modules have tensors, or served training. Any other key must be empty.
  * @see peft 0.21 `LoraConfig`
  */
 const HARMLESS_KEYS = new Set([
-  ...['peft_type', 'r', 'lora_alpha', 'use_rslora', 'rank_pattern', 'alpha_pattern', 'bias', 'init_lora_weights'],
-  ...['auto_mapping', 'base_model_name_or_path', 'revision', 'peft_version', 'task_type', 'inference_mode'],
-  ...['target_modules', 'exclude_modules', 'layers_to_transform', 'layers_pattern'],
+  'peft_type',
+  'r',
+  'lora_alpha',
+  'use_rslora',
+  'rank_pattern',
+  'alpha_pattern',
+  'bias',
+  'init_lora_weights',
+  'auto_mapping',
+  'base_model_name_or_path',
+  'revision',
+  'peft_version',
+  'task_type',
+  'inference_mode',
+  'target_modules',
+  'exclude_modules',
+  'layers_to_transform',
+  'layers_pattern',
   // Read by peft only where `use_qalora`, `megatron_config`, or a trained head or embedding asks for them.
-  ...['lora_dropout', 'qalora_group_size', 'megatron_core', 'ensure_weight_tying'],
+  'lora_dropout',
+  'qalora_group_size',
+  'megatron_core',
+  'ensure_weight_tying',
   // Settings of a start that `init_lora_weights` names; without that name peft ignores them.
-  ...['eva_config', 'corda_config', 'loftq_config', 'lora_ga_config'],
+  'eva_config',
+  'corda_config',
+  'loftq_config',
+  'lora_ga_config',
 ]);
 
 /**

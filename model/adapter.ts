@@ -15,6 +15,7 @@ const TARGET_ORDER: readonly LoraTarget[] = [
   'down_proj',
 ];
 
+/** What an adapter is: W + scale · B A on the target layers, A `[rank, in]`, B `[out, rank]`, scale alpha / rank. */
 export interface LoraSettings {
   rank: number;
   alpha: number;

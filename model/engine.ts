@@ -1,5 +1,6 @@
-// The seam: what an engine does for the product. Rows, plans, checkpoints, retries and tables stay on this side; tensors,
-// the projection and the optimiser's state stay on the other. What crosses is sketches, scalars and checkpoints.
+// The seam: what an engine does for the product. Rows, plans, checkpoints, retries and tables stay on this side;
+// tensors, the projection and the optimiser's state stay on the other. What crosses is sketches, scalars and
+// checkpoints.
 import type { ProjectionOptions } from '../algorithms/projection.ts';
 import type { EngineName } from '../contracts/config.ts';
 import type { AdapterValues } from './adapter.ts';
@@ -90,6 +91,7 @@ export interface ExampleGradients {
   sketch: Float32Array;
 }
 
+/** Gradients of every example of a micro-batch, projected where they are computed. */
 export interface GradientComputer {
   /** Width k of what comes back. */
   sketch: number;
@@ -110,6 +112,7 @@ export interface AdamWSettings {
 /** Defaults of torch but for the weight decay. */
 export const ADAMW_DEFAULTS: AdamWSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 
+/** How a step updates the parameters: clip by the global norm, then AdamW. */
 export interface OptimizerSettings {
   adamW: AdamWSettings;
   /** Gradients above this global norm are scaled down to it. */
@@ -158,6 +161,7 @@ export interface Outcome {
   correct: boolean;
 }
 
+/** A model that answers test rows. */
 export interface Scorer {
   /** Scores a micro-batch in one teacher-forced pass. */
   score(examples: readonly ModelExample[]): Promise<Outcome[]>;

@@ -13,7 +13,9 @@ import { weightShapes } from './weight-shapes.ts';
 const SINGLE_FILE = 'model.safetensors';
 const INDEX_FILE = 'model.safetensors.index.json';
 
+/** Canonical name of the head, `[vocab, hidden]`. */
 export const HEAD = 'lm_head.weight';
+/** Canonical name of the embedding, `[vocab, hidden]`; the head as well where the two are tied. */
 export const EMBEDDING = 'model.language_model.embed_tokens.weight';
 
 /**
@@ -37,8 +39,8 @@ export async function weightFiles(folder: string): Promise<string[]> {
 }
 
 /**
- * The weight files of a folder, and in which of them the index places each tensor. One file of all weights goes before an
- * index, as in transformers.
+ * The weight files of a folder, and in which of them the index places each tensor. One file of all weights goes before
+ * an index, as in transformers.
  */
 async function findWeights(folder: string): Promise<{ names: string[]; shardOf: ReadonlyMap<string, string> }> {
   if (await exists(join(folder, SINGLE_FILE))) return { names: [SINGLE_FILE], shardOf: new Map() };
@@ -114,6 +116,7 @@ export async function openWeights(folder: string): Promise<FoundWeights> {
   }
 }
 
+/** Closes all files of a model folder. */
 export async function closeAll(files: readonly SafetensorsFile[]): Promise<void> {
   await Promise.all(files.map((file) => file.close()));
 }
@@ -126,8 +129,8 @@ export interface Source {
 }
 
 /**
- * Sources by canonical name. Of a tensor that stands in two shards the one counts that the index names; of a head and an
- * embedding that are tied, either may be missing.
+ * Sources by canonical name. Of a tensor that stands in two shards the one counts that the index names; of a head and
+ * an embedding that are tied, either may be missing.
  */
 export function locate({ files, shardOf }: FoundWeights, isTied: boolean): Map<string, Source> {
   const sources = new Map<string, Source>();
@@ -155,8 +158,10 @@ export function storedShapes(config: Architecture, sources: ReadonlyMap<string, 
   return weightShapes({ ...config, text: { ...config.text, tiedHead: config.text.tiedHead && !sources.has(HEAD) } });
 }
 
+/** A weight's values in float32, in the order of the file: the last axis runs fastest. */
 export const readSource = ({ file, name }: Source): Promise<Float32Array> => file.read(name);
 
+/** Whether two weights have the same values; reads both whole. NaN equals nothing. */
 export async function areEqual(one: Source, other: Source): Promise<boolean> {
   const [left, right] = [await readSource(one), await readSource(other)];
   return left.every((value, index) => value === right[index]);

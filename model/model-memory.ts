@@ -1,3 +1,4 @@
+// The memory that a model needs, and whether this machine has it.
 import { spawnSync } from 'node:child_process';
 import { totalmem } from 'node:os';
 import { InvalidConfigError } from '../contracts/failures.ts';

@@ -1,3 +1,4 @@
+// The safetensors format, read tensor by tensor and written.
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -35,8 +36,8 @@ const FLOAT_BYTES: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2,
 
 /**
  * Opens a safetensors file: u64 little-endian header length, JSON header, raw little-endian data.
- * Checked before anything is allocated: header length, JSON form, byte counts by shape, and that the ranges cover the data
- * without a gap or an overlap. Tensors of types that are not read are listed as well.
+ * Checked before anything is allocated: header length, JSON form, byte counts by shape, and that the ranges cover the
+ * data without a gap or an overlap. Tensors of types that are not read are listed as well.
  * @param pieceBytes bytes that are read at once, a multiple of 8
  * @throws InvalidConfigError naming the file and the value that is wrong.
  */

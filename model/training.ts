@@ -5,6 +5,7 @@ import type { ModelExample, Trainer } from './engine.ts';
 import { learningRateAt } from './learning-rate.ts';
 import type { LearningRateSchedule } from './learning-rate.ts';
 
+/** How a training goes through its rows. */
 export interface TrainingSettings {
   schedule: LearningRateSchedule;
   /** Padded tokens of one micro-batch: a step's rows are sorted by length and cut by it. */

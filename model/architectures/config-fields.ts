@@ -4,8 +4,8 @@ import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 
 /**
- * Largest sizes of `config.json` that are taken: above every published model, and small enough to compute with. A size that
- * is not named here may reach {@link OTHER_MOST}.
+ * Largest sizes of `config.json` that are taken: above every published model, and small enough to compute with. A size
+ * that is not named here may reach {@link OTHER_MOST}.
  */
 const MOST: Readonly<Record<string, number>> = {
   num_hidden_layers: 1_000,
@@ -44,6 +44,7 @@ export function count(config: JsonObject, key: string, otherwise?: number): numb
   throw refusal(key, `a whole number from 1 to ${most.toLocaleString('en')}`, value);
 }
 
+/** A whole number of either sign, such as a layer counted from the end. */
 export function integer(config: JsonObject, key: string, otherwise: number): number {
   const value = numeric(config, key, otherwise);
   if (Number.isInteger(value)) return value;
@@ -57,12 +58,14 @@ export function epsilon(config: JsonObject, key: string, otherwise: number): num
   throw refusal(key, 'above 0 and below 1', value);
 }
 
+/** A finite number above 0. */
 export function positive(config: JsonObject, key: string, otherwise: number): number {
   const value = numeric(config, key, otherwise);
   if (value > 0) return value;
   throw refusal(key, 'a positive number', value);
 }
 
+/** One of the texts that are read. */
 export function choice<Choice extends string>(
   config: JsonObject,
   key: string,

@@ -7,6 +7,7 @@ import { choice, count, requireDivisor, section } from './config-fields.ts';
 import { isTied, parseText } from './text.ts';
 import { parseVision } from './vision.ts';
 
+/** How `config.json` of Idefics3 and SmolVLM is read, and how their weights are named here. */
 export const idefics3: ArchitectureKind = {
   modelTypes: ['idefics3', 'smolvlm'],
   takesPictures: true,

@@ -7,6 +7,7 @@ import { choice, count, flag, has, integer, section } from './config-fields.ts';
 import { isTied, parseText } from './text.ts';
 import { parseVision } from './vision.ts';
 
+/** How `config.json` of LLaVA is read, and how its weights are named: as first released, and as transformers does. */
 export const llava: ArchitectureKind = {
   modelTypes: ['llava'],
   takesPictures: true,

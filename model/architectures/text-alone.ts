@@ -4,6 +4,7 @@ import { NO_FRAME } from './architecture.ts';
 import type { Architecture, ArchitectureKind } from './architecture.ts';
 import { isTied, parseText } from './text.ts';
 
+/** How `config.json` of Llama and Qwen2 is read, and how their weights are named here. */
 export const textAlone: ArchitectureKind = {
   modelTypes: ['llama', 'qwen2'],
   takesPictures: false,

@@ -56,8 +56,8 @@ function refuseWindows(config: JsonObject): void {
 }
 
 /**
- * Base θ of the rotary positions. Of the two styles of settings `rope_scaling` goes first, if it says anything; neither may
- * ask for scaled positions.
+ * Base θ of the rotary positions. Of the two styles of settings `rope_scaling` goes first, if it says anything; neither
+ * may ask for scaled positions.
  * @see transformers 5 `RotaryEmbeddingConfigMixin.convert_rope_params_to_dict`
  */
 function ropeTheta(config: JsonObject): number {

@@ -37,6 +37,7 @@ const TOWERS = {
   },
 } as const satisfies Record<string, Omit<VisionConfig, 'intermediateSize' | 'imageSize'>>;
 
+/** The towers that are read. */
 export type TowerKind = keyof typeof TOWERS;
 
 /** Reads `vision_config`. */

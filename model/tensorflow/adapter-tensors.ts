@@ -30,6 +30,7 @@ export function toTensors(values: AdapterValues): Adapter {
   return { settings: values.settings, pairs };
 }
 
+/** Frees the adapter's tensors. */
 export function disposeAdapter(adapter: Adapter): void {
   for (const { a, b } of adapter.pairs.values()) tf.dispose([a, b]);
 }

@@ -1,3 +1,4 @@
+// The loss of the answers, and its gradient at the hidden states.
 import * as tf from '@tensorflow/tfjs';
 import type { Decoder } from './decoder.ts';
 import type { SupervisedPositions } from './micro-batch.ts';

@@ -1,3 +1,4 @@
+// What attention reads beside its inputs: rotary tables and the causal mask.
 import * as tf from '@tensorflow/tfjs';
 import type { TextConfig } from '../architectures/architecture.ts';
 
@@ -75,7 +76,9 @@ export function rotateBackward(
   return tf.add(tf.mul(dy, cosine), rotated);
 }
 
-/** 0 where a token may look, −1e9 at later ones: `[1, group · token, token]`. Right padding needs no mask of its own. */
+/**
+ * 0 where a token may look, −1e9 at later ones: `[1, group · token, token]`. Right padding needs no mask of its own.
+ */
 export function causalMask(tokenCount: number, groupSize: number): tf.Tensor3D {
   const values = new Float32Array(groupSize * tokenCount * tokenCount);
   for (let row = 0; row < groupSize * tokenCount; row += 1) {

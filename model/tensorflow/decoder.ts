@@ -1,3 +1,4 @@
+// The decoder: forward, and backward as written by hand.
 import * as tf from '@tensorflow/tfjs';
 import type { LoraTarget } from '../../contracts/config.ts';
 import type { Adapter } from './adapter-tensors.ts';
@@ -137,7 +138,10 @@ export class Decoder {
     };
   }
 
-  /** Final norm at the given rows: hidden `[row, hidden]` → normalised rows ready for the head, with the cache for {@link finalNormBackward}. */
+  /**
+   * Final norm at the given rows: hidden `[row, hidden]` → normalised rows ready for the head, with the cache for
+   * {@link finalNormBackward}.
+   */
   finalNorm(x: tf.Tensor2D): { normed: tf.Tensor2D; cache: NormCache } {
     return this.#rmsNorm(x, 'model.language_model.norm');
   }
@@ -268,7 +272,9 @@ export class Decoder {
     return layer === this.#text.layerCount - 1;
   }
 
-  /** `[row, head · d]` → `[example · kv, group · token, d]`: the query heads of a group share a key and lie together. */
+  /**
+   * `[row, head · d]` → `[example · kv, group · token, d]`: the query heads of a group share a key and lie together.
+   */
   #split(x: tf.Tensor2D, { exampleCount, tokenCount }: BatchShape, headCount: number): tf.Tensor3D {
     const { headDimension, keyValueHeadCount } = this.#text;
     const heads = tf.transpose(tf.reshape(x, [exampleCount, tokenCount, headCount, headDimension]), [0, 2, 1, 3]);

@@ -1,3 +1,4 @@
+// Training of all weights, as the demo model is pretrained.
 import * as tf from '@tensorflow/tfjs';
 import { headName } from './answer-loss.ts';
 import { Decoder } from './decoder.ts';
@@ -19,8 +20,8 @@ function hasPixels(example: ModelExample): example is PixelExample {
 }
 
 /**
- * Gradient of all weights, in the order of `weights.names`, by automatic differentiation through the plain forward pass.
- * The model's weights must be variables (`tf.variable`); each call first sets them to `parameters`.
+ * Gradient of all weights, in the order of `weights.names`, by automatic differentiation through the plain forward
+ * pass. The model's weights must be variables (`tf.variable`); each call first sets them to `parameters`.
  */
 export function fullGradient(model: LoadedModel): MicroBatchGradient {
   const { weights } = model;

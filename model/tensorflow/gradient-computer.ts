@@ -8,8 +8,8 @@ import { exampleGradients } from './example-gradients.ts';
 import type { LoadedModel } from './load-model.ts';
 
 /**
- * Differs: pieces of a gradient are projected in the order in which the backward pass meets them, last layer first, since
- * keeping whole gradients would need the memory of all parameters for every example.
+ * Differs: pieces of a gradient are projected in the order in which the backward pass meets them, last layer first,
+ * since keeping whole gradients would need the memory of all parameters for every example.
  */
 export function openGradients(
   model: LoadedModel,

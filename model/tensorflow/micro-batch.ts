@@ -16,6 +16,7 @@ export interface SupervisedPositions {
   counts: Int32Array;
 }
 
+/** Sizes of a micro-batch, every example padded to the longest; it has at least one example. */
 export function batchShape(examples: readonly ModelExample[]): BatchShape {
   return { exampleCount: examples.length, tokenCount: Math.max(...examples.map(({ ids }) => ids.length)) };
 }

@@ -35,7 +35,10 @@ export function encodeImages({ config, weights }: LoadedModel, pictures: Float32
 
 const TOWER = 'model.vision_tower';
 
-/** Patch and position embeddings, with a class token also the norm and `pre_layrnorm` (sic): `[example · vector, hidden]`. */
+/**
+ * Patch and position embeddings, with a class token also the norm and `pre_layrnorm` (sic):
+ * `[example · vector, hidden]`.
+ */
 function embedPatches(weights: Weights, vision: VisionConfig, pictures: Float32Array[]): tf.Tensor2D {
   const { classToken, hiddenSize, patchSize } = vision;
   const patchCount = patchSide(vision) ** 2;

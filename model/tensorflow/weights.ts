@@ -1,10 +1,11 @@
+// A model's weights as tensors of the active engine.
 import * as tf from '@tensorflow/tfjs';
 
 /**
  * The model's weights by canonical name, as resident float32 tensors. Linear weights are `[out, in]`.
  *
- * The wasm engine multiplies fast only by operands that are not transposed, so there each linear weight is kept a second
- * time, transposed, when it is first used.
+ * The wasm engine multiplies fast only by operands that are not transposed, so there each linear weight is kept a
+ * second time, transposed, when it is first used.
  */
 export class Weights {
   readonly #tensors: Map<string, tf.Tensor>;

@@ -40,7 +40,9 @@ const rows = toGradientRows(
 const sketch = rows[1]!.gradientStart;
 const statistics = statisticsOf(rows, taskNames.length, sketch);
 const values = valuesOf(rows, statistics);
-/** Means off by 2^-31 a component, dotted with a unit vector: at most √k · 2^-31; the raw mean is at most 8 times off. */
+/**
+ * Means off by 2^-31 a component, dotted with a unit vector: at most √k · 2^-31; the raw mean is at most 8 times off.
+ */
 const FIXED = { rtol: 0, atol: Math.sqrt(sketch) * 2 ** -30 };
 
 describe('golden gradients of a tiny LLaVA', () => {

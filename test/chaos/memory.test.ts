@@ -10,7 +10,9 @@ import { limitMemory } from './memory-limit.ts';
 
 const TIMEOUT_MS = 300_000;
 
-/** Enough to load the model, too little for 32 rows of 1,000 tokens at once: the attention of a layer alone has 768 MB. */
+/**
+ * Enough to load the model, too little for 32 rows of 1,000 tokens at once: the attention of a layer alone has 768 MB.
+ */
 const LIMIT_BYTES = 1e9;
 const ROW_COUNT = 32;
 

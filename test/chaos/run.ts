@@ -139,7 +139,8 @@ export class ChaosRun {
         timeout: SETTLE_TIMEOUT_MS,
         interval: 500,
       });
-      // A client that is given again when its run has just ended starts it once more: all cached, with a report of its own.
+      // A client that is given again when its run has just ended starts it once more: all cached, with a report of its
+      // own.
       expect(this.#files().reportCount).toBeGreaterThanOrEqual(1);
     }
     const durations = STAGES.map((stage) => [

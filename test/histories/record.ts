@@ -1,4 +1,5 @@
-// `npx tsx test/histories/record.ts [path …]`: records the histories of this version, all or those named, beside this file.
+// `npx tsx test/histories/record.ts [path …]`: records the histories of this version, all or those named, beside this
+// file.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';

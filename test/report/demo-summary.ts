@@ -19,7 +19,10 @@ export const DEMO_CONFIG = withMemoryNames(
   }),
 ) as Config;
 
-/** Tasks of the demo with its prototype's scores: rows, task value, selected rows, accuracy of random, balanced, tive, base. */
+/**
+ * Tasks of the demo with its prototype's scores: rows, task value, selected rows, accuracy of random, balanced, tive,
+ * base.
+ */
 const TASKS: readonly [string, number, number, number, number, number, number, number][] = [
   ['garment_name', 2000, 5.1, 106, 0.86, 0.81, 0.8, 0.03],
   ['garment_check', 1500, 4.2, 87, 0.77, 0.7, 0.69, 0.64],

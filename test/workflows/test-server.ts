@@ -11,7 +11,9 @@ import type { Activity, Fakes } from './fake-activities.ts';
 /** A development server with a worker of each kind. */
 export interface TestServer {
   client: Client;
-  /** Does the work while these activities answer. The workers serve one test at a time: their queues have fixed names. */
+  /**
+   * Does the work while these activities answer. The workers serve one test at a time: their queues have fixed names.
+   */
   play<Result>(fakes: Fakes, work: () => Promise<Result>): Promise<Result>;
   stop(): Promise<void>;
 }

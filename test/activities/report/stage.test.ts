@@ -19,7 +19,10 @@ import type { ValuesBatch } from '../../../tables/values.ts';
 import { makeArtifact } from '../../tables/artifact.ts';
 import { DEMO_CONFIG } from '../../report/demo-summary.ts';
 
-/** Rows 0–5 of task `=sum`, 6–11 of `b`; row 2 is quarantined, row 4 has no picture any more, row 7 was never an image row. */
+/**
+ * Rows 0–5 of task `=sum`, 6–11 of `b`; row 2 is quarantined, row 4 has no picture any more, row 7 was never an image
+ * row.
+ */
 const ROWS = 12;
 const taskOf = (row: number): string => (row < 6 ? '=sum' : 'b');
 const usable = Array.from({ length: ROWS }, (_, row) => row).filter((row) => row !== 2);
@@ -300,7 +303,8 @@ describe('report of a small run', () => {
         page,
       );
     expect(found).not.toBeNull();
-    // sd of one task's mean difference √(0.25·0.75/n), n = 40 and 20, averaged: 5.93 points; ±1.96 sd, and the resampling's own noise.
+    // sd of one task's mean difference √(0.25·0.75/n), n = 40 and 20, averaged: 5.93 points; ±1.96 sd, and the
+    // resampling's own noise.
     expect([Number(found![1]), Number(found![2])]).toBeAllclose([36.6, 13.4], { rtol: 0, atol: 2 });
   });
 

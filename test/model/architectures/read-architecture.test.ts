@@ -13,29 +13,49 @@ const LLAMA = { model_type: 'llama' };
 describe('config.json', () => {
   test('says nothing of a size where transformers has it by default', () => {
     const llama = {
-      ...{ hiddenSize: 4096, intermediateSize: 11_008, layerCount: 32, headCount: 32, keyValueHeadCount: 32 },
-      ...{ headDimension: 128, vocabularySize: 32_000, maxPositions: 2048, rmsNormEpsilon: 1e-6, ropeTheta: 10_000 },
-      ...{ attentionBias: false, outputBias: false, mlpBias: false, tiedHead: false },
+      hiddenSize: 4096,
+      intermediateSize: 11_008,
+      layerCount: 32,
+      headCount: 32,
+      keyValueHeadCount: 32,
+      headDimension: 128,
+      vocabularySize: 32_000,
+      maxPositions: 2048,
+      rmsNormEpsilon: 1e-6,
+      ropeTheta: 10_000,
+      attentionBias: false,
+      outputBias: false,
+      mlpBias: false,
+      tiedHead: false,
     };
     const clip = {
-      ...{
-        classToken: true,
-        norm: 'pre_layrnorm',
-        hiddenSize: 768,
-        intermediateSize: 3072,
-        layerCount: 12,
-        headCount: 12,
-        imageSize: 224,
-      },
-      ...{ patchSize: 32, layerNormEpsilon: 1e-5, activation: 'quick_gelu' },
+      classToken: true,
+      norm: 'pre_layrnorm',
+      hiddenSize: 768,
+      intermediateSize: 3072,
+      layerCount: 12,
+      headCount: 12,
+      imageSize: 224,
+      patchSize: 32,
+      layerNormEpsilon: 1e-5,
+      activation: 'quick_gelu',
     };
     expect(parseArchitecture(LLAMA).text).toEqual(llama);
     expect(parseArchitecture(QWEN).text).toEqual({
-      ...{ ...llama, intermediateSize: 22_016, vocabularySize: 151_936, maxPositions: 32_768, attentionBias: true },
+      ...llama,
+      intermediateSize: 22_016,
+      vocabularySize: 151_936,
+      maxPositions: 32_768,
+      attentionBias: true,
     });
     expect(parseArchitecture(LLAVA)).toMatchObject({
-      ...{ text: llama, vision: clip, imageTokenId: 32_000, imageTokenCount: 49, visionFeatureLayer: -2 },
-      ...{ visionFeatureStrategy: 'default', connector: { kind: 'mlp', bias: true } },
+      text: llama,
+      vision: clip,
+      imageTokenId: 32_000,
+      imageTokenCount: 49,
+      visionFeatureLayer: -2,
+      visionFeatureStrategy: 'default',
+      connector: { kind: 'mlp', bias: true },
     });
     const siglip = {
       ...clip,
@@ -50,7 +70,8 @@ describe('config.json', () => {
     );
     expect(parseArchitecture(IDEFICS)).toMatchObject({
       vision: { ...siglip, norm: 'post_layernorm', hiddenSize: 1152, headCount: 16, patchSize: 32, imageSize: 256 },
-      ...{ imageTokenId: 128_257, connector: { kind: 'pixel_shuffle', scaleFactor: 2 } },
+      imageTokenId: 128_257,
+      connector: { kind: 'pixel_shuffle', scaleFactor: 2 },
     });
   });
 
