@@ -14,7 +14,7 @@ describe('the demo, whole', () => {
   let done: Finished;
   let result: RunResult;
   beforeAll(async () => {
-    done = await tiveProcess(folder, 'demo', '--quiet');
+    done = await tiveProcess(folder, 'demo', 'evaluation.max_rows=600', '--quiet');
     expect(done.exitCode, done.stderr).toBe(0);
     result = JSON.parse(readFileSync(join(folder, 'runs/demo/result.json'), 'utf8')) as RunResult;
   }, 600_000);
