@@ -18,10 +18,6 @@ test('docs/data.md names every extension of files of rows', () => {
   expect(read('docs/data.md').replace(/\s+/g, ' ')).toContain(`the files that end in ${written} are read`);
 });
 
-test('docs/recipe.md names every value of dataset.format', () => {
-  expect(read('docs/recipe.md')).toMatch(new RegExp(`^  format: auto #.* ${FORMATS.join(' \\| ')} `, 'm'));
-});
-
 test('names, extensions and first bytes are those of one form or reader alone', () => {
   const all = [
     ['auto', ...FORMATS],

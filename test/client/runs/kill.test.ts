@@ -16,11 +16,11 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** Long enough in every stage to be met in the middle of it. */
 const SLOW = [
-  'warmup.epochs=16',
-  'finetune.epochs=24',
+  'warmup.epochs=8',
+  'finetune.epochs=12',
   'evaluation.max_rows=16',
   'gradients.projection=rademacher',
-  'gradients.sketch=1024',
+  'gradients.sketch=512',
 ];
 const HEARTBEAT = ['--heartbeat-timeout', '6'];
 const RUN = ['run', 'recipe.yaml', ...SLOW, ...HEARTBEAT];
