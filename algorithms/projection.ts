@@ -16,6 +16,14 @@ export interface ProjectionOptions {
   parameterCount: number;
 }
 
+/** Width k of what a projection gives: the sketch, or where nothing is projected the gradient's own length. */
+export function sketchWidth(
+  { kind, sketch }: Pick<ProjectionOptions, 'kind' | 'sketch'>,
+  parameterCount: number,
+): number {
+  return kind === 'none' ? parameterCount : sketch;
+}
+
 /** A fixed linear map from [parameter] to [sketch]. */
 export interface Projector {
   readonly sketch: number;

@@ -52,3 +52,10 @@ export interface QuarantinedRow {
   /** What must hold and what was found, e.g. `turn 1: answer must not be empty, got ""`. */
   detail: string;
 }
+
+/** Counts by reason of a list in which a reason may stand several times, in the order of first appearance. */
+export function sumByReason(counts: readonly { reason: Reason; count: number }[]): { reason: Reason; count: number }[] {
+  const sums = new Map<Reason, number>();
+  for (const { reason, count } of counts) sums.set(reason, (sums.get(reason) ?? 0) + count);
+  return [...sums].map(([reason, count]) => ({ reason, count }));
+}

@@ -5,7 +5,7 @@ import type { GradientsResult } from '../contracts/messages/gradients.ts';
 import type { ComparedSelection, NewRowsPlan, Reselection } from '../contracts/messages/incremental.ts';
 import type { LastRun, MethodResult, RunInput, RunResult } from '../contracts/messages/run.ts';
 import type { AdapterResult } from '../contracts/messages/training.ts';
-import type { Reason } from '../contracts/reasons.ts';
+import { sumByReason } from '../contracts/reasons.ts';
 import type { RunContext } from './context.ts';
 import { percentText } from './progress-facts.ts';
 
@@ -35,16 +35,6 @@ function tunedAgain(reason: string, counts: Partial<Reselection> = {}): Reselect
   };
 }
 
-/** Counts by reason of two lists together. */
-function mergeCounts(
-  left: readonly { reason: Reason; count: number }[],
-  right: readonly { reason: Reason; count: number }[],
-): { reason: Reason; count: number }[] {
-  const counts = new Map<Reason, number>();
-  for (const { reason, count } of [...left, ...right]) counts.set(reason, (counts.get(reason) ?? 0) + count);
-  return [...counts].map(([reason, count]) => ({ reason, count }));
-}
-
 /** Both sides came through JSON, with their keys in one order. */
 function equal(left: unknown, right: unknown): boolean {
   return JSON.stringify(left) === JSON.stringify(right);
@@ -59,7 +49,7 @@ export interface KeptRows {
 
 /** The kept table and what was made beside it. */
 export function joinTables({ gradients, plan }: KeptRows, made: GradientsResult | null): GradientsResult {
-  const quarantined = mergeCounts(plan.quarantined, made?.quarantined ?? []);
+  const quarantined = sumByReason([...plan.quarantined, ...(made?.quarantined ?? [])]);
   if (made === null) return { ...gradients, quarantined, cached: true };
   return { ...made, reused: [gradients.gradients, ...gradients.reused], quarantined };
 }

@@ -1,4 +1,5 @@
 // Stage gradients: rows and reference model → the gradient table, shard by shard.
+import { sketchWidth } from '../../algorithms/projection.ts';
 import type {
   CloseGradientsInput,
   GradientShard,
@@ -7,7 +8,7 @@ import type {
   GradientsPlan,
   GradientsResult,
 } from '../../contracts/messages/gradients.ts';
-import type { Reason } from '../../contracts/reasons.ts';
+import { sumByReason } from '../../contracts/reasons.ts';
 import { gradientLayout } from '../../model/adapter.ts';
 import { sha256 } from '../../store/addresses.ts';
 import type { GradientDetails } from '../../tables/gradients.ts';
@@ -56,7 +57,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const adapter = await adapterOf(store, input);
       const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       const source = new ExampleSource(model, await loaderOf(config, dataset));
-      const computer = model.openGradients(adapter, projectionOf(config, gradientLayout(adapter).length));
+      const computer = model.openGradients(adapter, projectionOf(config));
       try {
         const keys = await computeParts(computer, config.gradients.storage, windows, source, parts, pulse);
         return await closeShard(store, input, computer.sketch, parts, keys);
@@ -73,11 +74,8 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const { config, address, shards } = input;
       const store = openStore(config.store.uri);
       const { length: parameterCount } = gradientLayout(await adapterOf(store, input));
-      const counts = new Map<Reason, number>();
-      for (const { reason, count } of shards.flatMap(({ quarantined }) => quarantined))
-        counts.set(reason, (counts.get(reason) ?? 0) + count);
-      const quarantined = [...counts].map(([reason, count]) => ({ reason, count }));
-      const { sketch } = projectionOf(config, parameterCount);
+      const quarantined = sumByReason(shards.flatMap((shard) => shard.quarantined));
+      const sketch = sketchWidth(projectionOf(config), parameterCount);
       const details: GradientDetails = { sketch, storage: config.gradients.storage, parameterCount, quarantined };
       const place = { ...(await gradientPlace(input, models)), address };
       const files = shards.map(({ file }) => file);

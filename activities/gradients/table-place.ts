@@ -1,4 +1,5 @@
 // Where a gradient table lies, what determines it, and whether there is room for it.
+import { sketchWidth } from '../../algorithms/projection.ts';
 import type { Config } from '../../contracts/config.ts';
 import { ArtifactMismatchError, InvalidConfigError } from '../../contracts/failures.ts';
 import type { GradientsInput, GradientsResult } from '../../contracts/messages/gradients.ts';
@@ -6,6 +7,7 @@ import { settingsOf } from '../../contracts/stage-settings.ts';
 import { gradientLayout } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
+import type { ProjectionSettings } from '../../model/engine.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { canonicalJson } from '../../store/addresses.ts';
 import { readManifest } from '../../store/artifacts.ts';
@@ -57,9 +59,9 @@ export async function findTable(store: Store, place: OutputPlace): Promise<Gradi
 }
 
 /** Bytes of a table of so many rows, about. */
-export function tableBytes({ gradients }: Config, parameterCount: number, rowCount: number): number {
-  const width = gradients.projection === 'none' ? parameterCount : gradients.sketch;
-  return rowCount * (width * (gradients.storage === 'int8' ? 1 : 4) + ROW_BYTES);
+export function tableBytes(config: Config, parameterCount: number, rowCount: number): number {
+  const width = sketchWidth(projectionOf(config), parameterCount);
+  return rowCount * (width * (config.gradients.storage === 'int8' ? 1 : 4) + ROW_BYTES);
 }
 
 /** Bytes of a row of the table beside its gradient, about. */
@@ -100,11 +102,8 @@ export async function adapterOf(store: Store, { config, adapter }: GradientsInpu
   return readAdapter(await store.localFolder(adapter.uri), text);
 }
 
-/** Without projection the table is as wide as the gradient. */
-export function projectionOf(
-  { gradients }: Config,
-  parameterCount: number,
-): { kind: Config['gradients']['projection']; sketch: number; seed: number } {
+/** How the config projects gradients. */
+export function projectionOf({ gradients }: Config): ProjectionSettings {
   const { projection: kind, sketch, projectionSeed: seed } = gradients;
-  return { kind, sketch: kind === 'none' ? parameterCount : sketch, seed };
+  return { kind, sketch, seed };
 }

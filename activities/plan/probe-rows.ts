@@ -5,7 +5,7 @@ import type { Probe } from '../../contracts/plan.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import { planMicroBatches } from '../../dataset/rows/micro-batches.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
-import { gradientLayout, initialAdapter } from '../../model/adapter.ts';
+import { initialAdapter } from '../../model/adapter.ts';
 import type { ModelExample } from '../../model/engine.ts';
 import { loaderOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
@@ -37,7 +37,7 @@ export async function probeRows(
   const random = createRandom('probe', 0);
   const adapter = initialAdapter(model.architecture.text, { rank, alpha, targets }, () => random.uniform());
   const { tokenBudget } = config.gradients;
-  const computer = model.openGradients(adapter, projectionOf(config, gradientLayout(adapter).length));
+  const computer = model.openGradients(adapter, projectionOf(config));
   const lengths = read.examples.map(({ ids }) => ids.length);
   const batches = planMicroBatches(lengths, tokenBudget).map((batch) => batch.map((index) => read.examples[index]!));
   const compute = async (): Promise<void> => {

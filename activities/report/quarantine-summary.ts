@@ -1,6 +1,6 @@
 // The rows that were set aside, by the dataset stage and by the gradients.
 import type { RunResult } from '../../contracts/messages/run.ts';
-import type { Reason } from '../../contracts/reasons.ts';
+import { sumByReason } from '../../contracts/reasons.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { QuarantineSummary } from '../../contracts/summary.ts';
 import type { Store } from '../../store/store.ts';
@@ -20,11 +20,9 @@ export async function summarizeQuarantine(
   store: Store,
   { dataset, gradients }: RunResult,
 ): Promise<QuarantineSummary[]> {
-  const counts = new Map<Reason, number>();
-  for (const { reason, count } of [...(dataset?.quarantined ?? []), ...(gradients?.quarantined ?? [])])
-    counts.set(reason, (counts.get(reason) ?? 0) + count);
+  const counts = sumByReason([...(dataset?.quarantined ?? []), ...(gradients?.quarantined ?? [])]);
   const examples = dataset === null ? new Map<string, Examples>() : await readExamples(store, dataset.rows);
-  const reasons = [...counts].map(([reason, count]) => ({ reason, count, examples: examples.get(reason) ?? [] }));
+  const reasons = counts.map(({ reason, count }) => ({ reason, count, examples: examples.get(reason) ?? [] }));
   return reasons
     .filter(({ count }) => count > 0)
     .sort((left, right) => right.count - left.count || (left.reason < right.reason ? -1 : 1));

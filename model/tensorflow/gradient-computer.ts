@@ -1,5 +1,5 @@
 // Per-example gradients, projected as the backward pass meets their pieces.
-import { createProjector } from '../../algorithms/projection.ts';
+import { createProjector, sketchWidth } from '../../algorithms/projection.ts';
 import { gradientLayout } from '../adapter.ts';
 import type { AdapterValues } from '../adapter.ts';
 import type { ExampleGradients, GradientComputer, ModelExample, ProjectionSettings } from '../engine.ts';
@@ -14,11 +14,11 @@ import type { LoadedModel } from './load-model.ts';
 export function openGradients(
   model: LoadedModel,
   values: AdapterValues,
-  { kind, sketch: width, seed }: ProjectionSettings,
+  projection: ProjectionSettings,
 ): GradientComputer {
   const { places, length: parameterCount } = gradientLayout(values);
-  const sketch = kind === 'none' ? parameterCount : width;
-  const projector = createProjector({ kind, sketch, seed, parameterCount });
+  const sketch = sketchWidth(projection, parameterCount);
+  const projector = createProjector({ ...projection, sketch, parameterCount });
   const adapter = toTensors(values);
   const compute = (examples: readonly ModelExample[]): ExampleGradients => {
     const sums = new Float64Array(examples.length * sketch);
