@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { joinEmbedded } from '../../../client/cluster/runtime.ts';
 import { findRun } from '../../../client/runs/runs.ts';
 import type { Stage } from '../../../contracts/stages.ts';
@@ -51,6 +53,10 @@ async function reach(folder: string, stage: Stage): Promise<void> {
     async () => {
       const run = await namedRun('small', join(folder, 'runs'));
       expect(run.address).not.toBeNull();
+      // A command that is given again has its server at another address than the one before.
+      const [host, port] = run.address!.split(':');
+      const socket = connect(Number(port), host);
+      await once(socket, 'connect').finally(() => socket.destroy());
       return run.address!;
     },
     { timeout: 60_000, interval: 50 },
@@ -120,48 +126,19 @@ test(
 );
 
 test(
-  'compute processes drained by SIGTERM in warmup and finetune go on from their checkpoints with the same bytes',
+  'compute processes drained by SIGTERM in warmup and finetune go on from their checkpoints, the Temporal server killed in gradients is started again on its database, and the run ends with the same bytes',
   async () => {
-    const folder = freshFolder('drain-workers');
+    const folder = freshFolder('drain-workers-kill-server');
     const command = startTive(folder, ...RUN);
-    for (const stage of ['warmup', 'finetune'] as const) {
-      await reach(folder, stage);
-      expect(signalAll(command, 'SIGTERM')).toBeGreaterThan(0);
-    }
-    const done = await command.finished;
-    expect(done.exitCode, done.stderr).toBe(0);
-    expect(hashes(folder)).toEqual(undisturbed);
-  },
-  TIMEOUT_MS,
-);
-
-test(
-  'the whole command killed in gradients and given again ends with the same bytes, and leaves no process behind',
-  async () => {
-    const folder = freshFolder('kill-command');
-    const first = startTive(folder, ...RUN);
-    await reach(folder, 'gradients');
-    const processes = first.computeProcesses();
-    first.child.kill('SIGKILL');
-    await first.finished;
-    await vi.waitFor(() => expect(processes.filter(isAlive)).toEqual([]), { timeout: 60_000, interval: 100 });
-    const again = await tiveProcess(folder, ...RUN);
-    expect(again.exitCode, again.stderr).toBe(0);
-    expect(again.stderr).toContain('warmup: cached');
-    expect(hashes(folder)).toEqual(undisturbed);
-  },
-  TIMEOUT_MS,
-);
-
-test(
-  'the Temporal server killed in gradients is started again on its database, and the run ends with the same bytes',
-  async () => {
-    const folder = freshFolder('kill-server');
-    const command = startTive(folder, ...RUN);
+    await reach(folder, 'warmup');
+    expect(signalAll(command, 'SIGTERM')).toBeGreaterThan(0);
     await reach(folder, 'gradients');
     const servers = processesWith(join(folder, 'runs/small/temporal.db'));
     expect(servers).toHaveLength(1);
     process.kill(servers[0]!, 'SIGKILL');
+    await vi.waitFor(() => expect(isAlive(servers[0]!)).toBe(false));
+    await reach(folder, 'finetune');
+    expect(signalAll(command, 'SIGTERM')).toBeGreaterThan(0);
     const done = await command.finished;
     expect(done.exitCode, done.stderr).toBe(0);
     expect(hashes(folder)).toEqual(undisturbed);
@@ -170,35 +147,60 @@ test(
   TIMEOUT_MS,
 );
 
-test(
-  'Ctrl-C stops at a checkpoint, prints the command that resumes, and exits with 130',
-  async () => {
-    const folder = freshFolder('interrupt');
-    const first = startTive(folder, ...RUN);
-    await reach(folder, 'warmup');
-    first.child.kill('SIGINT');
-    const stopped = await first.finished;
-    expect(stopped.exitCode).toBe(130);
-    expect(stopped.stderr).toContain(`resume: tive run recipe.yaml ${[...SLOW, ...HEARTBEAT].join(' ')}`);
-    const again = await tiveProcess(folder, ...RUN);
-    expect(again.exitCode, again.stderr).toBe(0);
-    expect(hashes(folder)).toEqual(undisturbed);
-  },
-  TIMEOUT_MS,
-);
+describe('the command stopped, killed and given again, on one store', () => {
+  const folder = join(root, 'given-again');
+  beforeAll(() => void freshFolder('given-again'));
 
-test(
-  'cancel from another terminal stops the run',
-  async () => {
-    const folder = freshFolder('cancel');
-    const first = startTive(folder, ...RUN);
-    await reach(folder, 'warmup');
-    const status = await tive(folder, 'status', 'small');
-    expect(status.stdout).toMatch(/^small: running\ndataset: done/);
-    expect((await tive(folder, 'cancel', 'small')).stdout).toBe('small stops at its next checkpoint\n');
-    const stopped = await first.finished;
-    expect(stopped.exitCode).toBe(130);
-    expect(stopped.stderr).toContain('the run was cancelled; what it has done is kept');
-  },
-  TIMEOUT_MS,
-);
+  test(
+    'cancel from another terminal stops the run',
+    async () => {
+      const command = startTive(folder, ...RUN);
+      await reach(folder, 'warmup');
+      const status = await tive(folder, 'status', 'small');
+      expect(status.stdout).toMatch(/^small: running\ndataset: done/);
+      expect((await tive(folder, 'cancel', 'small')).stdout).toBe('small stops at its next checkpoint\n');
+      const stopped = await command.finished;
+      expect(stopped.exitCode).toBe(130);
+      expect(stopped.stderr).toContain('the run was cancelled; what it has done is kept');
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'the whole command killed in gradients leaves no process behind',
+    async () => {
+      const command = startTive(folder, ...RUN);
+      await reach(folder, 'gradients');
+      const processes = command.computeProcesses();
+      command.child.kill('SIGKILL');
+      await command.finished;
+      expect(processes).not.toEqual([]);
+      await vi.waitFor(() => expect(processes.filter(isAlive)).toEqual([]), { timeout: 60_000, interval: 100 });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'Ctrl-C stops at a checkpoint, prints the command that resumes, and exits with 130',
+    async () => {
+      const command = startTive(folder, ...RUN);
+      await reach(folder, 'finetune');
+      command.child.kill('SIGINT');
+      const stopped = await command.finished;
+      expect(stopped.exitCode).toBe(130);
+      expect(stopped.stderr).toContain('warmup: cached');
+      expect(stopped.stderr).toContain(`resume: tive run recipe.yaml ${[...SLOW, ...HEARTBEAT].join(' ')}`);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'given again after all that, it ends with the same bytes',
+    async () => {
+      const again = await tiveProcess(folder, ...RUN);
+      expect(again.exitCode, again.stderr).toBe(0);
+      expect(hashes(folder)).toEqual(undisturbed);
+    },
+    TIMEOUT_MS,
+  );
+});
