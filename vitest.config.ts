@@ -30,7 +30,8 @@ const onBuild = { globalSetup: ['test/build.mjs'], server: { deps: { external: [
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than cores: runs of whole clusters wait for heartbeats and restarts much of their time.
+    maxWorkers: 3,
     sequence: { sequencer: HeavyFirst },
     setupFiles: ['test/setup.ts'],
     testTimeout: 60_000,
