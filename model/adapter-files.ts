@@ -7,6 +7,8 @@ import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
 import type { JsonObject } from '../contracts/json-object.ts';
 import { adaptedPaths } from './adapter.ts';
 import type { AdapterValues, LoraSettings } from './adapter.ts';
+import { matchesPattern, pathVariants, requireTargets } from './adapter-targets.ts';
+import type { TargetSettings } from './adapter-targets.ts';
 import { refusePickles } from './model-files.ts';
 import type { TextConfig } from './architectures/architecture.ts';
 import { encodeSafetensors, openSafetensors } from './safetensors.ts';
@@ -19,7 +21,7 @@ const ADAPTER_MODEL_FILE = 'adapter_model.safetensors';
 const PEFT_PREFIX = 'base_model.model.';
 
 /** The keys of `adapter_config.json` that are read. */
-interface PeftConfig {
+interface PeftConfig extends TargetSettings {
   r: number;
   lora_alpha: number;
   use_rslora?: boolean;
@@ -95,6 +97,11 @@ export async function readAdapter(folder: string, text: TextConfig): Promise<Ada
         `adapter: keys must match modules, got ${found.length * 2} of ${stored.size}; first: ${[...file.tensors.keys()][0] ?? 'none'}`,
       );
     }
+    requireTargets(
+      config,
+      all.map(({ path }) => path),
+      new Set(found.map(({ path }) => path)),
+    );
     const values: AdapterValues = {
       settings: { rank: config.r, alpha: config.lora_alpha, targets: [], ...exceptionsOf(config) },
       parameters: [],
@@ -130,7 +137,14 @@ async function readPart(
       `adapter: ${name} must be [${shape.join(', ')}], got ${got === undefined ? 'nothing' : `[${got.join(', ')}]`}`,
     );
   }
-  return { name, shape, values: await file.read(key) };
+  const values = await file.read(key);
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new InvalidConfigError(
+      `${ADAPTER_MODEL_FILE}: ${key} must hold finite numbers, got ${values[bad]} at ${bad}; take a checkpoint from before its training broke down`,
+    );
+  }
+  return { name, shape, values };
 }
 
 async function readPeftConfig(folder: string): Promise<PeftConfig> {
@@ -196,15 +210,7 @@ function scaleOf(config: PeftConfig, path: string, rank: number): number {
 /** Whether PEFT's pattern, the ending of a module's path or a regular expression for it, names the module. */
 function isNamed(path: string, pattern: string): boolean {
   if (path === pattern || path.endsWith(`.${pattern}`)) return true;
-  const paths = ['model.language_model', 'model.text_model', 'model', 'language_model.model'].map((decoder) =>
-    path.replace(/^model\.language_model/, decoder),
-  );
-  try {
-    const expression = new RegExp(`^(?:.*\\.)?(?:${pattern})$`);
-    return paths.some((candidate) => expression.test(candidate));
-  } catch {
-    return false;
-  }
+  return matchesPattern('alpha_pattern', `(?:.*\\.)?(?:${pattern})`, pathVariants(path)) ?? false;
 }
 
 /** `base_model.model.<module>.lora_A.weight`, of either generation → `<canonical module>.lora_A`. */

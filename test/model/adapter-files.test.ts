@@ -116,7 +116,7 @@ describe('other adapters', () => {
   test.each<Record<string, unknown>>([
     { modules_to_save: [], layer_replication: [], target_parameters: [], arrow_config: {}, use_something_new: null },
     { init_lora_weights: 'eva', eva_config: { rho: 2 } },
-    { init_lora_weights: 'orthogonal', lora_dropout: 0.1, exclude_modules: ['fc1'], layers_to_transform: [0, 1] },
+    { init_lora_weights: 'orthogonal', lora_dropout: 0.1, exclude_modules: ['fc1'], layers_to_transform: [0, 1, 2] },
     {
       init_lora_weights: 'gaussian',
       alpha_pattern: null,
@@ -223,6 +223,23 @@ describe('adapters that cannot be used are refused', () => {
     const name = 'base_model.model.model.language_model.layers.1.self_attn.q_proj.lora_B.weight';
     await changeTensors((tensors) => tensors.filter((tensor) => tensor.name !== name));
     await expectRefusal(/adapter: keys must match modules, got 42 of 41/);
+  });
+
+  test('a whole layer that its settings name', async () => {
+    await changeTensors((tensors) => tensors.filter(({ name }) => !name.includes('.layers.2.')));
+    await expectRefusal(
+      'adapter: every module of target_modules must have lora_A and lora_B, got 7 of 21 without; first: model.language_model.layers.2.',
+    );
+  });
+
+  test.each([NaN, Infinity])('a tensor that holds %d', async (value) => {
+    const name = 'base_model.model.model.language_model.layers.1.self_attn.q_proj.lora_B.weight';
+    await changeTensors((tensors) =>
+      tensors.map((tensor) =>
+        tensor.name === name ? { ...tensor, values: tensor.values.map((old, at) => (at === 5 ? value : old)) } : tensor,
+      ),
+    );
+    await expectRefusal(`${TENSOR_FILE}: ${name} must hold finite numbers, got ${value} at 5; take a checkpoint`);
   });
 
   test('a tensor of another shape', async () => {
