@@ -14,6 +14,7 @@ const SETTINGS: ImageSettings = {
   aspect: 'crop',
   resized: { shortestEdge: 336 },
   longestEdge: null,
+  splits: false,
   filter: 'bicubic',
   width: 336,
   height: 336,

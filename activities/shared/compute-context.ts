@@ -1,6 +1,6 @@
 // What heavy activities make of a config: prompt encoder, loader of examples, test dataset.
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
-import { readImageSettings } from '../../dataset/images/image-settings.ts';
+import { imageNotes, readImageSettings } from '../../dataset/images/image-settings.ts';
 import type { ImageSettings } from '../../dataset/images/image-settings.ts';
 import { ExampleLoader } from '../../dataset/rows/load-example.ts';
 import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
@@ -8,10 +8,11 @@ import type { PromptEncoder } from '../../dataset/prompts/prompt.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 
-/** The prompt encoder of a config's model. */
+/** The prompt encoder of a config's model; its notes tell of the model's pictures too. */
 export async function encoderOf({ model, gradients }: Config): Promise<PromptEncoder> {
-  const { imageTokenCount, imageTokenId, imageFrame, text } = await readArchitecture(model.path);
-  return createPromptEncoder({
+  const { imageTokenCount, imageTokenId, imageFrame, text, vision } = await readArchitecture(model.path);
+  const pictures = vision === null ? [] : imageNotes(await readImageSettings(model.path));
+  const encoder = await createPromptEncoder({
     modelFolder: model.path,
     template: model.template,
     imageTokenCount,
@@ -20,6 +21,7 @@ export async function encoderOf({ model, gradients }: Config): Promise<PromptEnc
     vocabularySize: text.vocabularySize,
     cutoffLen: gradients.cutoffLen,
   });
+  return { ...encoder, notes: () => [...pictures, ...encoder.notes()] };
 }
 
 /** Reads rows of `dataset` again, as the model of the config sees them. The caller closes it. */

@@ -22,6 +22,8 @@ export interface ImageSettings {
   /** By channel, RGB. */
   mean: readonly [number, number, number];
   standardDeviation: readonly [number, number, number];
+  /** Whether transformers would cut a picture into tiles beside the whole; here it is the whole alone. */
+  splits: boolean;
 }
 
 interface Rectangle {
@@ -81,7 +83,14 @@ export function parseImageSettings(config: JsonObject): ImageSettings {
   if (isIdefics) {
     const [longestEdge, edge] = [longest(config['size'], 'size'), longest(config['max_image_size'], 'max_image_size')];
     const square = { width: edge, height: edge };
-    return { ...common, aspect: 'crop', longestEdge, resized: square, ...square };
+    return {
+      ...common,
+      aspect: 'crop',
+      longestEdge,
+      resized: square,
+      ...square,
+      splits: flag(config, 'do_image_splitting', true),
+    };
   }
   const resized = sizeOf(config['size']);
   const isSiglip = type.startsWith('Siglip');
@@ -98,8 +107,18 @@ export function parseImageSettings(config: JsonObject): ImageSettings {
     aspect: pads ? 'pad' : 'crop',
     longestEdge: null,
     resized,
+    splits: false,
     ...(crops ? rectangle(config['crop_size'] ?? DEFAULT_CROP, 'crop_size') : (resized as Rectangle)),
   };
+}
+
+/** What a person should know of how pictures are prepared. */
+export function imageNotes({ splits }: ImageSettings): string[] {
+  if (!splits) return [];
+  return [
+    'preprocessor_config.json: do_image_splitting must be false, got true (or nothing, which is true in transformers); every ' +
+      'picture is taken as one square, without the tiles in which such a model sees small print; set it to false to agree',
+  ];
 }
 
 function longest(value: unknown, name: string): number {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { InvalidConfigError } from '../../../contracts/failures.ts';
-import { parseImageSettings, readImageSettings } from '../../../dataset/images/image-settings.ts';
+import { imageNotes, parseImageSettings, readImageSettings } from '../../../dataset/images/image-settings.ts';
 
 const GOLDEN = 'test/golden/tiny-llava';
 
@@ -19,6 +19,7 @@ describe('settings', () => {
 
   test('of the golden model are those of its processor_config.json', async () => {
     expect(await readImageSettings(`${GOLDEN}/model`)).toEqual({
+      splits: false,
       aspect: 'crop',
       longestEdge: null,
       resized: { shortestEdge: 56 },
@@ -147,5 +148,15 @@ describe('settings', () => {
       `model.path: must hold preprocessor_config.json or processor_config.json, got neither in ${folder}`,
     );
     await rm(folder, { recursive: true });
+  });
+
+  test.each([
+    [{}, 1],
+    [{ do_image_splitting: null }, 1],
+    [{ do_image_splitting: true }, 1],
+    [{ do_image_splitting: false }, 0],
+    [{ ...siglip, do_image_splitting: true }, 0],
+  ])('tiles that a processor would cut are told, also where that is only its default: %o', (change, count) => {
+    expect(imageNotes(parseImageSettings({ ...idefics, ...change }))).toHaveLength(count);
   });
 });

@@ -21,6 +21,7 @@ const GOLDEN = 'test/golden/tiny-llava';
 const PLAIN: ImageSettings = {
   aspect: 'crop',
   longestEdge: null,
+  splits: false,
   resized: { width: 4, height: 4 },
   filter: 'bicubic',
   width: 4,
