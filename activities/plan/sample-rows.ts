@@ -72,7 +72,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
     imageRowCount: Math.round(found.imageRowCount * scale),
     isCounted: false,
     sampleCount: sample.length,
-    notes: encoder.notes,
+    notes: encoder.notes(),
     sampledReasons,
     places: found.places,
   };

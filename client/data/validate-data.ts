@@ -49,7 +49,7 @@ export async function validateData(
     const { extensionDiffersCount, ...counts } = tally.result();
     return {
       counts,
-      warnings: [...datasetWarnings(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes],
+      warnings: [...datasetWarnings(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes()],
     };
   };
   const { counts, warnings } = await read(config.dataset);

@@ -1,10 +1,11 @@
 // Dialogues as the model reads them: ids, labels and places of pictures.
+import { DeadlineError, withDeadline } from '../../algorithms/deadline.ts';
 import type { PromptTemplate } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { IMAGE_PLACEHOLDER, placeholderCount } from '../forms/conversation.ts';
 import type { Turn } from '../forms/conversation.ts';
 import { answerEndNote, promptWriter } from './prompt-text.ts';
-import type { PromptPiece, PromptWriter } from './prompt-text.ts';
+import type { PromptPiece, PromptWriter, WrittenPrompt } from './prompt-piece.ts';
 import { isRejection } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import { readTokenizer } from './tokenizer.ts';
@@ -40,12 +41,14 @@ export interface PromptOptions {
   cutoffLen: number;
   /** `whole` encodes the joined text, as LLaVA does. `pieces` encodes part by part, as the golden numbers were made. */
   joining?: 'whole' | 'pieces';
+  /** Wall time of a row's encoding in milliseconds; thousands of times what one takes where none is given. */
+  limitMs?: number;
 }
 
 /** Turns dialogues into ids and labels. */
 export interface PromptEncoder {
-  /** What a person should know of the prompts. */
-  notes: readonly string[];
+  /** What a person should know of the prompts that were made. */
+  notes(): string[];
   encode(turns: readonly Turn[], imageCount: number): EncodedPrompt | Rejection;
 }
 
@@ -54,28 +57,62 @@ export interface PromptEncoder {
  * @throws InvalidConfigError for an unusable tokenizer, or one with ids above the model's vocabulary
  */
 export async function createPromptEncoder(options: PromptOptions): Promise<PromptEncoder> {
-  const tokenizer = await readTokenizer(options.modelFolder);
+  const inTime = guardOf(options);
+  const tokenizer = await readTokenizer(options.modelFolder, inTime);
   const { vocabularySize } = options;
   if (tokenizer.largestId >= vocabularySize) {
     throw new InvalidConfigError(
       `tokenizer: ids must be below vocab_size ${vocabularySize}, got ${tokenizer.largestId}; take the converted folder's tokenizer`,
     );
   }
-  const write = promptWriter(options.template, tokenizer);
+  const write = inTime(() => promptWriter(options.template, tokenizer));
   const join = options.joining === 'pieces' ? encodePieces : encodeWhole;
-  const note = answerEndNote(write, tokenizer);
+  const note = inTime(() => answerEndNote(write, tokenizer));
+  let lastAnswerCount = 0;
+  const encode = (turns: readonly Turn[]): EncodedPrompt | Rejection => {
+    const written = writeRow(write, turns);
+    if (isRejection(written)) return written;
+    const joined = join(written.pieces, tokenizer, options);
+    const prompt = isRejection(joined) ? joined : cut(joined, options);
+    if (!isRejection(prompt) && written.lastAnswerOnly) lastAnswerCount += 1;
+    return prompt;
+  };
   return {
-    notes: note === null ? [] : [note],
+    notes: () => [...(note === null ? [] : [note]), ...lastAnswerNotes(lastAnswerCount)],
     encode(turns, imageCount) {
       if (imageCount > 0 && options.imageTokenCount === 0) return takesNoImages(imageCount);
-      const problem = checkText(turns, imageCount, tokenizer);
-      if (problem !== null) return problem;
-      const pieces = writeRow(write, turns);
-      if (isRejection(pieces)) return pieces;
-      const joined = join(pieces, tokenizer, options);
-      return isRejection(joined) ? joined : cut(joined, options);
+      return checkText(turns, imageCount, tokenizer) ?? inTime(() => encode(turns));
     },
   };
+}
+
+const ENCODING_LIMIT_MS = 20_000;
+
+/** Runs code of a model's folder for so long at most. */
+type Guard = <T>(run: () => T) => T;
+
+/** Templates and the tokenizer's expressions come with the model: one that never ends must not hang the work. */
+function guardOf({ limitMs = ENCODING_LIMIT_MS }: PromptOptions): Guard {
+  return (run) => {
+    try {
+      return withDeadline(limitMs, run);
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      throw new InvalidConfigError(
+        `model.path: chat_template and tokenizer.json must write a row's tokens, got none: it ${error.message}; ` +
+          'look for a loop in the template, or nested repetitions in the tokenizer’s patterns',
+        { cause: error },
+      );
+    }
+  };
+}
+
+function lastAnswerNotes(count: number): string[] {
+  if (count === 0) return [];
+  return [
+    `chat_template: earlier turns must stay as they are when others follow, got other texts in ${count.toLocaleString('en')} rows; ` +
+      'of these the last answer alone is learned',
+  ];
 }
 
 function takesNoImages(imageCount: number): Rejection {
@@ -83,11 +120,10 @@ function takesNoImages(imageCount: number): Rejection {
 }
 
 /** A template may refuse what stands in a row, a system text for instance. */
-function writeRow(write: PromptWriter, turns: readonly Turn[]): PromptPiece[] | Rejection {
+function writeRow(write: PromptWriter, turns: readonly Turn[]): WrittenPrompt | Rejection {
   try {
     return write(turns);
   } catch (error) {
-    if (error instanceof InvalidConfigError) throw error;
     return {
       reason: 'role_unknown',
       detail: `chat_template must take the row's roles, got: ${(error as Error).message}`,

@@ -29,8 +29,11 @@ export interface TextTokenizer {
   chatTemplate: string | null;
 }
 
+/** Runs what a folder's expressions decide, under a deadline where one is given. */
+type Guard = <T>(run: () => T) => T;
+
 /** @throws InvalidConfigError where the folder has no usable tokenizer */
-export async function readTokenizer(modelFolder: string): Promise<TextTokenizer> {
+export async function readTokenizer(modelFolder: string, guard: Guard = (run) => run()): Promise<TextTokenizer> {
   const tokenizerJson = await readJson(modelFolder, 'tokenizer.json');
   const config = await readJson(modelFolder, 'tokenizer_config.json');
   if (tokenizerJson === null || config === null) {
@@ -50,7 +53,7 @@ export async function readTokenizer(modelFolder: string): Promise<TextTokenizer>
   const ids = vocabulary instanceof Map ? [...vocabulary.values()] : Object.values(vocabulary);
   return {
     encode: beginningsEncoder(tokenizer, tokenizerJson, config),
-    prefix: prefixOf(tokenizer),
+    prefix: guard(() => prefixOf(tokenizer)),
     bosToken: tokenText(config['bos_token']) ?? '',
     eosToken: tokenText(config['eos_token']) ?? '',
     namedTokens: namedTokens(config),

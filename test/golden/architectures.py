@@ -123,7 +123,8 @@ def write(row, tok, image_text):
                 start = len(tok.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
             messages.append({"role": role, "content": content})
             if role == "assistant":
-                spans.append((start, len(tok.apply_chat_template(messages, tokenize=False))))
+                # An answer ends with its end token: the line break behind it is not learned.
+                spans.append((start, len(tok.apply_chat_template(messages, tokenize=False).rstrip("\n"))))
         text = tok.apply_chat_template(messages, tokenize=False)
         added = True
     # Pictures become as many tokens as vectors, as the processors of transformers do it.

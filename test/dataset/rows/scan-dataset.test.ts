@@ -316,7 +316,7 @@ describe('errors', () => {
 
   test('of a row reach the caller, though the source goes on or breaks off before', async () => {
     const broken: PromptEncoder = {
-      notes: [],
+      notes: () => [],
       encode() {
         throw new RangeError('the encoder is broken');
       },
