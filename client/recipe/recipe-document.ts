@@ -1,5 +1,5 @@
 // Recipes as documents: files, presets and overrides, with the place of every key.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { LineCounter, isMap, isNode, isPair, parseDocument } from 'yaml';
 import type { Document, Node } from 'yaml';
@@ -7,6 +7,8 @@ import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { hasScheme } from '../../store/open-store.ts';
+import { hubSnapshot, isHubId } from './hub-cache.ts';
+import type { HubKind } from './hub-cache.ts';
 import { PRESETS } from './presets.ts';
 
 /** Where a value comes from, for messages. */
@@ -38,6 +40,14 @@ const PATH_KEYS = [
   'evaluation.path',
   'evaluation.image_folder',
 ];
+
+/** Of these, the ones that may be repositories of the Hub instead, found in its cache on this machine. */
+export const HUB_KEYS: Readonly<Record<string, HubKind>> = {
+  'model.path': 'model',
+  'model.adapter': 'model',
+  'dataset.path': 'dataset',
+  'evaluation.path': 'dataset',
+};
 
 /**
  * Reads a recipe and all that it extends, the most basic first.
@@ -88,13 +98,16 @@ export function overrideLayer(overrides: readonly string[]): RecipeLayer {
   return { keys: withAbsolutePaths(keys, process.cwd()), originOf: () => ({ where: 'command line' }) };
 }
 
+/** Sets a key of the object itself, also one named `__proto__`, which an assignment would take for the prototype. */
+export function setOwn(keys: JsonObject, key: string, value: unknown): void {
+  Object.defineProperty(keys, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
 function setIn(keys: JsonObject, [first = '', ...rest]: string[], value: unknown): void {
-  if (rest.length === 0) {
-    keys[first] = value;
-    return;
-  }
-  const map = (keys[first] ??= {});
-  if (typeof map !== 'object' || Array.isArray(map))
+  if (rest.length === 0) return setOwn(keys, first, value);
+  if (!Object.hasOwn(keys, first)) setOwn(keys, first, {});
+  const map = Object.getOwnPropertyDescriptor(keys, first)?.value as unknown;
+  if (typeof map !== 'object' || map === null || Array.isArray(map))
     throw new InvalidConfigError(`command line ${first}: must be a map of keys, got ${JSON.stringify(map)}`);
   setIn(map as JsonObject, rest, value);
 }
@@ -174,8 +187,15 @@ function withAbsolutePaths(keys: JsonObject, folder: string): JsonObject {
     if (typeof map !== 'object' || map === null || Array.isArray(map)) continue;
     const value = map[key];
     const absolute = (item: unknown): unknown =>
-      typeof item === 'string' && !isAbsolute(item) && !hasScheme(item) ? join(folder, item) : item;
+      typeof item === 'string' && !isAbsolute(item) && !hasScheme(item) ? located(item, folder, HUB_KEYS[path]) : item;
     if (value !== undefined) map[key] = Array.isArray(value) ? value.map(absolute) : absolute(value);
   }
   return result;
+}
+
+/** A path from its folder; what is not there but in the Hub's cache is taken from the cache. */
+function located(item: string, folder: string, kind: HubKind | undefined): string {
+  const path = join(folder, item);
+  if (kind === undefined || !isHubId(item) || existsSync(path)) return path;
+  return hubSnapshot(kind, item) ?? path;
 }

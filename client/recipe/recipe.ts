@@ -12,8 +12,9 @@ import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { hasScheme, openStore } from '../../store/open-store.ts';
 import { isS3 } from '../../store/s3-client.ts';
+import { hubAdvice, isHubId } from './hub-cache.ts';
 import { nearest } from './nearest.ts';
-import { overrideLayer, presetLayer, readRecipeLayers } from './recipe-document.ts';
+import { HUB_KEYS, overrideLayer, presetLayer, readRecipeLayers, setOwn } from './recipe-document.ts';
 import type { RecipeLayer } from './recipe-document.ts';
 import { recipeSchema } from './recipe-schema.ts';
 
@@ -75,14 +76,18 @@ function merged(layers: readonly RecipeLayer[]): JsonObject {
   const merge = (left: unknown, right: unknown): unknown => {
     if (!isJsonObject(left) || !isJsonObject(right)) return right;
     const result: JsonObject = { ...left };
-    for (const [key, value] of Object.entries(right)) result[key] = key in left ? merge(left[key], value) : value;
+    for (const [key, value] of Object.entries(right))
+      setOwn(result, key, Object.hasOwn(left, key) ? merge(left[key], value) : value);
     return result;
   };
   return layers.reduce<JsonObject>((keys, layer) => merge(keys, layer.keys) as JsonObject, {});
 }
 
 function valueAt(keys: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, key) => (isJsonObject(value) ? value[key] : undefined), keys);
+  return path.reduce<unknown>(
+    (value, key) => (isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined),
+    keys,
+  );
 }
 
 /** Whether a layer says something other than null about a key. */
@@ -228,8 +233,13 @@ function missingFiles({ model, dataset, evaluation }: Config, folder: string): s
   return needed.flatMap(([key, kind, path]) => {
     if (path === null || isS3(path)) return [];
     const found = statSync(path, { throwIfNoEntry: false });
-    const name = `"${relative(folder, path)}" (relative to the recipe's folder)`;
-    if (found === undefined) return [`${key}: ${kind} must exist, got ${name}`];
+    const given = relative(folder, path);
+    const name = `"${given}" (relative to the recipe's folder)`;
+    if (found === undefined) {
+      const hub = HUB_KEYS[key];
+      const advice = hub !== undefined && isHubId(given) ? `; ${hubAdvice(hub, given)}` : '';
+      return [`${key}: ${kind} must exist, got ${name}${advice}`];
+    }
     if (kind === 'folder' ? found.isDirectory() : found.isFile()) return [];
     return [`${key}: must be a ${kind}, got ${name}`];
   });

@@ -37,6 +37,8 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EEXIST: 'must be a folder, got a file',
   EACCES: 'must be allowed to be read and written, got no permission',
   EPERM: 'must be allowed to be read and written, got no permission',
+  EMFILE: 'must be opened, got too many open files; allow more: ulimit -n 4096',
+  ENFILE: 'must be opened, got too many open files on this machine',
   EROFS: 'must be on a disk that can be written, got one that cannot',
 };
 

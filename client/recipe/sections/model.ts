@@ -2,7 +2,7 @@
 import { oneOf, place, section } from '../kinds.ts';
 
 export const model = section('the model', {
-  path: place('a model folder').describe('Hugging Face folder with safetensors'),
+  path: place('a model folder').describe('Hugging Face folder with safetensors, or the id of a downloaded one'),
   adapter: place('a PEFT folder or null')
     .nullable()
     .default(null)

@@ -306,3 +306,20 @@ describe('nearest', () => {
     expect(nearest(word, ['exclude_tasks', 'lambda', 'epochs', 'seed'])).toBe(expected);
   });
 });
+
+describe('a key named as the prototype of objects', () => {
+  const UNKNOWN = /keys must be known, got (warmup\.)?"?__proto__/;
+
+  test('is an unknown key like any other, in a recipe and on the command line', () => {
+    expect(refusal(`${NEEDED}__proto__: { polluted: 1 }\n`)).toMatch(UNKNOWN);
+    expect(refusal(`${NEEDED}warmup: { __proto__: { polluted: 1 } }\n`)).toMatch(UNKNOWN);
+    expect(refusal(NEEDED, ['__proto__.polluted=1'])).toMatch(UNKNOWN);
+    expect(refusal(NEEDED, ['warmup.__proto__.polluted=1'])).toMatch(UNKNOWN);
+    expect(refusal(NEEDED, ['constructor.prototype.polluted=1'])).toMatch(/keys must be known, got "?constructor/);
+  });
+
+  test('never reaches it', () => {
+    refusal(NEEDED, ['__proto__.polluted=1']);
+    expect({}).not.toHaveProperty('polluted');
+  });
+});
