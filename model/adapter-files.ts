@@ -1,10 +1,11 @@
 // PEFT folders of LoRA adapters, read and written.
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoraTarget } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
 import type { JsonObject } from '../contracts/json-object.ts';
+import { readTextFile } from '../contracts/outside-file.ts';
 import { adaptedPaths } from './adapter.ts';
 import type { AdapterValues, LoraSettings } from './adapter.ts';
 import { matchesPattern, pathVariants, requireTargets } from './adapter-targets.ts';
@@ -148,7 +149,7 @@ async function readPart(
 }
 
 async function readPeftConfig(folder: string): Promise<PeftConfig> {
-  const file = await readFile(join(folder, ADAPTER_CONFIG_FILE), 'utf8').catch(() => null);
+  const file = await readTextFile(join(folder, ADAPTER_CONFIG_FILE));
   if (file === null) {
     const names = await readdir(folder).catch(() => []);
     throw new InvalidConfigError(

@@ -1,8 +1,9 @@
 // The weight files of a model folder: which there are, where each tensor lies, whether all are there in their shapes.
-import { access, readFile, readdir } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
+import { readTextFile } from '../contracts/outside-file.ts';
 import { readArchitecture } from './architectures/read-architecture.ts';
 import type { Architecture } from './architectures/architecture.ts';
 import { openSafetensors, requireFloats } from './safetensors.ts';
@@ -44,7 +45,7 @@ export async function weightFiles(folder: string): Promise<string[]> {
  */
 async function findWeights(folder: string): Promise<{ names: string[]; shardOf: ReadonlyMap<string, string> }> {
   if (await exists(join(folder, SINGLE_FILE))) return { names: [SINGLE_FILE], shardOf: new Map() };
-  const index = await readFile(join(folder, INDEX_FILE), 'utf8').catch(() => null);
+  const index = await readTextFile(join(folder, INDEX_FILE));
   if (index === null) {
     await refusePickles(folder);
     throw new InvalidConfigError(`model.path: must hold ${SINGLE_FILE}, got none in ${folder}`);

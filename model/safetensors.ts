@@ -1,9 +1,10 @@
 // The safetensors format, read tensor by tensor and written.
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
-import { isJsonObject } from '../contracts/json-object.ts';
+import { isJsonObject, requireShallow } from '../contracts/json-object.ts';
+import { fileSize } from '../contracts/outside-file.ts';
 
 /** One tensor as it lies on disk. */
 export interface StoredTensor {
@@ -42,9 +43,10 @@ const FLOAT_BYTES: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2,
  * @throws InvalidConfigError naming the file and the value that is wrong.
  */
 export async function openSafetensors(path: string, pieceBytes = PIECE_BYTES): Promise<SafetensorsFile> {
-  const { size } = await stat(path);
-  const file = await open(path, 'r');
   const name = basename(path);
+  const size = await fileSize(path);
+  if (size === null) throw new InvalidConfigError(`${name}: file must exist, got none at ${path}`);
+  const file = await open(path, 'r');
   try {
     const readAt = (start: number, length: number): Promise<Buffer> => readExactly(file, start, length, size, name);
     const headerLength = Number((await readAt(0, 8)).readBigUInt64LE(0));
@@ -111,6 +113,7 @@ async function readExactly(
 }
 
 function parseHeader(text: string, dataBytes: number, file: string): Pick<SafetensorsFile, 'tensors' | 'metadata'> {
+  requireShallow(text, `${file}: header`);
   let header: unknown;
   try {
     header = JSON.parse(text);

@@ -1,9 +1,9 @@
 // What a model folder says of how pictures are prepared for it.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
+import { readTextFile } from '../../contracts/outside-file.ts';
 import type { ResizeFilter } from './image-resize.ts';
 
 /** What the model folder says about pictures. */
@@ -171,6 +171,6 @@ function invalid(text: string, value: unknown): InvalidConfigError {
 }
 
 async function readObject(folder: string, name: string): Promise<JsonObject | undefined> {
-  const text = await readFile(join(folder, name), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : parseJsonObject(text, name);
+  const text = await readTextFile(join(folder, name));
+  return text === null ? undefined : parseJsonObject(text, name);
 }

@@ -1,10 +1,10 @@
 // A model folder's tokenizer, checked for what prompts need.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { parseJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
+import { readTextFile } from '../../contracts/outside-file.ts';
 import { beginningsEncoder } from './word-encoder.ts';
 import type { EncodeBeginnings } from './word-encoder.ts';
 
@@ -114,7 +114,7 @@ function tokenText(token: unknown): string | null {
 /** The template, in the order in which transformers looks for it. Of several with names the one named `default`. */
 async function readChatTemplate(modelFolder: string, config: JsonObject): Promise<string | null> {
   const ofProcessor = (await readJson(modelFolder, 'processor_config.json'))?.['chat_template'];
-  const plain = await readFile(join(modelFolder, 'chat_template.jinja'), 'utf8').catch(() => null);
+  const plain = await readTextFile(join(modelFolder, 'chat_template.jinja'));
   const ofFile = (await readJson(modelFolder, 'chat_template.json'))?.['chat_template'];
   const found = ofProcessor ?? plain ?? ofFile ?? config['chat_template'] ?? null;
   if (found === null || typeof found === 'string') return found;
@@ -128,6 +128,6 @@ async function readChatTemplate(modelFolder: string, config: JsonObject): Promis
 }
 
 async function readJson(folder: string, name: string): Promise<JsonObject | null> {
-  const text = await readFile(join(folder, name), 'utf8').catch(() => null);
+  const text = await readTextFile(join(folder, name));
   return text === null ? null : parseJsonObject(text, name);
 }

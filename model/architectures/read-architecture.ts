@@ -1,9 +1,10 @@
 // `config.json` of a model folder as an architecture.
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
+import { readTextFile } from '../../contracts/outside-file.ts';
 import type { Architecture } from './architecture.ts';
 import { ARCHITECTURES, modelTypes } from './architectures.ts';
 import { has } from './config-fields.ts';
@@ -13,10 +14,8 @@ import { has } from './config-fields.ts';
  * @throws InvalidConfigError for a folder without it, another architecture, or settings that change the mathematics.
  */
 export async function readArchitecture(folder: string): Promise<Architecture> {
-  let text: string;
-  try {
-    text = await readFile(join(folder, 'config.json'), 'utf8');
-  } catch {
+  const text = await readTextFile(join(folder, 'config.json'));
+  if (text === null) {
     throw new InvalidConfigError(`model.path: must hold config.json, got ${await describeFolder(folder)}`);
   }
   return parseArchitecture(parseJsonObject(text, 'config.json'));

@@ -1,0 +1,44 @@
+// Files that others made: small ones as text, and whether one may be opened at all.
+import { readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { InvalidConfigError } from './failures.ts';
+
+/**
+ * Refuses what only looks like a file: reading a pipe waits for a writer, a device may never end.
+ * @returns its size in bytes, or null where there is nothing of the name
+ * @throws InvalidConfigError for a folder, pipe, socket or device
+ */
+export async function fileSize(path: string): Promise<number | null> {
+  const found = await stat(path).catch(absent);
+  if (found === null) return null;
+  if (found.isFile()) return found.size;
+  const kinds: [boolean, string][] = [
+    [found.isDirectory(), 'a folder'],
+    [found.isFIFO(), 'a pipe'],
+    [found.isSocket(), 'a socket'],
+  ];
+  const kind = kinds.find(([is]) => is)?.[1] ?? 'a device';
+  throw new InvalidConfigError(`${basename(path)}: must be a file, got ${kind} at ${path}`);
+}
+
+/** No folder of a model has a larger text; the largest tokenizers have some 40 MB. */
+const MOST_BYTES = 256 * 1024 ** 2;
+
+/**
+ * Text of a file, or null where there is none.
+ * @throws InvalidConfigError for what is no file, or too large to be one of texts
+ */
+export async function readTextFile(path: string): Promise<string | null> {
+  const size = await fileSize(path);
+  if (size === null) return null;
+  if (size > MOST_BYTES)
+    throw new InvalidConfigError(
+      `${basename(path)}: must have at most ${MOST_BYTES.toLocaleString('en')} bytes, got ${size.toLocaleString('en')}`,
+    );
+  return readFile(path, 'utf8').catch(absent);
+}
+
+function absent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+  throw error;
+}
