@@ -13,11 +13,14 @@ import { initCommand, schemaCommand } from './commands/start.ts';
 import { storeCommand } from './commands/store.ts';
 import { workerCommand } from './commands/worker.ts';
 import { EXIT, outcomeOf } from './terminal/outcome.ts';
+import { endStalled } from './terminal/stalled.ts';
 
 /** The command line as a process: runs it and ends. */
 export async function main(argv: readonly string[]): Promise<void> {
+  const words = argv.slice(2);
+  process.once('beforeExit', () => endStalled(words, process));
   // Temporal's native core may keep the process alive.
-  process.exit(await runCommandLine(argv.slice(2)));
+  process.exit(await runCommandLine(words));
 }
 
 /**

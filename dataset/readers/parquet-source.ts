@@ -44,7 +44,7 @@ export async function* parquetSource(path: string, writePicture: WritePicture): 
 async function answerOf(thread: Worker, name: string): Promise<{ rows: UnpackedRow[] }> {
   let answer: ParquetAnswer;
   try {
-    [answer] = (await once(thread, 'message')) as [ParquetAnswer];
+    answer = await messageOf(thread);
   } catch (error) {
     const isMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
     if (!isMemory) throw error;
@@ -52,4 +52,18 @@ async function answerOf(thread: Worker, name: string): Promise<{ rows: UnpackedR
   }
   if ('rows' in answer) return answer;
   throw new InvalidDatasetError(`${name}: must be a readable Parquet file, got ${answer.problem}`);
+}
+
+/** A thread that ends without an answer sends no message: without this its reader would wait for nothing. */
+async function messageOf(thread: Worker): Promise<ParquetAnswer> {
+  const waiting = new AbortController();
+  const ended = once(thread, 'exit', { signal: waiting.signal }).then(([code]): ParquetAnswer => ({
+    problem: `a reader that ended with code ${code}`,
+  }));
+  try {
+    const message = once(thread, 'message', { signal: waiting.signal }) as Promise<[ParquetAnswer]>;
+    return await Promise.race([message.then(([answer]) => answer), ended]);
+  } finally {
+    waiting.abort();
+  }
 }

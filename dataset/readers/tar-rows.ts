@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
+import type { ReadableStream, ReadableStreamDefaultReader } from 'node:stream/web';
 import { createTarDecoder } from 'modern-tar';
 import type { ParsedTarEntry } from 'modern-tar';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
@@ -43,10 +43,7 @@ export async function* tarRows(path: string, writePicture: WritePicture): AsyncG
   const progress = { bytes: 0 };
   for await (const { header, body } of members(path, name, progress)) {
     const { stem, extension } = splitName(header.name);
-    if (header.type !== 'file' || stem === '') {
-      await body.cancel();
-      continue;
-    }
+    if (header.type !== 'file' || stem === '') continue;
     if (sample !== null && sample.stem !== stem) {
       yield toRow(sample);
       rowIndex += 1;
@@ -57,24 +54,37 @@ export async function* tarRows(path: string, writePicture: WritePicture): AsyncG
     if (extension === 'json') sample.json = await readJson(body, header.size);
     else if (picture !== null) {
       const target = pictureName(rowIndex, sample.pictures.length, picture[1]!);
-      await writePicture(target, body as AsyncIterable<Uint8Array>);
+      await writePicture(target, body);
       sample.pictures.push(target);
     } else {
       const medium = VIDEO.test(extension) ? 'video' : SOUND.test(extension) ? 'audio' : extension;
       sample.others.set(medium, header.size);
-      await body.cancel();
     }
   }
   if (sample !== null) yield toRow(sample);
 }
 
-async function* members(path: string, name: string, progress: { bytes: number }): AsyncGenerator<ParsedTarEntry> {
+/** A member; what of its body is not read before the next one is asked for is passed over. */
+interface Member {
+  header: ParsedTarEntry['header'];
+  body: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Bodies are read to their ends, never cancelled: the decoder is ahead of its reader, and a cancelled body would take
+ * the body of a later member with it, which nobody would ever fill.
+ */
+async function* members(path: string, name: string, progress: { bytes: number }): AsyncGenerator<Member> {
   const file = createReadStream(path, { highWaterMark: 1024 * 1024 });
   file.on('data', (chunk) => (progress.bytes += chunk.length));
   try {
     const decoder = createTarDecoder({ strict: true });
     const entries = (Readable.toWeb(file) as ReadableStream<Uint8Array>).pipeThrough(decoder as never);
-    yield* entries as unknown as AsyncIterable<ParsedTarEntry>;
+    for await (const { header, body } of entries as unknown as AsyncIterable<ParsedTarEntry>) {
+      const reader = body.getReader();
+      yield { header, body: chunksOf(reader) };
+      while (!(await reader.read()).done);
+    }
   } catch (error) {
     if (error instanceof InvalidDatasetError || (error as NodeJS.ErrnoException).code !== undefined) throw error;
     throw new InvalidDatasetError(
@@ -86,6 +96,10 @@ async function* members(path: string, name: string, progress: { bytes: number })
   }
 }
 
+async function* chunksOf(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield chunk.value;
+}
+
 function splitName(path: string): { stem: string; extension: string } {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const dot = name.indexOf('.');
@@ -94,12 +108,11 @@ function splitName(path: string): { stem: string; extension: string } {
 }
 
 /** @returns null stands for a text that is too large to be a row */
-async function readJson(body: ParsedTarEntry['body'], size: number): Promise<Uint8Array> {
-  if (size > MAX_ROW_BYTES) {
-    await body.cancel();
-    return Buffer.from(JSON.stringify(sizeText(size)));
-  }
-  return new Uint8Array(await new Response(body).arrayBuffer());
+async function readJson(body: Member['body'], size: number): Promise<Uint8Array> {
+  if (size > MAX_ROW_BYTES) return Buffer.from(JSON.stringify(sizeText(size)));
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 /**

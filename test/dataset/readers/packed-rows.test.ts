@@ -143,6 +143,29 @@ describe('tar', () => {
     expect(pictures.size).toBe(5);
   });
 
+  test.each(['no byte', 'one chunk', 'every byte'])(
+    'of many small members is read to its end by one who reads %s of a picture',
+    async (share) => {
+      const path = join(folder, 'many.tar');
+      const names = Array.from({ length: 60 }, (_, index) => String(index));
+      const members = names.flatMap((name) => [
+        [`${name}.jpg`, 'x'.repeat(3000)],
+        [`${name}.json`, `{"n": ${name}}`],
+        [`${name}.txt`, 'a caption'],
+      ]);
+      await writeFile(path, tar(Object.fromEntries(members) as Record<string, string>));
+      const found = await packedRows(path, async (_, bytes) => {
+        if (share !== 'no byte')
+          for await (const chunk of bytes as AsyncIterable<Uint8Array>)
+            if (share === 'one chunk' && chunk.length > 0) break;
+      });
+      const rows: unknown[] = [];
+      for await (const row of found!) rows.push(JSON.parse(Buffer.from(row).toString()));
+      expect(rows).toMatchObject(names.map((id) => ({ id, n: Number(id), txt: 'a member of 9 bytes' })));
+    },
+    10_000,
+  );
+
   test('that is cut short is refused by name', async () => {
     const path = join(folder, 'cut.tar');
     await writeFile(path, await readFile(`${PACKED}/shard-00000.tar`));
