@@ -78,6 +78,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     address,
     namespace: options.namespace,
     databasePath: join(folder.path, 'temporal.db'),
+    isFresh: true,
     withUi: options.withUi,
     processCount: options.processCount,
     log: openRunLog(join(folder.path, LOG_FILE), { run: runName }),

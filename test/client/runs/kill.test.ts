@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -145,8 +145,13 @@ test(
     first.child.kill('SIGKILL');
     await first.finished;
     await vi.waitFor(() => expect(processes.filter(isAlive)).toEqual([]), { timeout: 60_000, interval: 100 });
+    const database = join(folder, 'runs/small/temporal.db');
+    writeFileSync(database, Buffer.alloc(20_000, 'no database'));
     const again = await tiveProcess(folder, ...RUN);
     expect(again.exitCode, again.stderr).toBe(0);
+    expect(again.stderr).toMatch(
+      /temporal\.db: must be the database of an earlier server, got other bytes; it is now /,
+    );
     expect(again.stderr).toContain('warmup: cached');
     expect(hashes(folder)).toEqual(undisturbed);
   },
