@@ -33,7 +33,7 @@ const REAL_SHARD_MS = 30_000;
 export async function* bench(): AsyncGenerator<BenchLine> {
   const folder = await mkdtemp(join(tmpdir(), 'tive-bench-orchestration-'));
   const { path } = await prepareTemporal(() => undefined);
-  const server = await startEmbeddedServer(path, join(folder, 'temporal.db'), false);
+  const server = await startEmbeddedServer({ program: path, databasePath: join(folder, 'temporal.db'), withUi: false });
   const connection = await Connection.connect({ address: server.address });
   const client = new Client({ connection });
   try {

@@ -31,7 +31,7 @@ const GOALS = { SIGKILL: HEARTBEAT_SECONDS + 10, SIGTERM: 5 } as const;
 export async function* bench(): AsyncGenerator<BenchLine> {
   const folder = await mkdtemp(join(tmpdir(), 'tive-bench-recovery-'));
   const { path } = await prepareTemporal(() => undefined);
-  const server = await startEmbeddedServer(path, join(folder, 'temporal.db'), false);
+  const server = await startEmbeddedServer({ program: path, databasePath: join(folder, 'temporal.db'), withUi: false });
   const workers = [
     startWorker(folder, 'control', '--address', server.address),
     startWorker(folder, 'compute', '--processes', '2', '--address', server.address),

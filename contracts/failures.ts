@@ -15,6 +15,30 @@ export class ArtifactMismatchError extends Error {
   override readonly name = 'ArtifactMismatchError';
 }
 
+/** A file of an artifact that is gone, or that has other bytes than were written. */
+export interface ArtifactDamage {
+  /** Folder of the artifact in the store: `artifacts/STAGE/ADDRESS`. */
+  uri: string;
+  /** Name of the file in it. */
+  name: string;
+  /** Hex SHA-256 that the file must have; null where the damage hides it. */
+  expected: string | null;
+  /** Hex SHA-256 of what is there; null where nothing is. */
+  found: string | null;
+}
+
+/** Damage or loss in the store: the artifact can be set aside and made again. */
+export class DamagedArtifactError extends Error {
+  override readonly name = 'DamagedArtifactError';
+  /** Null in a copy that came without it. */
+  readonly damage: ArtifactDamage | null;
+
+  constructor(message: string, damage: ArtifactDamage | null = null) {
+    super(message);
+    this.damage = damage;
+  }
+}
+
 /** NaN or infinity in a training loss or weight, or in a whole micro-batch. It is deterministic, so never retried. */
 export class NumericalError extends Error {
   override readonly name = 'NumericalError';
@@ -32,6 +56,7 @@ export const NON_RETRYABLE_ERRORS = [
   'InvalidConfigError',
   'InvalidDatasetError',
   'ArtifactMismatchError',
+  'DamagedArtifactError',
   'NumericalError',
   'NoProgressError',
 ] as const;
@@ -46,4 +71,5 @@ export const CALLER_ERRORS = [
   'InvalidConfigError',
   'InvalidDatasetError',
   'ArtifactMismatchError',
+  'DamagedArtifactError',
 ] as const;

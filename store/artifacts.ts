@@ -1,11 +1,11 @@
 // Artifacts: what a stage has made, whole or not there, with the hashes of its files.
-import { createHash } from 'node:crypto';
 import { ArtifactMismatchError } from '../contracts/failures.ts';
 import { SCHEMA_VERSION } from '../contracts/references.ts';
 import type { ArtifactReference, FileReference } from '../contracts/references.ts';
 import { STAGE_VERSIONS } from '../contracts/stages.ts';
 import type { Stage } from '../contracts/stages.ts';
 import { artifactFolder, canonicalJson, checkpointFolder, sha256 } from './addresses.ts';
+import { damaged, isMissing, verifiedFile } from './verified.ts';
 import type { Store } from './store.ts';
 
 /** Name of an artifact's manifest below its folder. */
@@ -25,14 +25,20 @@ export interface ArtifactManifest {
   files: FileReference[];
   /** Small results for later stages: counts, numbers per task. */
   details: unknown;
+  /** What a reference to the artifact says: the hash of its content. Older manifests have neither hash. */
+  contentSha256?: string;
+  /** Hash of the manifest without this line. */
+  sha256?: string;
 }
 
-/** The artifact of a stage at an address, or null where it is not complete. */
+/**
+ * The artifact of a stage at an address, or null where it is not complete.
+ * @throws DamagedArtifactError where its manifest has other bytes than were written
+ */
 export async function findArtifact(store: Store, stage: Stage, address: string): Promise<ArtifactReference | null> {
   const uri = artifactFolder(stage, address);
-  if ((await store.size(`${uri}/${MANIFEST_NAME}`)) === null) return null;
-  const bytes = await store.read(`${uri}/${MANIFEST_NAME}`);
-  const manifest = parseManifest(bytes, uri);
+  const manifest = await manifestAt(store, uri, null);
+  if (manifest === null) return null;
   return { uri, sha256: contentOf(manifest), rowCount: manifest.rowCount, schemaVersion: SCHEMA_VERSION };
 }
 
@@ -56,7 +62,7 @@ export async function finishArtifact(
   content: ArtifactContent,
 ): Promise<ArtifactReference> {
   const uri = artifactFolder(stage, address);
-  const manifest: ArtifactManifest = {
+  const bare: ArtifactManifest = {
     schemaVersion: SCHEMA_VERSION,
     stage,
     stageVersion: STAGE_VERSIONS[stage],
@@ -64,7 +70,8 @@ export async function finishArtifact(
     ...content,
     determinants: { ...content.determinants },
   };
-  const text = `${canonicalJson(manifest)}\n`;
+  const manifest = { ...bare, contentSha256: contentOf(bare) };
+  const text = `${canonicalJson({ ...manifest, sha256: sha256(canonicalJson(manifest)) })}\n`;
   await store.write(`${uri}/${MANIFEST_NAME}`, [Buffer.from(text)]);
   await store.endWrites(uri);
   await store.removeFolder(checkpointFolder(stage, address));
@@ -79,13 +86,15 @@ export async function removeFinishedCheckpoints(store: Store, stage: Stage, addr
 
 /**
  * The manifest behind a reference.
- * @throws ArtifactMismatchError when the content is not what the reference was made for
+ * @throws DamagedArtifactError when the content is not what the reference was made for, or gone
  */
-export async function readManifest(store: Store, reference: ArtifactReference): Promise<ArtifactManifest> {
-  const bytes = await store.read(`${reference.uri}/${MANIFEST_NAME}`);
-  const manifest = parseManifest(bytes, reference.uri);
-  const found = contentOf(manifest);
-  if (found !== reference.sha256) throw mismatch(`${reference.uri}/${MANIFEST_NAME}`, reference.sha256, found);
+export async function readManifest(
+  store: Store,
+  { uri, sha256: expected }: ArtifactReference,
+): Promise<ArtifactManifest> {
+  const manifest = await manifestAt(store, uri, expected);
+  const found = manifest === null ? null : contentOf(manifest);
+  if (manifest === null || found !== expected) throw damaged({ uri, name: MANIFEST_NAME, expected, found });
   return manifest;
 }
 
@@ -94,18 +103,17 @@ export function detailsOf<Details>({ details }: ArtifactManifest): Details {
   return details as Details;
 }
 
-/** As {@link detailsOf}, behind a reference. @throws ArtifactMismatchError as `readManifest` */
+/** As {@link detailsOf}, behind a reference. @throws DamagedArtifactError as `readManifest` */
 export async function readDetails<Details>(store: Store, reference: ArtifactReference): Promise<Details> {
   return detailsOf<Details>(await readManifest(store, reference));
 }
 
 /**
- * The manifest in a folder, whatever it was made for.
- * @throws Error with code `ENOENT` where the artifact is not complete
- * @throws ArtifactMismatchError where it cannot be read
+ * The manifest in a folder, whatever it was made for; null where the artifact is not complete.
+ * @throws DamagedArtifactError where it cannot be read
  */
-export async function readManifestAt(store: Store, uri: string): Promise<ArtifactManifest> {
-  return parseManifest(await store.read(`${uri}/${MANIFEST_NAME}`), uri);
+export function readManifestAt(store: Store, uri: string): Promise<ArtifactManifest | null> {
+  return manifestAt(store, uri, null);
 }
 
 /**
@@ -115,16 +123,17 @@ export function contentOf({ files, rowCount, details }: ArtifactManifest): strin
   return sha256(canonicalJson({ files, rowCount, details }));
 }
 
-function parseManifest(bytes: Uint8Array, uri: string): ArtifactManifest {
+/** @param expected hash of the content, for the message */
+async function manifestAt(store: Store, uri: string, expected: string | null): Promise<ArtifactManifest | null> {
+  const bytes = await store.read(`${uri}/${MANIFEST_NAME}`).catch((error: unknown) => {
+    if (isMissing(error)) return null;
+    throw error;
+  });
+  if (bytes === null) return null;
   const text = Buffer.from(bytes).toString('utf8');
-  let manifest: ArtifactManifest;
-  try {
-    manifest = JSON.parse(text) as ArtifactManifest;
-  } catch {
-    throw new ArtifactMismatchError(
-      `${uri}/${MANIFEST_NAME}: must be JSON, got ${JSON.stringify(text.slice(0, 12))}; delete the artifact's folder and run again`,
-    );
-  }
+  const manifest = parseManifest(text);
+  if (manifest === null)
+    throw damaged({ uri, name: MANIFEST_NAME, expected: expected ?? contentHashIn(text), found: sha256(bytes) });
   if (manifest.schemaVersion !== SCHEMA_VERSION) {
     throw new ArtifactMismatchError(
       `${uri}: schema version must be ${SCHEMA_VERSION}, got ${manifest.schemaVersion}; use another store`,
@@ -133,26 +142,38 @@ function parseManifest(bytes: Uint8Array, uri: string): ArtifactManifest {
   return manifest;
 }
 
-/** Streams a file of an artifact; the last piece comes only when the hash of all is right. */
-export async function* streamVerified(store: Store, folder: string, file: FileReference): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
-  let held: Uint8Array | null = null;
-  for await (const chunk of store.stream(`${folder}/${file.name}`)) {
-    hash.update(chunk);
-    if (held !== null) yield held;
-    held = chunk;
+/** Null for other bytes than were written. Manifests that were written without their hash are taken as they are. */
+function parseManifest(text: string): ArtifactManifest | null {
+  let manifest: ArtifactManifest | null;
+  try {
+    manifest = JSON.parse(text) as ArtifactManifest | null;
+  } catch {
+    return null;
   }
-  const found = hash.digest('hex');
-  if (found !== file.sha256) throw mismatch(file.name, file.sha256, found);
-  if (held !== null) yield held;
+  if (typeof manifest !== 'object' || manifest === null || !Array.isArray(manifest.files)) return null;
+  const { sha256: seal, ...rest } = manifest;
+  return seal === undefined || seal === sha256(canonicalJson(rest)) ? manifest : null;
 }
 
-/** A small file of an artifact as a whole, verified. */
-export async function readVerified(store: Store, folder: string, file: FileReference): Promise<Uint8Array> {
-  const bytes = await store.read(`${folder}/${file.name}`);
-  const found = sha256(bytes);
-  if (found !== file.sha256) throw mismatch(file.name, file.sha256, found);
-  return bytes;
+/** The hash of the content as the bytes of a damaged manifest still say it, or null. */
+export function contentHashIn(text: string): string | null {
+  return /"contentSha256":"([0-9a-f]{64})"/.exec(text)?.[1] ?? null;
+}
+
+/**
+ * A folder of this machine with the files of an artifact, for what reads from paths; each was compared with its hash.
+ * @throws DamagedArtifactError where a file is gone or has other bytes
+ */
+export async function verifiedFolder(store: Store, reference: ArtifactReference): Promise<string> {
+  const { files } = await readManifest(store, reference);
+  const { uri } = reference;
+  const folder = await store.localFolder(uri);
+  for (const { name, sha256: expected } of files) {
+    let found: string | null = null;
+    const path = await verifiedFile(store, `${uri}/${name}`, (hash) => (found = hash) === expected);
+    if (path === null) throw damaged({ uri, name, expected, found });
+  }
+  return folder;
 }
 
 /** The named file of a manifest. @throws ArtifactMismatchError where the artifact has none */
@@ -161,11 +182,5 @@ export function fileOf(manifest: ArtifactManifest, name: string): FileReference 
   if (file !== undefined) return file;
   throw new ArtifactMismatchError(
     `${manifest.stage}: artifact must hold ${name}, got ${manifest.files.map((other) => other.name).join(', ')}`,
-  );
-}
-
-function mismatch(name: string, wanted: string, found: string): ArtifactMismatchError {
-  return new ArtifactMismatchError(
-    `${name}: sha256 must be ${wanted.slice(0, 12)}…, got ${found.slice(0, 12)}…; delete the artifact's folder and run again`,
   );
 }

@@ -134,6 +134,16 @@ export class LocalStore implements Store {
     return path;
   }
 
+  dropCopy(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  async moveFolder(folder: string, to: string): Promise<void> {
+    const target = this.#path(to);
+    await mkdir(dirname(target), { recursive: true });
+    await rename(this.#path(folder), target);
+  }
+
   #path(key: string): string {
     return join(this.#root, ...keyParts(key));
   }

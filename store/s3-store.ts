@@ -1,5 +1,5 @@
 // The store in an S3 bucket.
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isKey, keyParts } from './keys.ts';
@@ -144,6 +144,19 @@ export class S3Store implements Store {
     }
     await bring(bucket, value, this.#cache, key);
     return path;
+  }
+
+  async dropCopy(key: string): Promise<boolean> {
+    const path = join(this.#cache, ...keyParts(key));
+    const isThere = (await stat(path).catch(() => null)) !== null;
+    await rm(path, { force: true });
+    return isThere;
+  }
+
+  /** By way of this machine: no request copies a value of any size. */
+  async moveFolder(folder: string, to: string): Promise<void> {
+    for (const key of await this.list(folder)) await this.write(to + key.slice(folder.length), this.stream(key));
+    await this.removeFolder(folder);
   }
 
   /** Aborts uploads in the store that began longer ago: what killed processes left. @returns how many */

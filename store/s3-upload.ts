@@ -1,7 +1,7 @@
 // Uploads to S3, in parts where they are large.
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ArtifactMismatchError } from '../contracts/failures.ts';
+import { DamagedArtifactError } from '../contracts/failures.ts';
 import type { S3Bucket } from './s3-client.ts';
 import { download } from './s3-download.ts';
 import { S3Error, answerOf } from './s3-errors.ts';
@@ -33,7 +33,7 @@ interface Value extends WrittenFile {
 
 /**
  * Streams a value to a key; memory is three parts. Readers see all of it or nothing, whatever breaks.
- * @throws ArtifactMismatchError where `once` and the key holds another value
+ * @throws DamagedArtifactError where `once` and the key holds another value
  */
 export async function upload(target: UploadTarget, chunks: ByteChunks): Promise<WrittenFile> {
   const hash = createHash('sha256');
@@ -232,9 +232,11 @@ function described(sha256: string | null, byteCount: number): string {
   return `${sha256 === null ? 'another value' : `sha256 ${sha256.slice(0, 12)}…`} of ${byteCount} bytes`;
 }
 
-function mismatch({ bucket, key }: UploadTarget, { sha256, byteCount }: Value, found: string): ArtifactMismatchError {
+function mismatch({ bucket, key }: UploadTarget, { sha256, byteCount }: Value, found: string): DamagedArtifactError {
   const wanted = described(sha256, byteCount);
-  return new ArtifactMismatchError(
-    `s3://${bucket.name}/${key}: must hold ${wanted}, got ${found}; delete the artifact's folder and run again`,
+  const [, uri = '', name = ''] = /(artifacts\/[^/]+\/[^/]+)\/(.+)$/.exec(key) ?? [];
+  return new DamagedArtifactError(
+    `s3://${bucket.name}/${key}: must hold ${wanted}, got ${found}; tive run --repair sets the artifact aside and makes it again`,
+    uri === '' ? null : { uri, name, expected: sha256, found: null },
   );
 }

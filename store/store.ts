@@ -59,4 +59,8 @@ export interface Store {
   localFolder(folder: string): Promise<string>;
   /** A file of this machine that holds a value. @throws Error with code `ENOENT` where there is no such key */
   localFile(key: string): Promise<string>;
+  /** Forgets this machine's copy of a value, where the value itself lies elsewhere. @returns whether there was one */
+  dropCopy(key: string): Promise<boolean>;
+  /** Moves all values below a folder, which must be there, to another one. */
+  moveFolder(folder: string, to: string): Promise<void>;
 }

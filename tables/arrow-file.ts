@@ -9,12 +9,12 @@ import {
   vectorFromArray,
 } from 'apache-arrow';
 import type { Data, DataType, Field, FixedSizeList, Schema } from 'apache-arrow';
-import { ArtifactMismatchError } from '../contracts/failures.ts';
+import { ArtifactMismatchError, DamagedArtifactError } from '../contracts/failures.ts';
 import type { FileReference } from '../contracts/references.ts';
-import { streamVerified } from '../store/artifacts.ts';
 import { checkedMessages } from './arrow-messages.ts';
 import type { Column, ColumnValues } from './columns.ts';
 import type { Store } from '../store/store.ts';
+import { streamVerified } from '../store/verified.ts';
 
 /** Rows as they are written: values of the schema's fields, in their order. */
 export interface ArrowRows {
@@ -93,7 +93,8 @@ export interface ArrowBatch {
  * Streams a table's batches from an Arrow IPC file, verifying its hash on the way: the last batch comes only when all
  * bytes were right. Memory is one batch.
  *
- * @throws ArtifactMismatchError where the bytes are not those of the reference, or no table
+ * @throws DamagedArtifactError where the bytes are not those of the reference
+ * @throws ArtifactMismatchError where they are no such table
  *
  * The file's messages are those of the stream format but for the schema, which stands only in the footer, so the known
  * schema is put in front: one pass, no seeking.
@@ -112,11 +113,11 @@ export async function* readArrowFile(
     // The reader stops at the end of the batches; the footer's bytes count for the hash.
     await drain(chunks);
   } catch (error) {
-    if (error instanceof ArtifactMismatchError || (error as NodeJS.ErrnoException).code !== undefined) throw error;
+    if (error instanceof DamagedArtifactError || (error as NodeJS.ErrnoException).code !== undefined) throw error;
     // Damaged bytes may have been met before the hash could tell.
     await drain(chunks);
     throw new ArtifactMismatchError(
-      `${folder}/${file.name}: must be a table of this version, got ${(error as Error).message}; delete the artifact's folder and run again`,
+      `${folder}/${file.name}: must be a table of this version, got ${(error as Error).message}; its bytes are those that were written: use another store`,
       { cause: error },
     );
   }

@@ -24,7 +24,7 @@ export interface GradientDetails extends GradientWidth {
 
 /**
  * What a gradient artifact says about itself, from its manifest: no row is read.
- * @throws ArtifactMismatchError where the manifest is not the one referred to
+ * @throws DamagedArtifactError where the manifest is not the one referred to
  */
 export function readGradientDetails(store: Store, gradients: ArtifactReference): Promise<GradientDetails> {
   return readDetails<GradientDetails>(store, gradients);

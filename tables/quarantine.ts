@@ -1,8 +1,9 @@
 // The list of rows that were set aside, `quarantine.jsonl`: written and read line by line.
 import type { QuarantinedRow, Reason } from '../contracts/reasons.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
-import { fileOf, readManifest, streamVerified } from '../store/artifacts.ts';
+import { fileOf, readManifest } from '../store/artifacts.ts';
 import type { Store } from '../store/store.ts';
+import { streamVerified } from '../store/verified.ts';
 
 /** Name of the file in the dataset's artifact and in the report's. */
 export const QUARANTINE_FILE = 'quarantine.jsonl';

@@ -47,7 +47,7 @@ export type PlanDetails = Pick<RowsDetails, 'rowCount' | 'usableCount' | 'shardC
 
 /**
  * Counts, tasks and the plan of a whole rows table, from its manifest: no row is read.
- * @throws ArtifactMismatchError where the manifest is not the one referred to
+ * @throws DamagedArtifactError where the manifest is not the one referred to
  */
 export function readRowsDetails(store: Store, rows: ArtifactReference): Promise<RowsDetails> {
   return readDetails<RowsDetails>(store, rows);

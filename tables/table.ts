@@ -48,7 +48,8 @@ async function* inOrder<Of extends Columns>(table: Table<Of>, batches: Batches<O
 /**
  * Streams a file's batches, verifying its hash on the way: the last batch comes only when all bytes were right. Memory
  * is one batch.
- * @throws ArtifactMismatchError where the bytes are not those of the reference, or no such table
+ * @throws DamagedArtifactError where the bytes are not those of the reference
+ * @throws ArtifactMismatchError where they are no such table
  */
 export async function* readTable<Of extends Columns>(
   store: Store,
@@ -70,7 +71,10 @@ export async function* readTable<Of extends Columns>(
 /** A table that stands in one file of an artifact. */
 export interface FileTable<Of extends Columns> {
   write(store: Store, folder: string, batches: Batches<Of>): Promise<FileReference>;
-  /** @throws ArtifactMismatchError where the artifact has no such table, or another one than the reference says */
+  /**
+   * @throws DamagedArtifactError where bytes are not those of the reference
+   * @throws ArtifactMismatchError where the artifact has no such table
+   */
   read(store: Store, artifact: ArtifactReference): AsyncGenerator<Rows<Of>>;
   /** As `read`, but without any batch where the artifact has no such table. */
   readIfThere(store: Store, artifact: ArtifactReference): AsyncGenerator<Rows<Of>>;

@@ -42,7 +42,7 @@ export interface ValuesDetails {
 
 /**
  * The task values and warnings of a values artifact, from its manifest: no row is read.
- * @throws ArtifactMismatchError where the manifest is not the one referred to
+ * @throws DamagedArtifactError where the manifest is not the one referred to
  */
 export function readValuesDetails(store: Store, values: ArtifactReference): Promise<ValuesDetails> {
   return readDetails<ValuesDetails>(store, values);

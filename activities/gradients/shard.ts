@@ -6,6 +6,7 @@ import { artifactFolder, checkpointFolder } from '../../store/addresses.ts';
 import type { GradientComputer } from '../../model/engine.ts';
 import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
+import { readSealed, writeSealed } from '../../store/verified.ts';
 import { writeGradientShard } from '../../tables/gradients.ts';
 import type { GradientRows } from '../../tables/gradients.ts';
 import type { ExampleSource } from '../shared/examples.ts';
@@ -81,7 +82,7 @@ export async function closeShard(
     quarantined: [...counts].map(([reason, count]) => ({ reason, count })),
     cached: false,
   };
-  await store.write(`${shardFolder(input)}.json`, [Buffer.from(JSON.stringify({ ...result, cached: true }))]);
+  await writeSealed(store, `${shardFolder(input)}.json`, { ...result, cached: true });
   return result;
 }
 
@@ -93,11 +94,12 @@ export function shardFolder({ address, shard }: GradientShardInput): string {
   return `${checkpointFolder('gradients', address)}/shard-${String(shard).padStart(5, '0')}`;
 }
 
-/** What an earlier attempt, or another run, has finished. */
+/** What an earlier attempt, or another run, has finished; null where the note of it or its file is damaged or gone. */
 export async function finishedShard(store: Store, input: GradientShardInput): Promise<GradientShard | null> {
-  const marker = `${shardFolder(input)}.json`;
-  if ((await store.size(marker)) === null) return null;
-  return JSON.parse(Buffer.from(await store.read(marker)).toString()) as GradientShard;
+  const shard = (await readSealed(store, `${shardFolder(input)}.json`)) as GradientShard | null;
+  if (shard === null) return null;
+  const size = await store.size(`${artifactFolder('gradients', input.address)}/${shard.file.name}`);
+  return size === shard.file.byteCount ? shard : null;
 }
 
 /** Micro-batches of a finished shard go, those of an attempt that slept while another one finished it too. */

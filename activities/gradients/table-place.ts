@@ -10,7 +10,7 @@ import { readAdapter } from '../../model/adapter-files.ts';
 import type { ProjectionSettings } from '../../model/engine.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { canonicalJson } from '../../store/addresses.ts';
-import { readManifest } from '../../store/artifacts.ts';
+import { verifiedFolder } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import type { GradientDetails } from '../../tables/gradients.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
@@ -97,9 +97,8 @@ export async function requireSameEngine(
 
 /** The reference model behind its reference. */
 export async function adapterOf(store: Store, { config, adapter }: GradientsInput): Promise<AdapterValues> {
-  await readManifest(store, adapter);
   const { text } = await readArchitecture(config.model.path);
-  return readAdapter(await store.localFolder(adapter.uri), text);
+  return readAdapter(await verifiedFolder(store, adapter), text);
 }
 
 /** How the config projects gradients. */

@@ -1,30 +1,39 @@
 // Activities that keep and find the last finished run of a name.
 import type { KeepLastRunInput, LastRun, ReadLastRunInput } from '../../contracts/messages/run.ts';
+import { sha256 } from '../../store/addresses.ts';
+import type { Store } from '../../store/store.ts';
+import { damaged, readSealed, writeSealed } from '../../store/verified.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
+
+const FILE = 'last.json';
 
 /** The last finished run of each name: the one thing in the store that is not addressed by its content. */
 export function createLastRunActivities({ openStore }: ControlDependencies) {
   return {
+    /** @throws DamagedArtifactError for other bytes than were written: set aside, the run begins from nothing */
     async readLastRun({ config, runName }: ReadLastRunInput): Promise<LastRun | null> {
       const store = openStore(config.store.uri);
-      const key = keyOf(runName);
-      if ((await store.size(key)) === null) return null;
-      return JSON.parse(Buffer.from(await store.read(key)).toString()) as LastRun;
+      const uri = folderOf(runName);
+      if ((await store.size(`${uri}/${FILE}`)) === null) return null;
+      const last = await lastRunIn(store, uri);
+      if (last !== null) return last;
+      throw damaged({ uri, name: FILE, expected: null, found: sha256(await store.read(`${uri}/${FILE}`)) });
     },
 
     /** Keeps a run as the last one, unless a run that started later is kept already. */
     async keepLastRun({ config, runName, last }: KeepLastRunInput): Promise<void> {
       const store = openStore(config.store.uri);
-      const key = keyOf(runName);
-      if ((await store.size(key)) !== null) {
-        const kept = JSON.parse(Buffer.from(await store.read(key)).toString()) as LastRun;
-        if (kept.startedAtMs > last.startedAtMs) return;
-      }
-      await store.write(key, [Buffer.from(`${JSON.stringify(last)}\n`)]);
+      const kept = await lastRunIn(store, folderOf(runName));
+      if (kept !== null && kept.startedAtMs > last.startedAtMs) return;
+      await writeSealed(store, `${folderOf(runName)}/${FILE}`, last);
     },
   };
 }
 
-function keyOf(runName: string): string {
-  return `runs/${runName}/last.json`;
+async function lastRunIn(store: Store, uri: string): Promise<LastRun | null> {
+  return (await readSealed(store, `${uri}/${FILE}`)) as LastRun | null;
+}
+
+function folderOf(runName: string): string {
+  return `runs/${runName}`;
 }

@@ -37,7 +37,8 @@ export function createReportActivities({ openStore }: ControlDependencies) {
       const run = finished(result);
       const inputs = await readInputs(store, result);
       const summary = await summarize(store, run, inputs, openStore, pulse);
-      const place = outputPlace('report', { summary: sha256(canonicalJson(summary)) });
+      const artifacts = [...inputHashes(stageFacts(result))];
+      const place = outputPlace('report', { summary: sha256(canonicalJson(summary)), artifacts });
       const files = [
         await writeFile(store, place, 'report.html', renderReport(summary)),
         await writeFile(store, place, 'tasks.csv', tasksCsv(summary)),
@@ -49,6 +50,11 @@ export function createReportActivities({ openStore }: ControlDependencies) {
       return { report, verdict: [sentence, ...remarks] };
     },
   };
+}
+
+/** Contents that the report was made from: where one is damaged, so is what it shows. */
+function* inputHashes(stages: RunSummary['facts']['stages']): Generator<string> {
+  for (const { artifacts } of stages) for (const { reference } of artifacts) yield reference.sha256;
 }
 
 /** A run with everything that a report needs. */

@@ -1,35 +1,18 @@
 // Hashes of what a run reads: model folders, datasets, folders of pictures.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { imageFolderOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { sha256 } from '../../store/addresses.ts';
+import { hashFile } from '../../store/file-hash.ts';
 import { isS3 } from '../../store/s3-client.ts';
 import type { Store } from '../../store/store.ts';
 import { isRemote, listRemote } from './local-dataset.ts';
 
 /** Files of a model folder that change what is computed. */
 const MODEL_FILE = /\.(safetensors|json|jinja)$/;
-
-/** Hashes of files by path, size and time: a large model is hashed once a process. */
-const known = new Map<string, string>();
-
-/** SHA-256 of a file, in hex. */
-export async function hashFile(path: string): Promise<string> {
-  const { size, mtimeMs } = await stat(path);
-  const key = `${path} ${size} ${mtimeMs}`;
-  let hash = known.get(key);
-  if (hash === undefined) {
-    const sum = createHash('sha256');
-    for await (const chunk of createReadStream(path, { highWaterMark: 4 * 1024 * 1024 }))
-      sum.update(chunk as Uint8Array);
-    known.set(key, (hash = sum.digest('hex')));
-  }
-  return hash;
-}
 
 /** Name and hash of every file of a model or adapter folder that matters. */
 export async function modelFingerprint(folder: string): Promise<object> {

@@ -1,6 +1,7 @@
 // The heartbeat of a heavy activity: its checkpoint, cancellation, and the rule against standing still.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import { TemporalFailure } from '@temporalio/common';
 import { NoProgressError, WORKER_DRAINING } from '../../contracts/failures.ts';
 import type { Checkpoint } from '../../contracts/messages/run.ts';
 import type { Stage } from '../../contracts/stages.ts';
@@ -39,6 +40,42 @@ export function excuseAttempt(): void {
   const context = Context.current();
   const checkpoint = checkpoints.get(context);
   if (checkpoint !== undefined) context.heartbeat({ ...checkpoint, movedAtAttempt: context.info.attempt });
+}
+
+/** Longest part of an error's message that a heartbeat carries. */
+const MOST_CHARACTERS = 300;
+
+/** Leaves the error of the running attempt to the next one, for the message of the no-progress rule. */
+export function noteError(error: unknown): void {
+  const context = Context.current();
+  const checkpoint = checkpoints.get(context);
+  if (checkpoint === undefined || error instanceof TemporalFailure) return;
+  const message = (error instanceof Error ? error.message : String(error)).slice(0, MOST_CHARACTERS);
+  context.heartbeat({ ...checkpoint, lastError: { attempt: context.info.attempt, message } });
+}
+
+/** Words of errors that tell of too little memory. */
+const OUT_OF_MEMORY =
+  /out of memory|memory access out of bounds|ENOMEM|bad_alloc|allocation failed|OOM|RESOURCE_EXHAUSTED/i;
+
+const MORE_MEMORY = 'lower gradients.token_budget, or give the compute process more memory';
+
+/** The last error first where there was one; memory only where it was memory, or the process just ended. */
+function noProgress(
+  { stage, doneCount, totalCount, movedAtAttempt, lastError }: Checkpoint,
+  where: string,
+  attempt: number,
+  unit: string,
+): NoProgressError {
+  const rule =
+    `${where} must get further within ${STUCK_ATTEMPTS} attempts, got none since attempt ${movedAtAttempt} ` +
+    `at ${doneCount} of ${totalCount}${unit}`;
+  if (lastError === undefined || lastError.attempt < attempt - 1)
+    return new NoProgressError(
+      `${stage}: ${rule}; a process that is killed each time is often out of memory: ${MORE_MEMORY}`,
+    );
+  const advice = OUT_OF_MEMORY.test(lastError.message) ? `; ${MORE_MEMORY}` : '';
+  return new NoProgressError(`${stage}: ${lastError.message}; ${rule}${advice}`);
 }
 
 /**
@@ -80,18 +117,14 @@ export function openPulse(stage: Stage): Pulse {
     mustStop: () => context.cancellationSignal.aborted,
     pause,
     requireProgress: (where, unit = () => '') => {
-      const { doneCount, totalCount, movedAtAttempt } = checkpoint;
-      if (attempt - movedAtAttempt <= STUCK_ATTEMPTS) return;
-      throw new NoProgressError(
-        `${stage}: ${where} must get further within ${STUCK_ATTEMPTS} attempts, got none since attempt ${movedAtAttempt} ` +
-          `at ${doneCount} of ${totalCount}${unit()}; a process that is killed each time is often out of memory: ` +
-          'lower gradients.token_budget, or give the compute process more memory',
-      );
+      if (attempt - checkpoint.movedAtAttempt <= STUCK_ATTEMPTS) return;
+      throw noProgress({ ...checkpoint, stage }, where, attempt, unit());
     },
     committed: async (doneCount, totalCount) => {
       // An attempt that starts over counts up again: only what no attempt had reached before is progress.
       const moved = doneCount > checkpoint.doneCount;
       checkpoint = {
+        ...checkpoint,
         stage,
         doneCount: Math.max(doneCount, checkpoint.doneCount),
         totalCount,

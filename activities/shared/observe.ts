@@ -1,13 +1,15 @@
 // Logs and metrics of activities.
+import { ApplicationFailure } from '@temporalio/activity';
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptors, ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Config } from '../../contracts/config.ts';
+import { DamagedArtifactError } from '../../contracts/failures.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { GradientShard, GradientsPlan } from '../../contracts/messages/gradients.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { isOutage } from '../../store/outage.ts';
 import { watchEventLoop } from './event-loop.ts';
-import { excuseAttempt } from './heartbeat.ts';
+import { excuseAttempt, noteError } from './heartbeat.ts';
 import { countCacheHit, countQuarantined, countShard, setCheckpointAge } from './metrics.ts';
 
 /** What the inputs of activities say about the work; each activity has some of it. */
@@ -53,7 +55,8 @@ function observe(context: Context, stage: Stage): ActivityInterceptors {
           return result;
         } catch (error) {
           if (isOutage(error)) excuseAttempt();
-          throw error;
+          else noteError(error);
+          throw error instanceof DamagedArtifactError ? withDamage(error) : error;
         } finally {
           stopWatching();
           setCheckpointAge(own, 0);
@@ -62,6 +65,11 @@ function observe(context: Context, stage: Stage): ActivityInterceptors {
     },
     outbound: { getLogAttributes: (input, next) => next({ ...input, ...attributes }) },
   };
+}
+
+/** Damage as it travels: of other errors the message is enough. */
+function withDamage({ name, message, damage }: DamagedArtifactError): ApplicationFailure {
+  return ApplicationFailure.create({ type: name, message, nonRetryable: true, details: [damage] });
 }
 
 function attributesOf({ config, result, runName, shard }: Subject): Record<string, string | number> {

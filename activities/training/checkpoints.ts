@@ -1,11 +1,11 @@
 // Checkpoints of a training in the store: saved, and the newest found again.
-import { createHash } from 'node:crypto';
 import type { Stage } from '../../contracts/stages.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
 import type { TrainingState } from '../../model/engine.ts';
 import type { StepNumbers } from '../../model/training.ts';
 import { checkpointFolder, sha256 } from '../../store/addresses.ts';
 import type { Store } from '../../store/store.ts';
+import { verifiedFile } from '../../store/verified.ts';
 
 /** A training run at the end of a step. */
 interface TrainingCheckpoint {
@@ -58,19 +58,12 @@ export function createTrainingCheckpoints(
     async latest() {
       for (const found of await folders()) {
         // A damaged checkpoint costs the work since the one before, never the run.
-        if (!found.endsWith(`-${await hashOf(store, `${found}/${FILE}`)}`)) continue;
-        return read(`${await store.localFolder(found)}/${FILE}`, names);
+        const path = await verifiedFile(store, `${found}/${FILE}`, (hash) => found.endsWith(`-${hash.slice(0, 16)}`));
+        if (path !== null) return read(path, names);
       }
       return null;
     },
   };
-}
-
-/** First 16 digits of the hash of a value, without holding it. */
-async function hashOf(store: Store, key: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of store.stream(key)) hash.update(piece);
-  return hash.digest('hex').slice(0, 16);
 }
 
 async function read(path: string, names: readonly string[]): Promise<TrainingCheckpoint> {

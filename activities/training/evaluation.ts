@@ -5,6 +5,7 @@ import { settingsOf } from '../../contracts/stage-settings.ts';
 import { WINDOW_ROWS } from '../../dataset/rows/micro-batches.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import type { EngineModel, Outcome } from '../../model/engine.ts';
+import { verifiedFolder } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { outcomesTable } from '../../tables/outcomes.ts';
 import type { OutcomesBatch, OutcomesDetails } from '../../tables/outcomes.ts';
@@ -86,8 +87,8 @@ async function scoreRows(
   return scored.sort((left, right) => left.row.rowIndex - right.row.rowIndex);
 }
 
-async function adapterAt(store: Store, { uri }: ArtifactReference, { architecture }: EngineModel) {
-  return readAdapter(await store.localFolder(uri), architecture.text);
+async function adapterAt(store: Store, adapter: ArtifactReference, { architecture }: EngineModel) {
+  return readAdapter(await verifiedFolder(store, adapter), architecture.text);
 }
 
 /** Planning windows with their micro-batches, as the dataset stage planned them. */

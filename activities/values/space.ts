@@ -3,8 +3,9 @@ import { cosineMatrix, nearestCosines, principalPlane, vectorCosines } from '../
 import type { TaskStatistics } from '../../algorithms/task-values.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { GradientSpace } from '../../contracts/summary.ts';
-import { readManifest, readVerified } from '../../store/artifacts.ts';
+import { readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
+import { readVerified } from '../../store/verified.ts';
 import { NO_TASK } from './pass.ts';
 
 /** Rows that are drawn on the map and compared with one another. */

@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { databaseDamage, removeDatabase, setDatabaseAside } from './server-database.ts';
 
 /** A Temporal server that belongs to this process. */
 export interface EmbeddedServer {
@@ -24,24 +25,58 @@ const RESTART_MS = 200;
 const HEALTHY_MS = 5000;
 const MAX_QUICK_ENDS = 5;
 
+/** What an embedded server is started with. */
+export interface ServerOptions {
+  /** The binary `temporal`. */
+  program: string;
+  databasePath: string;
+  /** Whether it serves Temporal's own pages. */
+  withUi: boolean;
+  /** Port of these pages; null = 8233, or any other one where that is taken. */
+  uiPort?: number | null;
+  /** Whether nothing in the database is needed: whoever starts it takes what was done from a store. */
+  isFresh?: boolean;
+  say?: (text: string) => void;
+}
+
 /**
  * Starts `temporal server start-dev` on loopback with its database in a file, and starts it again on that database if
- * it dies: clients and workers connect again by themselves.
+ * it dies: clients and workers connect again by themselves. A damaged database is renamed and named.
  *
  * The server runs under a shell that waits for the end of its standard input, so it ends with this process however that
  * ends, `kill -9` included, and never holds the database of the next command.
  */
-export async function startEmbeddedServer(
-  program: string,
-  databasePath: string,
-  withUi: boolean,
-): Promise<EmbeddedServer> {
-  await mkdir(dirname(databasePath), { recursive: true });
+export async function startEmbeddedServer(options: ServerOptions): Promise<EmbeddedServer> {
+  const { program, databasePath, withUi, isFresh = false, say = () => undefined } = options;
+  // Its database tells what the run is about.
+  await mkdir(dirname(databasePath), { recursive: true, mode: 0o700 });
+  const damage = await databaseDamage(databasePath);
+  if (damage !== null) say(asideText(databasePath, damage, await setDatabaseAside(databasePath)));
   const port = await freePort();
-  const uiPort = withUi ? await freePort() : null;
-  const server = new ServerProcess([program, ...serverArguments(port, uiPort, databasePath)]);
-  server.start();
-  await waitForPort(port);
+  const uiPort = withUi ? await uiPortOf(options.uiPort ?? null) : null;
+  const command = [program, ...serverArguments(port, uiPort, databasePath)];
+  const server = new ServerProcess(command, isFresh ? () => removeDatabase(databasePath) : () => Promise.resolve());
+  const failed = await server.untilServing(port);
+  if (failed !== null && isFresh === false && DATABASE_WORDS.test(failed)) {
+    say(asideText(databasePath, failed, await setDatabaseAside(databasePath)));
+    const again = new ServerProcess(command, () => removeDatabase(databasePath));
+    return served(again, await again.untilServing(port), port, uiPort);
+  }
+  return served(server, failed, port, uiPort);
+}
+
+/** What the server says of a database that it cannot use. */
+const DATABASE_WORDS = /sqlite|sql logic error|no such table|database disk image|not a database/i;
+
+function asideText(path: string, got: string, target: string): string {
+  return `${path}: must be the database of an earlier server, got ${got}; it is now ${target}, the run goes on from its store`;
+}
+
+function served(server: ServerProcess, failed: string | null, port: number, uiPort: number | null): EmbeddedServer {
+  if (failed !== null)
+    throw new Error(
+      `temporal: the embedded server must answer within ${START_TIMEOUT_MS / 1000} s, got ${failed} on port ${port}`,
+    );
   return {
     address: `127.0.0.1:${port}`,
     uiUrl: uiPort === null ? null : `http://127.0.0.1:${uiPort}`,
@@ -55,33 +90,69 @@ function serverArguments(port: number, uiPort: number | null, databasePath: stri
   return ['server', 'start-dev', ...place, '--log-level', 'never', ...ui];
 }
 
-/** Ends with the server, or with the end of standard input, which ends the server. */
+/** Ends with the server, or with the end of standard input, which ends the server. What it writes is its owner's. */
 const SCRIPT =
-  'exec 3<&0; "$0" "$@" >/dev/null 2>&1 & server=$!; (cat <&3 >/dev/null; kill $server) 2>/dev/null & wait $server';
+  'umask 077; exec 3<&0 4>&2 2>/dev/null; "$0" "$@" >/dev/null 2>&4 & server=$!; ' +
+  '(cat <&3 >/dev/null; kill $server) & wait $server';
+
+/** Of what the server says as it ends so much is kept. */
+const MOST_WORDS = 2000;
 
 /** The server's process, which is started again as long as nobody stops it. */
 class ServerProcess {
   readonly #command: readonly string[];
+  readonly #clear: () => Promise<void>;
   #shell: ChildProcess | null = null;
   #stopping = false;
+  #serving = false;
   #quickEnds = 0;
+  #words = '';
 
-  constructor(command: readonly string[]) {
+  /** @param clear removes the database before each start, until the server has served for the first time */
+  constructor(command: readonly string[], clear: () => Promise<void>) {
     this.#command = command;
+    this.#clear = clear;
   }
 
-  start(): void {
+  /**
+   * Starts the server and waits until it takes connections.
+   * @returns why it does not, in words; null where it does
+   */
+  async untilServing(port: number): Promise<string | null> {
+    await this.#start();
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while (!(await answers(port))) {
+      const words = this.#words.trim();
+      const isGivenUp = this.#quickEnds > MAX_QUICK_ENDS;
+      const hasEnded = words !== '' && this.#quickEnds > 0;
+      if (!hasEnded && !isGivenUp && Date.now() < deadline) {
+        await sleep(POLL_MS);
+        continue;
+      }
+      await this.stop();
+      if (!hasEnded) return isGivenUp ? `its end ${this.#quickEnds} times` : 'nothing';
+      return JSON.stringify(words.replace(/^Error: /, ''));
+    }
+    this.#serving = true;
+    return null;
+  }
+
+  async #start(): Promise<void> {
+    if (!this.#serving) await this.#clear();
     const startedAt = Date.now();
     // A process group of its own: Ctrl-C in a terminal is for the command, which then stops the server in order.
-    const options = { stdio: ['pipe', 'ignore', 'ignore'] as ['pipe', 'ignore', 'ignore'], detached: true };
-    const shell = spawn('sh', ['-c', SCRIPT, ...this.#command], options);
+    const shell = spawn('sh', ['-c', SCRIPT, ...this.#command], { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
     this.#shell = shell;
+    // Words of a server that ends by itself; one that is killed says nothing.
+    shell.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (!this.#serving) this.#words = (this.#words + text).slice(-MOST_WORDS);
+    });
     shell.once('exit', () => {
       shell.stdin.destroy();
       this.#quickEnds = Date.now() - startedAt < HEALTHY_MS ? this.#quickEnds + 1 : 0;
       if (this.#stopping || this.#quickEnds > MAX_QUICK_ENDS) return;
       setTimeout(() => {
-        if (!this.#stopping) this.start();
+        if (!this.#stopping) void this.#start();
       }, RESTART_MS);
     });
   }
@@ -96,26 +167,23 @@ class ServerProcess {
   }
 }
 
-async function freePort(): Promise<number> {
+/** Where Temporal's own pages are expected. */
+const UI_PORT = 8233;
+
+/** The wanted port; without one the usual port, or a free one where another server has that. */
+async function uiPortOf(wanted: number | null): Promise<number> {
+  return wanted ?? freePort(UI_PORT).catch(() => freePort());
+}
+
+async function freePort(wanted = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const address = server.address();
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });
   });
-}
-
-async function waitForPort(port: number): Promise<void> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await answers(port))) {
-    if (Date.now() > deadline)
-      throw new Error(
-        `temporal: the embedded server must answer within ${START_TIMEOUT_MS / 1000} s, got nothing on port ${port}`,
-      );
-    await sleep(POLL_MS);
-  }
 }
 
 function answers(port: number): Promise<boolean> {

@@ -39,6 +39,8 @@ export interface RuntimeOptions {
   namespace?: string | null;
   /** Database file of the embedded server. */
   databasePath: string;
+  /** Whether nothing in that file is needed: what was done is taken from a store. */
+  isFresh?: boolean;
   /** Whether the embedded server serves its own web UI. */
   withUi?: boolean;
   /** Compute processes; null = one a GPU, else one a core. */
@@ -75,6 +77,7 @@ export async function connectServer(server: ServerAddress): Promise<Runtime> {
 
 async function openEmbedded({
   databasePath,
+  isFresh = false,
   withUi = false,
   processCount = null,
   log,
@@ -85,7 +88,7 @@ async function openEmbedded({
   const prepared = processCount === 0 ? null : prepareEngine(say);
   const [engine, temporal] = await Promise.all([prepared, prepareTemporal(say)]);
   if (engine !== null) useEngine(engine, say);
-  const server = await startEmbeddedServer(temporal.path, databasePath, withUi);
+  const server = await startEmbeddedServer({ program: temporal.path, databasePath, withUi, isFresh, say });
   const address: ServerAddress = { address: server.address, namespace: 'default', isEmbedded: true };
   const runtime = await connectWhenServing(address);
   const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine?.gpuCount ?? 0 };

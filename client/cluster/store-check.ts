@@ -33,7 +33,7 @@ export async function checkArtifact(
   const say = (name: string, problem: string): void => void damages.push({ uri, key: `${uri}/${name}`, problem, runs });
   const found = new Map(files.map(({ key, byteCount }) => [key.slice(uri.length + 1), byteCount]));
   if (manifest === null) {
-    if (found.has(MANIFEST_NAME)) say(MANIFEST_NAME, 'must be a manifest of this version, got other bytes');
+    if (found.has(MANIFEST_NAME)) say(MANIFEST_NAME, 'must be the manifest that was written, got other bytes');
     return damages;
   }
   if (addressOf(manifest) !== basename(uri))

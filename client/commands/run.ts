@@ -100,6 +100,7 @@ function withRunOptions<Args extends unknown[], Options extends OptionValues>(co
     .option('--processes <count>', 'compute processes of the embedded runtime', parseCount)
     .option('--heartbeat-timeout <seconds>', 'a compute process that is silent for so long is given up', parseCount)
     .option('--ui', 'serve Temporal’s own pages beside the embedded server')
+    .option('--repair', 'set damaged artifacts of the store aside and make them again, without asking')
     .option('--quiet', 'no progress, only results and errors');
 }
 
@@ -110,6 +111,7 @@ interface RunOptions {
   processes?: number | undefined;
   heartbeatTimeout?: number | undefined;
   ui?: true | undefined;
+  repair?: true | undefined;
   quiet?: true | undefined;
   incremental?: true | undefined;
   onChange?: true | undefined;
@@ -142,6 +144,7 @@ async function execute(
     resumeCommand,
     isTerminal: process.stderr.isTTY === true && !process.env['CI'],
     quiet: options.quiet ?? false,
+    repair: options.repair ?? false,
   });
 }
 
@@ -179,6 +182,7 @@ function optionWords(options: RunOptions & { limit?: number | undefined; yes?: t
     '--on-change': options.onChange,
     '--ui': options.ui,
     '--yes': options.yes,
+    '--repair': options.repair,
     '--quiet': options.quiet,
   };
   return [...valued, ...Object.entries(flags).flatMap(([name, isSet]) => (isSet === true ? [name] : []))];

@@ -1,17 +1,18 @@
 // `tive store`: lists, verifies and cleans a store.
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { ServerAddress } from '../../workers/connection.ts';
 import { namedRun } from '../runs/find-run.ts';
+import { isAgreed } from '../terminal/agree.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import { checkArtifact } from '../cluster/store-check.ts';
 import type { Damage } from '../cluster/store-check.ts';
 import { takeInventory } from '../cluster/store-inventory.ts';
+import { isOlder, madeFrom, setAsideAll } from '../cluster/store-repair.ts';
 import type { StoredFolder } from '../cluster/store-inventory.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,15 +32,21 @@ function sizeCommand() {
     .description('bytes by stage, and those that no run refers to')
     .option('--json', 'one JSON object')
     .action(async ({ store: uri, runs, json }) => {
-      const { artifacts, checkpoints, openWrites } = await takeInventory(openStore(uri), runs);
+      const { artifacts, checkpoints, setAside, openWrites } = await takeInventory(openStore(uri), runs);
       const stages = [...new Set(artifacts.map(({ stage }) => stage))].sort().map((stage) => {
         const own = artifacts.filter((folder) => folder.stage === stage);
         return { name: stage, ...sumOf(own), unreferred: sumOf(own.filter(isUnreferred)) };
       });
-      const rest = { name: 'checkpoints', ...sumOf(checkpoints), unreferred: sumOf([]) };
-      if (json === true) return print(JSON.stringify({ stages, checkpoints: sumOf(checkpoints), openWrites }));
+      const rest = [
+        { name: 'checkpoints', ...sumOf(checkpoints), unreferred: sumOf([]) },
+        { name: 'set aside', ...sumOf(setAside), unreferred: sumOf(setAside) },
+      ];
+      if (json === true)
+        return print(
+          JSON.stringify({ stages, checkpoints: sumOf(checkpoints), setAside: sumOf(setAside), openWrites }),
+        );
       print('              folders        bytes   unreferred');
-      for (const { name, count, byteCount, unreferred } of [...stages, rest])
+      for (const { name, count, byteCount, unreferred } of [...stages, ...rest])
         print(`${name.padEnd(12)} ${cell(count, 8)} ${cell(byteCount, 12)} ${cell(unreferred.byteCount, 12)}`);
       print(`${openWrites.length} writes are not complete`);
     });
@@ -49,30 +56,45 @@ function checkCommand() {
   return withStoreOptions(new Command('check'))
     .description('read all artifacts and compare them with their hashes; exit code 1 where one is damaged')
     .option('--json', 'one JSON object a damage, one a line')
-    .option('--repair', 'remove damaged artifacts, after asking; the next run makes them again')
+    .option(
+      '--repair',
+      'set damaged artifacts aside with all that was made from them, after asking; the next run makes them again',
+    )
     .option('--yes', 'do not ask')
     .action(async ({ store: uri, runs, json, repair, yes }) => {
       const store = openStore(uri);
-      const { artifacts } = await takeInventory(store, runs);
+      const inventory = await takeInventory(store, runs);
+      const { artifacts } = inventory;
       const damages: Damage[] = [];
       const tell = progressOf(sumOf(artifacts).byteCount);
       for (const artifact of artifacts) damages.push(...(await checkArtifact(store, artifact, tell)));
       for (const damage of damages) print(json === true ? JSON.stringify(damage) : inWords(damage));
       const folders = [...new Set(damages.map((damage) => damage.uri))];
-      if (json !== true) print(`${artifacts.length} artifacts checked, ${folders.length} damaged`);
+      const derived = madeFrom(inventory, folders).map((artifact) => artifact.uri);
+      if (json !== true) {
+        for (const folder of derived) print(`${folder}: made from what is damaged`);
+        print(`${artifacts.length} artifacts checked, ${folders.length} damaged${olderText(artifacts)}`);
+      }
       if (folders.length === 0) return;
       process.exitCode = EXIT.failed;
       if (repair !== true) return;
       await refuseWhileRunning(runs);
-      if (!(await isAgreed(`remove ${folders.length} damaged artifacts?`, yes === true))) return;
-      for (const folder of folders) await store.removeFolder(folder);
-      print(`${folders.length} removed; run the recipe again`);
+      const question = `set ${folders.length} damaged artifacts aside, and ${derived.length} that were made from them?`;
+      if (!(await isAgreed(question, yes === true))) return;
+      for (const folder of await setAsideAll(store, [...folders, ...derived])) print(`set aside: ${folder}`);
+      print('run the recipe again; tive store clean removes what was set aside');
       process.exitCode = EXIT.done;
     });
 }
 
 function inWords({ key, problem, runs }: Damage): string {
   return `${key}: ${problem}; ${runs.length === 0 ? 'no run refers to it' : `runs: ${runs.join(', ')}`}`;
+}
+
+/** Manifests from before they had a hash of their own: their counts and numbers per task cannot be checked. */
+function olderText(artifacts: readonly StoredFolder[]): string {
+  const count = artifacts.filter(isOlder).length;
+  return count === 0 ? '' : `; the numbers in ${count} older manifests have no hash, only their files have`;
 }
 
 function cleanCommand() {
@@ -89,8 +111,8 @@ function cleanCommand() {
       const store = openStore(uri);
       if (forget !== undefined) await store.removeFolder(`runs/${forget}`);
       const before = Date.now() - olderThan * DAY_MS;
-      const { artifacts, checkpoints, openWrites } = await takeInventory(store, runs);
-      const folders = [...artifacts.filter(isUnreferred), ...checkpoints].filter(
+      const { artifacts, checkpoints, setAside, openWrites } = await takeInventory(store, runs);
+      const folders = [...artifacts.filter(isUnreferred), ...checkpoints, ...setAside].filter(
         ({ modifiedMs }) => modifiedMs < before,
       );
       const writes = openWrites.filter(({ begunMs }) => begunMs < before);
@@ -177,14 +199,4 @@ async function refuseWhileClusterRuns(server: ServerAddress): Promise<void> {
   } finally {
     await close();
   }
-}
-
-/** Asks on the terminal. @throws InvalidConfigError where there is nobody to ask */
-async function isAgreed(question: string, isAgreedBefore: boolean): Promise<boolean> {
-  if (isAgreedBefore) return true;
-  if (!process.stdin.isTTY) throw new InvalidConfigError('store: somebody must agree, got no terminal; add --yes');
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await lines.question(`${question} [y/N] `);
-  lines.close();
-  return /^y(es)?$/i.test(answer.trim());
 }

@@ -11,10 +11,13 @@ import { COMPUTE_QUEUE } from '../../contracts/queues.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { openStore } from '../../store/open-store.ts';
 import { interruptible } from '../terminal/interrupt.ts';
-import { EXIT } from '../terminal/outcome.ts';
+import { isAgreed } from '../terminal/agree.ts';
+import { EXIT, outcomeOf } from '../terminal/outcome.ts';
 import { createProgressDisplay } from '../terminal/progress-display.ts';
 import type { ProgressDisplay } from '../terminal/progress-display.ts';
+import { damageOf, setDamagedAside } from './mend-store.ts';
 import { LOG_FILE, runFolderOf, saveResult } from './run-folder.ts';
+import type { RunFolder } from './run-folder.ts';
 import { openRunLog } from '../terminal/run-log.ts';
 import { startRun } from './runs.ts';
 import { sendResult } from '../send/send-result.ts';
@@ -45,6 +48,8 @@ export interface ExecuteOptions {
   isTerminal: boolean;
   /** Says nothing but results and errors. */
   quiet: boolean;
+  /** Sets a damaged artifact of the store aside and makes it again, without asking. */
+  repair: boolean;
 }
 
 /** What a finished run left. */
@@ -73,6 +78,7 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     address,
     namespace: options.namespace,
     databasePath: join(folder.path, 'temporal.db'),
+    isFresh: true,
     withUi: options.withUi,
     processCount: options.processCount,
     log: openRunLog(join(folder.path, LOG_FILE), { run: runName }),
@@ -83,37 +89,75 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   try {
     await folder.write('server.json', JSON.stringify({ address: runtime.address, pid: process.pid }));
     if (runtime.uiUrl !== null) say(`Temporal's own pages: ${runtime.uiUrl}`);
-    const handle = await startRun(runtime.client, {
-      runName,
-      config,
-      until: options.until,
-      incremental: options.incremental,
-      heartbeatTimeoutMs: options.heartbeatTimeoutMs,
-      replaces: runtime.embedded,
-    });
-    if (options.detach) {
-      say(`run ${runName} goes on at ${runtime.address}; tive status ${runName} --address ${runtime.address}`);
-      return { exitCode: EXIT.done, result: null, reportPath: null };
-    }
-    const result = await follow(handle, runtime, display, interrupt.signal, say);
-    if (result === null) {
-      const goesOn = runtime.embedded ? 'stopped at a checkpoint; resume' : 'the run goes on; follow it';
-      say(`${goesOn}: ${options.resumeCommand}`);
-      return { exitCode: EXIT.interrupted, result: null, reportPath: null };
-    }
-    for (const problem of await sendResult({ store: openStore(config.store.uri), result, folder: folder.path }))
-      process.stderr.write(`${problem}\n`);
-    for (const change of await sourceChanges(openStore(config.store.uri), before, result)) say(change);
-    return {
-      exitCode: EXIT.done,
-      result,
-      reportPath: await saveResult(folder, openStore(config.store.uri), result),
-    };
+    const shown = { runtime, folder, before, display, interrupted: interrupt.signal, say };
+    return await mending(options, say, () => runOnce(options, shown));
   } finally {
     await runtime.close();
     await folder.remove('server.json');
     interrupt.release();
   }
+}
+
+/** What the attempts at a run share. */
+interface Shown {
+  runtime: Runtime;
+  folder: RunFolder;
+  /** The last result of the name. */
+  before: RunResult | null;
+  display: ProgressDisplay | null;
+  interrupted: AbortSignal;
+  say: (text: string) => void;
+}
+
+/** Does the work again after damage in the store was set aside, each artifact once. */
+async function mending(
+  { config, repair, isTerminal }: ExecuteOptions,
+  say: (text: string) => void,
+  work: () => Promise<ExecutedRun>,
+): Promise<ExecutedRun> {
+  const mended = new Set<string>();
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const damage = damageOf(error);
+      const mayAsk = isTerminal && process.stdin.isTTY;
+      if (damage === null || mended.has(damage.uri) || !(repair || mayAsk)) throw error;
+      say(outcomeOf(error).message);
+      if (!(await isAgreed(`set ${damage.uri} aside and make it again?`, repair))) throw error;
+      mended.add(damage.uri);
+      await setDamagedAside(config.store.uri, config.run.outputDir, damage, say);
+    }
+  }
+}
+
+async function runOnce(
+  options: ExecuteOptions,
+  { runtime, folder, before, display, interrupted, say }: Shown,
+): Promise<ExecutedRun> {
+  const { runName, config } = options;
+  const handle = await startRun(runtime.client, {
+    runName,
+    config,
+    until: options.until,
+    incremental: options.incremental,
+    heartbeatTimeoutMs: options.heartbeatTimeoutMs,
+    replaces: runtime.embedded,
+  });
+  if (options.detach) {
+    say(`run ${runName} goes on at ${runtime.address}; tive status ${runName} --address ${runtime.address}`);
+    return { exitCode: EXIT.done, result: null, reportPath: null };
+  }
+  const result = await follow(handle, runtime, display, interrupted, say);
+  if (result === null) {
+    const goesOn = runtime.embedded ? 'stopped at a checkpoint; resume' : 'the run goes on; follow it';
+    say(`${goesOn}: ${options.resumeCommand}`);
+    return { exitCode: EXIT.interrupted, result: null, reportPath: null };
+  }
+  const store = openStore(config.store.uri);
+  for (const problem of await sendResult({ store, result, folder: folder.path })) process.stderr.write(`${problem}\n`);
+  for (const change of await sourceChanges(store, before, result)) say(change);
+  return { exitCode: EXIT.done, result, reportPath: await saveResult(folder, store, result) };
 }
 
 /** Shows the run until it ends. @returns null where the person interrupted it */

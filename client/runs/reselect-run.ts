@@ -51,6 +51,7 @@ export async function reselectRun(base: RunResult, options: ReselectOptions): Pr
     address: options.address ?? null,
     namespace: options.namespace ?? null,
     databasePath: join(folder.path, 'temporal.db'),
+    isFresh: true,
     processCount: 0,
     log: openRunLog(join(folder.path, LOG_FILE), { run: runName }),
     say: (text) => void process.stderr.write(`${text}\n`),

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { Config } from '../../contracts/config.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
-import { readManifest, streamVerified } from '../../store/artifacts.ts';
+import { readManifest } from '../../store/artifacts.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import type { Store } from '../../store/store.ts';
+import { streamVerified } from '../../store/verified.ts';
 
 /** What a person finds of a run on this machine. */
 export interface RunFolder {

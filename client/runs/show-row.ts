@@ -81,11 +81,13 @@ type Place = Omit<ShownRow, 'images' | 'turns' | 'values' | 'copies' | 'nearest'
 
 async function findRow(store: Store, { dataset, config }: RunResult, wanted: number): Promise<Place> {
   const { rows, rowCount } = dataset!;
+  let found: Place | null = null;
+  // To the end, where the hash of the table is known to be right.
   for await (const batch of rowsTable.read(store, rows)) {
     const row = batch.rowIndex.indexOf(wanted);
     if (row < 0) continue;
     const sourceIndex = batch.sourceIndex[row]!;
-    return {
+    found = {
       rowIndex: wanted,
       sourceIndex,
       id: batch.id[row]!,
@@ -99,6 +101,7 @@ async function findRow(store: Store, { dataset, config }: RunResult, wanted: num
       supervisedTokenCount: batch.supervisedTokenCount[row]!,
     };
   }
+  if (found !== null) return found;
   const last = (rowCount - 1).toLocaleString('en');
   throw new RangeError(`show: row must be from 0 to ${last}, got ${wanted.toLocaleString('en')}`);
 }
@@ -146,11 +149,12 @@ async function findValues(
   values: ArtifactReference,
   wanted: number,
 ): Promise<{ batch: ValuesBatch; row: number } | null> {
+  let found: { batch: ValuesBatch; row: number } | null = null;
   for await (const batch of valuesTable.read(store, values)) {
     const row = batch.rowIndex.indexOf(wanted);
-    if (row >= 0) return { batch, row };
+    if (row >= 0) found = { batch, row };
   }
-  return null;
+  return found;
 }
 
 /** What the gradient tables know of a row. */

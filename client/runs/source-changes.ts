@@ -1,10 +1,10 @@
 // What has changed in a dataset's files since a run read them.
-import { hashFile } from '../../activities/shared/fingerprints.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { RowSource } from '../../dataset/rows/row-source.ts';
 import { readManifest } from '../../store/artifacts.ts';
+import { hashFile } from '../../store/file-hash.ts';
 import type { Store } from '../../store/store.ts';
 
 /** Names and hashes of the dataset's files, as the manifest of the rows records them. */

@@ -122,6 +122,8 @@ export interface Checkpoint {
   totalCount: number;
   /** Attempt in which `doneCount` last grew. */
   movedAtAttempt: number;
+  /** How the last attempt that failed by itself did so; an attempt whose process died leaves nothing here. */
+  lastError?: { attempt: number; message: string };
 }
 
 export interface ReportInput {

@@ -14,7 +14,14 @@ export type LiveServer = { server: EmbeddedServer; refusal: null } | { server: n
 export async function startServer(folder: string): Promise<LiveServer> {
   const program = await prepareTemporal(() => undefined).catch((error: Error) => error);
   if (program instanceof Error) return { server: null, refusal: program.message };
-  return { server: await startEmbeddedServer(program.path, join(folder, 'temporal.db'), false), refusal: null };
+  return {
+    server: await startEmbeddedServer({
+      program: program.path,
+      databasePath: join(folder, 'temporal.db'),
+      withUi: false,
+    }),
+    refusal: null,
+  };
 }
 
 /** First of `count` neighbouring ports that are free. */

@@ -2,19 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ArtifactMismatchError } from '../../contracts/failures.ts';
+import { ArtifactMismatchError, DamagedArtifactError } from '../../contracts/failures.ts';
 import type { FileReference } from '../../contracts/references.ts';
 import { STAGE_VERSIONS } from '../../contracts/stages.ts';
 import { checkpointFolder, sha256, stageAddress } from '../../store/addresses.ts';
-import {
-  fileOf,
-  findArtifact,
-  finishArtifact,
-  readManifest,
-  readVerified,
-  streamVerified,
-} from '../../store/artifacts.ts';
+import { fileOf, findArtifact, finishArtifact, readManifest } from '../../store/artifacts.ts';
 import { LocalStore } from '../../store/local-store.ts';
+import { readVerified, streamVerified } from '../../store/verified.ts';
 import type { ByteChunks, WrittenFile } from '../../store/store.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -55,9 +49,11 @@ async function damage(name: string, place: number): Promise<void> {
   await writeFile(path, bytes);
 }
 
-const hint = "delete the artifact's folder and run again";
-const mismatch = (name: string, wanted: string, found: string): Error =>
-  new ArtifactMismatchError(`${name}: sha256 must be ${wanted.slice(0, 12)}…, got ${found.slice(0, 12)}…; ${hint}`);
+const hint = 'tive run --repair sets the artifact aside and makes it again';
+const mismatch = (name: string, expected: string, found: string): Error =>
+  new DamagedArtifactError(`${URI}/${name}: sha256 must be ${expected}, got ${found}; ${hint}`, {
+    ...{ uri: URI, name, expected, found },
+  });
 
 describe('an artifact', () => {
   test('is not there until it is finished, whatever files it has', async () => {
@@ -97,13 +93,13 @@ describe('an artifact', () => {
   });
 
   test('has a manifest of canonical JSON in one line, without time, host and run', async () => {
-    await finish();
+    const reference = await finish();
     const text = await readFile(join(folder, URI, 'artifact.json'), 'utf8');
-    expect(text).toBe(
-      `{"address":"${ADDRESS}","details":{"tasks":["vqa"]},"determinants":{"lambda":3},` +
-        `"files":[{"byteCount":5,"name":"values.arrow","rowCount":2,"sha256":"${FILE.sha256}"}],` +
-        `"rowCount":2,"schemaVersion":1,"stage":"values","stageVersion":${STAGE_VERSIONS.values}}\n`,
-    );
+    const before = `{"address":"${ADDRESS}","contentSha256":"${reference.sha256}","details":{"tasks":["vqa"]},`;
+    const files = `"files":[{"byteCount":5,"name":"values.arrow","rowCount":2,"sha256":"${FILE.sha256}"}],`;
+    const own = `${before}"determinants":{"lambda":3},${files}"rowCount":2,"schemaVersion":1,`;
+    const last = `"stage":"values","stageVersion":${STAGE_VERSIONS.values}}`;
+    expect(text).toBe(`${own}"sha256":"${sha256(own + last)}",${last}\n`);
   });
 
   test('that is finished twice is the same one', async () => {
@@ -115,7 +111,7 @@ describe('an artifact', () => {
 
   test('is read back by its reference', async () => {
     const manifest = await readManifest(store, await finish());
-    expect(manifest).toEqual({
+    expect(manifest).toMatchObject({
       schemaVersion: 1,
       stage: 'values',
       stageVersion: STAGE_VERSIONS.values,
@@ -162,7 +158,7 @@ describe('a manifest is refused', () => {
     const reference = await finish();
     const replaced = await finish({ rowCount: 3 });
     await expect(readManifest(store, reference)).rejects.toThrow(
-      mismatch(`${URI}/artifact.json`, reference.sha256, replaced.sha256),
+      mismatch('artifact.json', reference.sha256, replaced.sha256),
     );
     expect((await readManifest(store, replaced)).rowCount).toBe(3);
   });
@@ -170,18 +166,66 @@ describe('a manifest is refused', () => {
   test('where another version of the layout wrote it', async () => {
     const reference = await finish();
     const path = join(folder, URI, 'artifact.json');
-    await writeFile(path, (await readFile(path, 'utf8')).replace('"schemaVersion":1', '"schemaVersion":2'));
+    await writeFile(
+      path,
+      withoutHashes(await readFile(path, 'utf8')).replace('"schemaVersion":1', '"schemaVersion":2'),
+    );
     const error = new ArtifactMismatchError(`${URI}: schema version must be 1, got 2; use another store`);
     await expect(readManifest(store, reference)).rejects.toThrow(error);
     await expect(findArtifact(store, 'values', ADDRESS)).rejects.toThrow(error);
   });
 
-  test('where it is no JSON', async () => {
+  test.each([
+    ['that is no JSON', () => '{"address":"3f9'],
+    ['that is empty', () => ''],
+    ['that is cut', (text: string) => text.slice(0, -40)],
+    ['with one letter of a task changed', (text: string) => text.replace('"vqa"', '"vqb"')],
+    ['with another count of rows', (text: string) => text.replace('"rowCount":2,"schema', '"rowCount":3,"schema')],
+    ['of another version of its stage', (text: string) => text.replace(/("stageVersion":)\d+/, '$199')],
+    ['with other determinants', (text: string) => text.replace('"lambda":3', '"lambda":2')],
+    ['with another hash of its own', (text: string) => text.replace(/(,"sha256":")..../, '$10000')],
+  ])('%s, by name and by address', async (_, change) => {
     const reference = await finish();
-    await writeFile(join(folder, URI, 'artifact.json'), '{"address":"3f9');
-    const error = new ArtifactMismatchError(`${URI}/artifact.json: must be JSON, got "{\\"address\\":\\""; ${hint}`);
-    await expect(readManifest(store, reference)).rejects.toThrow(error);
-    await expect(findArtifact(store, 'values', ADDRESS)).rejects.toThrow(error);
+    const path = join(folder, URI, 'artifact.json');
+    const changed = change(await readFile(path, 'utf8'));
+    await writeFile(path, changed);
+    await expect(readManifest(store, reference)).rejects.toThrow(
+      mismatch('artifact.json', reference.sha256, sha256(changed)),
+    );
+    const found = await findArtifact(store, 'values', ADDRESS).catch((error: unknown) => error);
+    expect(found).toBeInstanceOf(DamagedArtifactError);
+    expect((found as DamagedArtifactError).damage).toMatchObject({ uri: URI, found: sha256(changed) });
+  });
+
+  test('where it is gone, to who has its reference; to who has its address the artifact is none', async () => {
+    const reference = await finish();
+    await rm(join(folder, URI, 'artifact.json'));
+    await expect(readManifest(store, reference)).rejects.toThrow(
+      `${URI}/artifact.json: sha256 must be ${reference.sha256}, got no file; ${hint}`,
+    );
+    expect(await findArtifact(store, 'values', ADDRESS)).toBeNull();
+  });
+});
+
+/** A manifest as it was written before it had hashes of its own. */
+function withoutHashes(text: string): string {
+  return text.replace(/"contentSha256":"\w+",/, '').replace(/"sha256":"\w+",("stage")/, '$1');
+}
+
+describe('a manifest from before it had hashes', () => {
+  test('is taken as it is', async () => {
+    const reference = await finish();
+    const path = join(folder, URI, 'artifact.json');
+    await writeFile(path, withoutHashes(await readFile(path, 'utf8')));
+    expect(await findArtifact(store, 'values', ADDRESS)).toEqual(reference);
+    expect((await readManifest(store, reference)).rowCount).toBe(2);
+  });
+
+  test('is held against the reference all the same', async () => {
+    const reference = await finish();
+    const path = join(folder, URI, 'artifact.json');
+    await writeFile(path, withoutHashes(await readFile(path, 'utf8')).replace('"vqa"', '"vqb"'));
+    await expect(readManifest(store, reference)).rejects.toThrow(DamagedArtifactError);
   });
 });
 
@@ -231,6 +275,6 @@ describe('a file', () => {
     const { pieces, error } = await read(file);
     expect(pieces).toEqual([]);
     expect(error).toEqual(mismatch('values.arrow', file.sha256, sha256(changed)));
-    expect(error).toBeInstanceOf(ArtifactMismatchError);
+    expect(error).toBeInstanceOf(DamagedArtifactError);
   });
 });

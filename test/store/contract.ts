@@ -115,6 +115,16 @@ export function describeStore(name: string, open: () => Store): void {
       expect(values).toContain(await text(store, 'shared/key'));
     });
 
+    test('moves a folder with all that is below it, and nothing else', async () => {
+      const store = open();
+      for (const key of ['artifacts/values/a/x', 'artifacts/values/a/y/z', 'artifacts/values/ab/x'])
+        await store.write(key, [bytesOf(key)]);
+      await store.moveFolder('artifacts/values/a', 'damaged/values/a/17');
+      expect(await store.list('artifacts')).toEqual(['artifacts/values/ab/x']);
+      expect(await store.list('damaged')).toEqual(['damaged/values/a/17/x', 'damaged/values/a/17/y/z']);
+      expect(await text(store, 'damaged/values/a/17/y/z')).toBe('artifacts/values/a/y/z');
+    });
+
     test('lists all keys below a folder, sorted, at any depth, and removes them', async () => {
       const store = open();
       for (const key of ['f/b', 'f/a/2', 'f/a/10', 'f/a.json', 'f/Z', 'f/ä b+c', 'fb/x', 'other'])

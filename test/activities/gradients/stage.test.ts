@@ -197,6 +197,16 @@ describe('a shard that is stopped', () => {
     expect(run.models.calls.gradients).toBe(microBatchCount + 1);
   });
 
+  test('is not taken at a reference model of other bytes', async () => {
+    const input = await firstShard(5);
+    const path = join(run.store.uri, input.adapter.uri, 'adapter_config.json');
+    const bytes = readFileSync(path);
+    writeFileSync(path, Buffer.concat([bytes, Buffer.from(' ')]));
+    const refused = expect(inActivity(computeGradientShard, input)).rejects;
+    await refused.toThrow(`${input.adapter.uri}/adapter_config.json: sha256 must be `);
+    writeFileSync(path, bytes);
+  });
+
   test('that never gets further is given up, and the micro-batch that comes next is named', async () => {
     const input = await firstShard(4);
     run.models.reset();

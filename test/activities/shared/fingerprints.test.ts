@@ -6,13 +6,13 @@ import {
   changeFingerprint,
   datasetFingerprint,
   folderFingerprint,
-  hashFile,
   modelFingerprint,
   promptFingerprint,
 } from '../../../activities/shared/fingerprints.ts';
 import { localDataset } from '../../../activities/shared/local-dataset.ts';
 import type { DatasetConfig } from '../../../contracts/config.ts';
 import { sha256 } from '../../../store/addresses.ts';
+import { hashFile } from '../../../store/file-hash.ts';
 import { LocalStore } from '../../../store/local-store.ts';
 import { modelFolder } from '../../client/small-dataset.ts';
 import { DEMO_CONFIG } from '../../report/demo-summary.ts';

@@ -3,7 +3,7 @@ import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { describe, expect, test } from 'vitest';
-import { excuseAttempt, openPulse, startPulse } from '../../../activities/shared/heartbeat.ts';
+import { excuseAttempt, noteError, openPulse, startPulse } from '../../../activities/shared/heartbeat.ts';
 import type { Pulse } from '../../../activities/shared/heartbeat.ts';
 import { NON_RETRYABLE_ERRORS, NoProgressError } from '../../../contracts/failures.ts';
 import type { Checkpoint } from '../../../contracts/messages/run.ts';
@@ -165,6 +165,35 @@ describe('the no-progress rule', () => {
       );
     } else expect(error).toBeUndefined();
     expect(sent).toEqual([given]);
+  });
+
+  test.each([
+    ['EISDIR: illegal operation on a directory, read', ''],
+    ['Array buffer allocation failed', '; lower gradients.token_budget, or give the compute process more memory'],
+  ])('says first how the last attempt failed: %s', async (message, advice) => {
+    const given = { ...checkpoint(40, 100, 1), lastError: { attempt: 6, message } };
+    const { environment } = surroundings({ attempt: 7, heartbeatDetails: given });
+    const error = await environment.run(async () => void start()).catch((thrown: unknown) => thrown);
+    expect((error as Error).message).toBe(
+      `gradients: ${message}; shard 1 of 2 must get further within 5 attempts, got none since attempt 1 at 40 of 100${advice}`,
+    );
+  });
+
+  test('takes an attempt whose process died for one that lacked memory, whatever error came before', async () => {
+    const given = { ...checkpoint(40, 100, 1), lastError: { attempt: 3, message: 'EISDIR' } };
+    const { environment } = surroundings({ attempt: 7, heartbeatDetails: given });
+    await expect(environment.run(async () => void start())).rejects.toThrow('often out of memory');
+  });
+
+  test('an attempt leaves its error to the next one, a cancelled one does not', async () => {
+    const { environment, sent } = surroundings({ attempt: 3, heartbeatDetails: checkpoint(40, 100, 1) });
+    await environment.run(async () => {
+      start();
+      noteError(new Error('x'.repeat(1000)));
+      noteError(new CancelledFailure('cancelled'));
+    });
+    const lastError = { attempt: 3, message: 'x'.repeat(300) };
+    expect(sent).toEqual([checkpoint(40, 100, 1), { ...checkpoint(40, 100, 1), lastError }]);
   });
 
   test('names the unit that comes next where it is known', async () => {

@@ -1,4 +1,5 @@
 import type { MetricMeter, MetricTags } from '@temporalio/common';
+import { WorkflowFailedError } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import type { LogEntry } from '@temporalio/worker';
@@ -9,8 +10,10 @@ import type { MetricName } from '../../../activities/shared/metrics.ts';
 import { COMPUTE_STAGES } from '../../../activities/compute.ts';
 import { CONTROL_STAGES } from '../../../activities/control.ts';
 import { observeActivities } from '../../../activities/shared/observe.ts';
+import { damageOf } from '../../../client/runs/mend-store.ts';
 import { STAGES } from '../../../contracts/stages.ts';
 import { TiveComputePlugin, TiveControlPlugin } from '../../../plugins/index.ts';
+import { damaged } from '../../../store/verified.ts';
 
 interface Sample {
   name: string;
@@ -156,6 +159,23 @@ describe('gauges', () => {
     });
     const checkpoint = { stage: 'finetune', doneCount: 0, totalCount: 0 };
     expect(heartbeats).toEqual([1, 2].map((movedAtAttempt) => ({ ...checkpoint, movedAtAttempt })));
+  });
+
+  test('an attempt that fails by itself tells the next one how', async () => {
+    const { heartbeats } = await observed('finetuneModel', input, () => {
+      startPulse('finetune', 'training');
+      return Promise.reject(new Error('EISDIR: illegal operation on a directory, read'));
+    });
+    const checkpoint = { stage: 'finetune', doneCount: 0, totalCount: 0, movedAtAttempt: 1 };
+    const lastError = { attempt: 2, message: 'EISDIR: illegal operation on a directory, read' };
+    expect(heartbeats).toEqual([checkpoint, { ...checkpoint, lastError }]);
+  });
+
+  test('damage of the store travels with the artifact’s address and both hashes, and is not retried', async () => {
+    const damage = { uri: 'artifacts/values/3f', name: 'values.arrow', expected: '1a', found: null };
+    const { error } = await observed('selectRows', input, () => Promise.reject(damaged(damage)));
+    expect(error).toMatchObject({ type: 'DamagedArtifactError', nonRetryable: true, details: [damage] });
+    expect(damageOf(new WorkflowFailedError('failed', error as Error, 'NON_RETRYABLE_FAILURE'))).toEqual(damage);
   });
 
   test('an event loop that stands still for more than a quarter of the heartbeat timeout is measured and told once', async () => {

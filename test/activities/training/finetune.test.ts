@@ -121,6 +121,19 @@ describe('evaluation', () => {
     expect(scored.meanLoss).toBeCloseTo(meanLoss(outcomes), ACCURACY_DIGITS);
   });
 
+  test('is not made with an adapter of other bytes than were trained', async () => {
+    const config = run.config('evaluation.max_rows=9');
+    const { rows } = await run.scan(config, 'evaluation');
+    const { adapter } = await run.tune(config);
+    const path = join(run.store.uri, adapter.uri, 'adapter_model.safetensors');
+    const bytes = readFileSync(path);
+    writeFileSync(path, Buffer.from(bytes.map((byte, place) => (place === bytes.length - 8 ? byte ^ 1 : byte))));
+    await expect(inActivity(evaluateModel, { config, rows, adapter })).rejects.toThrow(
+      new RegExp(`^${adapter.uri}/adapter_model\\.safetensors: sha256 must be `),
+    );
+    writeFileSync(path, bytes);
+  });
+
   test('is done once a model: asked again, nothing is scored', async () => {
     const config = run.config();
     const { rows } = await run.scan(config, 'evaluation');

@@ -43,7 +43,11 @@ describe('a schedule on a cluster', () => {
     mkdirSync(folder);
     writeSmallDataset(folder);
     const { path } = await prepareTemporal(() => undefined);
-    server = await startEmbeddedServer(path, join(folder, 'server/temporal.db'), false);
+    server = await startEmbeddedServer({
+      program: path,
+      databasePath: join(folder, 'server/temporal.db'),
+      withUi: false,
+    });
     await vi.waitFor(async () => expect((await schedule('list')).exitCode).toBe(0), { timeout: 60_000, interval: 500 });
     worker = startTive(folder, 'worker', 'all', '--address', server.address, '--processes', '1');
   }, 120_000);

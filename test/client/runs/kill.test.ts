@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -181,13 +181,17 @@ describe('the command stopped, killed and given again, on one store', () => {
   );
 
   test(
-    'Ctrl-C stops at a checkpoint, prints the command that resumes, and exits with 130',
+    'given again on a damaged database, it sets it aside; Ctrl-C stops at a checkpoint, prints the command that resumes, and exits with 130',
     async () => {
+      writeFileSync(join(folder, 'runs/small/temporal.db'), Buffer.alloc(20_000, 'no database'));
       const command = startTive(folder, ...RUN);
       await reach(folder, 'finetune');
       command.child.kill('SIGINT');
       const stopped = await command.finished;
       expect(stopped.exitCode).toBe(130);
+      expect(stopped.stderr).toMatch(
+        /temporal\.db: must be the database of an earlier server, got other bytes; it is now /,
+      );
       expect(stopped.stderr).toContain('warmup: cached');
       expect(stopped.stderr).toContain(`resume: tive run recipe.yaml ${[...SLOW, ...HEARTBEAT].join(' ')}`);
     },

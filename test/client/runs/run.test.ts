@@ -117,6 +117,23 @@ describe('a recipe of one’s own, run by the command line', () => {
     expect(lines.map((line) => (JSON.parse(line) as { row_index: number }).row_index)).toEqual([7, 31, 58]);
   });
 
+  test('names what is lost of its store, and makes it again where somebody agrees', async () => {
+    const uri = resultOf(folder).values!.values.uri;
+    const before = readFileSync(join(folder, 'tive-store', uri, 'values.arrow'));
+    rmSync(join(folder, 'tive-store', uri, 'values.arrow'));
+    const refused = await run(folder);
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toMatch(
+      new RegExp(`^${uri}/values\\.arrow: sha256 must be [0-9a-f]{64}, got no file; tive run --repair sets`, 'm'),
+    );
+    expect(refused.stderr).not.toContain('memory');
+    const mended = await run(folder, '--repair');
+    expect(mended.exitCode, mended.stderr).toBe(0);
+    expect(mended.stderr).toMatch(new RegExp(`^set aside: damaged/${uri.slice('artifacts/'.length)}/\\d+$`, 'm'));
+    expect(readFileSync(join(folder, 'tive-store', uri, 'values.arrow')).equals(before)).toBe(true);
+    for (const stage of ['gradients', 'finetune']) expect(mended.stderr).toContain(`${stage}: cached`);
+  }, 120_000);
+
   test('export --to llava holds the selected rows, copied byte for byte', async () => {
     const exported = await tive(folder, 'export', 'small', '--to', 'llava');
     expect(exported).toMatchObject({ exitCode: 0, stdout: `runs/small/export/llava.json  ${BUDGET} rows\n` });

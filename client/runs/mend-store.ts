@@ -1,0 +1,37 @@
+// A run that meets damage in its store: the damaged artifact is set aside, if somebody agrees, and the run goes on.
+import type { ArtifactDamage } from '../../contracts/failures.ts';
+import { openStore } from '../../store/open-store.ts';
+import { takeInventory } from '../cluster/store-inventory.ts';
+import { isOlder, madeFrom, setAsideAll } from '../cluster/store-repair.ts';
+
+/** The damage that a failure tells of, however deep it lies; null where it was something else. */
+export function damageOf(error: unknown): ArtifactDamage | null {
+  for (let next = error; next instanceof Error; next = next.cause) {
+    if ('damage' in next && isDamage(next.damage)) return next.damage;
+    if ('type' in next && next.type === 'DamagedArtifactError' && 'details' in next && Array.isArray(next.details)) {
+      const [details] = next.details as unknown[];
+      return isDamage(details) ? details : null;
+    }
+  }
+  return null;
+}
+
+function isDamage(value: unknown): value is ArtifactDamage {
+  return typeof value === 'object' && value !== null && 'uri' in value && 'name' in value;
+}
+
+/**
+ * Sets a damaged artifact aside. What was made from it stays, since its readers compared the bytes with their hash,
+ * but for what older versions made, which did not always.
+ * @param say is told what lies where
+ */
+export async function setDamagedAside(
+  storeUri: string,
+  runsFolder: string,
+  { uri }: ArtifactDamage,
+  say: (text: string) => void,
+): Promise<void> {
+  const store = openStore(storeUri);
+  const derived = madeFrom(await takeInventory(store, runsFolder), [uri], isOlder).map((artifact) => artifact.uri);
+  for (const folder of await setAsideAll(store, [uri, ...derived])) say(`set aside: ${folder}`);
+}
