@@ -1,4 +1,5 @@
 // What `tive plan` tells of a run before it begins.
+import type { TrainingSchedule } from './config.ts';
 import type { AllocationResult } from './messages/selection.ts';
 import type { Stage } from './stages.ts';
 
@@ -38,6 +39,8 @@ export interface PlannedStage {
   diskBytes: number | null;
   /** On one compute process. */
   seconds: number | null;
+  /** Of a training: what the recipe says and what follows from the rows. */
+  schedule: TrainingSchedule | null;
 }
 
 /** Some rows' gradients, taken to see how long they take. */

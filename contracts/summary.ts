@@ -1,5 +1,5 @@
 // The summary of a run that the report is drawn from.
-import type { Config, SelectionMethod } from './config.ts';
+import type { Config, SelectionMethod, TrainingSchedule } from './config.ts';
 import type { Reason } from './reasons.ts';
 import type { ArtifactReference } from './references.ts';
 import type { Stage } from './stages.ts';
@@ -149,6 +149,8 @@ export interface TrainingCurve {
   /** Null = the warm-up. */
   method: SelectionMethod | null;
   stepCount: number;
+  /** Null where an earlier version has trained. */
+  schedule: TrainingSchedule | null;
   /** At most a few hundred steps, evenly spaced. */
   steps: number[];
   losses: number[];

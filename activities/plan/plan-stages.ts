@@ -1,6 +1,8 @@
 // What each stage of a run has to do, and what that takes.
 import { requestedRows } from '../../algorithms/allocate-budget.ts';
-import type { Config } from '../../contracts/config.ts';
+import { stepCountOf, trainingSchedule } from '../../algorithms/training-schedule.ts';
+import { warmupRowCount } from '../../algorithms/warmup-sample.ts';
+import type { Config, ScheduleSettings } from '../../contracts/config.ts';
 import type { PlannedStage, Probe, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { reaches } from '../../contracts/work.ts';
@@ -53,7 +55,15 @@ export function planStages(facts: PlanFacts): PlannedStage[] {
   return stages.filter(({ stage }) => reaches(work.until, stage));
 }
 
-const NOTHING = { isCached: false, rowCount: null, partCount: null, unit: '', diskBytes: null, seconds: null };
+const NOTHING = {
+  isCached: false,
+  rowCount: null,
+  partCount: null,
+  unit: '',
+  diskBytes: null,
+  seconds: null,
+  schedule: null,
+};
 
 function planned(stage: Stage, known: Partial<PlannedStage>): PlannedStage {
   return { ...NOTHING, stage, ...known };
@@ -63,26 +73,25 @@ function planWarmup(facts: PlanFacts, diskBytes: number): PlannedStage {
   const { config, rows, isCached } = facts;
   const found = { isCached: isCached('warmup') };
   if (config.model.adapter !== null) return planned('warmup', found);
-  const sampled = Math.max(1, Math.round(config.warmup.fraction * rows.usableCount));
+  const sampled = warmupRowCount(rows.usableCount, config.warmup.fraction);
   return planned('warmup', { ...found, diskBytes, ...training(facts, sampled, config.warmup) });
 }
 
 function planFinetune(facts: PlanFacts, budget: number, adapterBytes: number): PlannedStage {
   const methodCount = facts.work.methods.length;
-  const { rowCount, partCount, unit, seconds } = training(facts, budget, facts.config.finetune);
+  const { partCount, seconds, ...rest } = training(facts, budget, facts.config.finetune);
   return planned('finetune', {
-    rowCount,
+    ...rest,
     partCount: methodCount * partCount,
-    unit,
     diskBytes: methodCount * adapterBytes,
     seconds: seconds && methodCount * seconds,
   });
 }
 
-function training(facts: PlanFacts, rowCount: number, schedule: { epochs: number; batchSize: number }) {
-  const { epochs, batchSize } = schedule;
-  const partCount = epochs * Math.ceil(rowCount / batchSize);
-  return { rowCount, partCount, unit: 'steps', seconds: secondsFor(facts, rowCount, epochs) };
+function training(facts: PlanFacts, rowCount: number, settings: ScheduleSettings) {
+  const schedule = trainingSchedule(rowCount, settings);
+  const partCount = stepCountOf(rowCount, schedule);
+  return { rowCount, partCount, unit: 'steps', schedule, seconds: secondsFor(facts, rowCount, schedule.epochs) };
 }
 
 /** Forward and backward pass of so many rows, each picture encoded once. */

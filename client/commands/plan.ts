@@ -3,6 +3,8 @@ import { Command, Option } from '@commander-js/extra-typings';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
+import type { Config } from '../../contracts/config.ts';
+import { followedKeys, scheduleWords } from '../../contracts/training-words.ts';
 import { grouped, print, printable } from '../terminal/terminal-text.ts';
 
 export function planCommand() {
@@ -30,10 +32,11 @@ export async function printPlan(
   const { config, runName } = loadRecipe(recipe, { overrides });
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
   const plan = await planInProcess({ config, withProbe: probe, until }, say);
-  print({ runName, ...plan }, json, () => planLines(runName, plan));
+  print({ runName, ...plan }, json, () => planLines(runName, plan, config));
 }
 
-function planLines(runName: string, plan: RunPlan): string[] {
+/** The plan as a person reads it. */
+export function planLines(runName: string, plan: RunPlan, config: Config): string[] {
   const { memory, probe, quotas, warnings } = plan;
   const about = plan.isCounted ? '' : 'about ';
   const reasons = Object.entries(plan.sampledReasons).map(([reason, rows]) => `${reason} ${grouped(rows)}`);
@@ -48,9 +51,20 @@ function planLines(runName: string, plan: RunPlan): string[] {
         `${short(1 / probe.secondsPerToken)} tokens/s${probe.secondsPerImage > 0 ? `, ${short(1 / probe.secondsPerImage)} pictures/s` : ''}`,
     '',
     ...table(plan.stages),
+    ...scheduleLines(plan.stages, config),
     ...(quotas === null ? [] : ['', ...quotaLines(quotas)]),
     ...warnings.map((text) => `warning: ${text}`),
   ];
+}
+
+/** How the models are trained, and what of it the recipe leaves to the rows. */
+function scheduleLines(stages: readonly PlannedStage[], { warmup, finetune }: Config): string[] {
+  const lines = stages.flatMap(({ stage, schedule }) => {
+    if (schedule === null) return [];
+    const followed = followedKeys(stage === 'warmup' ? warmup : finetune);
+    return [`${stage}: ${scheduleWords(schedule)}${followed === '' ? '' : `; ${followed} by the number of rows`}`];
+  });
+  return lines.length === 0 ? [] : ['', ...lines];
 }
 
 function table(stages: readonly PlannedStage[]): string[] {

@@ -93,6 +93,7 @@ export function demoSummary(taskCount = TASKS.length): RunSummary {
     training: [null, 'tive' as const].map((method) => ({
       method,
       stepCount: 40,
+      schedule: { epochs: 3, batchSize: 16, learningRate: 0.003 },
       steps: Array.from({ length: 40 }, (_, step) => step),
       losses: Array.from({ length: 40 }, (_, step) => 6 / (1 + step / 8) + 0.4 * Math.cos(step)),
       smoothed: Array.from({ length: 40 }, (_, step) => 6 / (1 + step / 8)),

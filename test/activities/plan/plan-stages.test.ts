@@ -72,6 +72,16 @@ describe('planned stages', () => {
     expect(find(plan({}, 'report', null), 'gradients').seconds).toBeNull();
   });
 
+  test('what the recipe leaves out of a training follows from the rows, as the run has it', () => {
+    const open = { epochs: null, batchSize: null, learningRate: null };
+    const stages = plan({ warmup: { ...config.warmup, ...open }, finetune: { enabled: true, ...open } });
+    // 80 rows of warm-up; 120 chosen ones, for three methods.
+    const schedule = { batchSize: 4, epochs: 4, learningRate: 4e-4 };
+    expect(find(stages, 'warmup')).toMatchObject({ schedule, partCount: 80 });
+    expect(find(stages, 'finetune')).toMatchObject({ schedule, partCount: 3 * 120 });
+    expect(find(stages, 'gradients').schedule).toBeNull();
+  });
+
   test('an adapter that is given needs no training', () => {
     const stages = plan({ model: { ...config.model, adapter: 'given' } });
     expect(find(stages, 'warmup')).toMatchObject({ rowCount: null, partCount: null, seconds: null, diskBytes: null });

@@ -63,6 +63,18 @@ describe('the reference model', () => {
     });
   });
 
+  test('whose batch size, epochs and rate follow from the rows lies where the same numbers said would put it', async () => {
+    const open = run.config('warmup.batch_size=null', 'warmup.epochs=null', 'warmup.learning_rate=null');
+    const followed = await run.tune(open);
+    // Eight rows: the smallest steps and the most epochs.
+    expect(followed.schedule).toEqual({ batchSize: 4, epochs: 4, learningRate: 4e-4 });
+    expect(followed.stepCount).toBe(STEPS_AN_EPOCH * 4);
+    const said = run.config('warmup.batch_size=4', 'warmup.epochs=4', 'warmup.learning_rate=0.0004');
+    expect(await run.tune(said)).toEqual({ ...followed, cached: true });
+    const { rows } = await run.scan(open);
+    expect(await findReference(run.store, { config: open, rows }, run.models)).toEqual({ ...followed, cached: true });
+  });
+
   test('of another seed has other bytes', async () => {
     const settings = 'warmup.epochs=1';
     const [one, other] = [await run.tune(run.config(settings)), await run.tune(run.config(settings, 'run.seed=7'))];
