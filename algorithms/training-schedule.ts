@@ -1,8 +1,8 @@
 // How long and how fast an adapter is trained where the recipe does not say: rules over the number of rows.
 import type { ScheduleSettings, TrainingSchedule } from '../contracts/config.ts';
+import { WANTED_STEPS } from '../contracts/training-words.ts';
 
-/** Optimiser steps that a training should have, and passes within which it gets them. */
-export const WANTED_STEPS = 100;
+/** Passes within which a training gets its steps. */
 const MOST_EPOCHS = 4;
 
 /** Powers of two; the largest is the released recipe's. */

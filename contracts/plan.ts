@@ -25,6 +25,8 @@ export interface RunPlan {
   probe: Probe | null;
   /** Quotas where values are there already. */
   quotas: AllocationResult['tasks'] | null;
+  /** What would make the run's numbers say little, with what to do. */
+  checks: string[];
   warnings: string[];
 }
 

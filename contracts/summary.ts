@@ -162,7 +162,7 @@ export interface EvaluationSummary {
   testRowCount: number;
   /** The run's own method first; the base model before fine-tuning last, if it was evaluated. */
   scores: ScoreSummary[];
-  /** The run's own method minus each other one that was fine-tuned; empty where there is none. */
+  /** The run's own method minus each other one that was fine-tuned and the base model; empty where there is none. */
   differences: DifferenceSummary[];
 }
 
@@ -180,8 +180,8 @@ export interface ScoreSummary {
 }
 
 export interface DifferenceSummary {
-  /** What the run's own method is compared with. */
-  method: SelectionMethod;
+  /** What the run's own method is compared with; null = the base model before fine-tuning. */
+  method: SelectionMethod | null;
   selectedCount: number;
   /** Difference of macro accuracies, in [−1, 1]. */
   difference: number;

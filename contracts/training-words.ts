@@ -1,6 +1,9 @@
 // How a training is said in words: in progress, plan and report.
 import type { ScheduleSettings, TrainingSchedule } from './config.ts';
 
+/** Optimiser steps that a training should have. */
+export const WANTED_STEPS = 100;
+
 /** `4 rows a step, 4 epochs, learning rate 0.0004`. */
 export function scheduleWords({ epochs, batchSize, learningRate }: TrainingSchedule): string {
   return `${counted(batchSize, 'row')} a step, ${counted(epochs, 'epoch')}, learning rate ${learningRate}`;

@@ -4,9 +4,12 @@ import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { workOf } from '../../contracts/work.ts';
+import type { Work } from '../../contracts/work.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { modelMemory } from '../../model/model-memory.ts';
 import { weightShapes } from '../../model/weight-shapes.ts';
+import { checkRun, findingText } from '../../report/checks.ts';
+import type { CheckedTraining } from '../../report/checks.ts';
 import { findDataset } from '../dataset/stage.ts';
 import { requireKnownTasks } from '../dataset/warnings.ts';
 import { findGradients } from '../gradients/table-place.ts';
@@ -50,9 +53,10 @@ export async function planRun(
   const probe = withProbe ? await probeRows(config, { openStore, models }, dataset, rows.places) : null;
   const { parameterCount, weightBytes, hostBytes } = modelMemory(weightShapes(architecture), false);
   const cached = { dataset: scanned, warmup: reference, gradients, values };
+  const work = workOf(config, until);
   const stages = planStages({
     config,
-    work: workOf(config, until),
+    work,
     text: architecture.text,
     rows,
     probe,
@@ -71,12 +75,30 @@ export async function planRun(
     memory: { parameterCount, weightBytes, hostBytes, freeBytes },
     probe,
     quotas: values === null ? null : quotasOf(config, values, rows.rowCount),
+    checks: checksOf(config, work, stages, { usableCount, taskCount: scanned?.tasks.length ?? null }),
     warnings: [
       ...warningsOf(stages, freeBytes, (await models.engine(config.model)).fallbackReason),
       ...sample.notes,
       ...(problem === null ? [] : [`of ${sample.sampleCount} rows: ${problem.message}`]),
     ],
   };
+}
+
+/** What the report's checks find before there is a run. */
+function checksOf(
+  config: Config,
+  { methods }: Work,
+  stages: readonly PlannedStage[],
+  rows: { usableCount: number; taskCount: number | null },
+): string[] {
+  const trainingOf = (stage: Stage, count: number): CheckedTraining | null => {
+    const steps = stages.find((one) => one.stage === stage)?.partCount ?? null;
+    return steps === null ? null : { stepCount: steps / count, losses: null };
+  };
+  const warmup = trainingOf('warmup', 1);
+  const finetune = trainingOf('finetune', methods.length);
+  const budget = stages.find(({ stage }) => stage === 'allocation')?.rowCount ?? null;
+  return checkRun({ config, ...rows, budget, warmup, finetune, evaluation: null }).map(findingText);
 }
 
 /** Of the selection's own method. */

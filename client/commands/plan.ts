@@ -53,6 +53,7 @@ export function planLines(runName: string, plan: RunPlan, config: Config): strin
     ...table(plan.stages),
     ...scheduleLines(plan.stages, config),
     ...(quotas === null ? [] : ['', ...quotaLines(quotas)]),
+    ...plan.checks.map((text) => `check: ${text}`),
     ...warnings.map((text) => `warning: ${text}`),
   ];
 }

@@ -78,7 +78,10 @@ describe('planned stages', () => {
     // 80 rows of warm-up; 120 chosen ones, for three methods.
     const schedule = { batchSize: 4, epochs: 4, learningRate: 4e-4 };
     expect(find(stages, 'warmup')).toMatchObject({ schedule, partCount: 80 });
-    expect(find(stages, 'finetune')).toMatchObject({ schedule, partCount: 3 * 120 });
+    expect(find(stages, 'finetune')).toMatchObject({
+      schedule: { ...schedule, learningRate: 3.7e-4 },
+      partCount: 3 * 120,
+    });
     expect(find(stages, 'gradients').schedule).toBeNull();
   });
 
