@@ -25,6 +25,8 @@ export interface RunPlan {
   probe: Probe | null;
   /** Quotas where values are there already. */
   quotas: AllocationResult['tasks'] | null;
+  /** Of all stages that are not cached, on the compute processes of the run; null where no time is known. */
+  total: { processCount: number; seconds: number; secondsOnOne: number } | null;
   /** What would make the run's numbers say little, with what to do. */
   checks: string[];
   warnings: string[];

@@ -86,6 +86,8 @@ export async function tuneAdapter(request: TuneRequest, model: EngineModel): Pro
         Array.from(rows, (row) => places[row]!),
         scope,
       );
+    // A training that goes on is as far as it was.
+    if (resumed !== null) await pulse.committed(losses.length, batches.length);
     let nextSaveAt = performance.now() + CHECKPOINT_MS;
     for await (const step of train(trainer, batches, settingsOf(request), load)) {
       if (step === null) {
