@@ -15,6 +15,11 @@ export interface WarmupRequest {
   taskNames: readonly string[];
 }
 
+/** Rows of the warm-up: round(fraction·N), at least 1 where there is one. */
+export function warmupRowCount(rowCount: number, fraction: number): number {
+  return Math.min(Math.max(1, Math.round(fraction * rowCount)), rowCount);
+}
+
 /**
  * The warm-up sample: round(fraction·N) rows, at least 1, uniform within each task by stream `warmup/<task>`
  * (within the pool by stream `warmup`).
@@ -28,7 +33,7 @@ export interface WarmupRequest {
 export function sampleWarmup(rows: SampledRows & { taskIndex: Uint32Array }, request: WarmupRequest): Uint32Array {
   const { taskNames, seed } = request;
   const rowCount = rows.rowIndex.length;
-  const budget = Math.min(Math.max(1, Math.round(request.fraction * rowCount)), rowCount);
+  const budget = warmupRowCount(rowCount, request.fraction);
   if (request.balance === 'none') {
     const pool = Uint32Array.from(rows.rowIndex.keys());
     return drawOrder(rows, pool, 'warmup', seed, null).position.slice(0, budget).sort();

@@ -86,15 +86,22 @@ export interface DatasetConfig {
 
 export type LoraTarget = 'q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj';
 
-export interface WarmupConfig {
-  /** Share of the usable rows. */
-  fraction: number;
-  balance: 'per_task' | 'none';
+/** How long and how fast an adapter is trained. */
+export interface TrainingSchedule {
   epochs: number;
   /** Rows of one optimiser step. */
   batchSize: number;
   /** Peak learning rate of AdamW. */
   learningRate: number;
+}
+
+/** A schedule as a recipe has it; null follows from the number of rows: `algorithms/training-schedule.ts`. */
+export type ScheduleSettings = { [Key in keyof TrainingSchedule]: TrainingSchedule[Key] | null };
+
+export interface WarmupConfig extends ScheduleSettings {
+  /** Share of the usable rows. */
+  fraction: number;
+  balance: 'per_task' | 'none';
   schedule: 'cosine' | 'constant';
   /** Share of the steps over which the learning rate rises linearly. */
   warmupFraction: number;
@@ -148,11 +155,8 @@ export interface SelectionConfig extends SelectionSettings {
   method: SelectionMethod;
 }
 
-export interface FinetuneConfig {
+export interface FinetuneConfig extends ScheduleSettings {
   enabled: boolean;
-  epochs: number;
-  batchSize: number;
-  learningRate: number;
 }
 
 export interface EvaluationConfig {

@@ -124,6 +124,11 @@ export function quotasOf(method: keyof Methods, weighting: Weighting): QuotaRule
   return quotas === 'value' ? weighting : quotas;
 }
 
+/** Whether a method is a random choice, that is a baseline. */
+export function isRandomChoice(method: keyof Methods): boolean {
+  return METHODS[method].baselineRank !== null;
+}
+
 /** The strongest random choice among methods, or null. */
 export function strongestBaseline(methods: readonly (keyof Methods | null)[]): keyof Methods | null {
   const rank = (method: keyof Methods): number => METHODS[method].baselineRank ?? 0;

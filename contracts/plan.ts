@@ -1,4 +1,5 @@
 // What `tive plan` tells of a run before it begins.
+import type { TrainingSchedule } from './config.ts';
 import type { AllocationResult } from './messages/selection.ts';
 import type { Stage } from './stages.ts';
 
@@ -24,6 +25,10 @@ export interface RunPlan {
   probe: Probe | null;
   /** Quotas where values are there already. */
   quotas: AllocationResult['tasks'] | null;
+  /** Of all stages that are not cached, on the compute processes of the run; null where no time is known. */
+  total: { processCount: number; seconds: number; secondsOnOne: number } | null;
+  /** What would make the run's numbers say little, with what to do. */
+  checks: string[];
   warnings: string[];
 }
 
@@ -38,6 +43,8 @@ export interface PlannedStage {
   diskBytes: number | null;
   /** On one compute process. */
   seconds: number | null;
+  /** Of a training: what the recipe says and what follows from the rows. */
+  schedule: TrainingSchedule | null;
 }
 
 /** Some rows' gradients, taken to see how long they take. */

@@ -1,5 +1,5 @@
 // The summary of a run that the report is drawn from.
-import type { Config, SelectionMethod } from './config.ts';
+import type { Config, SelectionMethod, TrainingSchedule } from './config.ts';
 import type { Reason } from './reasons.ts';
 import type { ArtifactReference } from './references.ts';
 import type { Stage } from './stages.ts';
@@ -149,6 +149,8 @@ export interface TrainingCurve {
   /** Null = the warm-up. */
   method: SelectionMethod | null;
   stepCount: number;
+  /** Null where an earlier version has trained. */
+  schedule: TrainingSchedule | null;
   /** At most a few hundred steps, evenly spaced. */
   steps: number[];
   losses: number[];
@@ -160,7 +162,7 @@ export interface EvaluationSummary {
   testRowCount: number;
   /** The run's own method first; the base model before fine-tuning last, if it was evaluated. */
   scores: ScoreSummary[];
-  /** The run's own method minus each other one that was fine-tuned; empty where there is none. */
+  /** The run's own method minus each other one that was fine-tuned and the base model; empty where there is none. */
   differences: DifferenceSummary[];
 }
 
@@ -178,8 +180,8 @@ export interface ScoreSummary {
 }
 
 export interface DifferenceSummary {
-  /** What the run's own method is compared with. */
-  method: SelectionMethod;
+  /** What the run's own method is compared with; null = the base model before fine-tuning. */
+  method: SelectionMethod | null;
   selectedCount: number;
   /** Difference of macro accuracies, in [−1, 1]. */
   difference: number;

@@ -1,5 +1,6 @@
 // Charts of the instance values: their distributions, and the effective sample size against λ.
 import * as Plot from '@observablehq/plot';
+import { readsSetting } from '../contracts/methods.ts';
 import type { InstanceValueSummary, RunSummary, TaskDistribution } from '../contracts/summary.ts';
 import { MAX_CHART_TASKS, drawSvg, figure, taskLabels } from './chart.ts';
 import { count, number, percent, shorten } from './format.ts';
@@ -8,6 +9,9 @@ import type { Html } from './html.ts';
 import { dataTable } from './data-table.ts';
 
 const LINE_HEIGHT = 40;
+
+/** Effective share of every task above which the instance values hardly act. */
+const NEARLY_UNIFORM = 0.97;
 
 const KIND_NAMES: Readonly<Record<InstanceValueSummary['kind'], string>> = {
   mean_of_cosines: 'mean cosine to the rows of its task',
@@ -177,6 +181,23 @@ export function drawEffectiveShares({ lambdas, tasks }: InstanceValueSummary, la
   });
 }
 
+/** What an instance value is, and what lambda makes of it in this run. */
+export function instanceValueText({ selection, config, tasks }: RunSummary): string {
+  const kind = KIND_NAMES[config.values.instanceValue];
+  const about = `A row’s instance value is its ${kind}: high where its gradient points where most of the task’s do.`;
+  if (!readsSetting(selection.method, 'lambda')) return `${about} This run’s method does not read them.`;
+  const shares = tasks.flatMap(({ effectiveShare }) => (effectiveShare === null ? [] : [effectiveShare]));
+  const { lambda } = config.selection;
+  const drawn = `${about} Inside a task a row is drawn with a probability proportional to exp(lambda · value)`;
+  const explained =
+    'The effective share is the number of equally likely rows that would be as uneven a draw, over the rows of the task (effective sample size, ESS)';
+  if (shares.length === 0) return `${drawn}, here with lambda ${lambda}. ${explained}.`;
+  const least = Math.min(...shares);
+  const near =
+    least < NEARLY_UNIFORM ? '' : ', so the choice inside a task is close to an even one and the quotas decide';
+  return `${drawn}, here with lambda ${lambda}, and the effective share is at least ${percent(least)} of every task${near}. ${explained}.`;
+}
+
 /** The figure of the effective sample sizes, or null where no row has a value. */
 export function effectiveShareFigure({ instanceValues, config, tasks: summaries }: RunSummary): Html | null {
   const { lambdas, tasks } = instanceValues;
@@ -187,14 +208,14 @@ export function effectiveShareFigure({ instanceValues, config, tasks: summaries 
   const least = shares.reduce((low, share) => (share.effectiveShare < low.effectiveShare ? share : low), shares[0]!);
   const finding =
     shares.length === 0
-      ? 'Effective sample size that each task would have at a lambda; this method does not use it.'
-      : `In this run the effective sample size is ${percent(least.effectiveShare)} of the rows or more, least in ${shorten(least.task, 40)}; each line is a task.`;
+      ? 'Effective share that each task would have at a lambda; this method does not use it.'
+      : `In this run the effective share is ${percent(least.effectiveShare)} of the rows or more, least in ${shorten(least.task, 40)}; each line is a task.`;
   const rows = lambdas.map((lambda, index) => ({ lambda, index }));
   return figure({
     finding,
     draw: (width) => drawEffectiveShares(instanceValues, config.selection.lambda, width),
     table: dataTable(
-      'Effective sample size over rows, by lambda',
+      'Effective share (effective sample size over rows), by lambda',
       [
         { heading: 'Lambda', kind: 'number', cell: ({ lambda }: { lambda: number; index: number }) => String(lambda) },
         ...tasks.slice(0, MAX_CHART_TASKS).map(({ task, effectiveShares }) => ({

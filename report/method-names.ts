@@ -6,8 +6,3 @@ import { METHODS } from '../contracts/methods.ts';
 export function methodName(method: SelectionMethod | null): string {
   return method === null ? 'base model' : METHODS[method].label;
 }
-
-/** Whether a method is a random choice, that is a baseline. */
-export function isBaseline(method: SelectionMethod): boolean {
-  return METHODS[method].baselineRank !== null;
-}

@@ -1,10 +1,6 @@
 // What a reader of the report must know before trusting its numbers.
-import { readsSetting } from '../contracts/methods.ts';
 import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
-import { count, percent, plural, share, shorten } from './format.ts';
-
-/** Effective share of every task above which the instance values hardly act. */
-const NEARLY_UNIFORM = 0.97;
+import { count, plural, share, shorten } from './format.ts';
 
 /** Names that one notice lists. */
 const LISTED = 5;
@@ -16,7 +12,6 @@ export function notices(summary: RunSummary): string[] {
     ...quarantineNotices(summary),
     ...cappedNotices(summary),
     ...copyNotices(summary),
-    ...uniformNotices(summary),
     ...duplicateNotices(summary),
     ...summary.warnings,
   ];
@@ -68,18 +63,6 @@ function copyNotices({ tasks }: RunSummary): string[] {
     ),
   );
   return [`Rows were repeated to fill the quota of ${plural(repeated.length, 'task')}: ${names}.`];
-}
-
-function uniformNotices({ tasks, config, selection, warnings }: RunSummary): string[] {
-  const weighted = readsSetting(selection.method, 'lambda');
-  const shares = tasks.flatMap(({ effectiveShare }) => (effectiveShare === null ? [] : [effectiveShare]));
-  const least = Math.min(...shares);
-  const told = warnings.some((warning) => warning.startsWith('selection: lambda'));
-  if (!weighted || shares.length === 0 || least < NEARLY_UNIFORM || told) return [];
-  return [
-    `At lambda ${config.selection.lambda} the effective sample size is at least ${percent(least)} of every task: ` +
-      'inside a task the choice is close to a uniform random one, and the task quotas decide.',
-  ];
 }
 
 function duplicateNotices({ dataset }: RunSummary): string[] {

@@ -5,7 +5,7 @@ import { evaluationSection } from './evaluation-section.ts';
 import { exampleSection } from './example-section.ts';
 import { html, trusted } from './html.ts';
 import type { Html } from './html.ts';
-import { effectiveShareFigure, instanceValueFigure } from './instance-value-chart.ts';
+import { effectiveShareFigure, instanceValueFigure, instanceValueText } from './instance-value-chart.ts';
 import { mixtureFigure } from './mixture-chart.ts';
 import { quarantineSection } from './quarantine-section.ts';
 import { reselectionSection } from './reselection-section.ts';
@@ -82,6 +82,7 @@ function valueSection(summary: RunSummary): Html | null {
   if (values === null) return null;
   return html`<section id="values" aria-labelledby="values-title">
     <h2 id="values-title">Instance values</h2>
+    <p class="lead">${instanceValueText(summary)}</p>
     ${values}${effectiveShareFigure(summary)}
   </section> `;
 }

@@ -85,8 +85,8 @@ const COLUMNS: readonly DataColumn<TaskSummary>[] = [
     sortBy: ({ selectedCount }) => selectedCount,
   },
   {
-    heading: 'ESS',
-    title: 'Effective sample size over rows',
+    heading: 'Effective share',
+    title: 'Equally likely rows that would be as uneven a draw, over the rows of the task (effective sample size, ESS)',
     kind: 'number',
     cell: ({ effectiveShare }) => percent(effectiveShare),
     sortBy: ({ effectiveShare }) => effectiveShare,

@@ -1,10 +1,12 @@
 // Section of the report: the losses of all trainings.
 import * as Plot from '@observablehq/plot';
+import type { ScheduleSettings } from '../contracts/config.ts';
 import type { RunSummary, TrainingCurve } from '../contracts/summary.ts';
 import { drawSvg, figure } from './chart.ts';
-import { count, number } from './format.ts';
+import { count, number, plural } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
+import { followedKeys, scheduleWords } from '../contracts/training-words.ts';
 import { methodName } from './method-names.ts';
 import { dataTable } from './data-table.ts';
 
@@ -48,10 +50,11 @@ export function drawTraining(curves: readonly TrainingCurve[], width: number): s
 }
 
 /** Losses of the warm-up and of the fine-tuning; null where nothing was trained. */
-export function trainingSection({ training }: RunSummary): Html | null {
+export function trainingSection({ training, config }: RunSummary): Html | null {
   if (training.length === 0) return null;
   return html`<section id="training" aria-labelledby="training-title">
     <h2 id="training-title">Training</h2>
+    <p class="lead">${scheduleText(training, config)}</p>
     ${figure({
       finding: findingOf(training),
       draw: (width) => drawTraining(training, width),
@@ -60,10 +63,11 @@ export function trainingSection({ training }: RunSummary): Html | null {
         { label: 'running mean', color: 'var(--selected)', mark: 'line' },
       ],
       table: dataTable(
-        'Training losses in nats per answer token',
+        'Training losses: −ln of the probability of an answer token, averaged (nats)',
         [
           { heading: 'Training', kind: 'text', cell: nameOf },
           { heading: 'Steps', kind: 'number', cell: ({ stepCount }: TrainingCurve) => count(stepCount) },
+          { heading: 'How', kind: 'text', cell: howOf },
           { heading: 'First', kind: 'number', cell: ({ losses }) => number(losses[0]!) },
           { heading: 'Last', kind: 'number', cell: ({ losses }) => number(losses.at(-1)!) },
           { heading: 'Running mean at the end', kind: 'number', cell: ({ smoothed }) => number(smoothed.at(-1)!) },
@@ -72,6 +76,26 @@ export function trainingSection({ training }: RunSummary): Html | null {
       ),
     })}
   </section> `;
+}
+
+/** How each training was done where no two differ by method, and what of it the recipe left to the rows. */
+function scheduleText(training: readonly TrainingCurve[], { warmup, finetune }: RunSummary['config']): string {
+  const tuned = training.find(({ method }) => method !== null);
+  const parts = [
+    ...training.filter(({ method }) => method === null).map((curve) => sentenceOf('Warm-up', curve, warmup)),
+    ...(tuned === undefined ? [] : [sentenceOf('Fine-tuning', tuned, finetune)]),
+  ];
+  return parts.join(' ');
+}
+
+function sentenceOf(name: string, curve: TrainingCurve, settings: ScheduleSettings): string {
+  const followed = followedKeys(settings);
+  const source = followed === '' ? '' : `; ${followed}: not in the recipe, so they follow from the number of rows`;
+  return `${name}: ${plural(curve.stepCount, 'step')}, ${howOf(curve)}${source}.`;
+}
+
+function howOf({ schedule }: TrainingCurve): string {
+  return schedule === null ? 'unknown size' : scheduleWords(schedule);
 }
 
 function nameOf({ method }: TrainingCurve): string {

@@ -1,5 +1,6 @@
 // Section of the report: the verdict, the key numbers, the notices.
 import type { RunSummary } from '../contracts/summary.ts';
+import { findingText } from './checks.ts';
 import { count, duration, percent, plural, share } from './format.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
@@ -8,8 +9,8 @@ import { verdict } from './verdict.ts';
 
 /** The first screen: what was found, the key numbers, and what to know before trusting them. */
 export function verdictSection(summary: RunSummary): Html {
-  const { outcome, sentence, remarks } = verdict(summary);
-  const warnings = notices(summary);
+  const { outcome, sentence, remarks, findings } = verdict(summary);
+  const warnings = [...findings.map(findingText), ...notices(summary)];
   const numbers = cards(summary);
   return html`<section id="verdict" aria-labelledby="verdict-title">
     <h2 id="verdict-title">Verdict</h2>

@@ -1,27 +1,44 @@
-// The verdict: what a run has shown about its own choice, in one sentence.
+// The verdict: what a run has shown about its own choice, in its first line.
 import type { SelectionMethod } from '../contracts/config.ts';
-import { strongestBaseline } from '../contracts/methods.ts';
+import { isRandomChoice, METHODS } from '../contracts/methods.ts';
 import type { DifferenceSummary, RunSummary } from '../contracts/summary.ts';
-import { count, percent, points, pointsInterval, share } from './format.ts';
-import { isBaseline, methodName } from './method-names.ts';
+import { checkedRun, checkRun, differenceText, outcomeOf } from './checks.ts';
+import type { CheckFinding } from './checks.ts';
+import { count, percent, points, share } from './format.ts';
+import { methodName } from './method-names.ts';
 
 /** What the run has shown about its own choice. */
 export type ComparisonOutcome = 'ahead' | 'behind' | 'undecided' | 'not_measured';
 
 export interface Verdict {
   outcome: ComparisonOutcome;
-  /** One sentence. */
+  /** The first line: the comparison, and what makes it say little. */
   sentence: string;
   /** Further comparisons and what the numbers do not cover, a sentence each. */
   remarks: string[];
+  /** What the checks found, most pressing first. */
+  findings: CheckFinding[];
 }
 
 /**
- * What was measured, in one sentence. The comparison is with the task-balanced random choice where there is one, since
- * balancing tasks alone gives most of what selection gives; else with the pooled one. A difference counts as shown only
- * where its 95 % interval leaves out 0.
+ * What was measured. The comparison is with the strongest of the base model, the pooled and the task-balanced random
+ * choice, that is the one with the highest score; a difference counts as shown only where its 95 % interval leaves out
+ * 0, and a run is ahead only where it is ahead of all three. What the checks find that belongs in the first line stands
+ * there: a harmful training in front, the rest behind.
  */
 export function verdict(summary: RunSummary): Verdict {
+  const findings = checkRun(checkedRun(summary));
+  const { outcome, sentence, remarks } = compared(summary);
+  const [harm, ...rest] = [
+    findings.find(({ name }) => name === 'tuning_harms')?.headline ?? null,
+    ...findings.flatMap(({ name, headline }) => (headline === null || name === 'tuning_harms' ? [] : [headline])),
+  ];
+  const before = harm === null || harm === undefined ? '' : `${capital(harm)}. `;
+  const after = rest.length === 0 ? '' : ` ${capital(rest.join('; '))}.`;
+  return { outcome, sentence: `${before}${sentence}${after}`, remarks, findings };
+}
+
+function compared(summary: RunSummary): Omit<Verdict, 'findings'> {
   const kept = keptRows(summary);
   const { evaluation } = summary;
   const own = evaluation?.scores.find(({ method }) => method === summary.selection.method);
@@ -33,27 +50,36 @@ export function verdict(summary: RunSummary): Verdict {
         : `${kept}; only the base model was evaluated (${percent(base.macroAccuracy)}), so this run does not show how good the choice is.`;
     return { outcome: 'not_measured', sentence, remarks: [] };
   }
+  const { differences, testRowCount } = evaluation!;
   const reached = `${kept} and reached ${percent(own.macroAccuracy)}`;
-  const main = mainDifference(evaluation!.differences);
-  const gain = base === undefined ? [] : [`Before fine-tuning the base model reached ${percent(base.macroAccuracy)}.`];
-  if (main === null) {
+  const baselines = byStrength(differences.filter(({ method }) => method === null || isRandomChoice(method)));
+  const [main] = baselines;
+  const remark = (other: DifferenceSummary): string => remarkOf(other, own);
+  if (main === undefined || baselines.every(({ method }) => method === null)) {
     const sentence = `${reached}; no random choice was evaluated beside it, so this run does not show whether the choice of rows matters.`;
-    return { outcome: 'not_measured', sentence, remarks: gain };
+    return { outcome: 'not_measured', sentence, remarks: differences.map(remark) };
   }
-  const outcome = comparisonOutcome(main);
-  const others = evaluation!.differences.filter((difference) => difference !== main);
+  const outcome = outcomeAgainst(baselines);
+  const others = differences.filter((difference) => difference !== main);
+  const strongest = baselines.length > 1 ? 'the strongest baseline, ' : '';
+  const name = `${strongest}${nameOf(main, own)}${strongest === '' ? '' : ','}`;
   return {
     outcome,
-    sentence: `${reached}; ${comparison(main, own)}: ${conclusion(outcome, summary, main)}.`,
-    remarks: [...others.map((other) => remark(other, own)), ...gain, coverage(evaluation!.testRowCount)],
+    sentence: `${reached}; ${name} reached ${percent(own.macroAccuracy - main.difference)} (${differenceText(main)}): ${conclusion(outcome, summary, baselines)}.`,
+    remarks: [...others.map(remark), coverage(testRowCount)],
   };
 }
 
-/** Ahead or behind only where the interval leaves out 0. */
-export function comparisonOutcome({ interval }: DifferenceSummary): ComparisonOutcome {
-  if (interval === null) return 'undecided';
-  if (interval[0] > 0) return 'ahead';
-  return interval[1] < 0 ? 'behind' : 'undecided';
+/** The highest score first; of equal ones the stronger random choice, the base model last. */
+function byStrength(differences: readonly DifferenceSummary[]): DifferenceSummary[] {
+  const rank = ({ method }: DifferenceSummary): number => (method === null ? 0 : (METHODS[method].baselineRank ?? 0));
+  return differences.toSorted((left, right) => left.difference - right.difference || rank(right) - rank(left));
+}
+
+/** Behind the strongest one is behind, ahead is ahead of all. */
+function outcomeAgainst(baselines: readonly DifferenceSummary[]): ComparisonOutcome {
+  if (outcomeOf(baselines[0]!) === 'behind') return 'behind';
+  return baselines.every((one) => outcomeOf(one) === 'ahead') ? 'ahead' : 'undecided';
 }
 
 function keptRows({ selection, dataset }: RunSummary): string {
@@ -66,39 +92,41 @@ function keptRows({ selection, dataset }: RunSummary): string {
 /** The method at the head of a sentence; `tive` keeps its spelling. */
 function subject(method: SelectionMethod): string {
   const name = methodName(method);
-  return name.startsWith('tive') ? name : name.charAt(0).toUpperCase() + name.slice(1);
+  return name.startsWith('tive') ? name : capital(name);
 }
 
-function mainDifference(differences: readonly DifferenceSummary[]): DifferenceSummary | null {
-  const baseline = strongestBaseline(differences.map(({ method }) => method));
-  return differences.find(({ method }) => method === baseline) ?? null;
+function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-function comparison(other: DifferenceSummary, own: { macroAccuracy: number; selectedCount: number }): string {
-  const size = other.selectedCount === own.selectedCount ? 'of the same size' : `of ${count(other.selectedCount)} rows`;
-  return `a ${methodName(other.method)} ${size} reached ${percent(own.macroAccuracy - other.difference)} (${inPoints(other)})`;
+function nameOf({ method, selectedCount }: DifferenceSummary, own: { selectedCount: number }): string {
+  if (method === null) return 'the base model before fine-tuning';
+  const size = selectedCount === own.selectedCount ? 'of the same size' : `of ${count(selectedCount)} rows`;
+  return `a ${methodName(method)} ${size}`;
 }
 
-function inPoints({ difference, interval }: DifferenceSummary): string {
-  const range = interval === null ? 'no interval' : `95\u00a0% interval ${pointsInterval(interval)}`;
-  return `difference ${points(difference)} points, ${range}`;
-}
-
-function conclusion(outcome: ComparisonOutcome, { selection }: RunSummary, other: DifferenceSummary): string {
+function conclusion(
+  outcome: ComparisonOutcome,
+  { selection }: RunSummary,
+  baselines: readonly DifferenceSummary[],
+): string {
+  const [main] = baselines as [DifferenceSummary];
   if (outcome === 'ahead') return `on this run ${withArticle(selection.method)} was better`;
-  if (outcome === 'behind') return `on this run ${withArticle(other.method)} was better`;
-  return other.interval === null
-    ? 'there are too few test rows to tell them apart'
-    : 'on this run no difference could be shown';
+  if (outcome === 'behind') return `on this run ${withArticle(main.method)} was better`;
+  if (main.interval === null) return 'there are too few test rows to tell them apart';
+  if (Number(points(main.difference)) === 0) return 'on this run it is a tie';
+  const unshown = baselines.find((one) => outcomeOf(one) !== 'ahead')!;
+  const than = unshown === main ? '' : ` to ${withArticle(unshown.method)}`;
+  return `on this run no difference${than} could be shown`;
 }
 
-function withArticle(method: SelectionMethod): string {
-  return isBaseline(method) ? `the ${methodName(method)}` : methodName(method);
+function withArticle(method: SelectionMethod | null): string {
+  return method === null || isRandomChoice(method) ? `the ${methodName(method)}` : methodName(method);
 }
 
-function remark(other: DifferenceSummary, own: { macroAccuracy: number }): string {
-  const name = methodName(other.method);
-  return `${name.charAt(0).toUpperCase()}${name.slice(1)} reached ${percent(own.macroAccuracy - other.difference)} (${inPoints(other)}).`;
+function remarkOf(other: DifferenceSummary, own: { macroAccuracy: number }): string {
+  const name = other.method === null ? 'before fine-tuning the base model' : methodName(other.method);
+  return `${capital(name)} reached ${percent(own.macroAccuracy - other.difference)} (${differenceText(other)}).`;
 }
 
 function coverage(testRowCount: number): string {

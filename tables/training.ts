@@ -12,4 +12,4 @@ export const trainingTable = fileTable('training', {
 });
 
 /** What an adapter's artifact says beside its files. */
-export type AdapterDetails = Omit<AdapterResult, 'adapter' | 'cached'>;
+export type AdapterDetails = Omit<AdapterResult, 'adapter' | 'schedule' | 'cached'>;

@@ -1,5 +1,6 @@
 // Words for what a stage has done, as progress shows them.
 import type { AdapterResult } from '../contracts/messages/training.ts';
+import { scheduleWords } from '../contracts/training-words.ts';
 
 /** State of a finished stage. */
 export function stateOf({ cached }: { cached: boolean }): 'cached' | 'done' {
@@ -7,11 +8,12 @@ export function stateOf({ cached }: { cached: boolean }): 'cached' | 'done' {
 }
 
 /** What a trained adapter was, in words. */
-export function adapterFacts({ rowCount, stepCount, firstLoss, lastLoss }: AdapterResult): string {
+export function adapterFacts({ rowCount, stepCount, firstLoss, lastLoss, schedule }: AdapterResult): string {
   if (firstLoss === null || lastLoss === null) return 'adapter given';
   return facts(
     `${countText(rowCount)} rows`,
     `${countText(stepCount)} steps`,
+    schedule ? scheduleWords(schedule) : '',
     `loss ${firstLoss.toFixed(2)} → ${lastLoss.toFixed(2)}`,
   );
 }

@@ -26,10 +26,12 @@ export async function computeParts(
   pulse: Pulse,
 ): Promise<string[]> {
   const done = await parts.done();
-  const total = windows.reduce(
-    (sum, { batches }) => sum + [...batches.values()].reduce((rows, batch) => rows + batch.length, 0),
-    0,
-  );
+  const sizes = windows.flatMap(({ batches }) => [...batches].map(([microBatch, rows]) => [microBatch, rows.length]));
+  const rowsOf = (counted: typeof sizes): number => counted.reduce((sum, [, rows]) => sum + rows!, 0);
+  const total = rowsOf(sizes);
+  // A shard that goes on is as far as it was.
+  const before = rowsOf(sizes.filter(([microBatch]) => done.has(microBatch!)));
+  if (before > 0) await pulse.committed(before, total);
   const keys: string[] = [];
   let rowCount = 0;
   for (const window of windows) {

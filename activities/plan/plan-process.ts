@@ -12,6 +12,8 @@ export interface PlanQuestion {
   withProbe: boolean;
   /** Last stage of the run. */
   until: Stage;
+  /** Compute processes of the run. */
+  processCount: number;
 }
 export type PlanAnswer = { plan: RunPlan } | { error: { name: string; message: string } };
 
@@ -19,9 +21,9 @@ process.once('message', (question: PlanQuestion) => {
   void answer(question).then((found) => process.send!(found, () => process.exit(0)));
 });
 
-async function answer({ config, withProbe, until }: PlanQuestion): Promise<PlanAnswer> {
+async function answer({ config, withProbe, until, processCount }: PlanQuestion): Promise<PlanAnswer> {
   try {
-    return { plan: await planRun(config, { openStore, models: new ModelHost() }, withProbe, until) };
+    return { plan: await planRun(config, { openStore, models: new ModelHost() }, withProbe, until, processCount) };
   } catch (error) {
     const { name, message } = error as Error;
     return { error: { name, message } };

@@ -4,19 +4,25 @@ import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { workOf } from '../../contracts/work.ts';
+import type { Work } from '../../contracts/work.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
+import { rowsOf } from '../../dataset/rows/row-source.ts';
+import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { modelMemory } from '../../model/model-memory.ts';
 import { weightShapes } from '../../model/weight-shapes.ts';
+import { checkRun, findingText } from '../../report/checks.ts';
+import type { CheckedTraining } from '../../report/checks.ts';
 import { findDataset } from '../dataset/stage.ts';
 import { requireKnownTasks } from '../dataset/warnings.ts';
 import { findGradients } from '../gradients/table-place.ts';
 import { allocateMethod } from '../selection/allocation.ts';
+import { evaluationDataset } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { checkModel } from '../shared/model-checks.ts';
 import { findReference } from '../training/warmup.ts';
 import { findValues } from '../values/stage.ts';
-import { planStages } from './plan-stages.ts';
+import { planStages, totalSeconds } from './plan-stages.ts';
 import { probeRows } from './probe-rows.ts';
 import { countedRows, problemOf, sampleRows } from './sample-rows.ts';
 
@@ -32,6 +38,7 @@ export async function planRun(
   { openStore, models }: ComputeDependencies,
   withProbe: boolean,
   until: Stage,
+  processCount = 1,
 ): Promise<RunPlan> {
   await checkModel(config);
   const architecture = await readArchitecture(config.model.path);
@@ -50,11 +57,15 @@ export async function planRun(
   const probe = withProbe ? await probeRows(config, { openStore, models }, dataset, rows.places) : null;
   const { parameterCount, weightBytes, hostBytes } = modelMemory(weightShapes(architecture), false);
   const cached = { dataset: scanned, warmup: reference, gradients, values };
+  const work = workOf(config, until);
   const stages = planStages({
     config,
-    work: workOf(config, until),
+    work,
     text: architecture.text,
     rows,
+    testRowCount: work.evaluates
+      ? await countRows(await localDataset(openStore, evaluationDataset(config), null))
+      : null,
     probe,
     isCached: (stage) => cached[stage] !== null,
   });
@@ -71,12 +82,48 @@ export async function planRun(
     memory: { parameterCount, weightBytes, hostBytes, freeBytes },
     probe,
     quotas: values === null ? null : quotasOf(config, values, rows.rowCount),
+    total: totalOf(stages, processCount, work),
+    checks: checksOf(config, work, stages, { usableCount, taskCount: scanned?.tasks.length ?? null }),
     warnings: [
       ...warningsOf(stages, freeBytes, (await models.engine(config.model)).fallbackReason),
       ...sample.notes,
       ...(problem === null ? [] : [`of ${sample.sampleCount} rows: ${problem.message}`]),
     ],
   };
+}
+
+function totalOf(stages: readonly PlannedStage[], processCount: number, { methods }: Work): RunPlan['total'] {
+  const seconds = totalSeconds(stages, processCount, methods.length);
+  const secondsOnOne = totalSeconds(stages, 1, methods.length);
+  return seconds === null || secondsOnOne === null ? null : { processCount, seconds, secondsOnOne };
+}
+
+/** Rows of a dataset, up to its limit. */
+async function countRows({ sources, maxRows }: LocalDataset): Promise<number> {
+  let count = 0;
+  for (const source of sources) {
+    const rows = rowsOf(source);
+    while (count < (maxRows ?? Infinity) && (await rows.next()).done !== true) count += 1;
+    await rows.return?.(undefined);
+  }
+  return count;
+}
+
+/** What the report's checks find before there is a run. */
+function checksOf(
+  config: Config,
+  { methods }: Work,
+  stages: readonly PlannedStage[],
+  rows: { usableCount: number; taskCount: number | null },
+): string[] {
+  const trainingOf = (stage: Stage, count: number): CheckedTraining | null => {
+    const steps = stages.find((one) => one.stage === stage)?.partCount ?? null;
+    return steps === null ? null : { stepCount: steps / count, losses: null };
+  };
+  const warmup = trainingOf('warmup', 1);
+  const finetune = trainingOf('finetune', methods.length);
+  const budget = stages.find(({ stage }) => stage === 'allocation')?.rowCount ?? null;
+  return checkRun({ config, ...rows, budget, warmup, finetune, evaluation: null }).map(findingText);
 }
 
 /** Of the selection's own method. */

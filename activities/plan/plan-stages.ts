@@ -1,6 +1,8 @@
 // What each stage of a run has to do, and what that takes.
 import { requestedRows } from '../../algorithms/allocate-budget.ts';
-import type { Config } from '../../contracts/config.ts';
+import { stepCountOf, trainingSchedule } from '../../algorithms/training-schedule.ts';
+import { warmupRowCount } from '../../algorithms/warmup-sample.ts';
+import type { Config, ScheduleSettings } from '../../contracts/config.ts';
 import type { PlannedStage, Probe, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { reaches } from '../../contracts/work.ts';
@@ -10,7 +12,10 @@ import type { Architecture } from '../../model/architectures/architecture.ts';
 import { tableBytes } from '../gradients/table-place.ts';
 
 /** Rows, as far as they are known. */
-export type RowFacts = Pick<RunPlan, 'rowCount' | 'usableCount' | 'tokenCount' | 'imageRowCount'>;
+export interface RowFacts extends Pick<RunPlan, 'rowCount' | 'usableCount' | 'tokenCount' | 'imageRowCount'> {
+  /** Of reading a row's text and making its prompt, as a sample took. */
+  secondsPerRow: number;
+}
 
 /** Stages whose artifacts are looked for. */
 export type FoundStage = 'dataset' | 'warmup' | 'gradients' | 'values';
@@ -21,6 +26,8 @@ export interface PlanFacts {
   work: Work;
   text: Architecture['text'];
   rows: RowFacts;
+  /** Test rows; null where none are scored. */
+  testRowCount: number | null;
   /** Null where none was made: then times are not known. */
   probe: Probe | null;
   isCached: (stage: FoundStage) => boolean;
@@ -33,7 +40,7 @@ export function planStages(facts: PlanFacts): PlannedStage[] {
   const sizes = adapterSizes(facts);
   const budget = Math.round(requestedRows(config.allocation, usableCount, rowCount));
   const stages: PlannedStage[] = [
-    planned('dataset', { isCached: isCached('dataset'), rowCount }),
+    planned('dataset', { isCached: isCached('dataset'), rowCount, seconds: readingSeconds(facts) }),
     planWarmup(facts, sizes.bytes),
     planned('gradients', {
       isCached: isCached('gradients'),
@@ -47,13 +54,21 @@ export function planStages(facts: PlanFacts): PlannedStage[] {
     planned('allocation', { rowCount: budget }),
     planned('selection', { rowCount: budget, partCount: work.methods.length, unit: 'methods' }),
     ...(work.finetunes ? [planFinetune(facts, budget, sizes.bytes)] : []),
-    ...(work.evaluates ? [planned('evaluation', { partCount: work.methods.length + 1, unit: 'models' })] : []),
+    ...(work.evaluates ? [planEvaluation(facts)] : []),
     planned('report', {}),
   ];
   return stages.filter(({ stage }) => reaches(work.until, stage));
 }
 
-const NOTHING = { isCached: false, rowCount: null, partCount: null, unit: '', diskBytes: null, seconds: null };
+const NOTHING = {
+  isCached: false,
+  rowCount: null,
+  partCount: null,
+  unit: '',
+  diskBytes: null,
+  seconds: null,
+  schedule: null,
+};
 
 function planned(stage: Stage, known: Partial<PlannedStage>): PlannedStage {
   return { ...NOTHING, stage, ...known };
@@ -63,26 +78,65 @@ function planWarmup(facts: PlanFacts, diskBytes: number): PlannedStage {
   const { config, rows, isCached } = facts;
   const found = { isCached: isCached('warmup') };
   if (config.model.adapter !== null) return planned('warmup', found);
-  const sampled = Math.max(1, Math.round(config.warmup.fraction * rows.usableCount));
+  const sampled = warmupRowCount(rows.usableCount, config.warmup.fraction);
   return planned('warmup', { ...found, diskBytes, ...training(facts, sampled, config.warmup) });
+}
+
+/** Part of a forward and backward pass that a forward pass takes. */
+const FORWARD_SHARE = 1 / 3;
+
+/** Every model scores all test rows; rows are taken to be as long as those of the dataset. */
+function planEvaluation(facts: PlanFacts): PlannedStage {
+  const modelCount = facts.work.methods.length + 1;
+  const { testRowCount } = facts;
+  const seconds = testRowCount === null ? null : secondsFor(facts, testRowCount, FORWARD_SHARE);
+  return planned('evaluation', {
+    rowCount: testRowCount,
+    partCount: modelCount,
+    unit: 'models',
+    seconds: seconds && modelCount * seconds,
+  });
 }
 
 function planFinetune(facts: PlanFacts, budget: number, adapterBytes: number): PlannedStage {
   const methodCount = facts.work.methods.length;
-  const { rowCount, partCount, unit, seconds } = training(facts, budget, facts.config.finetune);
+  const { partCount, seconds, ...rest } = training(facts, budget, facts.config.finetune);
   return planned('finetune', {
-    rowCount,
+    ...rest,
     partCount: methodCount * partCount,
-    unit,
     diskBytes: methodCount * adapterBytes,
     seconds: seconds && methodCount * seconds,
   });
 }
 
-function training(facts: PlanFacts, rowCount: number, schedule: { epochs: number; batchSize: number }) {
-  const { epochs, batchSize } = schedule;
-  const partCount = epochs * Math.ceil(rowCount / batchSize);
-  return { rowCount, partCount, unit: 'steps', seconds: secondsFor(facts, rowCount, epochs) };
+function training(facts: PlanFacts, rowCount: number, settings: ScheduleSettings) {
+  const schedule = trainingSchedule(rowCount, settings);
+  const partCount = stepCountOf(rowCount, schedule);
+  return { rowCount, partCount, unit: 'steps', schedule, seconds: secondsFor(facts, rowCount, schedule.epochs) };
+}
+
+/** Reading and checking all rows, pictures included; null where nothing was tried. */
+function readingSeconds({ rows, probe }: PlanFacts): number | null {
+  return probe === null ? null : rows.rowCount * rows.secondsPerRow + rows.imageRowCount * probe.secondsPerImage;
+}
+
+/**
+ * The sum of what is not cached, on so many processes: shards of gradients, trainings and scorings of the methods are
+ * shared out, all else is one process's. Null where no time is known.
+ */
+export function totalSeconds(
+  stages: readonly PlannedStage[],
+  processCount: number,
+  methodCount: number,
+): number | null {
+  const known = stages.filter(({ isCached, seconds }) => !isCached && seconds !== null);
+  if (known.length === 0) return null;
+  const partsOf = ({ stage, partCount }: PlannedStage): number =>
+    stage === 'gradients' || stage === 'evaluation' ? (partCount ?? 1) : stage === 'finetune' ? methodCount : 1;
+  return known.reduce((sum, stage) => {
+    const parts = Math.max(1, partsOf(stage));
+    return sum + (stage.seconds! / parts) * Math.ceil(parts / processCount);
+  }, 0);
 }
 
 /** Forward and backward pass of so many rows, each picture encoded once. */

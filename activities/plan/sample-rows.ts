@@ -50,6 +50,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
     }
   }
   const encoder = await encoderOf(config);
+  const startedAt = performance.now();
   const found = { places: [] as RowPlace[], tokenCount: 0, imageRowCount: 0 };
   const sampledReasons: Record<string, number> = {};
   for (const { place, bytes } of sample) {
@@ -64,12 +65,14 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
     found.tokenCount += prompt.ids.length;
     if (row.images.length > 0) found.imageRowCount += 1;
   }
+  const secondsPerRow = (performance.now() - startedAt) / 1000 / Math.max(1, sample.length);
   const scale = rowCount / Math.max(1, sample.length);
   return {
     rowCount,
     usableCount: Math.round(found.places.length * scale),
     tokenCount: Math.round(found.tokenCount * scale),
     imageRowCount: Math.round(found.imageRowCount * scale),
+    secondsPerRow,
     isCounted: false,
     sampleCount: sample.length,
     notes: encoder.notes(),

@@ -44,7 +44,7 @@ export async function summarizeEvaluation(store: Store, result: RunResult): Prom
   const differences =
     ownIndex < 0
       ? []
-      : tuned.flatMap((_, index) => (index === ownIndex ? [] : [difference(scores, resamples, ownIndex, index)]));
+      : models.flatMap((_, index) => (index === ownIndex ? [] : [difference(scores, resamples, ownIndex, index)]));
   return { testRowCount: [...outcomes[0]!.values()].reduce((sum, rows) => sum + rows.length, 0), scores, differences };
 }
 
@@ -119,7 +119,7 @@ function difference(
   const { method, selectedCount, macroAccuracy } = scores[other]!;
   const paired = resamples?.[own]!.map((accuracy, resample) => accuracy - resamples[other]![resample]!);
   return {
-    method: method!,
+    method,
     selectedCount,
     difference: scores[own]!.macroAccuracy - macroAccuracy,
     interval: paired === undefined ? null : interval(paired),

@@ -4,6 +4,7 @@ import type { ReportInput, ReportResult, RunResult } from '../../contracts/messa
 import type { SelectionResult } from '../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { QuarantineSummary, RunSummary, TaskSummary } from '../../contracts/summary.ts';
+import { findingText } from '../../report/checks.ts';
 import { renderReport } from '../../report/render-report.ts';
 import { verdict } from '../../report/verdict.ts';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
@@ -46,8 +47,8 @@ export function createReportActivities({ openStore }: ControlDependencies) {
         await writeFile(store, place, QUARANTINE_FILE, streamAllQuarantine(store, result)),
       ];
       const { reference: report } = await finishOutput(store, place, { files, details: null });
-      const { sentence, remarks } = verdict(summary);
-      return { report, verdict: [sentence, ...remarks] };
+      const { sentence, remarks, findings } = verdict(summary);
+      return { report, verdict: [sentence, ...remarks, ...findings.map(findingText)] };
     },
   };
 }

@@ -1,7 +1,10 @@
 // Stage finetune: the selected rows → a LoRA adapter of the base model, by the recipe of the warm-up.
+import { trainingSchedule } from '../../algorithms/training-schedule.ts';
+import type { TrainingSchedule } from '../../contracts/config.ts';
 import type { AdapterResult, FinetuneInput } from '../../contracts/messages/training.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
+import { readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { usableRows } from '../../tables/rows.ts';
 import type { UsableRow } from '../../tables/rows.ts';
@@ -19,27 +22,36 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
       const { config, rows, selection } = input;
       const pulse = startPulse('finetune', 'training');
       const store = openStore(config.store.uri);
-      const place = await finetunePlace(input, models);
+      const schedule = await finetuneSchedule(store, input);
+      const place = await finetunePlace(input, schedule, models);
       const output = await makeOutput(store, place, async () => {
         const model = await models.model(config.model, () => pulse.breathe());
         const places = await selectedRows(store, rows, selection);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
-        return tuneAdapter({ store, place, config, dataset, schedule: config.finetune, places, pulse }, model);
+        return tuneAdapter({ store, place, config, dataset, schedule, places, pulse }, model);
       });
-      return adapterResult(output);
+      return adapterResult(output, schedule);
     },
   };
 }
 
+/** What the recipe leaves out follows from the budget, which is the same for all methods that are compared. */
+async function finetuneSchedule(store: Store, { config, selection }: FinetuneInput): Promise<TrainingSchedule> {
+  const { determinants } = await readManifest(store, selection);
+  const { budget = selection.rowCount } = determinants as { budget?: number };
+  return trainingSchedule(budget, config.finetune);
+}
+
 async function finetunePlace(
   { config, rows, selection }: FinetuneInput,
+  schedule: TrainingSchedule,
   models: ComputeDependencies['models'],
 ): Promise<OutputPlace> {
   const { description: engine } = await models.engine(config.model);
   return outputPlace('finetune', {
     rows: rows.sha256,
     selection: selection.sha256,
-    ...settingsOf('finetune', config),
+    ...settingsOf('finetune', { ...config, finetune: { ...config.finetune, ...schedule } }),
     ...(await trainingDeterminants(config, engine)),
   });
 }

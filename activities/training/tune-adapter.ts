@@ -1,6 +1,6 @@
 // Training of one LoRA adapter, as the warm-up and fine-tuning do it.
 import { createRandom, shuffledOrder } from '../../algorithms/random-stream.ts';
-import type { Config, FinetuneConfig } from '../../contracts/config.ts';
+import type { Config, TrainingSchedule } from '../../contracts/config.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { FileReference } from '../../contracts/references.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
@@ -38,8 +38,8 @@ export interface TuneRequest {
   config: Config;
   /** The config's, as files of this machine. */
   dataset: LocalDataset;
-  /** Epochs, batch size and rate; everything else is as in the warm-up. */
-  schedule: Pick<FinetuneConfig, 'epochs' | 'batchSize' | 'learningRate'>;
+  /** As it is done; everything else is as in the warm-up. */
+  schedule: TrainingSchedule;
   /** Rows in row order; a row drawn n times stands n times. */
   places: readonly RowPlace[];
   pulse: Pulse;
@@ -50,9 +50,12 @@ export async function trainingDeterminants({ model }: Config, engine: EngineDesc
   return { model: await modelFingerprint(model.path), engine: { ...engine } };
 }
 
-/** A finished adapter as the stages' result. */
-export function adapterResult({ reference, details, cached }: StageOutput<AdapterDetails>): AdapterResult {
-  return { ...details, adapter: reference, cached };
+/** A finished adapter as the stages' result. @param schedule null for an adapter that was given */
+export function adapterResult(
+  { reference, details, cached }: StageOutput<AdapterDetails>,
+  schedule: TrainingSchedule | null,
+): AdapterResult {
+  return { ...details, adapter: reference, schedule, cached };
 }
 
 /**
@@ -83,6 +86,8 @@ export async function tuneAdapter(request: TuneRequest, model: EngineModel): Pro
         Array.from(rows, (row) => places[row]!),
         scope,
       );
+    // A training that goes on is as far as it was.
+    if (resumed !== null) await pulse.committed(losses.length, batches.length);
     let nextSaveAt = performance.now() + CHECKPOINT_MS;
     for await (const step of train(trainer, batches, settingsOf(request), load)) {
       if (step === null) {

@@ -1,14 +1,16 @@
 // Stage warmup: rows → a LoRA adapter tuned on a small sample, the reference model of all gradients.
-import { sampleWarmup } from '../../algorithms/warmup-sample.ts';
-import type { Config } from '../../contracts/config.ts';
+import { trainingSchedule } from '../../algorithms/training-schedule.ts';
+import { sampleWarmup, warmupRowCount } from '../../algorithms/warmup-sample.ts';
+import type { Config, TrainingSchedule } from '../../contracts/config.ts';
 import type { AdapterResult, TuneReferenceInput } from '../../contracts/messages/training.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
+import { detailsOf, readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { hashColumn } from '../../tables/hash-column.ts';
 import { readUsableRows } from '../../tables/rows.ts';
-import type { UsableRow } from '../../tables/rows.ts';
+import type { RowsDetails, UsableRow } from '../../tables/rows.ts';
 import type { AdapterDetails } from '../../tables/training.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
@@ -24,21 +26,32 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
       const { config, rows } = input;
       const pulse = startPulse('warmup', 'training');
       const store = openStore(config.store.uri);
-      const place = await referencePlace(input, models);
+      const schedule = await referenceSchedule(store, input);
+      const place = await referencePlace(input, schedule, models);
       const output = await makeOutput(store, place, async () => {
         if (config.model.adapter !== null) return importAdapter(store, place, config.model.adapter, config.model.path);
         const model = await models.model(config.model, () => pulse.breathe());
         const places = chooseRows(await readUsableRows(store, rows), config);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
-        return tuneAdapter({ store, place, config, dataset, schedule: config.warmup, places, pulse }, model);
+        return tuneAdapter({ store, place, config, dataset, schedule, places, pulse }, model);
       });
-      return adapterResult(output);
+      return adapterResult(output, config.model.adapter === null ? schedule : null);
     },
   };
 }
 
+/** What the recipe leaves out follows from the rows that are tuned on. */
+async function referenceSchedule(
+  store: Store,
+  { config: { warmup }, rows }: TuneReferenceInput,
+): Promise<TrainingSchedule> {
+  const { usableCount } = detailsOf<RowsDetails>(await readManifest(store, rows));
+  return trainingSchedule(warmupRowCount(usableCount, warmup.fraction), warmup);
+}
+
 async function referencePlace(
   { config, rows }: TuneReferenceInput,
+  schedule: TrainingSchedule,
   models: ComputeDependencies['models'],
 ): Promise<OutputPlace> {
   const { adapter, path } = config.model;
@@ -47,7 +60,7 @@ async function referencePlace(
   const { description: engine } = await models.engine(config.model);
   return outputPlace('warmup', {
     rows: rows.sha256,
-    ...settingsOf('warmup', config),
+    ...settingsOf('warmup', { ...config, warmup: { ...config.warmup, ...schedule } }),
     ...(await trainingDeterminants(config, engine)),
   });
 }
@@ -58,8 +71,9 @@ export async function findReference(
   input: TuneReferenceInput,
   models: ComputeDependencies['models'],
 ): Promise<AdapterResult | null> {
-  const found = await findOutput<AdapterDetails>(store, await referencePlace(input, models));
-  return found === null ? null : adapterResult(found);
+  const schedule = await referenceSchedule(store, input);
+  const found = await findOutput<AdapterDetails>(store, await referencePlace(input, schedule, models));
+  return found === null ? null : adapterResult(found, input.config.model.adapter === null ? schedule : null);
 }
 
 function chooseRows(table: readonly UsableRow[], { warmup, run }: Config): UsableRow[] {

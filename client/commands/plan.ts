@@ -1,8 +1,10 @@
 // `tive plan`: what a run would do.
-import { Command, Option } from '@commander-js/extra-typings';
+import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
+import type { Config } from '../../contracts/config.ts';
+import { followedKeys, scheduleWords } from '../../contracts/training-words.ts';
 import { grouped, print, printable } from '../terminal/terminal-text.ts';
 
 export function planCommand() {
@@ -11,29 +13,40 @@ export function planCommand() {
     .argument('<recipe>', 'recipe file')
     .argument('[settings...]', 'key.path=value, which win over the recipe')
     .addOption(new Option('--until <stage>', 'last stage of the run').choices(STAGES))
+    .option('--processes <count>', 'compute processes of the run', parseCount)
     .option('--no-probe', 'no gradients of eight rows, hence no times')
     .option('--json', 'as JSON')
     .option('--quiet', 'say nothing but the plan')
-    .action((recipe, overrides, { probe, json, quiet, until = 'report' }) =>
-      printPlan(recipe, overrides, { probe, until, json: json === true, quiet: quiet === true }),
+    .action((recipe, overrides, { probe, json, quiet, processes = null, until = 'report' }) =>
+      printPlan(recipe, overrides, { probe, until, processes, json: json === true, quiet: quiet === true }),
     );
+}
+
+interface PlanOptions {
+  probe: boolean;
+  json: boolean;
+  quiet: boolean;
+  until: Stage;
+  /** Compute processes of the run; null as it takes them. */
+  processes: number | null;
 }
 
 /** Plans a recipe and prints it. */
 export async function printPlan(
   recipe: string,
   overrides: string[],
-  { probe, json, quiet, until }: { probe: boolean; json: boolean; quiet: boolean; until: Stage },
+  { probe, json, quiet, until, processes }: PlanOptions,
 ): Promise<void> {
   const { loadRecipe } = await import('../recipe/recipe.ts');
   const { planInProcess } = await import('../runs/plan-in-process.ts');
   const { config, runName } = loadRecipe(recipe, { overrides });
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
-  const plan = await planInProcess({ config, withProbe: probe, until }, say);
-  print({ runName, ...plan }, json, () => planLines(runName, plan));
+  const plan = await planInProcess({ config, withProbe: probe, until, processCount: processes }, say);
+  print({ runName, ...plan }, json, () => planLines(runName, plan, config));
 }
 
-function planLines(runName: string, plan: RunPlan): string[] {
+/** The plan as a person reads it. */
+export function planLines(runName: string, plan: RunPlan, config: Config): string[] {
   const { memory, probe, quotas, warnings } = plan;
   const about = plan.isCounted ? '' : 'about ';
   const reasons = Object.entries(plan.sampledReasons).map(([reason, rows]) => `${reason} ${grouped(rows)}`);
@@ -48,9 +61,31 @@ function planLines(runName: string, plan: RunPlan): string[] {
         `${short(1 / probe.secondsPerToken)} tokens/s${probe.secondsPerImage > 0 ? `, ${short(1 / probe.secondsPerImage)} pictures/s` : ''}`,
     '',
     ...table(plan.stages),
+    ...totalLines(plan.total),
+    ...scheduleLines(plan.stages, config),
     ...(quotas === null ? [] : ['', ...quotaLines(quotas)]),
+    ...plan.checks.map((text) => `check: ${text}`),
     ...warnings.map((text) => `warning: ${text}`),
   ];
+}
+
+function totalLines(total: RunPlan['total']): string[] {
+  if (total === null) return [];
+  const { processCount, seconds, secondsOnOne } = total;
+  const several = processCount === 1 ? '' : `, about ${duration(seconds)} on ${processCount}`;
+  return [
+    `in all about ${duration(secondsOnOne)} on one process${several}; values, draws and the report take seconds beside`,
+  ];
+}
+
+/** How the models are trained, and what of it the recipe leaves to the rows. */
+function scheduleLines(stages: readonly PlannedStage[], { warmup, finetune }: Config): string[] {
+  const lines = stages.flatMap(({ stage, schedule }) => {
+    if (schedule === null) return [];
+    const followed = followedKeys(stage === 'warmup' ? warmup : finetune);
+    return [`${stage}: ${scheduleWords(schedule)}${followed === '' ? '' : `; ${followed} by the number of rows`}`];
+  });
+  return lines.length === 0 ? [] : ['', ...lines];
 }
 
 function table(stages: readonly PlannedStage[]): string[] {
@@ -82,6 +117,13 @@ function quotaLines(quotas: NonNullable<RunPlan['quotas']>): string[] {
         `${printable(task).padEnd(width)}  ${grouped(rows).padStart(9)}${grouped(quota).padStart(9)}`,
     ),
   ];
+}
+
+/** Of an option that is a number of things. */
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError(`must be a whole number above 0, got "${text}"`);
 }
 
 function short(value: number): string {

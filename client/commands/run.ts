@@ -6,7 +6,7 @@ import type { OptionValues } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { STAGES } from '../../contracts/stages.ts';
-import { printPlan } from './plan.ts';
+import { parseCount, printPlan } from './plan.ts';
 import type { ExecutedRun } from '../runs/execute-run.ts';
 import type { LoadedRecipe } from '../recipe/recipe.ts';
 import { runFolderOf } from '../runs/run-folder.ts';
@@ -38,6 +38,7 @@ export function runCommand() {
           json: false,
           quiet: options.quiet === true,
           until: options.until ?? 'report',
+          processes: options.processes ?? null,
         });
       if (detach && address === null) {
         throw new InvalidConfigError('--detach: needs --address, got none; the embedded server ends with the command');
@@ -186,12 +187,6 @@ function optionWords(options: RunOptions & { limit?: number | undefined; yes?: t
     '--quiet': options.quiet,
   };
   return [...valued, ...Object.entries(flags).flatMap(([name, isSet]) => (isSet === true ? [name] : []))];
-}
-
-function parseCount(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError(`must be a whole number above 0, got "${text}"`);
 }
 
 function parseLimit(text: string): number {

@@ -40,10 +40,10 @@ export const PRESETS: Readonly<Record<string, PartialRecipe>> = {
   'tive-released': {
     model: { template: 'vicuna_v1', image_aspect: 'pad' },
     dataset: { exclude_tasks: ['textcaps'] },
-    warmup: { learning_rate: 2e-5 },
+    warmup: { epochs: 1, batch_size: 128, learning_rate: 2e-5 },
     gradients: { projection: 'rademacher' },
     allocation: { budget_base: 'all', overflow: 'repeat', rounding: 'truncate' },
     selection: { lambda: 0.001 },
-    finetune: { learning_rate: 2e-5 },
+    finetune: { epochs: 1, batch_size: 128, learning_rate: 2e-5 },
   },
 };

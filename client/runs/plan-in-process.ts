@@ -1,17 +1,25 @@
 // A run's plan, made in a process of its own.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { availableParallelism, freemem } from 'node:os';
 import type { PlanAnswer, PlanQuestion } from '../../activities/plan/plan-process.ts';
 import * as failures from '../../contracts/failures.ts';
 import type { RunPlan } from '../../contracts/plan.ts';
 import { prepareEngine } from '../../setup/prepare-engine.ts';
-import { computeEnvironment } from '../../workers/compute-environment.ts';
+import { computeEnvironment, planComputeSlots } from '../../workers/compute-environment.ts';
 
 import { useEngine } from '../cluster/runtime.ts';
 
-/** What a run would do. A process of its own has the engine, set up as a compute process is. */
-export async function planInProcess(question: PlanQuestion, say: (text: string) => void): Promise<RunPlan> {
+/**
+ * What a run would do on so many compute processes, null as a run takes them. A process of its own has the engine, set
+ * up as a compute process is.
+ */
+export async function planInProcess(
+  { processCount, ...question }: Omit<PlanQuestion, 'processCount'> & { processCount: number | null },
+  say: (text: string) => void,
+): Promise<RunPlan> {
   const engine = await prepareEngine(say);
+  const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine.gpuCount };
   useEngine(engine, say);
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const path = fileURLToPath(new URL(`../../activities/plan/plan-process.${ending}`, import.meta.url));
@@ -26,7 +34,7 @@ export async function planInProcess(question: PlanQuestion, say: (text: string) 
       reject(new Error(`plan: the process must answer, got its end (${signal ?? code}); it may lack memory`)),
     );
   });
-  child.send(question);
+  child.send({ ...question, processCount: planComputeSlots(host, processCount).length } satisfies PlanQuestion);
   const answer = await answered;
   if ('plan' in answer) return answer.plan;
   const { name, message } = answer.error;

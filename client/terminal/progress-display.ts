@@ -1,5 +1,6 @@
 // The progress of a run in a terminal, or as plain lines.
 import type { StageProgress } from '../../contracts/messages/run.ts';
+import type { Stage } from '../../contracts/stages.ts';
 import type { RunStatus } from '../runs/runs.ts';
 
 /** Shows where a run stands. */
@@ -12,6 +13,19 @@ const BAR_WIDTH = 12;
 /** Plain output says something at least this often. */
 const PLAIN_INTERVAL_MS = 60_000;
 const PLAIN_STEP = 0.05;
+/** The time left is told from what the last half minute has done, once a quarter of one was seen. */
+const RATE_WINDOW_MS = 30_000;
+const RATE_LEAST_MS = 8_000;
+
+/** What a stage that has several parts has several of, and what one part counts. */
+const PARTS: Partial<Record<Stage, string>> = {
+  gradients: 'shards',
+  allocation: 'methods',
+  selection: 'methods',
+  finetune: 'trainings',
+  evaluation: 'models',
+};
+const UNITS: Partial<Record<Stage, string>> = { warmup: 'steps', finetune: 'steps' };
 
 /** Lines that are redrawn on a terminal, plain lines elsewhere. */
 export function createProgressDisplay(stream: NodeJS.WriteStream, isTerminal: boolean): ProgressDisplay {
@@ -21,12 +35,13 @@ export function createProgressDisplay(stream: NodeJS.WriteStream, isTerminal: bo
 function terminalDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
   let drawn = 0;
   let tick = 0;
+  const seen = new Map<Stage, Sample[]>();
   return {
     show(status) {
       tick += 1;
       const width = (stream.columns ?? 100) - 1;
       const lines = visible(status.stages).map((stage) =>
-        terminalLine(stage, status, SPINNER[tick % SPINNER.length]!).slice(0, width),
+        terminalLine(stage, status, SPINNER[tick % SPINNER.length]!, remaining(stage, status, seen)).slice(0, width),
       );
       stream.write(`${drawn > 0 ? `\x1b[${drawn}A` : ''}${lines.map((line) => `\x1b[2K${line}`).join('\n')}\n`);
       drawn = lines.length;
@@ -72,7 +87,7 @@ export function stageLines(status: RunStatus): string[] {
   return visible(status.stages).map((stage) => plainLine(stage, status));
 }
 
-function terminalLine(stage: StageProgress, status: RunStatus, spinner: string): string {
+function terminalLine(stage: StageProgress, status: RunStatus, spinner: string, left: string): string {
   const name = stage.stage.padEnd(11);
   if (stage.state !== 'running')
     return `${stage.state === 'failed' ? '✖' : '✔'} ${name} ${stage.state === 'cached' ? 'cached  ' : ''}${stage.detail}  ${duration(stage)}`;
@@ -80,14 +95,14 @@ function terminalLine(stage: StageProgress, status: RunStatus, spinner: string):
   const fraction = fractionOf(stage, status);
   if (fraction === null) return `${spinner} ${name} ${countsOf(stage, status)}`;
   const full = Math.round(fraction * BAR_WIDTH);
-  return `${spinner} ${name} ${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} ${Math.floor(fraction * 100)} %  ${countsOf(stage, status)}${remaining(stage, fraction)}${retries(status)}`;
+  return `${spinner} ${name} ${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)} ${shareText(fraction)}  ${countsOf(stage, status)}${left}${retries(status)}`;
 }
 
 function plainLine(stage: StageProgress, status: RunStatus): string {
   if (stage.state !== 'running') return `${stage.stage}: ${stage.state}  ${stage.detail}  ${duration(stage)}`.trimEnd();
   if (isHeld(stage, status)) return `${stage.stage}: ${stage.detail || 'paused'}`;
   const fraction = fractionOf(stage, status);
-  return `${stage.stage}: ${fraction === null ? 'running' : `${Math.floor(fraction * 100)} %`}  ${countsOf(stage, status)}${retries(status)}`.trimEnd();
+  return `${stage.stage}: ${fraction === null ? 'running' : shareText(fraction)}  ${countsOf(stage, status)}${retries(status)}`.trimEnd();
 }
 
 /** Whether a stage in work waits for a person. */
@@ -95,16 +110,44 @@ function isHeld({ stage }: StageProgress, { gate }: RunStatus): boolean {
   return gate.isPaused || (gate.awaitsApproval && stage === 'allocation');
 }
 
-function countsOf({ stage }: StageProgress, { working }: RunStatus): string {
-  const inWork = working.get(stage);
-  if (inWork === undefined || inWork.doneCount === 0) return '';
-  const done = inWork.doneCount.toLocaleString('en');
-  return inWork.totalCount === 0 ? done : `${done}/${inWork.totalCount.toLocaleString('en')}`;
+/** The share of the stage's work; what runs is never all done. */
+function shareText(fraction: number): string {
+  return `${Math.min(99, Math.floor(fraction * 100))} %`;
 }
 
-function remaining({ startedAtMs }: StageProgress, fraction: number): string {
-  if (startedAtMs === null || fraction < 0.02) return '';
-  const leftMs = ((Date.now() - startedAtMs) * (1 - fraction)) / fraction;
+/**
+ * What the share is of. Of a stage in one part the share's own counts: `118/288 steps`; of several, which are of
+ * different sizes, how many there are: the share counts those in work by what they have done.
+ */
+function countsOf({ stage, state, doneCount, totalCount }: StageProgress, { working }: RunStatus): string {
+  const inWork = working.get(stage);
+  if (state === 'running' && totalCount > 1 && (doneCount > 0 || (inWork?.doneParts ?? 0) > 0))
+    return `of ${totalCount.toLocaleString('en')} ${PARTS[stage] ?? 'parts'}, ${doneCount.toLocaleString('en')} done`;
+  if (inWork === undefined || inWork.doneCount === 0) return '';
+  const done = inWork.doneCount.toLocaleString('en');
+  const unit = UNITS[stage] ?? 'rows';
+  return inWork.totalCount === 0 ? `${done} ${unit}` : `${done}/${inWork.totalCount.toLocaleString('en')} ${unit}`;
+}
+
+/** How far a stage was. */
+interface Sample {
+  atMs: number;
+  fraction: number;
+}
+
+/** The time left at the pace of the last half minute: what was there before the command says nothing about it. */
+function remaining(stage: StageProgress, status: RunStatus, seen: Map<Stage, Sample[]>): string {
+  const fraction = stage.state === 'running' ? fractionOf(stage, status) : null;
+  if (fraction === null) return '';
+  if (fraction >= 1) return '  finishing';
+  const now = Date.now();
+  const samples = [...(seen.get(stage.stage) ?? []), { atMs: now, fraction }];
+  while (samples.length > 1 && samples[1]!.atMs <= now - RATE_WINDOW_MS) samples.shift();
+  seen.set(stage.stage, samples);
+  const [first] = samples;
+  const rate = (fraction - first!.fraction) / (now - first!.atMs);
+  if (now - first!.atMs < RATE_LEAST_MS || !(rate > 0)) return '';
+  const leftMs = (1 - fraction) / rate;
   return `  ${leftMs < 90_000 ? `${Math.ceil(leftMs / 1000)} s` : `${Math.ceil(leftMs / 60_000)} min`} left`;
 }
 

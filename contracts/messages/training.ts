@@ -1,5 +1,5 @@
 // What trainings and evaluations are asked and what they find.
-import type { Config } from '../config.ts';
+import type { Config, TrainingSchedule } from '../config.ts';
 import type { ArtifactReference } from '../references.ts';
 
 /** A trained or imported LoRA adapter. */
@@ -10,6 +10,8 @@ export interface AdapterResult {
   stepCount: number;
   firstLoss: number | null;
   lastLoss: number | null;
+  /** As the training was done; null for an adapter that was given; not there in a result of an earlier version. */
+  schedule?: TrainingSchedule | null;
   cached: boolean;
 }
 

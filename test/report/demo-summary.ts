@@ -52,7 +52,7 @@ export function demoSummary(taskCount = TASKS.length): RunSummary {
     score('task_balanced', selected, rows, 5),
     score(null, 0, rows, 7),
   ];
-  const [own, random, balanced] = scores as [ScoreSummary, ScoreSummary, ScoreSummary, ScoreSummary];
+  const [own, random, balanced, base] = scores as [ScoreSummary, ScoreSummary, ScoreSummary, ScoreSummary];
   const difference = (other: ScoreSummary) => own.macroAccuracy - other.macroAccuracy;
   const gap = (other: ScoreSummary): [number, number] => [difference(other) - 0.0155, difference(other) + 0.0155];
   return {
@@ -92,8 +92,9 @@ export function demoSummary(taskCount = TASKS.length): RunSummary {
     ],
     training: [null, 'tive' as const].map((method) => ({
       method,
-      stepCount: 40,
-      steps: Array.from({ length: 40 }, (_, step) => step),
+      stepCount: 120,
+      schedule: { epochs: 3, batchSize: 16, learningRate: 0.003 },
+      steps: Array.from({ length: 40 }, (_, step) => 3 * step),
       losses: Array.from({ length: 40 }, (_, step) => 6 / (1 + step / 8) + 0.4 * Math.cos(step)),
       smoothed: Array.from({ length: 40 }, (_, step) => 6 / (1 + step / 8)),
     })),
@@ -103,6 +104,7 @@ export function demoSummary(taskCount = TASKS.length): RunSummary {
       differences: [
         { method: 'random', selectedCount: selected, difference: difference(random), interval: gap(random) },
         { method: 'task_balanced', selectedCount: selected, difference: difference(balanced), interval: gap(balanced) },
+        { method: null, selectedCount: 0, difference: difference(base), interval: gap(base) },
       ],
     },
     quarantine: [

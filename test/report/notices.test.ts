@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RunSummary } from '../../contracts/summary.ts';
 import { notices } from '../../report/notices.ts';
+import { instanceValueText } from '../../report/instance-value-chart.ts';
 import { demoSummary } from './demo-summary.ts';
 
 const texts = (changes: Partial<RunSummary>): string[] =>
@@ -40,15 +41,12 @@ describe('notices', () => {
     expect(texts({ tasks })).toEqual(['Rows were repeated to fill the quota of 1 task: scene_caption (320 from 160).']);
   });
 
-  test('weights that hardly act are called close to uniform, unless the selection said so already', () => {
-    const tasks = demoSummary().tasks;
-    expect(texts({ tasks })).toEqual([
-      'At lambda 3 the effective sample size is at least 97.5 % of every task: inside a task the choice is close to a uniform random one, and the task quotas decide.',
-    ]);
-    const told =
-      'selection: lambda must change the weights, got effective sample size 1.000 of each task at lambda 3; this is random choice';
-    expect(texts({ tasks, warnings: [told] })).toEqual([told]);
-    expect(texts({ tasks, selection: { ...quiet().selection, method: 'task_balanced' } })).toEqual([]);
+  test('what the default lambda does is explained among the values, and no warning', () => {
+    const { tasks } = demoSummary();
+    expect(texts({ tasks })).toEqual([]);
+    expect(instanceValueText(demoSummary())).toContain('lambda 3, and the effective share is at least 97.5\u00a0% of');
+    const balanced = { ...demoSummary(), selection: { ...demoSummary().selection, method: 'task_balanced' as const } };
+    expect(instanceValueText(balanced)).toContain('does not read them');
   });
 
   test('equal contents are counted', () => {

@@ -26,6 +26,8 @@ export async function compareMethods(context: RunContext, { rows }: ScanResult, 
     const summary = `finetune: ${done.method}`;
     done.finetune = await compute.finetuneModel.executeWithOptions({ summary }, [{ config, rows, selection }]);
     progress.advance('finetune');
+    // Evaluations may go on for long: what is done says so.
+    if (result.methods.every(({ finetune }) => finetune !== null)) finishTunings(progress, result.methods);
     if (test !== null) done.evaluation = await evaluate(context, done.method, await test, done.finetune);
   });
   await allFinished([...all, base]);
@@ -60,9 +62,12 @@ async function evaluate(
   return evaluation;
 }
 
-function finishComparison({ work, progress, wants }: RunContext, methods: readonly MethodResult[]): void {
+function finishTunings(progress: RunContext['progress'], methods: readonly MethodResult[]): void {
   const tuned = { cached: methods.every(({ finetune }) => finetune?.cached === true) };
   progress.finish('finetune', stateOf(tuned), adapterFacts(methods[0]!.finetune!));
+}
+
+function finishComparison({ work, progress, wants }: RunContext, methods: readonly MethodResult[]): void {
   if (!work.evaluates) {
     if (wants('evaluation')) progress.finish('evaluation', 'skipped', 'evaluation.path is not set');
     return;

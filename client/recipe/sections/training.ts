@@ -2,14 +2,16 @@
 import { METHOD_NAMES } from '../../../contracts/methods.ts';
 import { flag, fraction, integer, list, oneOf, positive, says, section, share, text } from '../kinds.ts';
 
+const FOLLOWS = 'null = follows from the number of rows';
+
 export const warmup = section('training of the reference model on a small sample', {
   fraction: fraction().default(0.08).describe('share of the usable rows'),
   balance: oneOf('per_task', 'none')
     .default('per_task')
     .describe('per_task = equal quotas; none = a sample of all tasks together'),
-  epochs: integer(1, 1000).default(1).describe('passes over the sample'),
-  batch_size: integer(1).default(128).describe('rows of one optimiser step'),
-  learning_rate: positive().default(2e-4).describe('peak learning rate of AdamW'),
+  epochs: integer(1, 1000).nullable().default(null).describe(`passes over the sample; ${FOLLOWS}`),
+  batch_size: integer(1).nullable().default(null).describe(`rows of one optimiser step; ${FOLLOWS}`),
+  learning_rate: positive().nullable().default(null).describe(`peak learning rate of AdamW; ${FOLLOWS}`),
   schedule: oneOf('cosine', 'constant').default('cosine').describe('course of the learning rate after its rise'),
   warmup_fraction: share().default(0.03).describe('share of the steps with a linear rise'),
   lora_rank: integer(1).default(128).describe('rank of the adapter'),
@@ -25,9 +27,12 @@ export const warmup = section('training of the reference model on a small sample
 
 export const finetune = section('training on the chosen rows', {
   enabled: flag().default(true).describe('false ends the run with the selection and its report'),
-  epochs: integer(1, 1000).default(1).describe('passes over the chosen rows'),
-  batch_size: integer(1).default(128).describe('rows of one optimiser step'),
-  learning_rate: positive().default(2e-4).describe('peak learning rate of AdamW; everything else as in warmup'),
+  epochs: integer(1, 1000).nullable().default(null).describe(`passes over the chosen rows; ${FOLLOWS}`),
+  batch_size: integer(1).nullable().default(null).describe(`rows of one optimiser step; ${FOLLOWS}`),
+  learning_rate: positive()
+    .nullable()
+    .default(null)
+    .describe(`peak learning rate of AdamW; ${FOLLOWS}; everything else as in warmup`),
 });
 
 export const evaluation = section('test rows, and what the choice is compared with', {

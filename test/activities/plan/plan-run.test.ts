@@ -32,6 +32,10 @@ describe('the plan of a run', () => {
       probe: null,
       warnings: [],
     });
+    expect(plan.checks).toEqual([
+      expect.stringMatching(/^The warm-up has only 3 steps, of 100 wanted: .* What to do: raise warmup\.fraction/),
+      expect.stringMatching(/^Each fine-tuning has only 3 steps, of 100 wanted: /),
+    ]);
     expect(cachedOf(plan)).toEqual([]);
     expect(await empty.store.list('artifacts')).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { planStages } from '../../../activities/plan/plan-stages.ts';
+import { planStages, totalSeconds } from '../../../activities/plan/plan-stages.ts';
 import type { PlanFacts } from '../../../activities/plan/plan-stages.ts';
 import type { Config } from '../../../contracts/config.ts';
 import type { PlannedStage, Probe } from '../../../contracts/plan.ts';
@@ -11,7 +11,7 @@ import { readArchitecture } from '../../../model/architectures/read-architecture
 import { DEMO_CONFIG } from '../../report/demo-summary.ts';
 
 const GOLDEN = join(import.meta.dirname, '../../golden/tiny-llava/model');
-const ROWS = { rowCount: 1000, usableCount: 800, tokenCount: 80_000, imageRowCount: 400 };
+const ROWS = { rowCount: 1000, usableCount: 800, tokenCount: 80_000, imageRowCount: 400, secondsPerRow: 0.001 };
 const PROBE: Probe = { engine: 'cpu', rowCount: 8, tokenCount: 800, secondsPerToken: 0.001, secondsPerImage: 0.1 };
 
 let text: PlanFacts['text'];
@@ -29,7 +29,15 @@ const config: Config = {
 
 const plan = (changed: Partial<Config> = {}, until: Stage = 'report', probe: Probe | null = PROBE): PlannedStage[] => {
   const now = { ...config, ...changed };
-  return planStages({ config: now, work: workOf(now, until), text, rows: ROWS, probe, isCached: () => false });
+  return planStages({
+    config: now,
+    work: workOf(now, until),
+    text,
+    rows: ROWS,
+    testRowCount: 60,
+    probe,
+    isCached: () => false,
+  });
 };
 const find = (stages: PlannedStage[], name: Stage): PlannedStage => stages.find(({ stage }) => stage === name)!;
 
@@ -70,6 +78,42 @@ describe('planned stages', () => {
     expect(find(plan(), 'warmup').seconds).toBeCloseTo(80 * (2 * 0.1 + 0.05), 9);
     expect(find(plan(), 'gradients').seconds).toBeCloseTo(800 * (0.1 + 0.05), 9);
     expect(find(plan({}, 'report', null), 'gradients').seconds).toBeNull();
+  });
+
+  test('what the recipe leaves out of a training follows from the rows, as the run has it', () => {
+    const open = { epochs: null, batchSize: null, learningRate: null };
+    const stages = plan({ warmup: { ...config.warmup, ...open }, finetune: { enabled: true, ...open } });
+    // 80 rows of warm-up; 120 chosen ones, for three methods.
+    const schedule = { batchSize: 4, epochs: 4, learningRate: 4e-4 };
+    expect(find(stages, 'warmup')).toMatchObject({ schedule, partCount: 80 });
+    expect(find(stages, 'finetune')).toMatchObject({
+      schedule: { ...schedule, learningRate: 3.7e-4 },
+      partCount: 3 * 120,
+    });
+    expect(find(stages, 'gradients').schedule).toBeNull();
+  });
+
+  test('the total is the sum of the stages, with what is shared out over processes', () => {
+    const stages = plan();
+    // 1,000 rows read, 400 of them with a picture; three trainings, four models that score 60 rows forward only.
+    const seconds = {
+      dataset: 1000 * 0.001 + 400 * 0.1,
+      warmup: 80 * (2 * 0.1 + 0.05),
+      gradients: 800 * 0.15,
+      finetune: 3 * 120 * (3 * 0.1 + 0.05),
+      evaluation: 4 * 60 * (0.1 / 3 + 0.05),
+    };
+    const { dataset, warmup, gradients, finetune, evaluation } = seconds;
+    for (const [stage, expected] of Object.entries(seconds))
+      expect(find(stages, stage as Stage).seconds).toBeCloseTo(expected, 9);
+    const sum = dataset + warmup + gradients + finetune + evaluation;
+    expect(totalSeconds(stages, 1, 3)).toBeCloseTo(sum, 9);
+    // One shard stays one; two rounds of three trainings, two of four models.
+    expect(totalSeconds(stages, 2, 3)).toBeCloseTo(
+      dataset + warmup + gradients + (2 / 3) * finetune + evaluation / 2,
+      9,
+    );
+    expect(totalSeconds(plan({}, 'report', null), 1, 3)).toBeNull();
   });
 
   test('an adapter that is given needs no training', () => {

@@ -19,7 +19,11 @@ const { evaluateModel } = createEvaluationActivities(run.dependencies);
 beforeEach(() => run.models.reset());
 
 /** A selection of the first usable rows, each as often as is said. */
-async function selectFirst(...copies: number[]): Promise<{ rows: ArtifactReference; selection: ArtifactReference }> {
+function selectFirst(...copies: number[]): Promise<{ rows: ArtifactReference; selection: ArtifactReference }> {
+  return selectFrom({ copies }, ...copies);
+}
+
+async function selectFrom(determinants: object, ...copies: number[]) {
   const { rows } = await run.scan(run.config());
   const chosen = (await readUsableRows(run.store, rows)).slice(0, copies.length);
   const batch = {
@@ -32,7 +36,7 @@ async function selectFirst(...copies: number[]): Promise<{ rows: ArtifactReferen
     rank: Uint32Array.from(chosen.keys()),
   };
   const write = async (folder: string) => [await selectionTable.write(run.store, folder, [batch])];
-  return { rows, selection: await makeArtifact(run.store, 'selection', { copies }, write) };
+  return { rows, selection: await makeArtifact(run.store, 'selection', determinants, write) };
 }
 
 describe('fine-tuning', () => {
@@ -42,6 +46,18 @@ describe('fine-tuning', () => {
     // Six rows in steps of two.
     expect(tuned).toMatchObject({ rowCount: 6, stepCount: 3, cached: false });
     expect(run.models.calls.update).toBe(3);
+  });
+
+  test('follows from the budget where the recipe says nothing, so that all methods are trained alike', async () => {
+    const config = run.config('finetune.batch_size=null', 'finetune.epochs=null', 'finetune.learning_rate=null');
+    const short = await inActivity(finetuneModel, { config, ...(await selectFirst(1, 2, 3)) });
+    expect(short.schedule).toEqual({ batchSize: 4, epochs: 4, learningRate: 4e-4 });
+    // A method that drew fewer rows than the budget of 500.
+    const chosen = await selectFrom({ budget: 500 }, 1, 2, 3);
+    expect((await inActivity(finetuneModel, { config, ...chosen })).schedule).toMatchObject({
+      batchSize: 16,
+      epochs: 4,
+    });
   });
 
   test('is done once a selection: asked again, the adapter comes back without a step', async () => {

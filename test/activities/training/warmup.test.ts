@@ -63,6 +63,18 @@ describe('the reference model', () => {
     });
   });
 
+  test('whose batch size, epochs and rate follow from the rows lies where the same numbers said would put it', async () => {
+    const open = run.config('warmup.batch_size=null', 'warmup.epochs=null', 'warmup.learning_rate=null');
+    const followed = await run.tune(open);
+    // Eight rows: the smallest steps and the most epochs.
+    expect(followed.schedule).toEqual({ batchSize: 4, epochs: 4, learningRate: 4e-4 });
+    expect(followed.stepCount).toBe(STEPS_AN_EPOCH * 4);
+    const said = run.config('warmup.batch_size=4', 'warmup.epochs=4', 'warmup.learning_rate=0.0004');
+    expect(await run.tune(said)).toEqual({ ...followed, cached: true });
+    const { rows } = await run.scan(open);
+    expect(await findReference(run.store, { config: open, rows }, run.models)).toEqual({ ...followed, cached: true });
+  });
+
   test('of another seed has other bytes', async () => {
     const settings = 'warmup.epochs=1';
     const [one, other] = [await run.tune(run.config(settings)), await run.tune(run.config(settings, 'run.seed=7'))];
@@ -85,7 +97,10 @@ describe('a training that is stopped', () => {
     expect(first).toEqual({ stage: 'warmup', doneCount: 3, totalCount: STEPS, movedAtAttempt: 1 });
     const second = await stoppedAfter(8, { attempt: 2, heartbeatDetails: first });
     expect(second).toEqual({ stage: 'warmup', doneCount: 8, totalCount: STEPS, movedAtAttempt: 2 });
-    const finished = await other.tune(other.config(), { attempt: 3, heartbeatDetails: second });
+    // A new process, to which no heartbeat tells how far it was: it begins at the share that is there.
+    const heartbeats: Checkpoint[] = [];
+    const finished = await other.tune(other.config(), { heartbeats });
+    expect(heartbeats.find(({ doneCount }) => doneCount > 0)).toMatchObject({ doneCount: 8, totalCount: STEPS });
     expect(other.models.calls.update).toBe(STEPS);
     expect(finished.adapter).toEqual(undisturbed.adapter);
     for (const name of FILES) expect(other.hashOf(finished.adapter, name)).toBe(run.hashOf(undisturbed.adapter, name));

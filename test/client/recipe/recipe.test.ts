@@ -58,6 +58,9 @@ describe('a recipe', () => {
     });
     expect(config.selection).toEqual({ method: 'tive', lambda: 3, replacement: false });
     expect(config.warmup.fraction).toBe(0.08);
+    // Left to the number of rows.
+    expect(config.warmup).toMatchObject({ epochs: null, batchSize: null, learningRate: null });
+    expect(config.finetune).toMatchObject({ epochs: null, batchSize: null, learningRate: null });
     expect(config.gradients.sketch).toBe(8192);
   });
 
@@ -80,7 +83,9 @@ describe('a recipe', () => {
     expect(config.gradients.projection).toBe('rademacher');
     expect(config.dataset.excludeTasks).toEqual([]);
     expect(config.run.seed).toBe(7);
-    expect(config.warmup.epochs).toBe(1);
+    // The released scripts' own, whatever the number of rows.
+    expect(config.warmup).toMatchObject({ epochs: 1, batchSize: 128, learningRate: 2e-5 });
+    expect(config.finetune).toMatchObject({ epochs: 1, batchSize: 128, learningRate: 2e-5 });
   });
 
   test('extends another recipe, whose paths are relative to its own folder', () => {

@@ -61,13 +61,57 @@ describe('on a terminal', () => {
     );
     display.show(running);
     expect(written[0]).toBe(
-      '\x1b[2K✔ dataset     7,968 rows  10 tasks  9 s\n\x1b[2K⠙ gradients   ███████▌░░░░ 62 %  10/20\n'.replace(
+      '\x1b[2K✔ dataset     7,968 rows  10 tasks  9 s\n\x1b[2K⠙ gradients   ███████▌░░░░ 62 %  of 4 s\n'.replace(
         '▌',
         '█',
       ),
     );
     display.show(running);
     expect(written[1]!.startsWith('\x1b[2A\x1b[2K✔ dataset')).toBe(true);
+  });
+
+  test('beside the share of a stage stand its own counts, or how many parts it is of', () => {
+    const { stream, written } = recorder(100);
+    const line = (lines: Parameters<typeof status>[0], ...working: [Stage, WorkInProgress][]): string => {
+      createProgressDisplay(stream, true).show(status(lines, working));
+      return written.at(-1)!.trimEnd();
+    };
+    const steps = { doneCount: 118, totalCount: 288, doneParts: 118 / 288 };
+    expect(line({ warmup: { state: 'running' } }, ['warmup', steps])).toMatch(/ 40 % {2}118\/288 steps$/);
+    // Two of four trainings in work, one done.
+    const two = { doneCount: 100, totalCount: 184, doneParts: 100 / 92 };
+    expect(line({ finetune: { state: 'running', totalCount: 4, doneCount: 1 } }, ['finetune', two])).toMatch(
+      / 52 % {2}of 4 trainings, 1 done$/,
+    );
+    expect(line({ dataset: { state: 'running' } }, ['dataset', { doneCount: 5, totalCount: 0, doneParts: 0 }])).toMatch(
+      /dataset {5}5 rows$/,
+    );
+  });
+
+  test('what runs is at 99 % at most, and says that it is finishing where its parts are done', () => {
+    const { stream, written } = recorder(100);
+    const all = status({ gradients: { state: 'running', totalCount: 8, doneCount: 8, startedAtMs: 0 } });
+    createProgressDisplay(stream, true).show(all);
+    expect(written[0]).toMatch(/ 99 % {2}of 8 shards, 8 done {2}finishing\n$/);
+  });
+
+  test('the time left is told from what was done since the command began, not from what was there', () => {
+    vi.useFakeTimers();
+    try {
+      const { stream, written } = recorder(100);
+      const display = createProgressDisplay(stream, true);
+      const at = (doneParts: number): RunStatus => {
+        const rows = { doneCount: Math.round(1000 * doneParts), totalCount: 1000, doneParts };
+        return status({ gradients: { state: 'running', startedAtMs: Date.now() - 5000 } }, [['gradients', rows]]);
+      };
+      display.show(at(0.8));
+      expect(written[0]).not.toContain('left');
+      vi.advanceTimersByTime(10_000);
+      display.show(at(0.9));
+      expect(written[1]).toContain('  10 s left');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('a failed stage and retries are seen', () => {
@@ -94,8 +138,8 @@ describe('elsewhere', () => {
     display.show(status({ gradients: { state: 'done', detail: '100 rows', durationMs: 120_000 } }));
     expect(written).toEqual([
       'gradients: running\n',
-      'gradients: 5 %  5/100\n',
-      'gradients: 10 %  10/100\n',
+      'gradients: 5 %  5/100 rows\n',
+      'gradients: 10 %  10/100 rows\n',
       'gradients: done  100 rows  2.0 min\n',
     ]);
   });
