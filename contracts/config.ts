@@ -160,9 +160,10 @@ export interface FinetuneConfig extends ScheduleSettings {
 }
 
 export interface EvaluationConfig {
-  /** Test rows in the dataset's form, or null for no evaluation. */
-  path: string | null;
-  imageFolder: string | null;
+  /** Test rows in the dataset's form: a file, several in this order, or null for no evaluation. */
+  path: string | string[] | null;
+  /** As the dataset's: of each file, one for all, or null for the file's own folder. */
+  imageFolder: string | string[] | null;
   maxRows: number;
   /** Methods that are selected, fine-tuned and evaluated beside the selection's own. */
   compare: SelectionMethod[];
