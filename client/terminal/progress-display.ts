@@ -82,9 +82,12 @@ export function fractionOf(
   return Math.min(1, (doneCount + (inWork?.doneParts ?? 0)) / Math.max(1, totalCount));
 }
 
-/** The stages as plain lines, and what holds the run. */
+/** The stages as plain lines, with what is left of those in work, and what holds the run. */
 export function stageLines(status: RunStatus): string[] {
-  return visible(status.stages).map((stage) => plainLine(stage, status));
+  return visible(status.stages).map((stage) => {
+    const fraction = stage.state === 'running' && !isHeld(stage, status) ? fractionOf(stage, status) : null;
+    return `${plainLine(stage, status)}${fraction === null ? '' : remaining(stage, fraction)}`;
+  });
 }
 
 function terminalLine(stage: StageProgress, status: RunStatus, spinner: string, left: string): string {

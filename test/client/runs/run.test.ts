@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
@@ -56,6 +65,7 @@ describe('a recipe of one’s own, run by the command line', () => {
     expect(first.stdout).toMatch(
       /^Fine-tuning was not shown to improve the model\. tive kept 8 of 56 usable rows \(14\.3\u00a0%\) and reached /,
     );
+    expect(first.stdout).toContain('\n3 rows were set aside: runs/small/quarantine.jsonl\n');
     expect(first.stdout).toMatch(/\nreport: runs\/small\/report\.html\nsubset: tive export small --to llava\n$/);
   });
 
@@ -75,6 +85,10 @@ describe('a recipe of one’s own, run by the command line', () => {
       ]),
     );
     expect(names).not.toContain('server.json');
+    const modeOf = (name: string): number => statSync(join(folder, name)).mode & 0o777;
+    for (const name of ['runs', 'runs/small', 'tive-store']) expect(modeOf(name), name).toBe(0o700);
+    for (const name of ['log.jsonl', 'report.html', 'result.json', 'temporal.db'])
+      expect(modeOf(`runs/small/${name}`), name).toBe(0o600);
     const stored = readdirSync(join(folder, 'tive-store'), { recursive: true }).map(String);
     expect(stored.filter((name) => name.endsWith('.partial') || name.endsWith('.part'))).toEqual([]);
   });
@@ -118,23 +132,6 @@ describe('a recipe of one’s own, run by the command line', () => {
     const lines = readFileSync(join(folder, 'runs/small/quarantine.jsonl'), 'utf8').trim().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { row_index: number }).row_index)).toEqual([7, 31, 58]);
   });
-
-  test('names what is lost of its store, and makes it again where somebody agrees', async () => {
-    const uri = resultOf(folder).values!.values.uri;
-    const before = readFileSync(join(folder, 'tive-store', uri, 'values.arrow'));
-    rmSync(join(folder, 'tive-store', uri, 'values.arrow'));
-    const refused = await run(folder);
-    expect(refused.exitCode).toBe(2);
-    expect(refused.stderr).toMatch(
-      new RegExp(`^${uri}/values\\.arrow: sha256 must be [0-9a-f]{64}, got no file; tive run --repair sets`, 'm'),
-    );
-    expect(refused.stderr).not.toContain('memory');
-    const mended = await run(folder, '--repair');
-    expect(mended.exitCode, mended.stderr).toBe(0);
-    expect(mended.stderr).toMatch(new RegExp(`^set aside: damaged/${uri.slice('artifacts/'.length)}/\\d+$`, 'm'));
-    expect(readFileSync(join(folder, 'tive-store', uri, 'values.arrow')).equals(before)).toBe(true);
-    for (const stage of ['gradients', 'finetune']) expect(mended.stderr).toContain(`${stage}: cached`);
-  }, 120_000);
 
   test('export --to llava holds the selected rows, copied byte for byte', async () => {
     const exported = await tive(folder, 'export', 'small', '--to', 'llava');
@@ -305,7 +302,9 @@ describe('a recipe of one’s own, run by the command line', () => {
 
   test('status and report tell of the finished run', async () => {
     const status = await tive(folder, 'status', 'small');
-    expect(status.stdout).toMatch(/^dataset: cached {2}59 rows {2}3 tasks {2}3 quarantined\n/);
+    expect(status.stdout).toMatch(
+      /^small: completed {2}on 127\.0\.0\.1:\d+\ndataset: cached {2}59 rows {2}3 tasks {2}3 quarantined\n/,
+    );
     const report = await tive(folder, 'report', 'small');
     expect(report).toMatchObject({ exitCode: 0, stdout: 'runs/small/report.html\n' });
     const page = readFileSync(join(folder, 'runs/small/report.html'), 'utf8');
@@ -318,7 +317,11 @@ describe('a recipe of one’s own, run by the command line', () => {
     for (const limit of [[], ['--limit', '20']]) {
       const done = await run(folder, 'run.name=null', '--until', 'dataset', ...limit);
       expect(done.exitCode, done.stderr).toBe(0);
-      names.push(/^run (train-[0-9a-f]{8}) is done/.exec(done.stdout)![1]!);
+      const name = /^run (train-[0-9a-f]{8}) is done/.exec(done.stdout)![1]!;
+      names.push(name);
+      const list = `runs/${name}/quarantine.jsonl`;
+      const lines = readFileSync(join(folder, list), 'utf8').trim().split('\n');
+      expect(done.stdout).toContain(`\n${lines.length} rows were set aside: ${list}\n`);
     }
     expect(new Set(names).size).toBe(2);
   }, 60_000);
