@@ -37,7 +37,9 @@ export interface StoreConfig {
 }
 
 export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
-export type PromptTemplate = 'vicuna_v1' | 'chat_template';
+/** Values of `model.template`; `auto` = chat_template where the folder has one, else vicuna_v1. */
+export const TEMPLATES = ['auto', 'vicuna_v1', 'chat_template'] as const;
+export type PromptTemplate = Exclude<(typeof TEMPLATES)[number], 'auto'>;
 export type ImageAspect = 'pad' | 'crop';
 
 export interface ModelConfig {

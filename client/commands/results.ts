@@ -90,10 +90,12 @@ export function exportCommand() {
       const result = await resultOf(named);
       const { exportRun } = await import('../export/export.ts');
       const target = output ?? join(named.folder.path, EXPORT_FOLDER);
-      const { path, rowCount } = await writing(() =>
+      const { path, content, imageFolders } = await writing(() =>
         exportRun(openStore(result.config.store.uri), result, to, target, withValues === true),
       );
-      process.stdout.write(`${relative(process.cwd(), path)}  ${rowCount.toLocaleString('en')} rows\n`);
+      process.stdout.write(`${relative(process.cwd(), path)}  ${content}\n`);
+      if (imageFolders !== null)
+        process.stderr.write(`pictures keep their names, below ${imageFolders.map(printable).join(', ')}\n`);
     });
 }
 

@@ -199,7 +199,7 @@ function locateRows(
  * The files of rows of a folder in the order of their names; numbers in braces as the files that they name; a file is
  * itself.
  */
-function dataFiles(path: string, key: string): string[] {
+export function dataFiles(path: string, key: string): string[] {
   const range = /^(.*)\{(\d+)\.\.(\d+)\}(.*)$/s.exec(path);
   if (range !== null)
     return numbered(range[1]!, range[2]!, range[3]!, range[4]!, key).flatMap((file) => dataFiles(file, key));

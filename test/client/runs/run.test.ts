@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
-import { BAD_ROWS, USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
+import { BAD_ROWS, modelFolder, USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
 import { tive, useCluster } from '../in-process.ts';
 import { hashesOf, tiveProcess } from '../tive-process.ts';
 import type { Finished } from '../tive-process.ts';
@@ -63,7 +63,7 @@ describe('a recipe of one’s own, run by the command line', () => {
   test('ends with a verdict, the place of the report and exit code 0', () => {
     expect(first.exitCode, first.stderr).toBe(0);
     expect(first.stdout).toMatch(
-      /^Fine-tuning was not shown to improve the model\. tive kept 8 of 56 usable rows \(14\.3\u00a0%\) and reached /,
+      /^Fine-tuning was not shown .*\. tive kept 8 of 56 usable rows \(14\.3\u00a0%\) and reached /,
     );
     expect(first.stdout).toContain('\n3 rows were set aside: runs/small/quarantine.jsonl\n');
     expect(first.stdout).toMatch(/\nreport: runs\/small\/report\.html\nsubset: tive export small --to llava\n$/);
@@ -183,7 +183,11 @@ describe('a recipe of one’s own, run by the command line', () => {
     expect(npy.subarray(0, 8).toString('latin1')).toBe('\x93NUMPY\x01\x00');
     expect(npy.length - 10 - npy.readUInt16LE(8)).toBe(8 * BUDGET);
     expect(indices).toHaveLength(BUDGET);
-    expect((await tive(folder, 'export', 'small', '--to', 'adapter')).exitCode).toBe(0);
+    const exported = await tive(folder, 'export', 'small', '--to', 'adapter');
+    expect(exported).toMatchObject({ exitCode: 0 });
+    expect(exported.stdout).toMatch(/^runs\/small\/export\/adapter {2}tuned on 8 rows in \d+ steps\n$/);
+    const config = readFileSync(join(folder, 'runs/small/export/adapter/adapter_config.json'), 'utf8');
+    expect(JSON.parse(config)).toMatchObject({ base_model_name_or_path: modelFolder });
     expect(readdirSync(join(folder, 'runs/small/export/adapter')).sort()).toEqual([
       'adapter_config.json',
       'adapter_model.safetensors',
@@ -206,7 +210,10 @@ describe('a recipe of one’s own, run by the command line', () => {
         .map((line) => JSON.parse(line) as unknown),
     ).toEqual(rows);
     const talks = JSON.parse(texts[2]!) as { messages: { role: string; content: string }[]; images: string[] }[];
-    expect(talks.map(({ images }) => images)).toEqual(rows.map(({ image }) => (image === undefined ? [] : [image])));
+    expect(talks.map(({ images }) => images)).toEqual(
+      rows.map(({ image }) => (image === undefined ? [] : [join(folder, 'images', image)])),
+    );
+    for (const { images } of talks) for (const image of images) expect(existsSync(image)).toBe(true);
     for (const { messages, images } of talks) {
       expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
       expect(messages.map(({ content }) => content.split('<image>').length - 1)).toEqual([images.length, 0]);
@@ -234,6 +241,18 @@ describe('a recipe of one’s own, run by the command line', () => {
     const bytes = readFileSync(join(folder, 'runs/small/export/values.parquet'));
     const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer });
     expect(Object.keys(rows[0]!).join(',')).toBe(head);
+    expect(head).toMatch(/^row_index,id,image,task,/);
+    const indices = rows.map(({ row_index: index }) => index as number);
+    expect(indices).toEqual([...indices].sort((left, right) => left - right));
+    const source = JSON.parse(readFileSync(join(folder, 'train.json'), 'utf8').replace(/^\ufeff/, '')) as {
+      id: unknown;
+      image?: string;
+    }[];
+    for (const { row_index: index, id, image } of rows)
+      expect({ id, image: image ?? undefined }).toEqual({
+        id: String(source[index as number]!.id),
+        image: source[index as number]!.image,
+      });
     const cell = (value: unknown): string => (value === null || value === undefined ? '' : String(value));
     expect(rows.map((row) => Object.values(row).map(cell).join(','))).toEqual(lines);
     const copies = rows.reduce((sum, { copies: count }) => sum + (count as number), 0);
