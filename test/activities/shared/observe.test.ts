@@ -225,21 +225,21 @@ describe('who is observed', () => {
     expect([samples, log]).toEqual([[], []]);
   });
 
-  test('the plugins keep the worker’s own interceptors and add one each, for their own activities', () => {
+  test('the plugins keep the worker’s own interceptors and add two each, for their own activities', () => {
     const own = (): object => ({});
     const options = { taskQueue: 'any', interceptors: { activity: [own] } };
     const first = new TiveComputePlugin().configureWorker(options);
     const both = new TiveControlPlugin().configureWorker(first).interceptors?.activity ?? [];
-    expect(both).toHaveLength(3);
+    expect(both).toHaveLength(5);
     expect(both[0]).toBe(own);
     const observing = (activityType: string): boolean[] =>
       both.slice(1).map((factory) => {
         const context = { info: { activityType } } as unknown as Parameters<typeof factory>[0];
         return Object.keys(factory(context)).length > 0;
       });
-    expect(observing('scanRows')).toEqual([true, false]);
-    expect(observing('selectRows')).toEqual([false, true]);
-    expect(observing('toString')).toEqual([false, false]);
+    expect(observing('scanRows')).toEqual([true, true, false, false]);
+    expect(observing('selectRows')).toEqual([false, false, true, true]);
+    expect(observing('toString')).toEqual([false, false, false, false]);
   });
 });
 
