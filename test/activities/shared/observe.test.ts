@@ -199,14 +199,15 @@ describe('gauges', () => {
 describe('log', () => {
   test('every line of an activity says run, stage, shard and attempt', async () => {
     const { log } = await observed('computeGradientShard', input, () => ({ cached: false, quarantined: [] }));
-    expect(log.map(({ message }) => message)).toEqual(['activity finished']);
-    expect(log[0]!.meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2, cached: false });
+    expect(log.map(({ message }) => message)).toEqual(['activity started', 'activity finished']);
+    for (const { meta } of log) expect(meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2 });
+    expect(log[1]!.meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2, cached: false });
   });
 
   test('a failure says them too', async () => {
     const { log } = await observed('computeGradientShard', input, () => Promise.reject(new Error('disk full')));
-    expect(log.map(({ message }) => message)).toEqual(['Activity failed']);
-    expect(log[0]!.meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2 });
+    expect(log.map(({ message }) => message)).toEqual(['activity started', 'Activity failed']);
+    expect(log[1]!.meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2 });
   });
 });
 

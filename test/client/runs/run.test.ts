@@ -85,6 +85,12 @@ describe('a recipe of one’s own, run by the command line', () => {
       ]),
     );
     expect(names).not.toContain('server.json');
+    const log = readFileSync(join(folder, 'runs/small/log.jsonl'), 'utf8').trim().split('\n');
+    const lines = log.map((line) => JSON.parse(line) as { msg: string; stage?: string; run?: string; shard?: number });
+    for (const msg of ['activity started', 'activity finished']) {
+      const stages = lines.filter((line) => line.msg === msg && line.run === 'small').map(({ stage }) => stage);
+      expect(new Set(stages).size).toBe(9);
+    }
     const modeOf = (name: string): number => statSync(join(folder, name)).mode & 0o777;
     for (const name of ['runs', 'runs/small', 'tive-store']) expect(modeOf(name), name).toBe(0o700);
     for (const name of ['log.jsonl', 'report.html', 'result.json', 'temporal.db'])
