@@ -1,6 +1,7 @@
 // A run from start to end, as commands execute it: workers, progress, result, files.
 import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
@@ -10,6 +11,8 @@ import { InvalidConfigError } from '../../contracts/failures.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { RunResult, StageProgress } from '../../contracts/messages/run.ts';
 import type { Stage } from '../../contracts/stages.ts';
+import { RENEW_MS, endLeases, writeLease } from '../../store/leases.ts';
+import type { Lease } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { isAgreed } from '../terminal/agree.ts';
@@ -30,7 +33,7 @@ import {
 import type { RunFolder } from './run-folder.ts';
 import { openRunLog } from '../terminal/run-log.ts';
 import { namedRun } from './find-run.ts';
-import { startRun } from './runs.ts';
+import { startRun, workflowIdOf } from './runs.ts';
 import { sendResult } from '../send/send-result.ts';
 import { sourceChanges } from './source-changes.ts';
 import type { RunHandle } from './runs.ts';
@@ -105,8 +108,13 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   try {
     await folder.write('server.json', JSON.stringify({ address: runtime.address, pid: process.pid }));
     if (runtime.uiUrl !== null) say(`Temporal's own pages: ${runtime.uiUrl}`);
+    const lease = runtime.embedded ? await holdLease(config, runName) : null;
     const shown = { runtime, folder, before, display, interrupted: interrupt.signal, say };
-    return await mending(options, say, () => runOnce(options, shown));
+    try {
+      return await mending(options, say, () => runOnce(options, shown));
+    } finally {
+      await lease?.end();
+    }
   } finally {
     await runtime.close();
     await folder.remove('server.json');
@@ -166,16 +174,38 @@ async function runOnce(options: ExecuteOptions, shown: Shown): Promise<ExecutedR
     );
     return { exitCode: EXIT.done, result: null, reportPath: null };
   }
-  const result = await follow(handle, shown);
+  const store = openStore(config.store.uri);
+  const endOwn = (): Promise<void> => endLeases(store, handle.workflow.workflowId).catch(() => undefined);
+  const result = await follow(handle, shown).catch(async (error: unknown) => {
+    await endOwn();
+    throw error;
+  });
   if (result === null) {
     const goesOn = runtime.embedded ? 'stopped at a checkpoint; resume' : 'the run goes on; follow it';
     say(`${goesOn}: ${options.resumeCommand}`);
     return { exitCode: EXIT.interrupted, result: null, reportPath: null };
   }
-  const store = openStore(config.store.uri);
+  await endOwn();
   for (const problem of await sendResult({ store, result, folder: folder.path })) process.stderr.write(`${problem}\n`);
   for (const change of await sourceChanges(store, before, result)) say(change);
   return { exitCode: EXIT.done, result, reportPath: await saveResult(folder, store, result, say) };
+}
+
+/** The command's own lease: it holds between two pieces of work too, and ends with the command. */
+async function holdLease(config: Config, run: string): Promise<{ end(): Promise<void> }> {
+  const store = openStore(config.store.uri);
+  const workflowId = workflowIdOf(run);
+  const lease: Lease = { run, holder: `${hostname()}/${process.pid}`, isAtWork: true, uris: [] };
+  // A store that is away is told by the work itself.
+  const renew = (): Promise<void> => writeLease(store, workflowId, 'command', lease).catch(() => undefined);
+  await renew();
+  const timer = setInterval(() => void renew(), RENEW_MS);
+  return {
+    end: async () => {
+      clearInterval(timer);
+      await endLeases(store, workflowId).catch(() => undefined);
+    },
+  };
 }
 
 /** Writes what the run is of and where, once it has begun: what another recipe of the name has left goes first. */

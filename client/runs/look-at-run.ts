@@ -1,6 +1,7 @@
 // One look at a run, wherever it is: on a cluster, on the server of a living command, or left on this disk.
 import type { Client } from '@temporalio/client';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import { endLeases } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Runtime } from '../cluster/runtime.ts';
 import { outcomeOf } from '../terminal/outcome.ts';
@@ -147,6 +148,7 @@ async function lookAtServer(named: NamedRun, { client }: Runtime, address: strin
   if (state === 'running') return { ...found, notes: await waitingNotes(client, address) };
   if (state !== 'completed') return { ...found, ...(await failureOf(handle)) };
   const result = await handle.result();
+  await endLeases(openStore(result.config.store.uri), handle.workflow.workflowId).catch(() => undefined);
   const here = await named.folder.result().catch(() => null);
   if (JSON.stringify(here) !== JSON.stringify(result))
     await saveResult(named.folder, openStore(result.config.store.uri), result);

@@ -122,9 +122,7 @@ export const MACHINE: Case[] = [
     48,
     'no worker',
     async () => warns((await missingWorkers(idleClient(), 'localhost:7233')).slice(1)),
-    warning(
-      'run: a worker must poll tive-compute, got none; start tive worker compute --address localhost:7233',
-    ),
+    warning('run: a worker must poll tive-compute, got none; start tive worker compute --address localhost:7233'),
   ],
   [
     49,

@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readLeases, writeLease } from '../../../store/leases.ts';
+import { LocalStore } from '../../../store/local-store.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
 import { tive, useCluster } from '../in-process.ts';
 import type { Finished } from '../tive-process.ts';
@@ -99,6 +101,32 @@ test('clean is refused while a run is at work', async () => {
     `store: runs must not be at work, got "small" (process ${process.pid}); wait, or tive cancel small\n`,
   );
 });
+
+test('clean is refused while somebody is at work in the store, and spares what an open run needs, whatever --runs is', async () => {
+  const store = new LocalStore(join(folder, 'tive-store'));
+  expect(await readLeases(store)).toEqual([]);
+  const selection = only('selection');
+  const uris = [selection.slice(selection.indexOf('artifacts'))];
+  const clean = ['store', 'clean', '--runs', 'nowhere', '--older-than', '0', '--yes'];
+  await writeLease(store, 'tive-far', 'tuneReference-3', { run: 'far', holder: 'node-7/12', isAtWork: true, uris });
+  const refused = await tive(folder, ...clean);
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stderr).toMatch(
+    /^store: runs must not be at work, got "far" by node-7\/12 \d s ago \(leases\/tive-far\/tuneReference-3\/lease\.json\); wait,/,
+  );
+  await writeLease(store, 'tive-far', 'tuneReference-3', { run: 'far', holder: 'node-7/12', isAtWork: false, uris });
+  await store.write('checkpoints/warmup/aa/step', [Buffer.from('state')]);
+  const spared = await tive(folder, ...clean.slice(0, -1));
+  expect(spared.stdout).toMatch(/^checkpoints are kept, runs have not ended: far; --forget one/);
+  expect(spared.stdout).not.toContain('artifacts/selection');
+  expect(existsSync(selection)).toBe(true);
+  // Nothing else was removed: nobody agreed.
+  expect(spared.exitCode).toBe(spared.stdout.includes('\n0 folders') ? 0 : 2);
+  const forgotten = await tive(folder, ...clean.slice(0, -1), '--forget', 'far');
+  expect(forgotten.stdout).toContain('checkpoints/warmup/aa');
+  expect(await readLeases(store)).toEqual([]);
+  await store.removeFolder('checkpoints');
+}, 60_000);
 
 test('a run that is forgotten, and whose folder is gone, keeps nothing', async () => {
   expect((await run('selection.lambda=4', 'run.name=other', '--incremental')).exitCode).toBe(0);

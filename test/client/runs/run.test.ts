@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
+import { expectActivityLines, expectPrivate } from './folder-claims.ts';
 import { BAD_ROWS, modelFolder, USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
 import { tive, useCluster } from '../in-process.ts';
 import { hashesOf, tiveProcess } from '../tive-process.ts';
@@ -85,10 +86,8 @@ describe('a recipe of one’s own, run by the command line', () => {
       ]),
     );
     expect(names).not.toContain('server.json');
-    const modeOf = (name: string): number => statSync(join(folder, name)).mode & 0o777;
-    for (const name of ['runs', 'runs/small', 'tive-store']) expect(modeOf(name), name).toBe(0o700);
-    for (const name of ['log.jsonl', 'report.html', 'result.json', 'temporal.db'])
-      expect(modeOf(`runs/small/${name}`), name).toBe(0o600);
+    expectPrivate(folder);
+    expectActivityLines(folder);
     const stored = readdirSync(join(folder, 'tive-store'), { recursive: true }).map(String);
     expect(stored.filter((name) => name.endsWith('.partial') || name.endsWith('.part'))).toEqual([]);
   });
