@@ -33,7 +33,7 @@ export const STAGE_SUMMARIES: Readonly<Record<Stage, string>> = {
  * same inputs, and old artifacts are no longer found.
  */
 export const STAGE_VERSIONS: Readonly<Record<Stage, number>> = {
-  dataset: 2,
+  dataset: 3,
   warmup: 2,
   gradients: 2,
   values: 1,
