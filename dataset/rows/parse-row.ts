@@ -3,9 +3,10 @@ import type { DatasetConfig } from '../../contracts/config.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Dialogue } from '../forms/form.ts';
+import { withColumns } from '../forms/columns.ts';
 import { formOf } from '../forms/forms.ts';
 import type { FormOptions } from '../forms/forms.ts';
-import { rawFields } from './raw-json.ts';
+import { parsePythonJson, rawFields } from './raw-json.ts';
 import { isRejection, quoted } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
 
@@ -21,7 +22,7 @@ export interface RowIdentity {
 export interface ParsedRow extends RowIdentity, Dialogue {}
 
 /** What decides how a row is read. */
-export interface ParseOptions extends FormOptions, Pick<DatasetConfig, 'taskField' | 'maxImages'> {}
+export interface ParseOptions extends FormOptions, Pick<DatasetConfig, 'taskField' | 'maxImages' | 'columns'> {}
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -49,7 +50,7 @@ export function readFields(bytes: Uint8Array | null): RowFields | Rejection {
   }
   let row: unknown;
   try {
-    row = JSON.parse(text);
+    row = parsePythonJson(text);
   } catch (error) {
     return { reason: 'json_syntax', detail: `must be valid JSON, got ${syntaxProblem(error as Error)}` };
   }
@@ -67,15 +68,16 @@ export function parseFieldsOf(
     id: idOf(fields['id'], text),
     task: typeof label === 'number' ? String(label) : typeof label === 'string' && label !== '' ? label : null,
   };
-  const form = formOf(fields, options);
-  const read = unreadMedia(fields, form.images) ?? form.read(fields, options.maxImages);
+  const named = withColumns(fields, options.columns);
+  const form = formOf(named, options);
+  const read = unreadMedia(named, form.images) ?? form.read(named, options.maxImages);
   return isRejection(read) ? { ...identity, ...read } : { ...identity, ...read };
 }
 
 /** JSON text of a row's `id`, null for none. A number that JavaScript would round is as the row has it. */
 function idOf(id: unknown, text: string): string | null {
   if (id === undefined) return null;
-  const isRounded = typeof id !== 'string' && !Number.isSafeInteger(id);
+  const isRounded = typeof id === 'object' ? id !== null : typeof id !== 'string' && !Number.isSafeInteger(id);
   return (isRounded ? rawFields(text).get('id') : undefined) ?? JSON.stringify(id);
 }
 
