@@ -14,6 +14,9 @@ export const REASONS = [
   'role_order',
   'answer_missing',
   'answer_empty',
+  'answers_masked',
+  'loss_flag_unclear',
+  'placeholder_unfilled',
   'task_missing',
   // image reference
   'image_field_type',

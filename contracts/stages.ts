@@ -33,7 +33,7 @@ export const STAGE_SUMMARIES: Readonly<Record<Stage, string>> = {
  * same inputs, and old artifacts are no longer found.
  */
 export const STAGE_VERSIONS: Readonly<Record<Stage, number>> = {
-  dataset: 3,
+  dataset: 4,
   warmup: 2,
   gradients: 2,
   values: 1,

@@ -2,6 +2,7 @@
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
+import { meaningOf } from '../../dataset/forms/row-keys.ts';
 import { countWarnings } from '../../dataset/rows/dataset-checks.ts';
 import type { DatasetTally } from '../../dataset/rows/tally.ts';
 
@@ -31,16 +32,21 @@ export function requireKnownTasks({ tasks }: Pick<DatasetTally, 'tasks'>, { excl
   throw new InvalidDatasetError(`dataset.exclude_tasks: tasks must exist, got "${unknown}"; known: ${names}`);
 }
 
+/** What is counted of a dataset's rows for its warnings alone. */
+type RowNotes = Pick<DatasetTally, 'extensionDiffersCount' | 'unreadKeys'>;
+
 /** What a person should know of a dataset that can be used. */
 export function datasetWarnings(
   { tasks }: Pick<DatasetTally, 'tasks'>,
-  extensionDiffersCount: number,
+  { extensionDiffersCount, unreadKeys }: RowNotes,
   { taskRules, maxRows }: DatasetConfig,
 ): string[] {
   const warnings =
     extensionDiffersCount > 0
       ? [`images: extension must match the content, got ${extensionDiffersCount} that differ; decoded by content`]
       : [];
+  for (const { key, count } of unreadKeys)
+    warnings.push(`rows: key ${key} in ${count.toLocaleString('en')} rows: ${meaningOf(key)}`);
   for (const { task, rowCount, usableCount } of tasks)
     if (usableCount === 0)
       warnings.push(`task ${task}: must have a usable row to get a share, got none of ${rowCount}`);

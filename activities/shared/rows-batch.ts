@@ -61,6 +61,7 @@ export async function* readRecords(
         truncated: batch.truncated[row]!,
         rejection: null,
         extensionDiffers: false,
+        unreadKeys: [],
       }));
   }
 }

@@ -51,10 +51,17 @@ function inspectionLines(found: InspectedData, taskField: string, folder: string
     ['rows', `${grouped(found.rowCount)} in ${(found.byteCount / 1e6).toFixed(1)} MB`],
     ['form', counts(found.forms)],
     ['keys', counts(found.keys)],
+    ...found.unreadKeys.map(({ key, count, meaning }, index): [string, string] => [
+      index === 0 ? 'not read' : '',
+      `${key} in ${grouped(count)} rows: ${meaning}`,
+    ]),
     ['labels', hasLabels ? counts(found.labels) : `no row has "${taskField}"`],
     ...Object.entries(found.tasks).map(([rules, tasks]): [string, string] => [`by ${rules}`, counts(tasks)]),
     ['turns', spread(found.turns)],
     ['answers', `${spread(found.answerLength)} characters`],
+    ...(found.maskedAnswerCount === 0
+      ? []
+      : [['', `${grouped(found.maskedAnswerCount)} given and not learned, as their turns say`] as [string, string]]),
     [
       'pictures',
       `${grouped(found.imageRowCount)} rows with pictures, ${grouped(found.imageCount)} different, ` +

@@ -51,8 +51,13 @@ export async function* jsonLines(exported: ExportedRows): AsyncGenerator<Uint8Ar
 }
 
 /** Turns as chat templates and LLaMA-Factory name them. */
-export function toMessages({ promptTurns }: ParsedRow): { role: string; content: string }[] {
-  return promptTurns.map(({ role, value }) => ({ role: ROLES[role], content: value }));
+export function toMessages({ promptTurns }: ParsedRow): { role: string; content: string; loss?: false }[] {
+  return promptTurns.map(({ role, value, masked }) => ({ role: ROLES[role], content: value, ...lossOf(masked) }));
+}
+
+/** The key by which an answer that is not learned says so in other forms. */
+export function lossOf(masked: true | undefined): { loss?: false } {
+  return masked === true ? { loss: false } : {};
 }
 
 const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;

@@ -5,6 +5,8 @@ export interface Turn {
   /** A system text comes first alone. */
   role: 'system' | 'human' | 'gpt';
   value: string;
+  /** True for an answer that is given and not learned; absent for all others. */
+  masked?: true;
 }
 
 /** The placeholder of a picture in a text. */

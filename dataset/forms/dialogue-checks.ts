@@ -40,7 +40,16 @@ export interface CheckedDialogue {
 
 /** Why a dialogue cannot be used, or null. */
 export function checkDialogue(dialogue: CheckedDialogue): Rejection | null {
-  return checkRoles(dialogue) ?? checkPlaceholders(dialogue);
+  return checkRoles(dialogue) ?? checkLearned(dialogue) ?? checkPlaceholders(dialogue);
+}
+
+function checkLearned({ turns }: CheckedDialogue): Rejection | null {
+  const answers = turns.filter(({ role }) => role === 'gpt');
+  if (!answers.every(({ masked }) => masked === true)) return null;
+  return {
+    reason: 'answers_masked',
+    detail: `an answer must count for the loss, got ${answers.length} that are left out by loss, weight or train`,
+  };
 }
 
 function checkRoles({ turns, firstTurn }: CheckedDialogue): Rejection | null {

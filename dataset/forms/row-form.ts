@@ -4,6 +4,7 @@ import { IMAGE_PLACEHOLDER } from './conversation.ts';
 import type { Turn } from './conversation.ts';
 import { checkDialogue, tooManyImages, turnsMissing } from './dialogue-checks.ts';
 import type { Dialogue, Form } from './form.ts';
+import { withLossFlag } from './loss-flags.ts';
 import { isRejection, quoted } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import { asList } from './turn-list.ts';
@@ -72,7 +73,8 @@ function findTurns(fields: JsonObject, form: RowForm): FoundTurns | Rejection {
   if (typeof system === 'string' && system !== '') turns.push({ role: 'system', value: system });
   const inParts: string[] = [];
   for (const [index, turn] of (list as unknown[]).entries()) {
-    const { [form.role]: from, [form.content]: content } = (turn ?? {}) as JsonObject;
+    const given = (turn ?? {}) as JsonObject;
+    const { [form.role]: from, [form.content]: content } = given;
     const role = roleOf(from, form, index);
     if (role === null) {
       const wanted = `${form.role} must be ${form.user} or ${form.assistant}`;
@@ -82,7 +84,9 @@ function findTurns(fields: JsonObject, form: RowForm): FoundTurns | Rejection {
     if (isRejection(text)) return text;
     // A system text among the turns takes the place of the one beside them.
     if (role === 'system') turns.length = 0;
-    turns.push({ role, value: text.value });
+    const read = withLossFlag({ role, value: text.value }, given, index);
+    if (isRejection(read)) return read;
+    turns.push(read);
   }
   return { turns, images: inParts.length > 0 ? inParts : listed.images, listLength: list.length };
 }

@@ -25,7 +25,7 @@ type Render = (messages: readonly Message[], asksForAnswer: boolean) => string;
  * for instance, is not learned.
  *
  * A template that changes earlier turns with later ones (Qwen3's drops their thinking) has no such prefixes: of such a
- * row the last answer alone is learned.
+ * row the last answer alone is learned, of those that are to be learned at all.
  * @throws InvalidConfigError for a template that cannot be read, or renders no dialogue
  */
 export function chatTemplateWriter(tokenizer: TextTokenizer): PromptWriter {
@@ -37,12 +37,13 @@ export function chatTemplateWriter(tokenizer: TextTokenizer): PromptWriter {
     const bounds = (answer: number): AnswerBounds => ({
       ...answerBounds(render, messages.slice(0, answer), messages[answer]!),
       value: turns[answer]!.value,
+      supervised: turns[answer]!.masked !== true,
     });
     const answers = turns.flatMap(({ role }, index) => (role === 'gpt' ? [index] : []));
     const all = answers.map(bounds);
     const whole = joinAnswers(all, endTexts);
     if (whole !== null) return { pieces: whole, lastAnswerOnly: false };
-    const last = joinAnswers(all.slice(-1), endTexts);
+    const last = joinAnswers(all.filter(({ supervised }) => supervised).slice(-1), endTexts);
     return last === null ? ANSWER_NOT_FOUND : { pieces: last, lastAnswerOnly: true };
   };
 }
@@ -116,9 +117,15 @@ interface AnswerBounds {
   through: string;
   /** The answer itself. */
   value: string;
+  /** Whether it is learned. */
+  supervised: boolean;
 }
 
-function answerBounds(render: Render, asked: readonly Message[], answer: Message): Omit<AnswerBounds, 'value'> {
+function answerBounds(
+  render: Render,
+  asked: readonly Message[],
+  answer: Message,
+): Omit<AnswerBounds, 'value' | 'supervised'> {
   const through = render([...asked, answer], false);
   const prompt = render(asked, true);
   if (through.startsWith(prompt)) return { before: prompt, through };
@@ -132,11 +139,11 @@ function answerBounds(render: Render, asked: readonly Message[], answer: Message
 function joinAnswers(bounds: readonly AnswerBounds[], endTexts: readonly string[]): PromptPiece[] | null {
   const pieces: PromptPiece[] = [];
   let written = '';
-  for (const { before, through, value } of bounds) {
+  for (const { before, through, value, supervised } of bounds) {
     if (!before.startsWith(written) || !through.startsWith(before)) return null;
     const given = before.slice(written.length);
     const [answer, behind] = splitBehindEnd(through.slice(before.length), value, endTexts);
-    pieces.push({ text: given, supervised: false }, { text: answer, supervised: true });
+    pieces.push({ text: given, supervised: false }, { text: answer, supervised });
     if (behind !== '') pieces.push({ text: behind, supervised: false });
     written = through;
   }

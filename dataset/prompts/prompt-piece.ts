@@ -5,7 +5,7 @@ import type { Rejection } from '../rows/row-outcome.ts';
 /** A part of a dialogue's text. The parts in order are the whole. */
 export interface PromptPiece {
   text: string;
-  /** Whether the piece is an answer with its end token. */
+  /** Whether the piece is an answer with its end token, and one that is learned. */
   supervised: boolean;
 }
 

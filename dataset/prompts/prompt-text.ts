@@ -21,9 +21,9 @@ export function vicunaWriter(endToken = '</s>'): (turns: readonly Turn[]) => Wri
     const pieces: PromptPiece[] = [];
     const [first] = turns;
     let system = `${first?.role === 'system' ? first.value : VICUNA_SYSTEM} `;
-    for (const { role, value } of turns) {
+    for (const { role, value, masked } of turns) {
       if (role === 'system') continue;
-      if (role === 'gpt') pieces.push({ text: ` ${value}${endToken}`, supervised: true });
+      if (role === 'gpt') pieces.push({ text: ` ${value}${endToken}`, supervised: masked !== true });
       else pieces.push({ text: `${system}USER: ${value} ASSISTANT:`, supervised: false });
       system = '';
     }

@@ -166,9 +166,10 @@ function encodeWhole(
   tokenizer: TextTokenizer,
   options: PromptOptions,
 ): Joined | Rejection {
-  const text = pieces.map((piece) => piece.text).join('');
+  const parts = withoutInnerBounds(pieces);
+  const text = parts.map((piece) => piece.text).join('');
   const ends: number[] = [];
-  for (const piece of pieces) ends.push((ends.at(-1) ?? 0) + piece.text.length);
+  for (const piece of parts) ends.push((ends.at(-1) ?? 0) + piece.text.length);
   const { ids, counts, difference } = expand(text, ends, tokenizer, options);
   if (difference !== null) {
     return {
@@ -177,10 +178,21 @@ function encodeWhole(
     };
   }
   const supervised = new Array<boolean>(ids.length).fill(false);
-  pieces.forEach((piece, index) => {
+  parts.forEach((piece, index) => {
     if (piece.supervised) supervised.fill(true, counts[index - 1] ?? 0, counts[index]);
   });
   return { ids, supervised };
+}
+
+/** Given texts that follow one another as one: a token may reach over their bound, since nothing is learned there. */
+function withoutInnerBounds(pieces: readonly PromptPiece[]): PromptPiece[] {
+  const joined: PromptPiece[] = [];
+  for (const piece of pieces) {
+    const last = joined.at(-1);
+    if (last === undefined || last.supervised || piece.supervised) joined.push({ ...piece });
+    else last.text += piece.text;
+  }
+  return joined;
 }
 
 /**

@@ -1,6 +1,7 @@
 // What is in a dataset before any recipe, counted row by row.
 import type { Reason } from '../../contracts/reasons.ts';
 import { formOf } from '../forms/forms.ts';
+import { meaningOf, unreadKeys } from '../forms/row-keys.ts';
 import { parseFieldsOf, readFields } from './parse-row.ts';
 import type { ParseOptions, ParsedRow } from './parse-row.ts';
 import { isRejection } from './row-outcome.ts';
@@ -22,6 +23,10 @@ export interface DatasetContents {
   forms: Record<string, number>;
   /** Rows that have each key, the most frequent first. */
   keys: Record<string, number>;
+  /** Keys that mean something to trainers and are not read here: rows, and the meaning in words. */
+  unreadKeys: { key: string; count: number; meaning: string }[];
+  /** Answers that their turns leave out of the loss. */
+  maskedAnswerCount: number;
   /** Rows of each of the row's own labels. */
   labels: Record<string, number>;
   /** Rows of each task by rules. */
@@ -54,6 +59,8 @@ export class DatasetInspector {
   readonly #answers = new Map<number, number>();
   readonly #reasons = new Map<Reason, number>();
   readonly #examples: DatasetContents['examples'] = [];
+  readonly #unread = new Map<string, number>();
+  #maskedAnswerCount = 0;
   #rowCount = 0;
   #imageRowCount = 0;
 
@@ -64,7 +71,9 @@ export class DatasetInspector {
     if (isRejection(read)) return this.#reject(rowIndex, read);
     const { fields } = read;
     for (const key of Object.keys(fields)) count(this.#keys, key);
-    count(this.#forms, formOf(fields, options).name);
+    const form = formOf(fields, options);
+    count(this.#forms, form.name);
+    for (const key of unreadKeys(fields, form, options.taskField)) count(this.#unread, key);
     const parsed = parseFieldsOf(read, options);
     if (parsed.task !== null) count(this.#labels, parsed.task);
     if (isRejection(parsed)) return this.#reject(rowIndex, parsed);
@@ -72,8 +81,11 @@ export class DatasetInspector {
     if (parsed.images.length > 0) this.#imageRowCount += 1;
     const { turns } = parsed;
     this.#turns.set(turns.length, (this.#turns.get(turns.length) ?? 0) + 1);
-    for (const { role, value } of turns)
-      if (role === 'gpt') this.#answers.set(value.length, (this.#answers.get(value.length) ?? 0) + 1);
+    for (const { role, value, masked } of turns) {
+      if (role !== 'gpt') continue;
+      this.#answers.set(value.length, (this.#answers.get(value.length) ?? 0) + 1);
+      if (masked === true) this.#maskedAnswerCount += 1;
+    }
     return parsed;
   }
 
@@ -83,6 +95,12 @@ export class DatasetInspector {
       rowCount: this.#rowCount,
       forms: record(this.#forms),
       keys: record(this.#keys),
+      unreadKeys: Object.entries(record(this.#unread)).map(([key, rows]) => ({
+        key,
+        count: rows,
+        meaning: meaningOf(key),
+      })),
+      maskedAnswerCount: this.#maskedAnswerCount,
       labels: record(this.#labels),
       tasks: tasks as DatasetContents['tasks'],
       turns: spread(this.#turns),

@@ -6,6 +6,8 @@ import type { Dialogue } from '../forms/form.ts';
 import { withColumns } from '../forms/columns.ts';
 import { formOf } from '../forms/forms.ts';
 import type { FormOptions } from '../forms/forms.ts';
+import { withObjects } from '../forms/objects.ts';
+import { hasContent, unreadKeys } from '../forms/row-keys.ts';
 import { parsePythonJson, rawFields } from './raw-json.ts';
 import { isRejection, quoted } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
@@ -19,7 +21,10 @@ export interface RowIdentity {
 }
 
 /** A row whose form is right; whether its pictures are there is another question. */
-export interface ParsedRow extends RowIdentity, Dialogue {}
+export interface ParsedRow extends RowIdentity, Dialogue {
+  /** Keys that mean something to trainers and are not read here. */
+  unreadKeys: string[];
+}
 
 /** What decides how a row is read. */
 export interface ParseOptions extends FormOptions, Pick<DatasetConfig, 'taskField' | 'maxImages' | 'columns'> {}
@@ -70,8 +75,10 @@ export function parseFieldsOf(
   };
   const named = withColumns(fields, options.columns);
   const form = formOf(named, options);
-  const read = unreadMedia(named, form.images) ?? form.read(named, options.maxImages);
-  return isRejection(read) ? { ...identity, ...read } : { ...identity, ...read };
+  const filled = unreadMedia(named, text, form.images) ?? withObjects(named, text, form);
+  const read = isRejection(filled) ? filled : form.read(filled, options.maxImages);
+  if (isRejection(read)) return { ...identity, ...read };
+  return { ...identity, ...read, unreadKeys: unreadKeys(named, form, options.taskField) };
 }
 
 /** JSON text of a row's `id`, null for none. A number that JavaScript would round is as the row has it. */
@@ -81,18 +88,20 @@ function idOf(id: unknown, text: string): string | null {
   return (isRounded ? rawFields(text).get('id') : undefined) ?? JSON.stringify(id);
 }
 
-/** A row about a video or a sound without pictures would be learnt as text: it is set aside. */
-function unreadMedia(fields: JsonObject, imageKey: string): Rejection | null {
-  const key = ['video', 'videos', 'audio', 'audios'].find((name) => hasContent(fields[name]));
-  if (key === undefined || hasContent(fields['image']) || hasContent(fields[imageKey])) return null;
+/**
+ * A row about a video or a sound would be learnt without it: it is set aside. Beside pictures, frames for instance,
+ * `video` and `audio` may say where they come from, unless the texts have a place for them.
+ */
+function unreadMedia(fields: JsonObject, text: string, imageKey: string): Rejection | null {
+  const hasPictures = hasContent(fields['image']) || hasContent(fields[imageKey]);
+  const key = ['videos', 'audios', 'video', 'audio'].find(
+    (name) => hasContent(fields[name]) && (!hasPictures || name.endsWith('s') || text.includes(`<${name}>`)),
+  );
+  if (key === undefined) return null;
   return {
     reason: 'image_type_unsupported',
     detail: `row must have pictures, got ${key}; give frames as a list of images`,
   };
-}
-
-function hasContent(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 }
 
 /** What V8 says of a text that is not JSON, without its excerpt of the text and its position. */

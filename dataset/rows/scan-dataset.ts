@@ -34,6 +34,8 @@ export interface RowRecord extends RowPlace {
   rejection: Rejection | null;
   /** Whether the picture's extension names another type than its bytes. */
   extensionDiffers: boolean;
+  /** Its keys that mean something to trainers and are not read here. */
+  unreadKeys: readonly string[];
 }
 
 /** Rows in work at a time: pictures are read and decoded by a thread pool. */
@@ -152,6 +154,7 @@ async function scanRow(
     supervisedTokenCount: 0,
     truncated: false,
     extensionDiffers: false,
+    unreadKeys: [],
   };
   const parsed = parseRow(row.bytes, dataset);
   if (isRejection(parsed)) {
@@ -173,6 +176,7 @@ async function scanRow(
       checks.map(({ sha256 }) => sha256),
     ),
     extensionDiffers: checks.some(({ differs }) => differs),
+    unreadKeys: parsed.unreadKeys,
   };
   const bad =
     checks.find(({ rejection }) => rejection !== null)?.rejection ??

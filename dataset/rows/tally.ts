@@ -7,20 +7,24 @@ import type { PlannedRow } from './plan-rows.ts';
 export interface DatasetTally extends Omit<ScanResult, 'rows' | 'warnings' | 'cached'> {
   /** Rows with a picture whose extension names another type than its bytes. */
   extensionDiffersCount: number;
+  /** Keys that mean something to trainers and are not read here, with their rows. */
+  unreadKeys: { key: string; count: number }[];
 }
 
 /** Counts rows as they stream by: eight bytes a row, for the duplicates. */
 export class RowTally {
   readonly #tasks = new Map<string, TaskCounts>();
   readonly #reasons = new Map<Reason, number>();
+  readonly #keys = new Map<string, number>();
   #contents = new BigUint64Array(1024);
   #counts = { rowCount: 0, usableCount: 0, microBatchCount: 0, shardCount: 0, tokenCount: 0, extensionDiffersCount: 0 };
 
   add({ record, place }: PlannedRow): void {
-    const { task, rejection, extensionDiffers, tokenCount, contentHash } = record;
+    const { task, rejection, extensionDiffers, unreadKeys, tokenCount, contentHash } = record;
     const counts = this.#counts;
     counts.rowCount += 1;
     if (extensionDiffers) counts.extensionDiffersCount += 1;
+    for (const key of unreadKeys) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1);
     if (task !== null) this.#addTask(task, rejection === null);
     if (rejection !== null) {
       this.#reasons.set(rejection.reason, (this.#reasons.get(rejection.reason) ?? 0) + 1);
@@ -40,6 +44,7 @@ export class RowTally {
       tasks: [...this.#tasks.values()].sort((left, right) => (left.task < right.task ? -1 : 1)),
       quarantined: quarantined.sort((left, right) => right.count - left.count || (left.reason < right.reason ? -1 : 1)),
       duplicateCount: this.#countDuplicates(),
+      unreadKeys: [...this.#keys].map(([key, count]) => ({ key, count })),
     };
   }
 

@@ -80,7 +80,7 @@ ${settings}`,
 
 /** The same row in another writing: spacing, escapes, key order and a key that nobody knows. */
 function oddly(row: SmallRow, index: number): string {
-  if (index % 3 === 0) return JSON.stringify({ ...row, weight: 1.5e-3 }, null, 2);
+  if (index % 3 === 0) return JSON.stringify({ ...row, rating: 1.5e-3 }, null, 2);
   if (index % 3 === 1) return JSON.stringify(row).replace('"id":', '"id" :  ').replaceAll('<', '\\u003c');
   return JSON.stringify(row);
 }

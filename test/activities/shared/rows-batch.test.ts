@@ -29,6 +29,7 @@ const record = (rowIndex: number, changed: Partial<RowRecord> = {}): RowRecord =
   truncated: rowIndex === 2,
   rejection: null,
   extensionDiffers: false,
+  unreadKeys: [],
   ...changed,
 });
 

@@ -16,7 +16,7 @@ describe('data inspect', () => {
     expect(stdout.split('\n').map((line) => line.trimEnd())).toEqual([
       expect.stringMatching(/^rows {10}59 in 0\.0 MB$/),
       'form          llava 59',
-      expect.stringMatching(/^keys {10}conversations 59, dataset 59, id 59, image 46, weight 2\d$/),
+      expect.stringMatching(/^keys {10}conversations 59, dataset 59, id 59, image 46, rating 2\d$/),
       'labels        name 25, tell 21, sum 13',
       'by llava-1.5  other 45, sharegpt 12',
       expect.stringMatching(/^by prefix {5}/),

@@ -33,7 +33,7 @@ describe('a row of messages', () => {
       { role: 'human', value: ' What is <image> here? ' },
       { role: 'gpt', value: 'A cat. ' },
     ];
-    expect(parse(row)).toEqual({ id: '7', task: 't', images: ['a.png'], turns, promptTurns: turns });
+    expect(parse(row)).toEqual({ id: '7', task: 't', images: ['a.png'], unreadKeys: [], turns, promptTurns: turns });
   });
 
   test.each<[string, object]>([

@@ -134,6 +134,7 @@ describe('planning a stream of rows', () => {
     truncated: false,
     rejection: isUsable ? null : { reason: 'answer_empty', detail: 'turn 1: answer must not be empty, got ""' },
     extensionDiffers: false,
+    unreadKeys: [],
   });
   const SIZES = { tokenBudget: 2048, shardRows: 300 };
   const isUsable = (rowIndex: number): boolean => rowIndex % 5 !== 3;

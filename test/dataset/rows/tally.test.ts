@@ -27,6 +27,7 @@ function usable(task: string, content: number, microBatch: number, change: Parti
     truncated: false,
     rejection: null,
     extensionDiffers: false,
+    unreadKeys: [],
     ...change,
   };
   return { record, place: { microBatch, shard: Math.floor(microBatch / 2) } };
@@ -72,6 +73,7 @@ describe('the tally of rows', () => {
       shardCount: 2,
       tokenCount: 27,
       extensionDiffersCount: 0,
+      unreadKeys: [],
     });
   });
 
