@@ -1,18 +1,10 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
+import { expectActivityLines, expectFilesOfRun, expectPrivate } from './folder-claims.ts';
 import { BAD_ROWS, modelFolder, USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
 import { tive, useCluster } from '../in-process.ts';
 import { hashesOf, tiveProcess } from '../tive-process.ts';
@@ -70,33 +62,9 @@ describe('a recipe of one’s own, run by the command line', () => {
   });
 
   test('leaves its files in the run folder, and neither server nor half-written files', () => {
-    const names = readdirSync(join(folder, 'runs/small'));
-    expect(names).toEqual(
-      expect.arrayContaining([
-        'log.jsonl',
-        'manifest.json',
-        'metrics.jsonl',
-        'quarantine.jsonl',
-        'recipe.resolved.yaml',
-        'recipe.yaml',
-        'report.html',
-        'result.json',
-        'tasks.csv',
-      ]),
-    );
-    expect(names).not.toContain('server.json');
-    const log = readFileSync(join(folder, 'runs/small/log.jsonl'), 'utf8').trim().split('\n');
-    const lines = log.map((line) => JSON.parse(line) as { msg: string; stage?: string; run?: string; shard?: number });
-    for (const msg of ['activity started', 'activity finished']) {
-      const stages = lines.filter((line) => line.msg === msg && line.run === 'small').map(({ stage }) => stage);
-      expect(new Set(stages).size).toBe(9);
-    }
-    const modeOf = (name: string): number => statSync(join(folder, name)).mode & 0o777;
-    for (const name of ['runs', 'runs/small', 'tive-store']) expect(modeOf(name), name).toBe(0o700);
-    for (const name of ['log.jsonl', 'report.html', 'result.json', 'temporal.db'])
-      expect(modeOf(`runs/small/${name}`), name).toBe(0o600);
-    const stored = readdirSync(join(folder, 'tive-store'), { recursive: true }).map(String);
-    expect(stored.filter((name) => name.endsWith('.partial') || name.endsWith('.part'))).toEqual([]);
+    expectFilesOfRun(folder);
+    expectPrivate(folder);
+    expectActivityLines(folder);
   });
 
   test('writes every training step as a line of metrics', () => {
