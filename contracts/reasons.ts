@@ -14,6 +14,8 @@ export const REASONS = [
   'role_order',
   'answer_missing',
   'answer_empty',
+  'answers_masked',
+  'placeholder_unfilled',
   'task_missing',
   // image reference
   'image_field_type',

@@ -126,8 +126,12 @@ async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Prom
     const batches = rowBatches(work, { dataset, label, encoder }, tally, setAside);
     const file = await rowsTable.write(store, place.folder, batches);
     setAside.end();
-    const { extensionDiffersCount, ...counts } = tally.result();
-    const warnings = [...datasetWarnings(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes];
+    const { extensionDiffersCount, ignored, ...counts } = tally.result();
+    const warnings = [
+      ...datasetWarnings(counts, { extensionDiffersCount, ignored }, dataset),
+      ...notes,
+      ...encoder.notes,
+    ];
     return { files: [file, await quarantine], details: { ...counts, warnings } };
   } catch (error) {
     setAside.destroy(error as Error);

@@ -2,6 +2,7 @@
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
+import { meaningOf } from '../../dataset/forms/trainer-keys.ts';
 import { countWarnings } from '../../dataset/rows/dataset-checks.ts';
 import type { DatasetTally } from '../../dataset/rows/tally.ts';
 
@@ -34,13 +35,17 @@ export function requireKnownTasks({ tasks }: Pick<DatasetTally, 'tasks'>, { excl
 /** What a person should know of a dataset that can be used. */
 export function datasetWarnings(
   { tasks }: Pick<DatasetTally, 'tasks'>,
-  extensionDiffersCount: number,
+  { extensionDiffersCount, ignored }: Pick<DatasetTally, 'extensionDiffersCount' | 'ignored'>,
   { taskRules, maxRows }: DatasetConfig,
 ): string[] {
   const warnings =
     extensionDiffersCount > 0
       ? [`images: extension must match the content, got ${extensionDiffersCount} that differ; decoded by content`]
       : [];
+  for (const { key, count } of ignored)
+    warnings.push(
+      `key ${key}: must have no meaning for a trainer, got ${count} rows; elsewhere ${meaningOf(key)}, ignored here`,
+    );
   for (const { task, rowCount, usableCount } of tasks)
     if (usableCount === 0)
       warnings.push(`task ${task}: must have a usable row to get a share, got none of ${rowCount}`);

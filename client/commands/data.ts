@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { Command, Option } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import { meaningOf } from '../../dataset/forms/trainer-keys.ts';
 import { SOURCE_FILES } from '../../dataset/readers/readers.ts';
 import type { Spread } from '../../dataset/rows/dataset-inspector.ts';
 import { CONVERT_FORMS } from '../data/convert-forms.ts';
@@ -53,6 +54,10 @@ function inspectionLines(found: InspectedData, taskField: string, folder: string
     ['keys', counts(found.keys)],
     ['labels', hasLabels ? counts(found.labels) : `no row has "${taskField}"`],
     ...Object.entries(found.tasks).map(([rules, tasks]): [string, string] => [`by ${rules}`, counts(tasks)]),
+    ...Object.entries(found.ignored).map(([key, rows]): [string, string] => [
+      'ignored',
+      `${key} in ${grouped(rows)} rows: elsewhere ${meaningOf(key)}`,
+    ]),
     ['turns', spread(found.turns)],
     ['answers', `${spread(found.answerLength)} characters`],
     [

@@ -19,7 +19,7 @@ import { rowsOf } from '../../dataset/rows/row-source.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { ConvertForm } from './convert-forms.ts';
-import { asArray, datasetInfo, toMessages, withPictures } from '../export/export-rows.ts';
+import { asArray, datasetInfo, lossOf, toMessages, withPictures } from '../export/export-rows.ts';
 
 /** What was converted. */
 export interface ConvertedData {
@@ -144,7 +144,7 @@ function otherFields(text: string, own: Form): [key: string, value: string][] {
 function toLlava({ images, promptTurns }: ParsedRow): JsonObject {
   return {
     ...(images.length === 0 ? {} : { image: images.length === 1 ? images[0] : images }),
-    conversations: promptTurns.map(({ role, value }) => ({ from: role, value })),
+    conversations: promptTurns.map(({ role, value, isMasked }) => ({ from: role, value, ...lossOf(isMasked) })),
   };
 }
 

@@ -14,7 +14,7 @@ import { labellingOf } from '../../dataset/tasks/task-labeller.ts';
 import { openStore } from '../../store/open-store.ts';
 
 /** What a run's dataset stage would find. */
-export interface ValidatedData extends Omit<DatasetTally, 'extensionDiffersCount'> {
+export interface ValidatedData extends Omit<DatasetTally, 'extensionDiffersCount' | 'ignored'> {
   warnings: string[];
   /** Why a run would refuse the dataset as a whole; null: it would not. */
   problem: string | null;
@@ -46,10 +46,10 @@ export async function validateData(
       }
       onProgress((rowCount += window.length));
     }
-    const { extensionDiffersCount, ...counts } = tally.result();
+    const { extensionDiffersCount, ignored, ...counts } = tally.result();
     return {
       counts,
-      warnings: [...datasetWarnings(counts, extensionDiffersCount, dataset), ...notes, ...encoder.notes],
+      warnings: [...datasetWarnings(counts, { extensionDiffersCount, ignored }, dataset), ...notes, ...encoder.notes],
     };
   };
   const { counts, warnings } = await read(config.dataset);
@@ -65,7 +65,7 @@ export async function validateData(
   };
 }
 
-type Counts = Omit<DatasetTally, 'extensionDiffersCount'>;
+type Counts = Omit<DatasetTally, 'extensionDiffersCount' | 'ignored'>;
 
 function problemOf(counts: Counts, dataset: DatasetConfig): string | null {
   const quarantined = new Map(counts.quarantined.map(({ reason, count }) => [reason, count]));

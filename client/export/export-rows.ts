@@ -51,8 +51,13 @@ export async function* jsonLines(exported: ExportedRows): AsyncGenerator<Uint8Ar
 }
 
 /** Turns as chat templates and LLaMA-Factory name them. */
-export function toMessages({ promptTurns }: ParsedRow): { role: string; content: string }[] {
-  return promptTurns.map(({ role, value }) => ({ role: ROLES[role], content: value }));
+export function toMessages({ promptTurns }: ParsedRow): { role: string; content: string; loss?: false }[] {
+  return promptTurns.map(({ role, value, isMasked }) => ({ role: ROLES[role], content: value, ...lossOf(isMasked) }));
+}
+
+/** As ms-swift says that an answer is out of the loss. */
+export function lossOf(isMasked: true | undefined): { loss?: false } {
+  return isMasked === true ? { loss: false } : {};
 }
 
 const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;

@@ -51,8 +51,17 @@ function checkRoles({ turns, firstTurn }: CheckedDialogue): Rejection | null {
     if (role === 'gpt' && value.trim() === '')
       return { reason: 'answer_empty', detail: `${place}: answer must not be empty, got ${quoted(value)}` };
   }
-  if (turns.length % 2 === 0 && turns.length > 0) return null;
+  if (turns.length % 2 === 0 && turns.length > 0) return checkMasks(turns);
   return { reason: 'answer_missing', detail: `every question must have an answer, got ${turns.length} turns` };
+}
+
+function checkMasks(turns: readonly Turn[]): Rejection | null {
+  const answers = turns.filter(({ role }) => role === 'gpt');
+  if (answers.some(({ isMasked }) => isMasked !== true)) return null;
+  return {
+    reason: 'answers_masked',
+    detail: `an answer must be learnt, got ${answers.length} that the row takes out of the loss`,
+  };
 }
 
 function checkPlaceholders({ turns, firstTurn, imageCount, imageKey }: CheckedDialogue): Rejection | null {

@@ -3,7 +3,7 @@
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { isRejection, quoted } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
-import { IMAGE_PLACEHOLDER, placeholderCount } from './conversation.ts';
+import { IMAGE_PLACEHOLDER, placeholderCount, toTurn } from './conversation.ts';
 import type { Turn } from './conversation.ts';
 import { checkDialogue, tooManyImages, turnsMissing } from './dialogue-checks.ts';
 import type { Dialogue, Form } from './form.ts';
@@ -36,7 +36,7 @@ function readLlava(fields: JsonObject, maxImages: number): Dialogue | Rejection 
   const problem = checkDialogue({ turns: answering, firstTurn, imageCount: images.length, imageKey: 'image' });
   if (problem !== null) return problem;
   const hasImage = images.length > 0;
-  const promptTurns = hasImage ? answering.map(({ role, value }) => ({ role, value: normalise(value) })) : answering;
+  const promptTurns = hasImage ? answering.map((turn) => ({ ...turn, value: normalise(turn.value) })) : answering;
   return { images, turns, promptTurns };
 }
 
@@ -67,7 +67,7 @@ function readTurns(fields: JsonObject): Turn[] | Rejection {
     }
     if (typeof value !== 'string')
       return { reason: 'value_not_text', detail: `turn ${index}: value must be text, got ${quoted(value)}` };
-    turns.push({ role: from, value });
+    turns.push(toTurn(from, value, turn!));
   }
   return turns;
 }

@@ -1,6 +1,6 @@
 // Forms that differ by names alone: of a row's keys, of a turn's, and of the roles.
 import type { JsonObject } from '../../contracts/json-object.ts';
-import { IMAGE_PLACEHOLDER } from './conversation.ts';
+import { IMAGE_PLACEHOLDER, toTurn } from './conversation.ts';
 import type { Turn } from './conversation.ts';
 import { checkDialogue, tooManyImages, turnsMissing } from './dialogue-checks.ts';
 import type { Dialogue, Form } from './form.ts';
@@ -82,7 +82,7 @@ function findTurns(fields: JsonObject, form: RowForm): FoundTurns | Rejection {
     if (isRejection(text)) return text;
     // A system text among the turns takes the place of the one beside them.
     if (role === 'system') turns.length = 0;
-    turns.push({ role, value: text.value });
+    turns.push(toTurn(role, text.value, (turn ?? {}) as JsonObject));
   }
   return { turns, images: inParts.length > 0 ? inParts : listed.images, listLength: list.length };
 }

@@ -9,7 +9,7 @@ import type { TextTokenizer } from './tokenizer.ts';
 /** A dialogue as text: pieces in order, alternating between what is given and what is to be learned. */
 export interface PromptPiece {
   text: string;
-  /** Whether the piece is an answer with its end token. */
+  /** Whether the piece is an answer with its end token that is to be learned. */
   supervised: boolean;
 }
 
@@ -30,9 +30,9 @@ export function vicunaWriter(endToken = '</s>'): PromptWriter {
     const pieces: PromptPiece[] = [];
     const [first] = turns;
     let system = `${first?.role === 'system' ? first.value : VICUNA_SYSTEM} `;
-    for (const { role, value } of turns) {
+    for (const { role, value, isMasked } of turns) {
       if (role === 'system') continue;
-      if (role === 'gpt') pieces.push({ text: ` ${value}${endToken}`, supervised: true });
+      if (role === 'gpt') pieces.push({ text: ` ${value}${endToken}`, supervised: isMasked !== true });
       else pieces.push({ text: `${system}USER: ${value} ASSISTANT:`, supervised: false });
       system = '';
     }
@@ -84,12 +84,12 @@ export function chatTemplateWriter({ chatTemplate, namedTokens }: TextTokenizer)
       pieces.push({ text: text.slice(written.length), supervised });
       written = text;
     };
-    turns.forEach(({ role }, index) => {
+    turns.forEach(({ role, isMasked }, index) => {
       if (role === 'gpt') {
         const answered = render(messages.slice(0, index + 1), false);
         const asked = render(messages.slice(0, index), true);
         append(answered.startsWith(asked) ? asked : beforeAnswer(messages.slice(0, index)), false);
-        append(answered, true);
+        append(answered, isMasked !== true);
       }
     });
     return pieces;

@@ -50,6 +50,8 @@ const REMEDIES: Partial<Record<Reason, string>> = {
   json_syntax: 'a file that begins with { must hold a row a line',
   conversations_missing: 'say by dataset.columns which keys hold the dialogue',
   value_not_text: 'say by dataset.columns which keys hold texts',
+  answers_masked: 'give an answer that counts',
+  placeholder_unfilled: 'write out what the placeholders stand for',
   role_unknown: 'name the roles as docs/data.md says',
   image_missing: 'check image_folder',
   image_path_escapes: 'set image_folder to a folder above the pictures',

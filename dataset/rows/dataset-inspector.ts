@@ -31,6 +31,8 @@ export interface DatasetContents {
   /** Characters of an answer. */
   answerLength: Spread | null;
   imageRowCount: number;
+  /** Rows with each key that a trainer would heed and that is ignored here. */
+  ignored: Record<string, number>;
   /** Rows that cannot be used, by reason. */
   reasons: Partial<Record<Reason, number>>;
   /** The first rows of each reason. */
@@ -50,6 +52,7 @@ export class DatasetInspector {
   readonly #keys = new Map<string, number>();
   readonly #labels = new Map<string, number>();
   readonly #tasks = RULES.map(() => new Map<string, number>());
+  readonly #ignored = new Map<string, number>();
   readonly #turns = new Map<number, number>();
   readonly #answers = new Map<number, number>();
   readonly #reasons = new Map<Reason, number>();
@@ -69,6 +72,7 @@ export class DatasetInspector {
     if (parsed.task !== null) count(this.#labels, parsed.task);
     if (isRejection(parsed)) return this.#reject(rowIndex, parsed);
     RULES.forEach((rules, index) => count(this.#tasks[index]!, taskOf({ ...parsed, task: null }, rules)!));
+    for (const key of parsed.ignored ?? []) count(this.#ignored, key);
     if (parsed.images.length > 0) this.#imageRowCount += 1;
     const { turns } = parsed;
     this.#turns.set(turns.length, (this.#turns.get(turns.length) ?? 0) + 1);
@@ -88,6 +92,7 @@ export class DatasetInspector {
       turns: spread(this.#turns),
       answerLength: spread(this.#answers),
       imageRowCount: this.#imageRowCount,
+      ignored: record(this.#ignored),
       reasons: record(this.#reasons),
       examples: this.#examples,
     };

@@ -6,6 +6,7 @@ import type { Dialogue } from '../forms/form.ts';
 import { withColumns } from '../forms/columns.ts';
 import { formOf } from '../forms/forms.ts';
 import type { FormOptions } from '../forms/forms.ts';
+import { ignoredKeys, unfilledPlaceholder } from '../forms/trainer-keys.ts';
 import { parsePythonJson, rawFields } from './raw-json.ts';
 import { isRejection, quoted } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
@@ -19,7 +20,10 @@ export interface RowIdentity {
 }
 
 /** A row whose form is right; whether its pictures are there is another question. */
-export interface ParsedRow extends RowIdentity, Dialogue {}
+export interface ParsedRow extends RowIdentity, Dialogue {
+  /** Keys that a trainer would heed and that are ignored here; absent: none. */
+  ignored?: string[];
+}
 
 /** What decides how a row is read. */
 export interface ParseOptions extends FormOptions, Pick<DatasetConfig, 'taskField' | 'maxImages' | 'columns'> {}
@@ -71,7 +75,11 @@ export function parseFieldsOf(
   const named = withColumns(fields, options.columns);
   const form = formOf(named, options);
   const read = unreadMedia(named, form.images) ?? form.read(named, options.maxImages);
-  return isRejection(read) ? { ...identity, ...read } : { ...identity, ...read };
+  if (isRejection(read)) return { ...identity, ...read };
+  const unfilled = unfilledPlaceholder(named, read.turns);
+  if (unfilled !== null) return { ...identity, ...unfilled };
+  const ignored = ignoredKeys(named, form.keys[0]!);
+  return { ...identity, ...read, ...(ignored.length > 0 ? { ignored } : {}) };
 }
 
 /** JSON text of a row's `id`, null for none. A number that JavaScript would round is as the row has it. */

@@ -32,6 +32,8 @@ export interface RowRecord extends RowPlace {
   truncated: boolean;
   /** Why the row is set aside; null = usable. */
   rejection: Rejection | null;
+  /** Keys of the row that a trainer would heed and that are ignored here. */
+  ignored?: readonly string[];
   /** Whether the picture's extension names another type than its bytes. */
   extensionDiffers: boolean;
 }
@@ -179,7 +181,16 @@ async function scanRow(
   const encoded = bad ?? encoder.encode(parsed.promptTurns, parsed.images.length);
   if (isRejection(encoded)) return { ...empty, ...known, rejection: encoded };
   const { ids, imageTokenCount, supervisedTokenCount, truncated } = encoded;
-  return { ...known, tokenCount: ids.length, imageTokenCount, supervisedTokenCount, truncated, rejection: null };
+  const ignored = parsed.ignored === undefined ? {} : { ignored: parsed.ignored };
+  return {
+    ...known,
+    ...ignored,
+    tokenCount: ids.length,
+    imageTokenCount,
+    supervisedTokenCount,
+    truncated,
+    rejection: null,
+  };
 }
 
 function taskMissing(taskField: string): Rejection {

@@ -7,12 +7,15 @@ import type { PlannedRow } from './plan-rows.ts';
 export interface DatasetTally extends Omit<ScanResult, 'rows' | 'warnings' | 'cached'> {
   /** Rows with a picture whose extension names another type than its bytes. */
   extensionDiffersCount: number;
+  /** Usable rows with each key that a trainer would heed and that is ignored here. */
+  ignored: { key: string; count: number }[];
 }
 
 /** Counts rows as they stream by: eight bytes a row, for the duplicates. */
 export class RowTally {
   readonly #tasks = new Map<string, TaskCounts>();
   readonly #reasons = new Map<Reason, number>();
+  readonly #ignored = new Map<string, number>();
   #contents = new BigUint64Array(1024);
   #counts = { rowCount: 0, usableCount: 0, microBatchCount: 0, shardCount: 0, tokenCount: 0, extensionDiffersCount: 0 };
 
@@ -26,6 +29,7 @@ export class RowTally {
       this.#reasons.set(rejection.reason, (this.#reasons.get(rejection.reason) ?? 0) + 1);
       return;
     }
+    for (const key of record.ignored ?? []) this.#ignored.set(key, (this.#ignored.get(key) ?? 0) + 1);
     this.#addContent(contentHash, counts.usableCount);
     counts.usableCount += 1;
     counts.tokenCount += tokenCount;
@@ -40,6 +44,9 @@ export class RowTally {
       tasks: [...this.#tasks.values()].sort((left, right) => (left.task < right.task ? -1 : 1)),
       quarantined: quarantined.sort((left, right) => right.count - left.count || (left.reason < right.reason ? -1 : 1)),
       duplicateCount: this.#countDuplicates(),
+      ignored: [...this.#ignored]
+        .map(([key, count]) => ({ key, count }))
+        .sort((left, right) => right.count - left.count),
     };
   }
 

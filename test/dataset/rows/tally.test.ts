@@ -72,6 +72,7 @@ describe('the tally of rows', () => {
       shardCount: 2,
       tokenCount: 27,
       extensionDiffersCount: 0,
+      ignored: [],
     });
   });
 
@@ -82,6 +83,18 @@ describe('the tally of rows', () => {
       setAside('a', 'image_truncated', { extensionDiffers: true }),
     ];
     expect(tally(rows).extensionDiffersCount).toBe(2);
+  });
+
+  test('counts the keys of usable rows that are ignored, the most frequent first', () => {
+    const rows = [
+      usable('a', 1, 0, { ignored: ['tools'] }),
+      usable('a', 2, 0, { ignored: ['tools', 'objects'] }),
+      setAside('a', 'image_truncated', { ignored: ['objects'] }),
+    ];
+    expect(tally(rows).ignored).toEqual([
+      { key: 'tools', count: 2 },
+      { key: 'objects', count: 1 },
+    ]);
   });
 
   test('counts usable rows whose content was there before, in any number and order', () => {
