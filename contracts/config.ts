@@ -163,8 +163,8 @@ export interface FinetuneConfig {
 }
 
 export interface EvaluationConfig {
-  /** Test rows in the dataset's form, or null for no evaluation. */
-  path: string | null;
+  /** Files of test rows in the dataset's form, or null for no evaluation. */
+  path: string | string[] | null;
   imageFolder: string | null;
   maxRows: number;
   /** Methods that are selected, fine-tuned and evaluated beside the selection's own. */

@@ -62,6 +62,10 @@ export const text = (what = 'text') => z.string(says(what)).min(1, says(what));
 export const place = (what: string, remote = false) =>
   text(what).regex(remote ? /^(?!(?!s3:)[a-z][a-z\d+.-]*:\/\/)/i : /^(?![a-z][a-z\d+.-]*:\/\/)/i, says(what));
 
+/** Files of rows: a path, or a list of them. */
+export const dataPath = (what: string) =>
+  z.union([place('a file', true), list(place('a file', true), 'a list of files').min(1)], says(what));
+
 export const flag = () => z.boolean(says('true or false'));
 
 export const list = <Item extends z.ZodType>(item: Item, what: string) => z.array(item, says(what));

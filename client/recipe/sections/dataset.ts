@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { COLUMN_NAMES } from '../../../dataset/forms/columns.ts';
 import { FORM_NAMES } from '../../../dataset/forms/forms.ts';
 import { PACKED_FORMATS } from '../../../dataset/readers/readers.ts';
-import { integer, list, oneOf, place, says, section, share, text } from '../kinds.ts';
+import { integer, dataPath, list, oneOf, says, section, share, text } from '../kinds.ts';
 
 const taskRule = z.strictObject({
   task: z.string().min(1).describe('task of the rows that fit'),
@@ -23,12 +23,9 @@ const taskRules = () =>
   );
 
 export const dataset = section('the rows to choose from', {
-  path: z
-    .union(
-      [place('a file', true), list(place('a file', true), 'a list of files').min(1)],
-      says('a file, a folder, s3://bucket/prefix/file or a list of them'),
-    )
-    .describe('file, folder, list of them, shard-{000..004}.tar, or s3://bucket/prefix/file.json'),
+  path: dataPath('a file, a folder, s3://bucket/prefix/file or a list of them').describe(
+    'file, folder, list of them, shard-{000..004}.tar, or s3://bucket/prefix/file.json',
+  ),
   format: oneOf('auto', ...FORM_NAMES, ...PACKED_FORMATS)
     .default('auto')
     .describe('auto tells it from bytes and keys; the others insist on one'),

@@ -1,6 +1,6 @@
 // The two trainings, of the reference model and on the chosen rows, and the test rows.
 import { METHOD_NAMES } from '../../../contracts/methods.ts';
-import { flag, fraction, integer, list, oneOf, positive, says, section, share, text } from '../kinds.ts';
+import { dataPath, flag, fraction, integer, list, oneOf, positive, says, section, share, text } from '../kinds.ts';
 
 export const warmup = section('training of the reference model on a small sample', {
   fraction: fraction().default(0.08).describe('share of the usable rows'),
@@ -31,7 +31,10 @@ export const finetune = section('training on the chosen rows', {
 });
 
 export const evaluation = section('test rows, and what the choice is compared with', {
-  path: text('a file or null').nullable().default(null).describe('test rows in the dataset’s form; null = none'),
+  path: dataPath('a file, a folder, s3://bucket/prefix/file, a list of them or null')
+    .nullable()
+    .default(null)
+    .describe('test rows in the dataset’s form, as dataset.path; null = none'),
   image_folder: text('a folder or null').nullable().default(null).describe('null = the folder of the file'),
   max_rows: integer(1).default(2000).describe('first test rows only'),
   compare: list(oneOf(...METHOD_NAMES), 'a list of methods')
