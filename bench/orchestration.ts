@@ -10,7 +10,7 @@ import type { CollectGradientsInput, GradientShard, GradientShardInput } from '.
 import type { ArtifactReference } from '../contracts/references.ts';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../contracts/queues.ts';
 import { prepareTemporal } from '../setup/temporal.ts';
-import { QUIET, installRuntime } from '../workers/install-runtime.ts';
+import { EMBEDDED, installRuntime } from '../workers/install-runtime.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 import type { collectGradients } from '../workflows/collect-gradients.ts';
 import { megabytes, short } from './bench.ts';
@@ -131,7 +131,7 @@ function inputOf(shardStart: number, shardEnd: number, shardCount: number): Coll
 
 /** Steps of the worker's process: both kinds of worker, with shards that are done at once. */
 export async function prepare(address: string): Promise<Record<string, () => unknown>> {
-  installRuntime(() => undefined, { ...QUIET, level: 'ERROR' });
+  installRuntime(() => undefined, { ...EMBEDDED, level: 'ERROR' });
   const [connection, bundle] = await Promise.all([NativeConnection.connect({ address }), workflowBundle()]);
   const control = await Worker.create({ connection, taskQueue: CONTROL_QUEUE, workflowBundle: bundle });
   const compute = await Worker.create({

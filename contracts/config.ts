@@ -37,7 +37,9 @@ export interface StoreConfig {
 }
 
 export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
-export type PromptTemplate = 'vicuna_v1' | 'chat_template';
+/** Values of `model.template`; `auto` = chat_template where the folder has one, else vicuna_v1. */
+export const TEMPLATES = ['auto', 'vicuna_v1', 'chat_template'] as const;
+export type PromptTemplate = Exclude<(typeof TEMPLATES)[number], 'auto'>;
 export type ImageAspect = 'pad' | 'crop';
 
 export interface ModelConfig {
@@ -160,9 +162,10 @@ export interface FinetuneConfig extends ScheduleSettings {
 }
 
 export interface EvaluationConfig {
-  /** Test rows in the dataset's form, or null for no evaluation. */
-  path: string | null;
-  imageFolder: string | null;
+  /** Test rows in the dataset's form: a file, several in this order, or null for no evaluation. */
+  path: string | string[] | null;
+  /** As the dataset's: of each file, one for all, or null for the file's own folder. */
+  imageFolder: string | string[] | null;
   maxRows: number;
   /** Methods that are selected, fine-tuned and evaluated beside the selection's own. */
   compare: SelectionMethod[];

@@ -11,7 +11,7 @@ export interface RunPlan {
   tokenCount: number;
   imageRowCount: number;
   isCounted: boolean;
-  /** Reasons in the sample for which rows cannot be used, pictures not looked at; none where rows were counted. */
+  /** Reasons in the sample for which rows cannot be used, pictures looked at; none where rows were counted. */
   sampledReasons: Record<string, number>;
   stages: PlannedStage[];
   memory: {

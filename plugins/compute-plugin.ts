@@ -13,10 +13,11 @@ import { createStoreOpener } from './store-opener.ts';
 export class TiveComputePlugin extends SimplePlugin {
   constructor() {
     const models = new ModelHost();
+    const openStore = createStoreOpener();
     super({
       name: 'tive.compute',
-      workerInterceptors: addObserver(COMPUTE_STAGES),
-      activities: addActivities(createComputeActivities({ openStore: createStoreOpener(), models })),
+      workerInterceptors: addObserver(COMPUTE_STAGES, openStore),
+      activities: addActivities(createComputeActivities({ openStore, models })),
       runContext: async (next) => {
         try {
           return await next();

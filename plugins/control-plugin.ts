@@ -11,10 +11,11 @@ import { createStoreOpener } from './store-opener.ts';
  */
 export class TiveControlPlugin extends SimplePlugin {
   constructor() {
+    const openStore = createStoreOpener();
     super({
       name: 'tive.control',
-      workerInterceptors: addObserver(CONTROL_STAGES),
-      activities: addActivities(createControlActivities({ openStore: createStoreOpener() })),
+      workerInterceptors: addObserver(CONTROL_STAGES, openStore),
+      activities: addActivities(createControlActivities({ openStore })),
     });
   }
 }

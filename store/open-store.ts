@@ -7,7 +7,7 @@ import type { Store } from './store.ts';
 
 /** The store at an address: `s3://bucket/prefix`, or a folder. @throws InvalidConfigError for any other scheme */
 export function openStore(uri: string): Store {
-  if (!hasScheme(uri)) return new LocalStore(uri);
+  if (!hasScheme(uri)) return new LocalStore(uri, { hasPrivateRoot: true });
   if (isS3(uri)) return new S3Store(uri);
   const scheme = uri.slice(0, uri.indexOf('://') + 3);
   throw new InvalidConfigError(`store: address must be a folder or s3://bucket/prefix, got one of ${scheme}`);

@@ -12,7 +12,7 @@ import { S3Error } from './s3-errors.ts';
 import type { ListedValue } from './s3-listing.ts';
 
 /**
- * Where files of a store lie on this machine: below `TIVE_CACHE`, else in a folder of this user's for temporary files.
+ * Where files of a store lie on this machine: below `TIVE_CACHE`, else `~/.cache/tive`.
  */
 export function cacheOf(uri: string, { endpoint }: S3Settings): string {
   const store = createHash('sha256')

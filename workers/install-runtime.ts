@@ -15,8 +15,8 @@ export interface RuntimeSettings {
   metrics: MetricsAddress | null;
 }
 
-/** What a runtime of one's own, embedded in a command, needs. */
-export const QUIET: RuntimeSettings = { level: 'WARN', metrics: null };
+/** A runtime of one's own, embedded in a command, tells of each activity. */
+export const EMBEDDED: RuntimeSettings = { level: 'INFO', metrics: null };
 
 let installed = false;
 
@@ -24,7 +24,7 @@ let installed = false;
  * Sets up Temporal's native core once a process, before any worker or connection: its log goes to `sink`.
  * @throws InvalidConfigError where the metrics address cannot be had
  */
-export function installRuntime(sink: LogSink, { level, metrics }: RuntimeSettings = QUIET): void {
+export function installRuntime(sink: LogSink, { level, metrics }: RuntimeSettings = EMBEDDED): void {
   if (installed) return;
   installed = true;
   const bindAddress = metrics === null ? null : `${metrics.host}:${metrics.port}`;

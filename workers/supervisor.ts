@@ -7,7 +7,7 @@ import type { ComputeSlot } from './compute-environment.ts';
 import type { WorkerAddress } from './connection.ts';
 import { describeEnd, memoryKillCount } from './memory-kills.ts';
 import { computeMetricsAddress } from './metrics-address.ts';
-import { QUIET } from './install-runtime.ts';
+import { EMBEDDED } from './install-runtime.ts';
 import type { LogSink, RuntimeSettings } from './install-runtime.ts';
 
 /**
@@ -40,7 +40,7 @@ export class Supervisor {
     server: WorkerAddress,
     slots: readonly ComputeSlot[],
     log: LogSink,
-    settings: RuntimeSettings = QUIET,
+    settings: RuntimeSettings = EMBEDDED,
     processPath: string = computeProcessPath(),
   ) {
     this.#server = server;

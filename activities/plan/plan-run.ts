@@ -49,7 +49,7 @@ export async function planRun(
   const sample = await sampleRows(config, dataset);
   const rows = scanned === null ? sample : countedRows(scanned, sample);
   const problem = scanned === null ? problemOf(sample, dataset) : null;
-  if (problem !== null && sample.sampleCount === sample.rowCount) throw problem;
+  if (problem !== null && sample.isWhole) throw problem;
   const reference = scanned && (await findReference(store, { config, rows: scanned.rows }, models));
   const input = scanned && reference && { config, rows: scanned.rows, adapter: reference.adapter };
   const gradients = input && (await findGradients(store, input, models));

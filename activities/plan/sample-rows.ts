@@ -7,8 +7,9 @@ import type { Reason } from '../../contracts/reasons.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
+import { checkImage } from '../../dataset/rows/scan-dataset.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
-import { rowsOf } from '../../dataset/rows/row-source.ts';
+import { folderOfImage, rowsOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { encoderOf } from '../shared/compute-context.ts';
 import type { RowFacts } from './plan-stages.ts';
@@ -16,13 +17,20 @@ import type { RowFacts } from './plan-stages.ts';
 /** Rows that stand for all where no run has read them yet. */
 const SAMPLED_ROWS = 1000;
 
+/** Rows of the sample whose pictures are read and decoded. */
+const LOOKED_ROWS = 200;
+
 /** What is known or estimated of the rows. */
 export interface RowSample extends RowFacts, Pick<RunPlan, 'isCounted'> {
   sampleCount: number;
+  /** Rows of the sample that can be used, as far as was looked. */
+  sampledUsableCount: number;
+  /** Whether every row was looked at, with its pictures. */
+  isWhole: boolean;
   /** What a person should know of the prompts. */
   notes: readonly string[];
   sampledReasons: Record<string, number>;
-  /** Rows that can be used as far as their texts tell, for the probe. */
+  /** Rows that can be used as far as was looked, for the probe. */
   places: RowPlace[];
 }
 
@@ -32,7 +40,10 @@ export function countedRows({ rowCount, usableCount, tokenCount }: ScanResult, s
   return { ...sample, rowCount, usableCount, tokenCount, imageRowCount, sampledReasons: {}, isCounted: true };
 }
 
-/** Counts all rows, parses a sample of them (reservoir sampling), and concludes from it. */
+/**
+ * Counts all rows, parses a sample of them (reservoir sampling), looks at the pictures of some of it, and concludes
+ * from that.
+ */
 export async function sampleRows(config: Config, dataset: LocalDataset): Promise<RowSample> {
   const random = createRandom('plan-sample', 0);
   const sample: { place: RowPlace; bytes: Uint8Array | null }[] = [];
@@ -51,7 +62,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
   }
   const encoder = await encoderOf(config);
   const startedAt = performance.now();
-  const found = { places: [] as RowPlace[], tokenCount: 0, imageRowCount: 0 };
+  const found: SampledRow[] = [];
   const sampledReasons: Record<string, number> = {};
   for (const { place, bytes } of sample) {
     const row = parseRow(bytes, { ...dataset, form: dataset.sources[place.sourceIndex]!.form });
@@ -61,31 +72,70 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
       sampledReasons[reason] = (sampledReasons[reason] ?? 0) + 1;
       continue;
     }
-    found.places.push(place);
-    found.tokenCount += prompt.ids.length;
-    if (row.images.length > 0) found.imageRowCount += 1;
+    found.push({ place, images: row.images, tokenCount: prompt.ids.length });
   }
   const secondsPerRow = (performance.now() - startedAt) / 1000 / Math.max(1, sample.length);
+  const pictures = await lookAtPictures(found, dataset);
+  for (const [reason, count] of pictures.reasons) sampledReasons[reason] = (sampledReasons[reason] ?? 0) + count;
+  const bad = [...pictures.reasons.values()].reduce((sum, count) => sum + count, 0);
+  const usable = found.filter(({ place }) => !pictures.bad.has(place));
   const scale = rowCount / Math.max(1, sample.length);
+  // Rows whose pictures were not looked at are taken to be as those that were.
+  const kept = (found.length - bad) / Math.max(1, usable.length);
   return {
     rowCount,
-    usableCount: Math.round(found.places.length * scale),
-    tokenCount: Math.round(found.tokenCount * scale),
-    imageRowCount: Math.round(found.imageRowCount * scale),
+    usableCount: Math.round((found.length - bad) * scale),
+    tokenCount: Math.round(usable.reduce((sum, { tokenCount }) => sum + tokenCount, 0) * kept * scale),
+    imageRowCount: Math.round(usable.filter(({ images }) => images.length > 0).length * kept * scale),
     secondsPerRow,
     isCounted: false,
     sampleCount: sample.length,
+    sampledUsableCount: found.length - bad,
+    isWhole: sample.length === rowCount && pictures.isWhole,
     notes: encoder.notes(),
     sampledReasons,
-    places: found.places,
+    places: usable.map(({ place }) => place),
   };
 }
 
-/** What a run would refuse in the sampled rows by their texts alone, or null. */
-export function problemOf({ sampleCount, sampledReasons, places }: RowSample, dataset: LocalDataset): Error | null {
+/** A row of the sample that can be used by its text. */
+interface SampledRow {
+  place: RowPlace;
+  images: readonly string[];
+  tokenCount: number;
+}
+
+/** Rows whose pictures cannot be used: by reason as many as the sample would have, and those that were seen. */
+async function lookAtPictures(
+  rows: readonly SampledRow[],
+  { sources }: LocalDataset,
+): Promise<{ reasons: Map<Reason, number>; bad: Set<RowPlace>; isWhole: boolean }> {
+  const withImages = rows.filter(({ images }) => images.length > 0);
+  const every = Math.max(1, Math.ceil(withImages.length / LOOKED_ROWS));
+  const looked = withImages.filter((_, index) => index % every === 0);
+  const seen = new Map<Reason, number>();
+  const bad = new Set<RowPlace>();
+  for (const { place, images } of looked) {
+    const source = sources[place.sourceIndex]!;
+    const checks = await Promise.all(images.map((path) => checkImage(folderOfImage(source, path), path)));
+    const reason = checks.find(({ rejection }) => rejection !== null)?.rejection?.reason;
+    if (reason === undefined) continue;
+    bad.add(place);
+    seen.set(reason, (seen.get(reason) ?? 0) + 1);
+  }
+  const scale = withImages.length / Math.max(1, looked.length);
+  const reasons = new Map([...seen].map(([reason, count]) => [reason, Math.round(count * scale)]));
+  return { reasons, bad, isWhole: every === 1 };
+}
+
+/** What a run would refuse in the sampled rows, or null. */
+export function problemOf(
+  { sampleCount, sampledReasons, sampledUsableCount }: RowSample,
+  dataset: LocalDataset,
+): Error | null {
   const quarantined = new Map(Object.entries(sampledReasons) as [Reason, number][]);
   try {
-    requireUsable({ rowCount: sampleCount, usableCount: places.length, quarantined }, dataset);
+    requireUsable({ rowCount: sampleCount, usableCount: sampledUsableCount, quarantined }, dataset);
     return null;
   } catch (error) {
     return error as Error;

@@ -45,6 +45,7 @@ function observe(context: Context, stage: Stage): ActivityInterceptors {
         attributes = { ...attributesOf(subject), stage: own };
         const startedAt = performance.now();
         const stopWatching = watchEventLoop();
+        context.log.info('activity started');
         try {
           const result = await next(input);
           countResult(context.info.activityType, own, result);

@@ -121,7 +121,7 @@ class ServerProcess {
   async untilServing(port: number): Promise<string | null> {
     await this.#start();
     const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!(await answers(port))) {
+    while (!(await answers(`127.0.0.1:${port}`))) {
       const words = this.#words.trim();
       const isGivenUp = this.#quickEnds > MAX_QUICK_ENDS;
       const hasEnded = words !== '' && this.#quickEnds > 0;
@@ -186,9 +186,11 @@ async function freePort(wanted = 0): Promise<number> {
   });
 }
 
-function answers(port: number): Promise<boolean> {
+/** Whether something takes connections at `host:port`. */
+export function answers(address: string): Promise<boolean> {
+  const { hostname, port } = new URL(`tcp://${address}`);
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(Number(port), hostname);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

@@ -4,7 +4,7 @@ import type { Client, ScheduleDescription, ScheduleHandle } from '@temporalio/cl
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { CONTROL_QUEUE } from '../../contracts/queues.ts';
-import { inputOf, summaryOf, workflowIdOf } from '../runs/runs.ts';
+import { inputOf, memoOf, summaryOf, workflowIdOf } from '../runs/runs.ts';
 import type { StartOptions } from '../runs/runs.ts';
 
 /** When a schedule starts its runs: exactly one of the two. */
@@ -52,6 +52,7 @@ export async function createSchedule(client: Client, options: StartOptions, time
         taskQueue: CONTROL_QUEUE,
         args: [inputOf({ ...options, incremental: true })],
         staticSummary: summaryOf(options),
+        memo: memoOf(options),
       },
       policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCHUP_WINDOW },
     });

@@ -5,6 +5,7 @@ import { DamagedArtifactError } from '../../contracts/failures.ts';
 import { contentOf, readManifestAt } from '../../store/artifacts.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ArtifactManifest } from '../../store/artifacts.ts';
+import { readLeases } from '../../store/leases.ts';
 import { DAMAGED_AREA } from '../../store/set-aside.ts';
 import type { OpenWrite, Store, StoredFile } from '../../store/store.ts';
 
@@ -37,15 +38,15 @@ export interface StoreInventory {
 const AREAS = ['artifacts', 'checkpoints', DAMAGED_AREA] as const;
 
 /**
- * Lists a store, and says which runs refer to what: those below the folder of runs that have a result, and those whose
- * last result the store keeps for schedules.
+ * Lists a store, and says which runs refer to what: those below the folder of runs that have a result, those whose last
+ * result the store keeps for schedules, and those that are under way by their leases.
  */
 export async function takeInventory(store: Store, runsFolder: string): Promise<StoreInventory> {
   const [artifacts, checkpoints] = [await foldersOf(store, 'artifacts'), await foldersOf(store, 'checkpoints')];
   const setAside = await foldersOf(store, DAMAGED_AREA);
   const references = await referencesOf(store, runsFolder);
   for (const folder of artifacts) {
-    const said = [...references.values()].flatMap((of) => of.get(folder.uri) ?? [])[0] ?? null;
+    const said = [...references.values()].map((of) => of.get(folder.uri) ?? '').find((hash) => hash !== '') ?? null;
     folder.manifest = await readManifestAt(store, folder.uri).catch((error: unknown) => {
       if (error instanceof DamagedArtifactError) folder.contentSha256 = error.damage?.expected ?? said;
       return null;
@@ -97,7 +98,7 @@ function withSources(
   return found;
 }
 
-/** Folders of artifacts that each run's result names, with the hashes of their contents. */
+/** Folders of artifacts that each run's result or lease names, with the hashes of their contents where it says them. */
 async function referencesOf(store: Store, runsFolder: string): Promise<Map<string, Map<string, string>>> {
   const references = new Map<string, Map<string, string>>();
   const add = (run: string, text: string): void => {
@@ -105,6 +106,11 @@ async function referencesOf(store: Store, runsFolder: string): Promise<Map<strin
     references.set(run, named);
     for (const { uri, sha256 } of referencesIn(parsed(text))) named.set(uri, sha256);
   };
+  for (const { run, uris } of await readLeases(store)) {
+    const named = references.get(run) ?? new Map<string, string>();
+    references.set(run, named);
+    for (const uri of uris) if (!named.has(uri)) named.set(uri, '');
+  }
   for (const { key } of await store.entries('runs'))
     add(key.split('/')[1]!, Buffer.from(await store.read(key)).toString('utf8'));
   for (const run of await readdir(runsFolder).catch(() => [])) {

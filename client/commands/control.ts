@@ -5,7 +5,8 @@ import { namedRun } from '../runs/find-run.ts';
 import type { NamedRun } from '../runs/find-run.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import { stageLines } from '../terminal/progress-display.ts';
-import type { RunHandle, RunStatus } from '../runs/runs.ts';
+import type { LookedAtRun } from '../runs/look-at-run.ts';
+import type { RunHandle } from '../runs/runs.ts';
 import type { Runtime } from '../cluster/runtime.ts';
 
 /** `tive status`: where a run stands, or what it has found. */
@@ -14,44 +15,32 @@ export function statusCommand() {
     .description('where a run stands; exit code 3 where it waits for approval')
     .option('--json', 'as JSON')
     .action(async (run, options) => {
-      const named = await namedRun(run, options.runs);
-      const runtime = await openServer(named, options);
-      const found = runtime === null ? await finishedStatus(named) : await liveStatus(named, runtime);
-      await runtime?.close();
+      const { lookAtRun } = await import('../runs/look-at-run.ts');
+      const found = await lookAtRun(await namedRun(run, options.runs), options);
       if (found.progress?.gate.awaitsApproval === true) process.exitCode = EXIT.awaitsApproval;
-      process.stdout.write(`${options.json === true ? asJson(found) : describeStatus(found)}\n`);
+      process.stdout.write(`${options.json === true ? asJson(found) : describeStatus(found).join('\n')}\n`);
     });
 }
 
-interface FoundStatus {
-  runName: string;
-  /** Temporal's word for it, in small letters; null for a run that no server has. */
-  status: string | null;
-  /** Null while no worker answers. */
-  progress: RunStatus | null;
+function describeStatus({ runName, state, address, progress, reason, notes, result }: LookedAtRun): string[] {
+  const where = address === null ? '' : `  on ${address}`;
+  const nobody = state === 'running' ? ['no control worker answers'] : [];
+  const waiting = (progress?.stages ?? []).filter((line) => line.state === 'waiting').map(({ stage }) => stage);
+  return [
+    `${runName}: ${state}${where}`,
+    ...(progress === null ? nobody : stageLines(progress)),
+    ...(waiting.length === 0 ? [] : [`waiting: ${waiting.join(', ')}`]),
+    ...(reason === null ? [] : [`reason: ${reason}`]),
+    ...notes,
+    ...(state === 'stopped' || state === 'failed' ? ['tive run RECIPE goes on with what is done'] : []),
+    ...((result?.report ?? null) === null ? [] : [`report: tive report ${runName}`]),
+  ];
 }
 
-async function finishedStatus({ runName, folder }: NamedRun): Promise<FoundStatus> {
-  const { stages } = await folder.result();
-  const gate = { isPaused: false, awaitsApproval: false };
-  return { runName, status: null, progress: { stages, gate, retryCount: 0, working: new Map() } };
-}
-
-async function liveStatus({ runName }: NamedRun, { client }: Runtime): Promise<FoundStatus> {
-  const { findRun } = await import('../runs/runs.ts');
-  const handle = await findRun(client, runName);
-  const { status } = await handle.workflow.describe();
-  return { runName, status: status.name.toLowerCase(), progress: await handle.progress() };
-}
-
-function describeStatus({ runName, status, progress }: FoundStatus): string {
-  const lines = progress === null ? ['no control worker answers'] : stageLines(progress);
-  return [...(status === null ? [] : [`${runName}: ${status}`]), ...lines].join('\n');
-}
-
-function asJson({ runName, status, progress }: FoundStatus): string {
+function asJson({ runName, state, address, progress, reason, notes }: LookedAtRun): string {
   const { working = new Map(), ...rest } = progress ?? {};
-  return JSON.stringify({ runName, status, ...rest, working: Object.fromEntries(working) }, null, 2);
+  const facts = { runName, status: state, address, reason, notes };
+  return JSON.stringify({ ...facts, ...rest, working: Object.fromEntries(working) }, null, 2);
 }
 
 /** `tive cancel`: stops a run at its next checkpoint. */
@@ -140,12 +129,12 @@ interface ServerOptions {
 }
 
 /** Where the run's workflow is: the named cluster, or the embedded server of the command that runs it now. */
-async function openServer({ address: live }: NamedRun, { address, namespace }: ServerOptions): Promise<Runtime | null> {
-  if (address === undefined && live === null) return null;
-  const { joinEmbedded, openRuntime } = await import('../cluster/runtime.ts');
-  if (address !== undefined) {
-    const quiet = { databasePath: '', log: () => undefined, say: () => undefined };
-    return openRuntime({ address, namespace: namespace ?? null, ...quiet });
-  }
-  return live === null ? null : joinEmbedded(live);
+async function openServer(
+  { address: live, folder }: NamedRun,
+  { address, namespace }: ServerOptions,
+): Promise<Runtime | null> {
+  const cluster = address === undefined ? await folder.cluster() : { address, namespace: namespace ?? null };
+  if (cluster === null && live === null) return null;
+  const { connectServer, joinEmbedded } = await import('../cluster/runtime.ts');
+  return cluster === null ? joinEmbedded(live!) : connectServer(cluster);
 }

@@ -4,7 +4,7 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
-import { cacheFolder } from '../../setup/cache.ts';
+import { cacheFolder } from '../../store/machine-folder.ts';
 import { prepareEngine, probeEngine } from '../../setup/prepare-engine.ts';
 import { prepareTemporal, temporalVersion } from '../../setup/temporal.ts';
 

@@ -4,6 +4,7 @@ import { Argument, Command, InvalidArgumentError } from '@commander-js/extra-typ
 import { STAGE_SUMMARIES, STAGES } from '../../contracts/stages.ts';
 import type { RunComparison } from '../runs/compare-runs.ts';
 import { namedRun } from '../runs/find-run.ts';
+import { resultOf } from '../runs/look-at-run.ts';
 import { listRuns } from '../runs/list-runs.ts';
 import type { ListedRun } from '../runs/list-runs.ts';
 import { PRESET_SUMMARIES } from '../recipe/presets.ts';
@@ -50,7 +51,7 @@ export function compareCommand() {
     .action(async (run, other, { runs, json }) => {
       const { compareRuns } = await import('../runs/compare-runs.ts');
       const [left, right] = [await namedRun(run, runs), await namedRun(other, runs)];
-      const found = await compareRuns(await left.folder.result(), await right.folder.result());
+      const found = await compareRuns(await resultOf(left), await resultOf(right));
       print(found, json, () => describeComparison(found, left.runName, right.runName));
     });
 }
@@ -82,8 +83,8 @@ export function showCommand() {
     .option('--json', 'as JSON')
     .action(async (run, row, { runs, json }) => {
       const { showRow } = await import('../runs/show-row.ts');
-      const { folder } = await namedRun(run, runs);
-      const found = await showRow(await folder.result(), row);
+      const named = await namedRun(run, runs);
+      const found = await showRow(await resultOf(named), row);
       print(found, json, () => describeRow(found));
     });
 }

@@ -5,7 +5,9 @@ import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { openStore } from '../../store/open-store.ts';
 import { EXPORT_FORMS } from '../export/export-forms.ts';
+import { EXPORT_FOLDER } from '../runs/former-result.ts';
 import { namedRun } from '../runs/find-run.ts';
+import { resultOf } from '../runs/look-at-run.ts';
 import { writing } from '../terminal/interrupt.ts';
 import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import { saveResult } from '../runs/run-folder.ts';
@@ -24,9 +26,9 @@ export function selectCommand() {
     .option('--address <host:port>', 'Temporal server of a cluster')
     .option('--namespace <name>', 'Temporal namespace of the cluster')
     .action(async (run, options) => {
-      const { folder } = await namedRun(run, options.runs);
+      const named = await namedRun(run, options.runs);
       const { reselectRun } = await import('../runs/reselect-run.ts');
-      const made = await reselectRun(await folder.result(), options);
+      const made = await reselectRun(await resultOf(named), options);
       const store = openStore(made.config.store.uri);
       const reportPath = await saveResult(made.folder, store, made.result);
       const { method, selection } = made.result.methods[0]!;
@@ -45,15 +47,17 @@ export function selectCommand() {
 /** `tive report`: the place of a run's report. */
 export function reportCommand() {
   return withRun(new Command('report'))
-    .description('print where a run’s report lies')
+    .description('print where a run’s report lies; that of a run on a cluster is fetched')
     .option('--open', 'open it in the browser')
-    .action(async (run, { runs, open }) => {
-      const { folder } = await namedRun(run, runs);
-      const result = await folder.result();
-      const path = await saveResult(folder, openStore(result.config.store.uri), result);
+    .option('--address <host:port>', 'Temporal server of a cluster; that of a run that was started there is known')
+    .option('--namespace <name>', 'Temporal namespace of the cluster')
+    .action(async (run, { runs, open, ...server }) => {
+      const named = await namedRun(run, runs);
+      const result = await resultOf(named, server, true);
+      const path = await saveResult(named.folder, openStore(result.config.store.uri), result);
       if (path === null)
         throw new RangeError(
-          `report: run must have a report, got none in ${folder.path}; tive select ${run} makes one`,
+          `report: run must have a report, got none in ${named.folder.path}; tive select ${run} makes one`,
         );
       await access(path);
       process.stdout.write(`${relative(process.cwd(), path)}\n`);
@@ -82,14 +86,16 @@ export function exportCommand() {
     .option('--output <folder>', 'where to write; without it below the run’s folder')
     .option('--with-values', 'rows of llava and jsonl get a key "tive" with their values; nothing else of them changes')
     .action(async (run, { runs, to, output, withValues }) => {
-      const { folder } = await namedRun(run, runs);
-      const result = await folder.result();
+      const named = await namedRun(run, runs);
+      const result = await resultOf(named);
       const { exportRun } = await import('../export/export.ts');
-      const target = output ?? join(folder.path, 'export');
-      const { path, rowCount } = await writing(() =>
+      const target = output ?? join(named.folder.path, EXPORT_FOLDER);
+      const { path, content, imageFolders } = await writing(() =>
         exportRun(openStore(result.config.store.uri), result, to, target, withValues === true),
       );
-      process.stdout.write(`${relative(process.cwd(), path)}  ${rowCount.toLocaleString('en')} rows\n`);
+      process.stdout.write(`${relative(process.cwd(), path)}  ${content}\n`);
+      if (imageFolders !== null)
+        process.stderr.write(`pictures keep their names, below ${imageFolders.map(printable).join(', ')}\n`);
     });
 }
 

@@ -1,5 +1,4 @@
 // `tive run` and `tive demo`.
-import { copyFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { OptionValues } from '@commander-js/extra-typings';
@@ -9,8 +8,8 @@ import { STAGES } from '../../contracts/stages.ts';
 import { parseCount, printPlan } from './plan.ts';
 import type { ExecutedRun } from '../runs/execute-run.ts';
 import type { LoadedRecipe } from '../recipe/recipe.ts';
-import { runFolderOf } from '../runs/run-folder.ts';
-import { commandLine } from '../terminal/terminal-text.ts';
+import { QUARANTINE_FILE, openRunFolder } from '../runs/run-folder.ts';
+import { commandLine, grouped } from '../terminal/terminal-text.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { EXIT } from '../terminal/outcome.ts';
 
@@ -57,23 +56,21 @@ export function runCommand() {
       const freshUri = options.fresh === true ? `${loaded.config.store.uri}/fresh-${Date.now()}` : null;
       if (freshUri !== null) loaded.config.store.uri = freshUri;
       if (options.yes === true) loaded.config.allocation.approval = 'none';
-      const folder = runFolderOf(loaded.config, loaded.runName);
-      await folder.write('recipe.yaml', '');
-      await copyFile(recipe, join(folder.path, 'recipe.yaml'));
       const store = freshUri === null ? [] : [`store.uri=${freshUri}`];
       const resumeCommand = commandLine(['tive', 'run', recipe, ...overrides, ...store, ...optionWords(options)]);
-      if (options.onChange === true) process.exitCode = await runOnChange(loaded, options, resumeCommand);
-      else process.exitCode = conclude(await execute(loaded, options, resumeCommand, detach), loaded.runName);
+      if (options.onChange === true) process.exitCode = await runOnChange(loaded, options, { resumeCommand, recipe });
+      else
+        process.exitCode = conclude(await execute(loaded, { ...options, detach }, { resumeCommand, recipe }), loaded);
     });
 }
 
 /** Runs now and after every change of the dataset, each time from what the last run has kept. */
-async function runOnChange(loaded: LoadedRecipe, options: RunOptions, resumeCommand: string): Promise<number> {
+async function runOnChange(loaded: LoadedRecipe, options: RunOptions, source: RecipeSource): Promise<number> {
   const { watchDataset } = await import('../runs/watch.ts');
   const interrupt = interruptible(() => undefined);
   const watch = { pollMs: WATCH_POLL_MS, quietMs: WATCH_QUIET_MS, signal: interrupt.signal };
   await watchDataset(loaded.config.dataset, watch, async () => {
-    conclude(await execute(loaded, { ...options, incremental: true }, resumeCommand, false), loaded.runName);
+    conclude(await execute(loaded, { ...options, incremental: true }, source), loaded);
     const waits = !interrupt.signal.aborted && options.quiet !== true;
     if (waits) process.stderr.write('waiting for a change; Ctrl-C to stop\n');
   });
@@ -89,7 +86,7 @@ export function demoCommand() {
       const { loadPreset } = await import('../recipe/recipe.ts');
       const loaded = loadPreset('demo', { overrides });
       const resumeCommand = commandLine(['tive', 'demo', ...overrides, ...optionWords(options)]);
-      process.exitCode = conclude(await execute(loaded, options, resumeCommand, false), loaded.runName);
+      process.exitCode = conclude(await execute(loaded, options, { resumeCommand, recipe: null }), loaded);
     });
 }
 
@@ -116,6 +113,15 @@ interface RunOptions {
   quiet?: true | undefined;
   incremental?: true | undefined;
   onChange?: true | undefined;
+  detach?: boolean | undefined;
+}
+
+/** Where a recipe came from. */
+interface RecipeSource {
+  /** Command that resumes the run. */
+  resumeCommand: string;
+  /** File, or null for a preset. */
+  recipe: string | null;
 }
 
 const HEARTBEAT_TIMEOUT_SECONDS = 120;
@@ -127,8 +133,7 @@ const WATCH_QUIET_MS = 3000;
 async function execute(
   { runName, config }: LoadedRecipe,
   options: RunOptions,
-  resumeCommand: string,
-  detach: boolean,
+  { resumeCommand, recipe }: RecipeSource,
 ): Promise<ExecutedRun> {
   const { executeRun } = await import('../runs/execute-run.ts');
   return executeRun({
@@ -138,11 +143,12 @@ async function execute(
     address: options.address ?? null,
     namespace: options.namespace ?? null,
     incremental: options.incremental ?? false,
-    detach,
+    detach: options.detach ?? false,
     withUi: options.ui ?? false,
     processCount: options.processes ?? null,
     heartbeatTimeoutMs: 1000 * (options.heartbeatTimeout ?? HEARTBEAT_TIMEOUT_SECONDS),
     resumeCommand,
+    recipeFile: recipe,
     isTerminal: process.stderr.isTTY === true && !process.env['CI'],
     quiet: options.quiet ?? false,
     repair: options.repair ?? false,
@@ -150,11 +156,15 @@ async function execute(
 }
 
 /** Prints what the run has found. */
-function conclude({ exitCode, result, reportPath }: ExecutedRun, runName: string): number {
+function conclude({ exitCode, result, reportPath }: ExecutedRun, { runName, config }: LoadedRecipe): number {
   if (result === null) return exitCode;
+  const list = join(openRunFolder(config.run.outputDir, runName).path, QUARANTINE_FILE);
+  const quarantined = [...(result.dataset?.quarantined ?? []), ...(result.gradients?.quarantined ?? [])];
+  const asideCount = quarantined.reduce((sum, { count }) => sum + count, 0);
   const selection = result.methods[0]?.selection ?? null;
   const lines = [
     ...(result.report?.verdict ?? [doneUntil(result)]),
+    ...(asideCount === 0 ? [] : [`${grouped(asideCount)} rows were set aside: ${relative(process.cwd(), list)}`]),
     ...(reportPath === null ? [] : ['', `report: ${relative(process.cwd(), reportPath)}`]),
     ...(selection === null ? [] : [`subset: tive export ${runName} --to llava`]),
   ];

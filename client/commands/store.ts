@@ -3,6 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import { LEASE_MS, readLeases } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { ServerAddress } from '../../workers/connection.ts';
@@ -79,6 +80,7 @@ function checkCommand() {
       process.exitCode = EXIT.failed;
       if (repair !== true) return;
       await refuseWhileRunning(runs);
+      await refuseWhileLeased(store);
       const question = `set ${folders.length} damaged artifacts aside, and ${derived.length} that were made from them?`;
       if (!(await isAgreed(question, yes === true))) return;
       for (const folder of await setAsideAll(store, [...folders, ...derived])) print(`set aside: ${folder}`);
@@ -109,10 +111,14 @@ function cleanCommand() {
       await refuseWhileRunning(runs);
       if (address !== undefined) await refuseWhileClusterRuns({ address, namespace: namespace ?? null });
       const store = openStore(uri);
-      if (forget !== undefined) await store.removeFolder(`runs/${forget}`);
+      if (forget !== undefined) await forgetRun(store, forget);
+      const openRuns = await refuseWhileLeased(store);
       const before = Date.now() - olderThan * DAY_MS;
       const { artifacts, checkpoints, setAside, openWrites } = await takeInventory(store, runs);
-      const folders = [...artifacts.filter(isUnreferred), ...checkpoints, ...setAside].filter(
+      if (openRuns.length > 0 && checkpoints.length > 0)
+        print(`checkpoints are kept, runs have not ended: ${openRuns.join(', ')}; --forget one of them where it has`);
+      const idle = openRuns.length > 0 ? [] : checkpoints;
+      const folders = [...artifacts.filter(isUnreferred), ...idle, ...setAside].filter(
         ({ modifiedMs }) => modifiedMs < before,
       );
       const writes = openWrites.filter(({ begunMs }) => begunMs < before);
@@ -173,6 +179,28 @@ function parseDays(text: string): number {
   const days = Number(text);
   if (text.trim() !== '' && days >= 0) return days;
   throw new InvalidArgumentError(`must be a number of days of at least 0, got "${text}"`);
+}
+
+/**
+ * Leases lie in the store itself: they hold wherever the folder of the runs is.
+ * @returns names of runs that have neither ended nor are at work
+ * @throws InvalidConfigError while somebody is at work in the store
+ */
+async function refuseWhileLeased(store: Store): Promise<string[]> {
+  const leases = await readLeases(store);
+  const atWork = leases.find(({ isAtWork, ageMs }) => isAtWork && ageMs < LEASE_MS);
+  if (atWork === undefined) return [...new Set(leases.map(({ run }) => run))].sort();
+  const { run, holder, ageMs, key } = atWork;
+  throw new InvalidConfigError(
+    `store: runs must not be at work, got "${run}" by ${holder} ${Math.round(ageMs / 1000)} s ago (${key}); ` +
+      `wait, or tive cancel ${run}; the lease of a process that died ends after ${LEASE_MS / 60_000} minutes`,
+  );
+}
+
+async function forgetRun(store: Store, run: string): Promise<void> {
+  await store.removeFolder(`runs/${run}`);
+  for (const lease of await readLeases(store))
+    if (lease.run === run) await store.removeFolder(lease.key.split('/').slice(0, -1).join('/'));
 }
 
 /** What a run at work has made so far is referred to by nothing yet. */

@@ -12,7 +12,7 @@ import { asSource, jsonRows } from '../../dataset/rows/row-source.ts';
 /** Pictures of a row that are looked at. */
 const MAX_IMAGES = 64;
 
-/** Missing pictures that are named. */
+/** Missing pictures that are named where nobody says how many. */
 const NAMED_IMAGES = 5;
 
 export interface InspectedData extends DatasetContents {
@@ -33,6 +33,7 @@ export async function inspectData(
   files: readonly string[],
   folder: string | null,
   taskField: string,
+  namedImages = NAMED_IMAGES,
 ): Promise<InspectedData> {
   const inspector = new DatasetInspector();
   const images = new Map<string, { folder: string; name: string; isPacked: boolean }>();
@@ -61,7 +62,7 @@ export async function inspectData(
     ...inspector.contents(),
     imageCount: images.size,
     missingImageCount: missing.length,
-    missingImages: missing.slice(0, NAMED_IMAGES),
+    missingImages: missing.slice(0, namedImages),
   };
 }
 

@@ -1,6 +1,6 @@
 // The selected rows as files of rows: their own bytes, or as other tools read them.
 import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { FORMS } from '../../dataset/forms/forms.ts';
@@ -64,18 +64,25 @@ const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
 
 /**
  * The selected rows as LLaMA-Factory reads them, `messages` and `images`, with as many `<image>` as images. Texts are
- * as the model is asked.
+ * as the model is asked. Pictures are named by their full paths, since that loader looks for others beside the file;
+ * those that were copied below the file's folder, relative to it.
  */
 export async function* sharegptBytes(exported: ExportedRows): AsyncGenerator<Uint8Array> {
   const { dataset } = exported.result.config;
   yield* asArray(
     (async function* () {
-      for await (const { bytes, form } of selectedRows(exported)) {
+      for await (const { bytes, form, imageFolder, copiedBelow } of selectedRows(exported)) {
         const parsed = parseRow(bytes, { ...dataset, form }) as ParsedRow;
-        yield Buffer.from(JSON.stringify({ messages: toMessages(parsed), images: parsed.images }));
+        const images = parsed.images.map((name) => placeOf(name, imageFolder, copiedBelow));
+        yield Buffer.from(JSON.stringify({ messages: toMessages(parsed), images }));
       }
     })(),
   );
+}
+
+/** Where a picture is found from anywhere on this machine, or from the file's folder where it was copied there. */
+export function placeOf(name: string, imageFolder: string, copiedBelow: string | null): string {
+  return copiedBelow !== null && name.startsWith(`${copiedBelow}/`) ? name : resolve(imageFolder, name);
 }
 
 /** What LLaMA-Factory's `dataset_info.json` must say of the file. */
@@ -105,6 +112,10 @@ export async function* asArray(rows: AsyncIterable<Uint8Array>): AsyncGenerator<
 interface SelectedRow {
   bytes: Uint8Array;
   form: RowForm | null;
+  /** Folder of the pictures that were not copied. */
+  imageFolder: string;
+  /** Folder, below that of the export, of the pictures that were; null: none was. */
+  copiedBelow: string | null;
 }
 
 /** Selected rows in row order, each as often as it was drawn. */
@@ -129,10 +140,12 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
           throw new RangeError(`export: row ${name} must be as the run saw it, got: ${parsed.detail}; run again`);
         }
         const folder = `images/${result.runName}/${sourceIndex}`;
-        const copied = await withPictures(own, parsed, from, folder, files);
+        const named = await withPictures(own, parsed, from, folder, files);
         const values = known?.get(index);
-        const bytes = values === undefined ? copied : withField(copied, 'tive', values);
-        for (let copy = 0; copy < count; copy += 1) yield { bytes, form: from.form };
+        const bytes = values === undefined ? named : withField(named, 'tive', values);
+        const { form, imageFolder, packed } = from;
+        const copiedBelow = packed === null ? null : folder;
+        for (let copy = 0; copy < count; copy += 1) yield { bytes, form, imageFolder, copiedBelow };
       }
     }
   } finally {

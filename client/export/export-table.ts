@@ -5,13 +5,17 @@ import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import type { SchemaElement } from 'hyparquet';
 import type { SelectionResult } from '../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Store } from '../../store/store.ts';
+import { rowsTable } from '../../tables/rows.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import { valuesTable } from '../../tables/values.ts';
 
-/** Scalar columns of every usable row: what values and selection say of it. */
+/** Columns of every usable row in row order: who it is, and what values and selection say of it. */
 const COLUMNS = [
   { name: 'row_index', type: 'INT32', optional: false },
+  { name: 'id', type: 'BYTE_ARRAY', optional: true },
+  { name: 'image', type: 'BYTE_ARRAY', optional: true },
   { name: 'task', type: 'BYTE_ARRAY', optional: false },
   { name: 'loss', type: 'DOUBLE', optional: false },
   { name: 'supervised_token_count', type: 'INT32', optional: false },
@@ -30,6 +34,8 @@ const COLUMNS = [
 type TableColumns = (string | number | null)[][];
 
 export interface ExportedTables {
+  /** Identities and order of the rows. */
+  rows: ArtifactReference;
   values: ValuesResult;
   selection: SelectionResult;
 }
@@ -88,30 +94,57 @@ function parquetSchema(): SchemaElement[] {
   ];
 }
 
-async function* readColumns(
-  store: Store,
-  { values: { values }, selection: { selection } }: ExportedTables,
-): AsyncGenerator<TableColumns> {
-  const selected = new Map<number, { copies: number; probability: number; rank: number }>();
-  for await (const { rowIndex, copies, probability, rank } of selectionTable.read(store, selection)) {
-    for (const [row, index] of rowIndex.entries())
-      selected.set(index, { copies: copies[row]!, probability: probability[row]!, rank: rank[row]! });
-  }
-  for await (const batch of valuesTable.read(store, values)) {
-    const rowIndex = Array.from(batch.rowIndex);
-    const found = rowIndex.map((index) => selected.get(index));
+/** Rows in row order, whatever the order of the values: about 60 bytes a row in memory. */
+async function* readColumns(store: Store, { rows, values, selection }: ExportedTables): AsyncGenerator<TableColumns> {
+  const selected = await readSelected(store, selection);
+  const valued = await readValues(store, values);
+  for await (const { rowIndex, id, image, task } of rowsTable.read(store, rows)) {
+    const taken = [...rowIndex.keys()].filter((row) => valued.placeOf.has(rowIndex[row]!));
+    if (taken.length === 0) continue;
+    const places = taken.map((row) => valued.placeOf.get(rowIndex[row]!)!);
+    const found = taken.map((row) => selected.get(rowIndex[row]!));
     yield [
-      rowIndex,
-      [...batch.task],
-      Array.from(batch.loss),
-      Array.from(batch.supervisedTokenCount),
-      Array.from(batch.gradientNorm),
-      Array.from(batch.el2n),
-      Array.from(batch.meanOfCosines),
-      Array.from(batch.cosineToMean),
+      taken.map((row) => rowIndex[row]!),
+      taken.map((row) => plainId(id[row] ?? null)),
+      taken.map((row) => image[row] ?? null),
+      taken.map((row) => task[row]!),
+      ...valued.columns.map((column) => places.map((place) => column[place]!)),
       found.map((row) => row?.copies ?? 0),
       found.map((row) => row?.probability ?? null),
       found.map((row) => row?.rank ?? null),
     ];
   }
+}
+
+/** A row's `id` as it reads, where it stands as JSON: a text without its quotes. */
+export function plainId(json: string | null): string | null {
+  if (json === null) return null;
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'string' ? value : json;
+  } catch {
+    return json;
+  }
+}
+
+async function readSelected(store: Store, { selection }: SelectionResult) {
+  const selected = new Map<number, { copies: number; probability: number; rank: number }>();
+  for await (const { rowIndex, copies, probability, rank } of selectionTable.read(store, selection)) {
+    for (const [row, index] of rowIndex.entries())
+      selected.set(index, { copies: copies[row]!, probability: probability[row]!, rank: rank[row]! });
+  }
+  return selected;
+}
+
+/** The numbers of all valued rows `[column][place]`, and the place of each row by its index. */
+async function readValues(store: Store, { values }: ValuesResult) {
+  const placeOf = new Map<number, number>();
+  const columns = Array.from({ length: 6 }, () => new Float64Array(values.rowCount));
+  for await (const batch of valuesTable.read(store, values)) {
+    const { loss, supervisedTokenCount, gradientNorm, el2n, meanOfCosines, cosineToMean } = batch;
+    const read = [loss, supervisedTokenCount, gradientNorm, el2n, meanOfCosines, cosineToMean];
+    read.forEach((column, index) => columns[index]!.set(column, placeOf.size));
+    for (const index of batch.rowIndex) placeOf.set(index, placeOf.size);
+  }
+  return { placeOf, columns };
 }

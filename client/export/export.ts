@@ -1,5 +1,8 @@
 // Export of a run's selection to a file or folder.
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { imageFolderOf } from '../../dataset/rows/row-source.ts';
+import type { JsonObject } from '../../contracts/json-object.ts';
 import { readCopies } from '../../tables/selection.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { LocalStore } from '../../store/local-store.ts';
@@ -11,11 +14,18 @@ import type { ExportedRows } from './export-rows.ts';
 import { csvBytes, writeParquet } from './export-table.ts';
 import { copyFiles } from '../runs/run-folder.ts';
 
+/** PEFT's name of an adapter's settings. */
+const ADAPTER_CONFIG_FILE = 'adapter_config.json';
+
 /** What was written. */
 export interface Exported {
   /** The file or folder. */
   path: string;
   rowCount: number;
+  /** What is in it: `90 rows`, `tuned on 90 rows in 92 steps`. */
+  content: string;
+  /** Where pictures are that the file names and that were not copied; null where it names none by a relative path. */
+  imageFolders: string[] | null;
 }
 
 /**
@@ -33,31 +43,61 @@ export async function exportRun(
     throw new RangeError(`export: --with-values must go with llava or jsonl, got ${form}`);
   const files = new LocalStore(folder);
   if (form === 'adapter') return exportAdapter(store, result, files);
-  const { values } = result;
+  const { values, dataset } = result;
   const selection = result.methods[0]?.selection ?? null;
-  if (selection === null || values === null)
+  if (selection === null || values === null || dataset === null)
     throw new RangeError('export: run must have a selection, got none; tive run RECIPE --until selection');
+  const { rows } = dataset;
   const usableCount = values.tasks.reduce((sum, { rowCount }) => sum + rowCount, 0);
   if (form === 'csv') {
-    await files.write('values.csv', csvBytes(store, { values, selection }));
-    return { path: join(folder, 'values.csv'), rowCount: usableCount };
+    await files.write('values.csv', csvBytes(store, { rows, values, selection }));
+    return {
+      path: join(folder, 'values.csv'),
+      rowCount: usableCount,
+      content: rowsText(usableCount),
+      imageFolders: null,
+    };
   }
   if (form === 'parquet') {
-    const path = await writeParquet(store, { values, selection }, folder, 'values.parquet');
-    return { path, rowCount: usableCount };
+    const path = await writeParquet(store, { rows, values, selection }, folder, 'values.parquet');
+    return { path, rowCount: usableCount, content: rowsText(usableCount), imageFolders: null };
   }
   const copies = await readCopies(store, selection.selection);
   const rowCount = [...copies.values()].reduce((sum, count) => sum + count, 0);
   const name = await writeRows({ store, result, copies, files, withValues }, form);
-  return { path: join(folder, name), rowCount };
+  const keepsNames = form === 'llava' || form === 'jsonl';
+  const { dataset: given } = result.config;
+  const imageFolders = given.path.map((_, index) => imageFolderOf(given, index));
+  return {
+    path: join(folder, name),
+    rowCount,
+    content: rowsText(rowCount),
+    imageFolders: keepsNames ? [...new Set(imageFolders)] : null,
+  };
 }
 
-async function exportAdapter(store: Store, { methods }: RunResult, files: LocalStore): Promise<Exported> {
+function rowsText(count: number): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? 'row' : 'rows'}`;
+}
+
+/** The adapter as PEFT loads it: its config names the model that it belongs to, which the store's bytes do not. */
+async function exportAdapter(store: Store, { methods, config }: RunResult, files: LocalStore): Promise<Exported> {
   const finetune = methods[0]?.finetune ?? null;
   if (finetune === null)
     throw new RangeError('export: run must be fine-tuned, got no adapter; tive run RECIPE --until finetune');
   await copyFiles(store, finetune.adapter, files, 'adapter');
-  return { path: join(files.uri, 'adapter'), rowCount: finetune.rowCount };
+  const path = join(files.uri, 'adapter');
+  const settings = JSON.parse(await readFile(join(path, ADAPTER_CONFIG_FILE), 'utf8')) as JsonObject;
+  const named = { ...settings, base_model_name_or_path: modelName(config.model.path) };
+  await files.write(`adapter/${ADAPTER_CONFIG_FILE}`, [Buffer.from(`${JSON.stringify(named, null, 2)}\n`)]);
+  const content = `tuned on ${rowsText(finetune.rowCount)} in ${finetune.stepCount.toLocaleString('en')} steps`;
+  return { path, rowCount: finetune.rowCount, content, imageFolders: null };
+}
+
+/** A model's id on the Hub where its folder is of the Hub's local cache, else the folder. */
+export function modelName(path: string): string {
+  const cached = /[/\\]models--([^/\\]+?)--([^/\\]+)[/\\]snapshots[/\\]/.exec(path);
+  return cached === null ? path : `${cached[1]}/${cached[2]}`;
 }
 
 /** @returns name of the file that a person looks for */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, parse, relative, resolve } from 'node:path';
 import type { z } from 'zod';
-import type { Config } from '../../contracts/config.ts';
+import type { Config, DatasetConfig } from '../../contracts/config.ts';
 import { isSourceName } from '../../dataset/readers/reader-of.ts';
 import { hasSourceExtension, SOURCE_EXTENSIONS } from '../../dataset/readers/readers.ts';
 import { withMemoryNames } from '../../contracts/disk-names.ts';
@@ -158,32 +158,40 @@ function conflicts(layers: readonly RecipeLayer[]): string[] {
 function locate(config: Config): Config {
   const { run, store, model, dataset, evaluation } = config;
   const optional = (path: string | null): string | null => (path === null ? null : resolve(path));
-  const place = (path: string): string => (isS3(path) ? path.replace(/\/+$/, '') : resolve(path));
-  const optionalPlace = (path: string | null): string | null => (path === null ? null : place(path));
-  const { imageFolder } = dataset;
-  const files = dataset.path.map((path) => dataFiles(place(path)));
-  if (Array.isArray(imageFolder) && imageFolder.length !== files.length) {
-    throw new InvalidConfigError(
-      `dataset.image_folder: list must have one folder for each of ${files.length} paths, got ${imageFolder.length}`,
-    );
-  }
+  const rows = locateRows('dataset', dataset.path, dataset.imageFolder);
+  const test = locateRows('evaluation', [evaluation.path ?? []].flat(), evaluation.imageFolder);
   return {
     ...config,
     run: { ...run, outputDir: resolve(run.outputDir) },
     store: { ...store, uri: hasScheme(store.uri) ? store.uri : resolve(store.uri) },
     model: { ...model, path: resolve(model.path), adapter: optional(model.adapter) },
-    dataset: {
-      ...dataset,
-      path: files.flat(),
-      imageFolder: Array.isArray(imageFolder)
-        ? files.flatMap((found, index) => found.map(() => place(imageFolder[index]!)))
-        : optionalPlace(imageFolder),
-    },
+    dataset: { ...dataset, ...rows },
     evaluation: {
       ...evaluation,
-      path: optionalPlace(evaluation.path),
-      imageFolder: optionalPlace(evaluation.imageFolder),
+      imageFolder: test.imageFolder,
+      path: test.path.length > 1 ? test.path : (test.path[0] ?? null),
     },
+  };
+}
+
+/** Files of rows, and the folder of pictures of each or of all. */
+function locateRows(
+  section: 'dataset' | 'evaluation',
+  paths: readonly string[],
+  imageFolder: DatasetConfig['imageFolder'],
+): Pick<DatasetConfig, 'path' | 'imageFolder'> {
+  const place = (path: string): string => (isS3(path) ? path.replace(/\/+$/, '') : resolve(path));
+  const files = paths.map((path) => dataFiles(place(path), `${section}.path`));
+  if (imageFolder === null || typeof imageFolder === 'string')
+    return { path: files.flat(), imageFolder: imageFolder === null ? null : place(imageFolder) };
+  if (imageFolder.length !== files.length) {
+    throw new InvalidConfigError(
+      `${section}.image_folder: list must have one folder for each of ${files.length} paths, got ${imageFolder.length}`,
+    );
+  }
+  return {
+    path: files.flat(),
+    imageFolder: files.flatMap((found, index) => found.map(() => place(imageFolder[index]!))),
   };
 }
 
@@ -191,26 +199,27 @@ function locate(config: Config): Config {
  * The files of rows of a folder in the order of their names; numbers in braces as the files that they name; a file is
  * itself.
  */
-function dataFiles(path: string): string[] {
+export function dataFiles(path: string, key: string): string[] {
   const range = /^(.*)\{(\d+)\.\.(\d+)\}(.*)$/s.exec(path);
-  if (range !== null) return numbered(range[1]!, range[2]!, range[3]!, range[4]!).flatMap(dataFiles);
+  if (range !== null)
+    return numbered(range[1]!, range[2]!, range[3]!, range[4]!, key).flatMap((file) => dataFiles(file, key));
   if (isS3(path) && !hasSourceExtension(path)) {
-    throw new InvalidConfigError(`dataset.path: in a bucket ${SOURCE_EXTENSIONS} files must be named, got "${path}"`);
+    throw new InvalidConfigError(`${key}: in a bucket ${SOURCE_EXTENSIONS} files must be named, got "${path}"`);
   }
   if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
   const names = readdirSync(path).filter((name) => isSourceName(name) && statSync(join(path, name)).isFile());
   if (names.length === 0)
-    throw new InvalidConfigError(`dataset.path: folder must hold ${SOURCE_EXTENSIONS} files, got none in "${path}"`);
+    throw new InvalidConfigError(`${key}: folder must hold ${SOURCE_EXTENSIONS} files, got none in "${path}"`);
   return names.sort().map((name) => join(path, name));
 }
 
 const MOST_FILES = 100_000;
 
 /** `shard-{00000..00004}.tar` as its five names: numbers keep the width of the first. */
-function numbered(before: string, first: string, last: string, after: string): string[] {
+function numbered(before: string, first: string, last: string, after: string, key: string): string[] {
   const count = Number(last) - Number(first) + 1;
   if (!(count >= 1 && count <= MOST_FILES)) {
-    throw new InvalidConfigError(`dataset.path: numbers in braces must rise, got "{${first}..${last}}"`);
+    throw new InvalidConfigError(`${key}: numbers in braces must rise, got "{${first}..${last}}"`);
   }
   return Array.from(
     { length: count },
@@ -220,15 +229,14 @@ function numbered(before: string, first: string, last: string, after: string): s
 
 /** Files and folders that are not there, as they stand in the recipe. */
 function missingFiles({ model, dataset, evaluation }: Config, folder: string): string[] {
-  const needed: [string, 'file' | 'folder', string | null][] = [
-    ...dataset.path.map((path): [string, 'file', string] => ['dataset.path', 'file', path]),
-    ...[dataset.imageFolder]
-      .flat()
-      .map((path): [string, 'folder', string | null] => ['dataset.image_folder', 'folder', path]),
+  type Needed = [key: string, kind: 'file' | 'folder', path: string | null];
+  const needed: Needed[] = [
+    ...dataset.path.map((path): Needed => ['dataset.path', 'file', path]),
+    ...[dataset.imageFolder].flat().map((path): Needed => ['dataset.image_folder', 'folder', path]),
     ['model.path', 'folder', model.path],
     ['model.adapter', 'folder', model.adapter],
-    ['evaluation.path', 'file', evaluation.path],
-    ['evaluation.image_folder', 'folder', evaluation.imageFolder],
+    ...[evaluation.path].flat().map((path): Needed => ['evaluation.path', 'file', path]),
+    ...[evaluation.imageFolder].flat().map((path): Needed => ['evaluation.image_folder', 'folder', path]),
   ];
   return needed.flatMap(([key, kind, path]) => {
     if (path === null || isS3(path)) return [];

@@ -1,14 +1,18 @@
 // A run from start to end, as commands execute it: workers, progress, result, files.
 import { setMaxListeners } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { checkModel } from '../../activities/shared/model-checks.ts';
 import type { Config } from '../../contracts/config.ts';
+import { InvalidConfigError } from '../../contracts/failures.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
-import type { RunResult } from '../../contracts/messages/run.ts';
-import { COMPUTE_QUEUE } from '../../contracts/queues.ts';
+import type { RunResult, StageProgress } from '../../contracts/messages/run.ts';
 import type { Stage } from '../../contracts/stages.ts';
+import { RENEW_MS, endLeases, writeLease } from '../../store/leases.ts';
+import type { Lease } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { isAgreed } from '../terminal/agree.ts';
@@ -16,15 +20,27 @@ import { EXIT, outcomeOf } from '../terminal/outcome.ts';
 import { createProgressDisplay } from '../terminal/progress-display.ts';
 import type { ProgressDisplay } from '../terminal/progress-display.ts';
 import { damageOf, setDamagedAside } from './mend-store.ts';
-import { LOG_FILE, runFolderOf, saveResult } from './run-folder.ts';
+import { keepFormer } from './former-result.ts';
+import {
+  LOG_FILE,
+  PROGRESS_FILE,
+  claimFolder,
+  recordCluster,
+  recordProgress,
+  runFolderOf,
+  saveResult,
+} from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { openRunLog } from '../terminal/run-log.ts';
-import { startRun } from './runs.ts';
+import { namedRun } from './find-run.ts';
+import { startRun, workflowIdOf } from './runs.ts';
 import { sendResult } from '../send/send-result.ts';
 import { sourceChanges } from './source-changes.ts';
 import type { RunHandle } from './runs.ts';
+import { answers } from '../cluster/embedded-server.ts';
 import { openRuntime } from '../cluster/runtime.ts';
 import type { Runtime } from '../cluster/runtime.ts';
+import { missingWorkers } from '../cluster/task-queues.ts';
 
 /** How a run is executed; what it computes is in its config. */
 export interface ExecuteOptions {
@@ -50,6 +66,8 @@ export interface ExecuteOptions {
   quiet: boolean;
   /** Sets a damaged artifact of the store aside and makes it again, without asking. */
   repair: boolean;
+  /** File of the recipe, which is copied into the run's folder; null for a preset. */
+  recipeFile: string | null;
 }
 
 /** What a finished run left. */
@@ -62,7 +80,7 @@ export interface ExecutedRun {
 }
 
 const POLL_MS = 400;
-/** A run on a cluster without any compute worker is called out after this. */
+/** A run on a cluster without a worker of each kind is called out after this. */
 const NO_WORKER_MS = 60_000;
 
 /** Runs a config to its last stage, showing progress on standard error; joins or resumes a run of the same name. */
@@ -71,8 +89,9 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
   if (address === null) await checkModel(config);
   const folder = runFolderOf(config, runName);
+  if (address === null) await refuseWhileAtWork(folder.path, runName);
+  await claimFolder(folder);
   const before = await folder.result().catch(() => null);
-  await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
   const interrupt = interruptible(say);
   const runtime = await openRuntime({
     address,
@@ -89,8 +108,13 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
   try {
     await folder.write('server.json', JSON.stringify({ address: runtime.address, pid: process.pid }));
     if (runtime.uiUrl !== null) say(`Temporal's own pages: ${runtime.uiUrl}`);
+    const lease = runtime.embedded ? await holdLease(config, runName) : null;
     const shown = { runtime, folder, before, display, interrupted: interrupt.signal, say };
-    return await mending(options, say, () => runOnce(options, shown));
+    try {
+      return await mending(options, say, () => runOnce(options, shown));
+    } finally {
+      await lease?.end();
+    }
   } finally {
     await runtime.close();
     await folder.remove('server.json');
@@ -131,10 +155,8 @@ async function mending(
   }
 }
 
-async function runOnce(
-  options: ExecuteOptions,
-  { runtime, folder, before, display, interrupted, say }: Shown,
-): Promise<ExecutedRun> {
+async function runOnce(options: ExecuteOptions, shown: Shown): Promise<ExecutedRun> {
+  const { runtime, folder, before, say } = shown;
   const { runName, config } = options;
   const handle = await startRun(runtime.client, {
     runName,
@@ -143,31 +165,77 @@ async function runOnce(
     incremental: options.incremental,
     heartbeatTimeoutMs: options.heartbeatTimeoutMs,
     replaces: runtime.embedded,
+    recipeFile: options.recipeFile,
   });
+  await describeRun(options, shown);
   if (options.detach) {
-    say(`run ${runName} goes on at ${runtime.address}; tive status ${runName} --address ${runtime.address}`);
+    say(
+      `run ${runName} goes on at ${runtime.address}: tive status ${runName} shows it, tive report ${runName} fetches it`,
+    );
     return { exitCode: EXIT.done, result: null, reportPath: null };
   }
-  const result = await follow(handle, runtime, display, interrupted, say);
+  const store = openStore(config.store.uri);
+  const endOwn = (): Promise<void> => endLeases(store, handle.workflow.workflowId).catch(() => undefined);
+  const result = await follow(handle, shown).catch(async (error: unknown) => {
+    await endOwn();
+    throw error;
+  });
   if (result === null) {
     const goesOn = runtime.embedded ? 'stopped at a checkpoint; resume' : 'the run goes on; follow it';
     say(`${goesOn}: ${options.resumeCommand}`);
     return { exitCode: EXIT.interrupted, result: null, reportPath: null };
   }
-  const store = openStore(config.store.uri);
+  await endOwn();
   for (const problem of await sendResult({ store, result, folder: folder.path })) process.stderr.write(`${problem}\n`);
   for (const change of await sourceChanges(store, before, result)) say(change);
-  return { exitCode: EXIT.done, result, reportPath: await saveResult(folder, store, result) };
+  return { exitCode: EXIT.done, result, reportPath: await saveResult(folder, store, result, say) };
+}
+
+/** The command's own lease: it holds between two pieces of work too, and ends with the command. */
+async function holdLease(config: Config, run: string): Promise<{ end(): Promise<void> }> {
+  const store = openStore(config.store.uri);
+  const workflowId = workflowIdOf(run);
+  const lease: Lease = { run, holder: `${hostname()}/${process.pid}`, isAtWork: true, uris: [] };
+  // A store that is away is told by the work itself.
+  const renew = (): Promise<void> => writeLease(store, workflowId, 'command', lease).catch(() => undefined);
+  await renew();
+  const timer = setInterval(() => void renew(), RENEW_MS);
+  return {
+    end: async () => {
+      clearInterval(timer);
+      await endLeases(store, workflowId).catch(() => undefined);
+    },
+  };
+}
+
+/** Writes what the run is of and where, once it has begun: what another recipe of the name has left goes first. */
+async function describeRun(
+  { runName, config, namespace, recipeFile }: ExecuteOptions,
+  { runtime, folder, say }: Shown,
+): Promise<void> {
+  const moved = await keepFormer(folder, runName, config);
+  if (moved !== null) say(moved);
+  if (recipeFile !== null) await folder.write('recipe.yaml', await readFile(recipeFile));
+  await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
+  await folder.remove(PROGRESS_FILE);
+  await recordCluster(folder, runtime.embedded ? null : { address: runtime.address, namespace });
+}
+
+/** @throws InvalidConfigError where another command on this machine is at the run */
+async function refuseWhileAtWork(path: string, runName: string): Promise<void> {
+  const { address } = await namedRun(path, '.');
+  if (address === null || !(await answers(address))) return;
+  throw new InvalidConfigError(
+    `run: name must not be at work, got "${runName}" at ${address}; tive status ${runName} shows it, or set another run.name`,
+  );
 }
 
 /** Shows the run until it ends. @returns null where the person interrupted it */
 async function follow(
   handle: RunHandle,
-  runtime: Runtime,
-  display: ProgressDisplay | null,
-  interrupted: AbortSignal,
-  say: (text: string) => void,
+  { runtime, folder, display, interrupted, say }: Shown,
 ): Promise<RunResult | null> {
+  const record = recorderOf(folder);
   let settled = false;
   // Without the signal the call would go on, and fail on the closed connection. Each long poll of it listens once more.
   setMaxListeners(0, interrupted);
@@ -182,27 +250,38 @@ async function follow(
   while (!settled && !interrupted.aborted) {
     const status = await handle.progress();
     if (status !== null) display?.show(status);
+    if (status !== null) await record(status.stages);
     if (status?.gate.awaitsApproval === true && !asked) {
       asked = true;
       say(`the quotas wait for approval: tive approve ${handle.runName}, or tive cancel ${handle.runName}`);
     }
     if (!warned && Date.now() - startedAt > NO_WORKER_MS) {
       warned = true;
-      const missing = await missingWorker(runtime);
-      if (missing !== null) say(missing);
+      for (const missing of await missingWorkers(runtime.client, runtime.address)) say(missing);
     }
     await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => undefined);
   }
   if (!settled) return null;
   const status = await handle.progress();
   if (status !== null) display?.show(status);
+  const failure = await result.then(
+    () => null,
+    (error: unknown) => outcomeOf(error).message,
+  );
+  if (status !== null) await record(status.stages, failure);
   return result;
 }
 
-/** What to say where no compute worker asks for work; null where one does. */
-export async function missingWorker({ client, address }: Pick<Runtime, 'client' | 'address'>): Promise<string | null> {
-  const request = { namespace: client.options.namespace, taskQueue: { name: COMPUTE_QUEUE }, taskQueueType: 2 };
-  const { pollers } = await client.workflowService.describeTaskQueue(request);
-  if ((pollers ?? []).length > 0) return null;
-  return `run: a worker must poll ${COMPUTE_QUEUE}, got none for ${NO_WORKER_MS / 1000} s; start tive worker compute --address ${address}`;
+/** Work units that are done are recorded at most so often. */
+const RECORD_MS = 5000;
+
+/** Writes where the run stands into its folder, when a stage begins or ends, and now and then between. */
+function recorderOf(folder: RunFolder): (stages: StageProgress[], reason?: string | null) => Promise<void> {
+  let [states, recordedAt] = ['', 0];
+  return async (stages, reason = null) => {
+    const now = stages.map(({ state }) => state).join();
+    if (now === states && reason === null && Date.now() - recordedAt < RECORD_MS) return;
+    [states, recordedAt] = [now, Date.now()];
+    await recordProgress(folder, { stages, reason });
+  };
 }

@@ -3,12 +3,16 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { namedRun } from './find-run.ts';
+import type { NamedRun } from './find-run.ts';
 
 /** A run as a line of a list. */
 export interface ListedRun {
   runName: string;
-  /** `running`: a command on this machine is at it. `stopped`: it has no result yet. */
-  state: 'running' | 'done' | 'stopped';
+  /**
+   * `running`: a command on this machine or a cluster is at it. `stopped`: it has no result yet. `failed`: it ended
+   * without one. `away`: its cluster does not answer.
+   */
+  state: 'running' | 'done' | 'stopped' | 'failed' | 'away';
   /** Last stage that is done. */
   stage: string | null;
   rowCount: number | null;
@@ -18,25 +22,37 @@ export interface ListedRun {
   changedAt: string;
 }
 
-/** Runs below a folder, the newest first. */
+/** Runs below a folder, the newest first. Clusters are asked for those that have no result here. */
 export async function listRuns(runsFolder: string): Promise<ListedRun[]> {
   const entries = await readdir(runsFolder, { withFileTypes: true }).catch(() => []);
   const runs: ListedRun[] = [];
+  const away = new Set<string>();
   for (const { name } of entries.filter((entry) => entry.isDirectory())) {
-    const { folder, address } = await namedRun(join(runsFolder, name, '.'), runsFolder);
+    const named = await namedRun(join(runsFolder, name, '.'), runsFolder);
+    const { folder } = named;
     const result = await folder.result().catch(() => null);
     const found = await stat(join(folder.path, 'recipe.resolved.yaml')).catch(() => null);
     // A folder without either is no run's.
     if (found === null && result === null) continue;
     const written = await stat(join(folder.path, result === null ? 'recipe.resolved.yaml' : 'result.json'));
-    runs.push({
-      runName: name,
-      state: address !== null ? 'running' : result === null ? 'stopped' : 'done',
-      ...factsOf(result),
-      changedAt: written.mtime.toISOString(),
-    });
+    const state = await stateOf(named, result, away);
+    runs.push({ runName: name, state, ...factsOf(result), changedAt: written.mtime.toISOString() });
   }
   return runs.sort((left, right) => right.changedAt.localeCompare(left.changedAt));
+}
+
+/** @param away clusters that have not answered, which are asked once */
+async function stateOf(named: NamedRun, result: RunResult | null, away: Set<string>): Promise<ListedRun['state']> {
+  if (named.address !== null) return 'running';
+  if (result !== null) return 'done';
+  const cluster = await named.folder.cluster();
+  if (cluster === null) return ((await named.folder.progress())?.reason ?? null) === null ? 'stopped' : 'failed';
+  if (away.has(cluster.address)) return 'away';
+  const { stateOnCluster } = await import('./look-at-run.ts');
+  const state = await stateOnCluster(named, cluster);
+  if (state === 'lost') away.add(cluster.address);
+  const words = { running: 'running', completed: 'done', lost: 'away', canceled: 'stopped' } as const;
+  return state in words ? words[state as keyof typeof words] : 'failed';
 }
 
 function factsOf(result: RunResult | null): Omit<ListedRun, 'runName' | 'state' | 'changedAt'> {

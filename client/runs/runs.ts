@@ -5,11 +5,15 @@ import { arrayFromPayloads } from '@temporalio/common';
 import type { LoadedDataConverter, Payload } from '@temporalio/common';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { Config } from '../../contracts/config.ts';
+import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { Checkpoint, ReselectInput, RunInput, RunResult, StageProgress } from '../../contracts/messages/run.ts';
 import { GATE_QUERY } from '../../contracts/gate.ts';
 import type { GateState } from '../../contracts/gate.ts';
 import { CONTROL_QUEUE } from '../../contracts/queues.ts';
+import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
+import { MARK_KEY, markText, recipeHash } from './recipe-mark.ts';
+import type { RecipeMark } from './recipe-mark.ts';
 import type { tiveReselect } from '../../workflows/reselect.ts';
 import type { tiveRun } from '../../workflows/run.ts';
 
@@ -53,6 +57,8 @@ export interface StartOptions {
   incremental?: boolean;
   /** Ends a run of the same name that an earlier process left behind; what it has done is in the store. */
   replaces?: boolean;
+  /** File of the recipe, for messages. */
+  recipeFile?: string | null;
 }
 
 /** Workflow id of a run. */
@@ -60,7 +66,16 @@ export function workflowIdOf(runName: string): string {
   return `tive-${runName}`;
 }
 
-/** Starts a run, or joins the one of the same name that is running. */
+/** What the workflow of a run says of its recipe. */
+export function memoOf({ config, until = 'report', recipeFile = null }: StartOptions): { [MARK_KEY]: RecipeMark } {
+  const file = recipeFile === null ? null : basename(recipeFile);
+  return { [MARK_KEY]: { sha256: recipeHash(config), file, until } };
+}
+
+/**
+ * Starts a run, or joins the one of the same name that is running.
+ * @throws InvalidConfigError where another recipe runs under the name
+ */
 export async function startRun(client: Client, options: StartOptions): Promise<RunHandle> {
   const { runName, replaces = false } = options;
   const workflow = await client.workflow.start<typeof tiveRun>('tiveRun', {
@@ -69,20 +84,42 @@ export async function startRun(client: Client, options: StartOptions): Promise<R
     workflowIdConflictPolicy: replaces ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
     args: [inputOf(options)],
     staticSummary: summaryOf(options),
+    memo: memoOf(options),
   });
+  if (!replaces) await requireSameRecipe(workflow, options);
   return handleOf(client, runName, workflow);
+}
+
+/** The run that was joined must be of the recipe that was given. Runs of older versions do not say. */
+async function requireSameRecipe(workflow: RunWorkflow, options: StartOptions): Promise<void> {
+  const open = (await workflow.describe()).memo?.[MARK_KEY] as RecipeMark | undefined;
+  const given = memoOf(options)[MARK_KEY];
+  if (open === undefined || (open.sha256 === given.sha256 && open.until === given.until)) return;
+  const { runName } = options;
+  if (open.sha256 !== given.sha256)
+    throw new InvalidConfigError(
+      `run.name: must be that of one recipe, got "${runName}", which is open with ${markText(open)}, for ${markText(given)}; ` +
+        `tive status ${runName} follows it, tive cancel ${runName} ends it, or set another run.name`,
+    );
+  if (STAGES.indexOf(open.until) < STAGES.indexOf(given.until))
+    throw new InvalidConfigError(
+      `run: must be open until ${given.until}, got "${runName}", which is open until ${open.until}; run again when it has ended`,
+    );
 }
 
 /** Starts a new selection from the gradient table of a run that is there. */
 export async function startReselection(client: Client, options: StartOptions, base: RunResult): Promise<RunHandle> {
   const input: ReselectInput = { ...inputOf(options), base };
+  const selects: StartOptions = { ...options, until: 'selection' };
   const workflow = await client.workflow.start<typeof tiveReselect>('tiveReselect', {
     taskQueue: CONTROL_QUEUE,
     workflowId: workflowIdOf(options.runName),
     workflowIdConflictPolicy: options.replaces === true ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
     args: [input],
+    memo: memoOf(selects),
     staticSummary: `${options.config.selection.method} from the gradients of ${base.runName}`,
   });
+  if (options.replaces !== true) await requireSameRecipe(workflow, selects);
   return handleOf(client, options.runName, workflow);
 }
 

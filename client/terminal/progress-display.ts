@@ -82,9 +82,12 @@ export function fractionOf(
   return Math.min(1, (doneCount + (inWork?.doneParts ?? 0)) / Math.max(1, totalCount));
 }
 
-/** The stages as plain lines, and what holds the run. */
+/** The stages as plain lines, with what is left of those in work, and what holds the run. */
 export function stageLines(status: RunStatus): string[] {
-  return visible(status.stages).map((stage) => plainLine(stage, status));
+  return visible(status.stages).map((stage) => {
+    const fraction = stage.state === 'running' && !isHeld(stage, status) ? fractionOf(stage, status) : null;
+    return `${plainLine(stage, status)}${fraction === null ? '' : remainingSinceStart(stage, fraction)}`;
+  });
 }
 
 function terminalLine(stage: StageProgress, status: RunStatus, spinner: string, left: string): string {
@@ -147,7 +150,16 @@ function remaining(stage: StageProgress, status: RunStatus, seen: Map<Stage, Sam
   const [first] = samples;
   const rate = (fraction - first!.fraction) / (now - first!.atMs);
   if (now - first!.atMs < RATE_LEAST_MS || !(rate > 0)) return '';
-  const leftMs = (1 - fraction) / rate;
+  return leftText((1 - fraction) / rate);
+}
+
+/** The time left at the pace since the stage began, for who looks once. */
+function remainingSinceStart({ startedAtMs }: StageProgress, fraction: number): string {
+  if (startedAtMs === null || fraction === 0) return '';
+  return fraction >= 1 ? '  finishing' : leftText(((Date.now() - startedAtMs) * (1 - fraction)) / fraction);
+}
+
+function leftText(leftMs: number): string {
   return `  ${leftMs < 90_000 ? `${Math.ceil(leftMs / 1000)} s` : `${Math.ceil(leftMs / 60_000)} min`} left`;
 }
 

@@ -6,7 +6,7 @@ import type { LogSink } from '../../workers/install-runtime.ts';
 export function openRunLog(path: string, context: Record<string, unknown>): LogSink {
   const logger = pino(
     { base: context, level: 'debug', timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: path, mkdir: true, sync: true }),
+    pino.destination({ dest: path, mkdir: true, sync: true, mode: 0o600 }),
   );
   return ({ level, message, attributes }) => {
     const known = level === 'error' || level === 'warn' || level === 'info' ? level : 'debug';

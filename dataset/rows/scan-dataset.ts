@@ -123,7 +123,8 @@ function rememberingImages(source: RowSource): ImageChecker {
   };
 }
 
-async function checkImage(folder: string, path: string): Promise<ImageCheck> {
+/** Reads and decodes a picture, as every row's are. */
+export async function checkImage(folder: string, path: string): Promise<ImageCheck> {
   const read = await readImageFile(folder, path);
   if (isRejection(read)) return { sha256: '', differs: false, rejection: read };
   const sha256 = createHash('sha256').update(read.bytes).digest('hex');

@@ -8,8 +8,8 @@ import { createGradientActivities } from '../../activities/gradients/stage.ts';
 import { ModelHost } from '../../activities/shared/model-host.ts';
 import { createWarmupActivities } from '../../activities/training/warmup.ts';
 import { selectRows } from '../../algorithms/selectors/select-rows.ts';
-import { missingWorker } from '../../client/runs/execute-run.ts';
 import { connectServer } from '../../client/cluster/runtime.ts';
+import { missingWorkers } from '../../client/cluster/task-queues.ts';
 import { sourceChanges } from '../../client/runs/source-changes.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
@@ -121,10 +121,8 @@ export const MACHINE: Case[] = [
   [
     48,
     'no worker',
-    async () => warns([(await missingWorker({ client: idleClient(), address: 'localhost:7233' })) ?? '']),
-    warning(
-      'run: a worker must poll tive-compute, got none for 60 s; start tive worker compute --address localhost:7233',
-    ),
+    async () => warns((await missingWorkers(idleClient(), 'localhost:7233')).slice(1)),
+    warning('run: a worker must poll tive-compute, got none; start tive worker compute --address localhost:7233'),
   ],
   [
     49,

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from '
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { cacheFolder, withLock } from '../../setup/cache.ts';
+import { cacheFolder } from '../../store/machine-folder.ts';
+import { withLock } from '../../setup/cache.ts';
 import { scratch } from './scratch.ts';
 
 /** Waits of the lock do not take time here; a test sees each, and may act in it. */

@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { cacheFolder, withLock } from '../../setup/cache.ts';
+import { cacheFolder } from '../../store/machine-folder.ts';
+import { withLock } from '../../setup/cache.ts';
 
 /** The server that the tests were written against. */
 const MODULE = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';

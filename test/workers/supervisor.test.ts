@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ComputeSlot } from '../../workers/compute-environment.ts';
-import { QUIET } from '../../workers/install-runtime.ts';
+import { EMBEDDED } from '../../workers/install-runtime.ts';
 import type { LogSink, RuntimeSettings } from '../../workers/install-runtime.ts';
 import { Supervisor } from '../../workers/supervisor.ts';
 
@@ -20,7 +20,7 @@ const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 
 function supervise(
   behaviour: Behaviour,
   slots: ComputeSlot[],
-  settings: RuntimeSettings = QUIET,
+  settings: RuntimeSettings = EMBEDDED,
 ): { supervisor: Supervisor; log: Line[] } {
   const log: Line[] = [];
   const server = { address: behaviour, namespace: null };

@@ -7,7 +7,7 @@ import { DefaultLogger, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { WorkflowBundleOption } from '@temporalio/worker';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { PATHS } from '../histories/paths.ts';
-import { QUIET, installRuntime } from '../../workers/install-runtime.ts';
+import { EMBEDDED, installRuntime } from '../../workers/install-runtime.ts';
 
 const folder = join(import.meta.dirname, '../histories');
 const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
@@ -20,7 +20,7 @@ async function replay(workflowBundle: WorkflowBundleOption, file: string): Promi
   await Worker.runReplayHistory({ workflowBundle }, history, workflowId!);
 }
 
-beforeAll(() => installRuntime(() => undefined, { ...QUIET, level: 'ERROR' }));
+beforeAll(() => installRuntime(() => undefined, { ...EMBEDDED, level: 'ERROR' }));
 
 describe('recorded histories', () => {
   test.each(files)('%s is replayed by the workflows as they are now', async (file) => {

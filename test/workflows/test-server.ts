@@ -3,7 +3,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { COMPUTE_QUEUE, CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { prepareTemporal } from '../../setup/temporal.ts';
-import { QUIET, installRuntime } from '../../workers/install-runtime.ts';
+import { EMBEDDED, installRuntime } from '../../workers/install-runtime.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { fakeActivities, mapActivities } from './fake-activities.ts';
 import type { Activity, Fakes } from './fake-activities.ts';
@@ -30,7 +30,7 @@ export interface TestServerOptions {
 /** Starts the development server in memory, and the workers with the workflows as they are. */
 export async function startTestServer(program: string, options: TestServerOptions = {}): Promise<TestServer> {
   const { extraArgs = [], maxCachedWorkflows = 100 } = options;
-  installRuntime(() => undefined, { ...QUIET, level: 'ERROR' });
+  installRuntime(() => undefined, { ...EMBEDDED, level: 'ERROR' });
   const log = { format: 'pretty', level: 'never' };
   const executable = { type: 'existing-path', path: program } as const;
   // One after the other: the server must answer within the SDK's five seconds, and bundling keeps both cores busy.

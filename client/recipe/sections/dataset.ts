@@ -21,18 +21,23 @@ const taskRules = () =>
     says('llava-1.5, prefix, single, cluster, or a list of { task, image?, question? }'),
   );
 
+/** Where rows lie, of the dataset and of its test rows. */
+export const rowsPath = () =>
+  z.union(
+    [place('a file', true), list(place('a file', true), 'a list of files').min(1)],
+    says('a file, a folder, s3://bucket/prefix/file or a list of them'),
+  );
+
+/** Where their pictures lie. */
+export const imageFolders = () =>
+  z.union([text(), list(text(), 'a list of folders').min(1)], says('a folder, a list of folders or null'));
+
 export const dataset = section('the rows to choose from', {
-  path: z
-    .union(
-      [place('a file', true), list(place('a file', true), 'a list of files').min(1)],
-      says('a file, a folder, s3://bucket/prefix/file or a list of them'),
-    )
-    .describe('file, folder, list of them, shard-{000..004}.tar, or s3://bucket/prefix/file.json'),
+  path: rowsPath().describe('file, folder, list of them, shard-{000..004}.tar, or s3://bucket/prefix/file.json'),
   format: oneOf('auto', ...FORM_NAMES, ...PACKED_FORMATS)
     .default('auto')
     .describe('auto tells it from bytes and keys; the others insist on one'),
-  image_folder: z
-    .union([text(), list(text(), 'a list of folders').min(1)], says('a folder, a list of folders or null'))
+  image_folder: imageFolders()
     .nullable()
     .default(null)
     .describe(

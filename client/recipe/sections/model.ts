@@ -1,4 +1,5 @@
 // The model, and how it sees a row.
+import { TEMPLATES } from '../../../contracts/config.ts';
 import { oneOf, place, section } from '../kinds.ts';
 
 export const model = section('the model', {
@@ -10,7 +11,7 @@ export const model = section('the model', {
   engine: oneOf('auto', 'tensorflow', 'wasm', 'cpu')
     .default('auto')
     .describe('the library that computes; auto = tensorflow where it can be used, else wasm'),
-  template: oneOf('auto', 'vicuna_v1', 'chat_template')
+  template: oneOf(...TEMPLATES)
     .default('auto')
     .describe('form of the prompt; auto = the folder’s chat template, else vicuna_v1'),
   image_aspect: oneOf('auto', 'pad', 'crop')

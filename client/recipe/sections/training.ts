@@ -1,6 +1,7 @@
 // The two trainings, of the reference model and on the chosen rows, and the test rows.
 import { METHOD_NAMES } from '../../../contracts/methods.ts';
-import { flag, fraction, integer, list, oneOf, positive, says, section, share, text } from '../kinds.ts';
+import { flag, fraction, integer, list, oneOf, positive, says, section, share } from '../kinds.ts';
+import { imageFolders, rowsPath } from './dataset.ts';
 
 const FOLLOWS = 'null = follows from the number of rows';
 
@@ -36,8 +37,11 @@ export const finetune = section('training on the chosen rows', {
 });
 
 export const evaluation = section('test rows, and what the choice is compared with', {
-  path: text('a file or null').nullable().default(null).describe('test rows in the dataset’s form; null = none'),
-  image_folder: text('a folder or null').nullable().default(null).describe('null = the folder of the file'),
+  path: rowsPath()
+    .nullable()
+    .default(null)
+    .describe('test rows in the dataset’s form, named in the same ways; null = none'),
+  image_folder: imageFolders().nullable().default(null).describe('as dataset.image_folder'),
   max_rows: integer(1).default(2000).describe('first test rows only'),
   compare: list(oneOf(...METHOD_NAMES), 'a list of methods')
     .default(['random', 'task_balanced'])

@@ -22,19 +22,18 @@ describe('the plan of a run', () => {
   test('before it, counts rows, estimates the rest from their texts, and writes nothing', async () => {
     const plan = await planOf(empty);
     expect(plan).toMatchObject({
-      // A missing picture is seen only when the run looks for it.
       rowCount: 59,
-      usableCount: USABLE_ROWS + 1,
+      usableCount: USABLE_ROWS,
       isCounted: false,
-      imageRowCount: 45,
-      sampledReasons: { answer_empty: 1, answer_missing: 1 },
+      imageRowCount: 44,
+      sampledReasons: { answer_empty: 1, answer_missing: 1, image_missing: 1 },
       quotas: null,
       probe: null,
       warnings: [],
     });
     expect(plan.checks).toEqual([
-      expect.stringMatching(/^The warm-up has only 3 steps, of 100 wanted: .* What to do: raise warmup\.fraction/),
-      expect.stringMatching(/^Each fine-tuning has only 3 steps, of 100 wanted: /),
+      expect.stringMatching(/^The warm-up has only 2 steps, of 100 wanted: .* What to do: raise warmup\.fraction/),
+      expect.stringMatching(/^Each fine-tuning has only 2 steps, of 100 wanted: /),
     ]);
     expect(cachedOf(plan)).toEqual([]);
     expect(await empty.store.list('artifacts')).toEqual([]);
@@ -71,10 +70,10 @@ describe('the plan of a run', () => {
 
   test('says what stages take: rows, steps, shards, bytes', async () => {
     const plan = await planOf(empty);
-    expect(stageOf(plan, 'gradients')).toMatchObject({ rowCount: 57, partCount: 8, unit: 'shards' });
-    expect(stageOf(plan, 'gradients').diskBytes).toBe(57 * (64 * 4 + 128));
-    expect(stageOf(plan, 'warmup')).toMatchObject({ rowCount: 9, partCount: 3, unit: 'steps' });
-    expect(stageOf(plan, 'finetune')).toMatchObject({ rowCount: 9, partCount: 2 * 3 });
+    expect(stageOf(plan, 'gradients')).toMatchObject({ rowCount: 56, partCount: 7, unit: 'shards' });
+    expect(stageOf(plan, 'gradients').diskBytes).toBe(56 * (64 * 4 + 128));
+    expect(stageOf(plan, 'warmup')).toMatchObject({ rowCount: 8, partCount: 2, unit: 'steps' });
+    expect(stageOf(plan, 'finetune')).toMatchObject({ rowCount: 8, partCount: 2 * 2 });
     expect(stageOf(plan, 'gradients').seconds).toBeNull();
   });
 
@@ -126,7 +125,14 @@ describe('a plan is refused', () => {
     const error = await planOf(empty, config).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(InvalidDatasetError);
     expect((error as Error).message).toMatch(
-      /^dataset: quarantined share must be at most 0\.01, got 0\.0339 \(2 of 59/,
+      /^dataset: quarantined share must be at most 0\.01, got 0\.0508 \(3 of 59/,
+    );
+  });
+
+  test('for pictures that are not there, as the run would', async () => {
+    const config = empty.config(`dataset.image_folder=${empty.folder}`);
+    await expect(planOf(empty, config)).rejects.toThrow(
+      /^dataset: quarantined share .* mostly image_missing\); .*image_folder/,
     );
   });
 

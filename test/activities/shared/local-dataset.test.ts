@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -67,6 +67,24 @@ describe('rows that are packed with their pictures', () => {
     const { ino } = statSync(join(folder, 'rows.jsonl'));
     expect((await localDataset(openStore, packed, null)).sources).toEqual(sources);
     expect(statSync(join(folder, 'rows.jsonl')).ino).toBe(ino);
+  });
+
+  test.each<[string, (file: string) => void]>([
+    ['is gone', (file) => rmSync(file)],
+    ['was cut', (file) => truncateSync(file, 10)],
+  ])('are unpacked again where a picture %s', async (_, damage) => {
+    const { sources } = await localDataset(openStore, packed, null);
+    const folder = sources[0]!.packed!;
+    const names = () =>
+      readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => [name, statSync(join(parentPath, name)).size]);
+    const whole = names();
+    const [picture] = readdirSync(join(folder, '00000'));
+    damage(join(folder, '00000', picture!));
+    expect(names()).not.toEqual(whole);
+    expect((await localDataset(openStore, packed, null)).sources).toEqual(sources);
+    expect(names()).toEqual(whole);
   });
 
   test('may name pictures of a folder that is set', async () => {

@@ -199,14 +199,15 @@ describe('gauges', () => {
 describe('log', () => {
   test('every line of an activity says run, stage, shard and attempt', async () => {
     const { log } = await observed('computeGradientShard', input, () => ({ cached: false, quarantined: [] }));
-    expect(log.map(({ message }) => message)).toEqual(['activity finished']);
-    expect(log[0]!.meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2, cached: false });
+    expect(log.map(({ message }) => message)).toEqual(['activity started', 'activity finished']);
+    for (const { meta } of log) expect(meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2 });
+    expect(log[1]!.meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2, cached: false });
   });
 
   test('a failure says them too', async () => {
     const { log } = await observed('computeGradientShard', input, () => Promise.reject(new Error('disk full')));
-    expect(log.map(({ message }) => message)).toEqual(['Activity failed']);
-    expect(log[0]!.meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2 });
+    expect(log.map(({ message }) => message)).toEqual(['activity started', 'Activity failed']);
+    expect(log[1]!.meta).toMatchObject({ run: 'small', stage: 'gradients', shard: 3, attempt: 2 });
   });
 });
 
@@ -225,21 +226,21 @@ describe('who is observed', () => {
     expect([samples, log]).toEqual([[], []]);
   });
 
-  test('the plugins keep the worker’s own interceptors and add one each, for their own activities', () => {
+  test('the plugins keep the worker’s own interceptors and add two each, for their own activities', () => {
     const own = (): object => ({});
     const options = { taskQueue: 'any', interceptors: { activity: [own] } };
     const first = new TiveComputePlugin().configureWorker(options);
     const both = new TiveControlPlugin().configureWorker(first).interceptors?.activity ?? [];
-    expect(both).toHaveLength(3);
+    expect(both).toHaveLength(5);
     expect(both[0]).toBe(own);
     const observing = (activityType: string): boolean[] =>
       both.slice(1).map((factory) => {
         const context = { info: { activityType } } as unknown as Parameters<typeof factory>[0];
         return Object.keys(factory(context)).length > 0;
       });
-    expect(observing('scanRows')).toEqual([true, false]);
-    expect(observing('selectRows')).toEqual([false, true]);
-    expect(observing('toString')).toEqual([false, false]);
+    expect(observing('scanRows')).toEqual([true, true, false, false]);
+    expect(observing('selectRows')).toEqual([false, false, true, true]);
+    expect(observing('toString')).toEqual([false, false, false, false]);
   });
 });
 

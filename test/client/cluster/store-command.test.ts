@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readLeases, writeLease } from '../../../store/leases.ts';
+import { LocalStore } from '../../../store/local-store.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
 import { tive, useCluster } from '../in-process.ts';
 import type { Finished } from '../tive-process.ts';
@@ -53,7 +55,20 @@ test('check finds nothing in a whole store', async () => {
 
 test('clean removes what no run refers to any more, and nothing that the next run needs', async () => {
   const first = only('selection');
-  expect((await run('selection.lambda=9')).exitCode).toBe(0);
+  expect((await tive(folder, 'export', 'small', '--to', 'indices')).exitCode).toBe(0);
+  const other = await run('selection.lambda=9');
+  expect(other.exitCode, other.stderr).toBe(0);
+  // The result of the recipe before has a name of its own, and its exports are with it.
+  const [, former] =
+    /^small had the result of another recipe \(selection\.lambda 3, now 9\): it is now run (small-\w{6})$/m.exec(
+      other.stderr,
+    )!;
+  expect(readdirSync(join(folder, 'runs', former!))).toEqual(
+    expect.arrayContaining(['export', 'recipe.yaml', 'result.json']),
+  );
+  expect(existsSync(join(folder, 'runs/small/export'))).toBe(false);
+  expect((await tive(folder, 'compare', former!, 'small')).exitCode).toBe(0);
+  rmSync(join(folder, 'runs', former!), { recursive: true });
   writeFileSync(join(only('warmup'), 'adapter.1234.partial'), 'hal');
 
   const young = await tive(folder, 'store', 'clean', '--yes');
@@ -86,6 +101,32 @@ test('clean is refused while a run is at work', async () => {
     `store: runs must not be at work, got "small" (process ${process.pid}); wait, or tive cancel small\n`,
   );
 });
+
+test('clean is refused while somebody is at work in the store, and spares what an open run needs, whatever --runs is', async () => {
+  const store = new LocalStore(join(folder, 'tive-store'));
+  expect(await readLeases(store)).toEqual([]);
+  const selection = only('selection');
+  const uris = [selection.slice(selection.indexOf('artifacts'))];
+  const clean = ['store', 'clean', '--runs', 'nowhere', '--older-than', '0', '--yes'];
+  await writeLease(store, 'tive-far', 'tuneReference-3', { run: 'far', holder: 'node-7/12', isAtWork: true, uris });
+  const refused = await tive(folder, ...clean);
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stderr).toMatch(
+    /^store: runs must not be at work, got "far" by node-7\/12 \d s ago \(leases\/tive-far\/tuneReference-3\/lease\.json\); wait,/,
+  );
+  await writeLease(store, 'tive-far', 'tuneReference-3', { run: 'far', holder: 'node-7/12', isAtWork: false, uris });
+  await store.write('checkpoints/warmup/aa/step', [Buffer.from('state')]);
+  const spared = await tive(folder, ...clean.slice(0, -1));
+  expect(spared.stdout).toMatch(/^checkpoints are kept, runs have not ended: far; --forget one/);
+  expect(spared.stdout).not.toContain('artifacts/selection');
+  expect(existsSync(selection)).toBe(true);
+  // Nothing else was removed: nobody agreed.
+  expect(spared.exitCode).toBe(spared.stdout.includes('\n0 folders') ? 0 : 2);
+  const forgotten = await tive(folder, ...clean.slice(0, -1), '--forget', 'far');
+  expect(forgotten.stdout).toContain('checkpoints/warmup/aa');
+  expect(await readLeases(store)).toEqual([]);
+  await store.removeFolder('checkpoints');
+}, 60_000);
 
 test('a run that is forgotten, and whose folder is gone, keeps nothing', async () => {
   expect((await run('selection.lambda=4', 'run.name=other', '--incremental')).exitCode).toBe(0);
@@ -132,6 +173,27 @@ test('check names damaged, cut, missing and foreign files with their runs, and r
   expect(again.exitCode, again.stderr).toBe(0);
   expect(again.stderr).toContain('warmup: cached');
   expect((await tive(folder, 'store', 'check')).exitCode).toBe(0);
+}, 120_000);
+
+test('a run names what is lost of its store, and makes it again where somebody agrees', async () => {
+  const values = only('values');
+  const uri = values.slice(values.indexOf('artifacts'));
+  const known = only('selection');
+  const before = readFileSync(join(values, 'values.arrow'));
+  rmSync(join(values, 'values.arrow'));
+  const refused = await run('selection.lambda=5');
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stderr).toMatch(
+    new RegExp(`^${uri}/values\\.arrow: sha256 must be [0-9a-f]{64}, got no file; tive run --repair sets`, 'm'),
+  );
+  expect(refused.stderr).not.toContain('memory');
+  const mended = await run('selection.lambda=5', '--repair');
+  expect(mended.exitCode, mended.stderr).toBe(0);
+  expect(mended.stderr).toMatch(new RegExp(`^set aside: damaged/${uri.slice('artifacts/'.length)}/\\d+$`, 'm'));
+  expect(mended.stderr).toContain('gradients: cached');
+  expect(readFileSync(join(values, 'values.arrow')).equals(before)).toBe(true);
+  for (const address of readdirSync(join(artifacts, 'selection')))
+    if (!known.endsWith(address)) rmSync(join(artifacts, 'selection', address), { recursive: true });
 }, 120_000);
 
 test('repair sets aside what was made from a damaged adapter, however its manifest is damaged', async () => {

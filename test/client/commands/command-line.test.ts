@@ -146,12 +146,11 @@ describe('a dataset that cannot be used stops the run with exit code 2', () => {
       );
       expect(stderr).toBe(message);
       expect(exitCode).toBe(2);
-      expect(await tive(folder, 'status', 'small')).toMatchObject({
-        exitCode: 2,
-        stderr: expect.stringMatching(
-          /^run: must have ended, got one that failed or was stopped, by .*log\.jsonl; tive run RECIPE goes on with it\n$/,
-        ) as string,
-      });
+      const status = await tive(folder, 'status', 'small');
+      expect(status).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(status.stdout).toMatch(/^small: failed {2}on 127\.0\.0\.1:\d+\ndataset: failed/);
+      expect(status.stdout).toContain(`\nreason: ${message}`);
+      expect((await tive(folder, 'list')).stdout).toMatch(/^small .* failed/);
     },
     60_000,
   );

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { RunComparison } from '../../../client/runs/compare-runs.ts';
 import type { ListedRun } from '../../../client/runs/list-runs.ts';
 import type { ShownRow } from '../../../client/runs/show-row.ts';
@@ -102,5 +102,80 @@ describe('show', () => {
       stderr: 'show: row must be from 0 to 58, got 59\n',
     });
     expect((await tive(root, 'show', 'small', 'x')).exitCode).toBe(2);
+  });
+});
+
+describe('a run on a cluster, left alone by the command that started it', () => {
+  const settings = ['allocation.approval=required', 'finetune.enabled=false', 'run.name=alone'];
+  const detached = (...words: string[]) =>
+    tive(root, 'run', 'recipe.yaml', ...settings, ...words, '--address', cluster.address, '--detach');
+  const until = (pattern: RegExp) =>
+    vi.waitFor(async () => expect((await tive(root, 'status', 'alone')).stdout).toMatch(pattern), {
+      timeout: 60_000,
+      interval: 200,
+    });
+
+  test('is followed, refused to other recipes, approved of and fetched by its name', async () => {
+    const begun = await detached();
+    expect(begun).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(begun.stderr).toBe(
+      `run alone goes on at ${cluster.address}: tive status alone shows it, tive report alone fetches it\n`,
+    );
+    await until(/^alone: running {2}on 127[^]*allocation: 8 rows over 3 tasks wait for approval\n[^]*waiting: /);
+    expect((await tive(root, 'status', 'alone')).exitCode).toBe(3);
+    expect((await json<ListedRun[]>('list')).find(({ runName }) => runName === 'alone')?.state).toBe('running');
+    expect(await tive(root, 'report', 'alone')).toMatchObject({
+      exitCode: 2,
+      stderr: `run: must have completed, got "alone" running on ${cluster.address}; tive status alone shows it\n`,
+    });
+
+    expect((await detached()).exitCode).toBe(0);
+    copyFileSync(join(root, 'recipe.yaml'), join(root, 'b.yaml'));
+    const words = ['run', 'b.yaml', ...settings, 'selection.lambda=1', '--address', cluster.address, '--detach'];
+    const other = await tive(root, ...words);
+    expect(other.exitCode).toBe(2);
+    expect(other.stderr).toMatch(
+      /^run\.name: must be that of one recipe, got "alone", which is open with recipe\.yaml \(sha256 \w{12}…\), for b\.yaml \(sha256 \w{12}…\); tive status/,
+    );
+    expect(readFileSync(join(root, 'runs/alone/recipe.resolved.yaml'), 'utf8')).toContain('lambda: 3');
+
+    expect((await tive(root, 'approve', 'alone')).exitCode).toBe(0);
+    await until(/^alone: completed {2}on 127[^]*report: tive report alone\n$/);
+    expect((await json<ListedRun[]>('list')).find(({ runName }) => runName === 'alone')?.state).toBe('done');
+    expect(await tive(root, 'report', 'alone')).toMatchObject({ exitCode: 0, stdout: 'runs/alone/report.html\n' });
+    expect((await tive(root, 'export', 'alone', '--to', 'indices')).exitCode).toBe(0);
+  }, 120_000);
+
+  test('whose cluster is gone is told from what is on the disk', async () => {
+    writeFileSync(join(root, 'runs/alone/cluster.json'), JSON.stringify({ address: '127.0.0.1:1', namespace: null }));
+    const status = await tive(root, 'status', 'alone');
+    expect(status.stdout).toMatch(
+      /^alone: completed {2}on 127\.0\.0\.1:1\ndataset: cached[^]*server must answer at 127/,
+    );
+  }, 60_000);
+});
+
+describe('a run of this machine that was stopped', () => {
+  test('shows how far it got, and a failed one why', async () => {
+    const folder = join(root, 'runs/stopped');
+    mkdirSync(folder);
+    const line = { detail: '', doneCount: 1, totalCount: 4, startedAtMs: 1, durationMs: null };
+    const stages = [
+      { ...line, stage: 'dataset', state: 'done', detail: '59 rows', durationMs: 2000 },
+      { ...line, stage: 'warmup', state: 'running' },
+      { ...line, stage: 'gradients', state: 'waiting' },
+    ];
+    const record = (reason: string | null) =>
+      writeFileSync(join(folder, 'progress.json'), JSON.stringify({ stages, reason }));
+    record(null);
+    const known = 'stopped\ndataset: done  59 rows  2 s\nwarmup: 25 %';
+    expect((await tive(root, 'status', 'stopped')).stdout).toMatch(
+      new RegExp(`^stopped: ${known}.*\nwaiting: gradients\ntive run RECIPE goes on with what is done\n$`),
+    );
+    record('no space left on device');
+    const failed = await tive(root, 'status', 'stopped');
+    expect(failed.exitCode).toBe(0);
+    expect(failed.stdout).toContain('stopped: failed\n');
+    expect(failed.stdout).toContain('\nreason: no space left on device\n');
   });
 });

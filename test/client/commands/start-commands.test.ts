@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -16,6 +16,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 describe('init', () => {
   test.each<[string, string, unknown]>([
     ['labels', 'llava/rows.json', { task_rules: null }],
+    ['labels, in a folder of several forms', 'several', { task_rules: null }],
     ['task_name', 'vision-flan/rows.json', { task_field: 'task_name', task_rules: null }],
     ['no label', 'no-labels/rows.jsonl', { task_rules: 'cluster' }],
   ])(
@@ -36,12 +37,14 @@ describe('init', () => {
         '0.3',
       );
       expect(made.exitCode, made.stderr).toBe(0);
-      expect(made.stdout).toMatch(/^26 rows, 0 pictures missing\nrecipe\.yaml and tive\.schema\.json are written\n/);
+      expect(made.stdout).toMatch(
+        /^2[06] rows \([a-z, ]+\), 0 pictures missing\ntasks: .*\nno test rows: .*\nrecipe\.yaml and tive\.schema\.json are written\n/,
+      );
       const text = readFileSync(join(folder, 'recipe.yaml'), 'utf8');
       expect(text).toMatch(/^# yaml-language-server: \$schema=\.\/tive\.schema\.json\n/);
       expect(parse(text)).toMatchObject({ dataset: labels, allocation: { budget_fraction: 0.3 } });
       const { config } = loadRecipe(join(folder, 'recipe.yaml'), {});
-      expect(config.dataset.path).toEqual([data]);
+      expect(config.dataset.path.every((path) => path.startsWith(data))).toBe(true);
       expect(JSON.parse(readFileSync(join(folder, 'tive.schema.json'), 'utf8'))).toEqual(recipeJsonSchema());
       expect((await tive(folder, 'data', 'validate', 'recipe.yaml', 'warmup.lora_rank=4')).stdout, name).toMatch(
         /\na run +takes it\n$/,
@@ -73,6 +76,75 @@ describe('init', () => {
     });
     expect(existsSync(join(folder, 'other.yaml'))).toBe(false);
   }, 60_000);
+});
+
+describe('init, where nobody was asked for more', () => {
+  /** Rows beside `images/`, with their source in `data_source`; so many of their pictures are there. */
+  function folderOf(pictureCount: number): string {
+    const folder = mkdtempSync(join(root, 'rows-'));
+    mkdirSync(join(folder, 'data/images/a'), { recursive: true });
+    const rows = Array.from({ length: 8 }, (_, index) => ({
+      id: index,
+      data_source: index % 2 === 0 ? 'charts' : 'maps',
+      image: `a/${index}.png`,
+      conversations: [
+        { from: 'human', value: '<image>\nWhat?' },
+        { from: 'gpt', value: 'That.' },
+      ],
+    }));
+    writeFileSync(join(folder, 'data/rows.json'), JSON.stringify(rows));
+    writeFileSync(join(folder, 'data/rows-test.json'), JSON.stringify(rows.slice(0, 2)));
+    for (let index = 0; index < pictureCount; index += 1)
+      writeFileSync(join(folder, `data/images/a/${index}.png`), readFileSync(join(FORMS, 'images/red-line.png')));
+    return folder;
+  }
+  const init = (folder: string, ...words: string[]) => tive(folder, 'init', '--model', modelFolder, ...words);
+
+  test('finds the pictures beside the rows and the key of the task, and says that test rows are missing', async () => {
+    const folder = folderOf(8);
+    const made = await init(folder, '--data', 'data/rows.json');
+    expect(made).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(made.stdout).toBe(
+      [
+        '8 rows (llava), 0 pictures missing (found in data/images)',
+        'tasks: 2 by the rows’ own "data_source"; another key with --task-field',
+        'no test rows: the run will not show how good its choice is; set evaluation.path, to data/rows-test.json perhaps',
+        'recipe.yaml and tive.schema.json are written',
+        'look: tive plan recipe.yaml',
+        'run:  tive run recipe.yaml',
+        '',
+      ].join('\n'),
+    );
+    expect(parse(readFileSync(join(folder, 'recipe.yaml'), 'utf8'))).toEqual({
+      model: { path: expect.any(String) as string },
+      dataset: { path: 'data/rows.json', image_folder: 'data/images', task_field: 'data_source', task_rules: null },
+      allocation: { budget_fraction: 0.15 },
+    });
+  });
+
+  test('takes test rows, their pictures, the template and the key of the task as options', async () => {
+    const folder = folderOf(8);
+    const options = ['--test', 'data/rows-test.json', '--template', 'vicuna_v1', '--task-field', 'data_source'];
+    const made = await init(folder, '--data', 'data/rows.json', ...options);
+    expect(made.stdout).not.toContain('no test rows');
+    expect(parse(readFileSync(join(folder, 'recipe.yaml'), 'utf8'))).toMatchObject({
+      model: { template: 'vicuna_v1' },
+      evaluation: { path: 'data/rows-test.json', image_folder: 'data/images' },
+    });
+    const without = await init(folder, '-o', 'other.yaml', '--data', 'data/rows.json', '--test', 'no.json');
+    expect(without).toMatchObject({ exitCode: 2, stderr: 'evaluation.path: file must exist, got "no.json"\n' });
+  });
+
+  test('writes no recipe where most pictures are missing, unless it is told to', async () => {
+    const folder = folderOf(2);
+    const refused = await init(folder, '--data', 'data/rows.json');
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toMatch(
+      /^dataset\.image_folder: most pictures must be there, got 6 of 8 missing below data\/images, for instance a\/\d\.png; name their folder with --images, or .* --without-pictures\n$/,
+    );
+    expect(existsSync(join(folder, 'recipe.yaml'))).toBe(false);
+    expect((await init(folder, '--data', 'data/rows.json', '--without-pictures')).exitCode).toBe(0);
+  });
 });
 
 describe("the recipe's JSON schema", () => {

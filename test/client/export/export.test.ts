@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { datasetInfo } from '../../../client/export/export-rows.ts';
-import { csvCell } from '../../../client/export/export-table.ts';
+import { modelName } from '../../../client/export/export.ts';
+import { datasetInfo, placeOf } from '../../../client/export/export-rows.ts';
+import { csvCell, plainId } from '../../../client/export/export-table.ts';
 import { onOneLine } from '../../../dataset/rows/raw-json.ts';
 
 describe('a cell of CSV', () => {
@@ -32,6 +33,32 @@ test('a row on one line is the same row, and every byte of its strings and numbe
       expect(Buffer.from(onOneLine(Buffer.from(pretty))).toString()).toBe(JSON.stringify(value));
     }),
   );
+});
+
+test.each([
+  ['of a folder of the machine', '/pictures', null, 'a/1.png', '/pictures/a/1.png'],
+  ['copied with its packed row', '/unpacked', 'images/run/0', 'images/run/0/1.png', 'images/run/0/1.png'],
+  ['named by a packed row, but elsewhere', '/pictures', 'images/run/0', 'b/2.png', '/pictures/b/2.png'],
+  ['by its full path', '/pictures', null, '/other/3.png', '/other/3.png'],
+])('a picture %s is found from where the file lies', (_, imageFolder, copiedBelow, name, place) => {
+  expect(placeOf(name, imageFolder, copiedBelow)).toBe(place);
+});
+
+test.each([
+  ['/models/llava', '/models/llava'],
+  ['/home/me/.cache/huggingface/hub/models--llava-hf--llava-1.5-7b-hf/snapshots/ab12', 'llava-hf/llava-1.5-7b-hf'],
+  ['/hub/models--gpt2/snapshots/ab12', '/hub/models--gpt2/snapshots/ab12'],
+])('the base model of an exported adapter in %s is %s', (path, name) => {
+  expect(modelName(path)).toBe(name);
+});
+
+test.each([
+  [null, null],
+  ['"a \\"b\\""', 'a "b"'],
+  ['17', '17'],
+  ['{"x":1}', '{"x":1}'],
+])('an id %j is written as %j', (json, text) => {
+  expect(plainId(json)).toBe(text);
 });
 
 test('dataset_info.json names the file, its columns and roles', () => {

@@ -209,9 +209,9 @@ describe('a recipe is refused with place and remedy', () => {
       'model.path: folder must exist, got "modle" (relative to the recipe\'s folder)',
     ],
     [
-      'folder for a file',
-      `${NEEDED}evaluation: { path: data }\n`,
-      'evaluation.path: must be a file, got "data" (relative to the recipe\'s folder)',
+      'file for a folder',
+      `${NEEDED}evaluation: { image_folder: data/mix.json }\n`,
+      'evaluation.image_folder: must be a folder, got "data/mix.json" (relative to the recipe\'s folder)',
     ],
     [
       'address for a folder',
@@ -326,5 +326,33 @@ describe('a key named as the prototype of objects', () => {
   test('never reaches it', () => {
     refusal(NEEDED, ['__proto__.polluted=1']);
     expect({}).not.toHaveProperty('polluted');
+  });
+});
+
+describe('test rows are named as the dataset’s are', () => {
+  const located = (evaluation: string) => loadRecipe(write(`${NEEDED}evaluation: ${evaluation}\n`)).config.evaluation;
+
+  test('a folder is its files, of one file that file; a list keeps its order', () => {
+    mkdirSync(join(folder, 'test'));
+    writeFileSync(join(folder, 'test/b.json'), '[]');
+    expect(located('{ path: test }').path).toBe(join(folder, 'test/b.json'));
+    writeFileSync(join(folder, 'test/a.jsonl'), '');
+    expect(located('{ path: test }').path).toEqual([join(folder, 'test/a.jsonl'), join(folder, 'test/b.json')]);
+    expect(located('{ path: [test, data/mix.json], image_folder: [data, model] }')).toMatchObject({
+      path: [join(folder, 'test/a.jsonl'), join(folder, 'test/b.json'), join(folder, 'data/mix.json')],
+      imageFolder: [join(folder, 'data'), join(folder, 'data'), join(folder, 'model')],
+    });
+  });
+
+  test('what is missing or holds no rows is refused by its own key', () => {
+    expect(refusal(`${NEEDED}evaluation: { path: [data/mix.json, data/no.json] }\n`)).toBe(
+      'evaluation.path: file must exist, got "data/no.json" (relative to the recipe\'s folder)',
+    );
+    expect(refusal(`${NEEDED}evaluation: { path: model }\n`)).toMatch(
+      /^evaluation\.path: folder must hold .* got none/,
+    );
+    expect(refusal(`${NEEDED}evaluation: { path: [data/mix.json], image_folder: [data, data] }\n`)).toBe(
+      'evaluation.image_folder: list must have one folder for each of 1 paths, got 2',
+    );
   });
 });

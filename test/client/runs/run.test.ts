@@ -1,10 +1,20 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
-import { BAD_ROWS, USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
+import { expectActivityLines, expectPrivate } from './folder-claims.ts';
+import { BAD_ROWS, modelFolder, USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
 import { tive, useCluster } from '../in-process.ts';
 import { hashesOf, tiveProcess } from '../tive-process.ts';
 import type { Finished } from '../tive-process.ts';
@@ -54,8 +64,9 @@ describe('a recipe of one’s own, run by the command line', () => {
   test('ends with a verdict, the place of the report and exit code 0', () => {
     expect(first.exitCode, first.stderr).toBe(0);
     expect(first.stdout).toMatch(
-      /^Fine-tuning was not shown to improve the model\. tive kept 8 of 56 usable rows \(14\.3\u00a0%\) and reached /,
+      /^Fine-tuning was not shown .*\. tive kept 8 of 56 usable rows \(14\.3\u00a0%\) and reached /,
     );
+    expect(first.stdout).toContain('\n3 rows were set aside: runs/small/quarantine.jsonl\n');
     expect(first.stdout).toMatch(/\nreport: runs\/small\/report\.html\nsubset: tive export small --to llava\n$/);
   });
 
@@ -75,6 +86,8 @@ describe('a recipe of one’s own, run by the command line', () => {
       ]),
     );
     expect(names).not.toContain('server.json');
+    expectPrivate(folder);
+    expectActivityLines(folder);
     const stored = readdirSync(join(folder, 'tive-store'), { recursive: true }).map(String);
     expect(stored.filter((name) => name.endsWith('.partial') || name.endsWith('.part'))).toEqual([]);
   });
@@ -118,23 +131,6 @@ describe('a recipe of one’s own, run by the command line', () => {
     const lines = readFileSync(join(folder, 'runs/small/quarantine.jsonl'), 'utf8').trim().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { row_index: number }).row_index)).toEqual([7, 31, 58]);
   });
-
-  test('names what is lost of its store, and makes it again where somebody agrees', async () => {
-    const uri = resultOf(folder).values!.values.uri;
-    const before = readFileSync(join(folder, 'tive-store', uri, 'values.arrow'));
-    rmSync(join(folder, 'tive-store', uri, 'values.arrow'));
-    const refused = await run(folder);
-    expect(refused.exitCode).toBe(2);
-    expect(refused.stderr).toMatch(
-      new RegExp(`^${uri}/values\\.arrow: sha256 must be [0-9a-f]{64}, got no file; tive run --repair sets`, 'm'),
-    );
-    expect(refused.stderr).not.toContain('memory');
-    const mended = await run(folder, '--repair');
-    expect(mended.exitCode, mended.stderr).toBe(0);
-    expect(mended.stderr).toMatch(new RegExp(`^set aside: damaged/${uri.slice('artifacts/'.length)}/\\d+$`, 'm'));
-    expect(readFileSync(join(folder, 'tive-store', uri, 'values.arrow')).equals(before)).toBe(true);
-    for (const stage of ['gradients', 'finetune']) expect(mended.stderr).toContain(`${stage}: cached`);
-  }, 120_000);
 
   test('export --to llava holds the selected rows, copied byte for byte', async () => {
     const exported = await tive(folder, 'export', 'small', '--to', 'llava');
@@ -186,7 +182,11 @@ describe('a recipe of one’s own, run by the command line', () => {
     expect(npy.subarray(0, 8).toString('latin1')).toBe('\x93NUMPY\x01\x00');
     expect(npy.length - 10 - npy.readUInt16LE(8)).toBe(8 * BUDGET);
     expect(indices).toHaveLength(BUDGET);
-    expect((await tive(folder, 'export', 'small', '--to', 'adapter')).exitCode).toBe(0);
+    const exported = await tive(folder, 'export', 'small', '--to', 'adapter');
+    expect(exported).toMatchObject({ exitCode: 0 });
+    expect(exported.stdout).toMatch(/^runs\/small\/export\/adapter {2}tuned on 8 rows in \d+ steps\n$/);
+    const config = readFileSync(join(folder, 'runs/small/export/adapter/adapter_config.json'), 'utf8');
+    expect(JSON.parse(config)).toMatchObject({ base_model_name_or_path: modelFolder });
     expect(readdirSync(join(folder, 'runs/small/export/adapter')).sort()).toEqual([
       'adapter_config.json',
       'adapter_model.safetensors',
@@ -209,7 +209,10 @@ describe('a recipe of one’s own, run by the command line', () => {
         .map((line) => JSON.parse(line) as unknown),
     ).toEqual(rows);
     const talks = JSON.parse(texts[2]!) as { messages: { role: string; content: string }[]; images: string[] }[];
-    expect(talks.map(({ images }) => images)).toEqual(rows.map(({ image }) => (image === undefined ? [] : [image])));
+    expect(talks.map(({ images }) => images)).toEqual(
+      rows.map(({ image }) => (image === undefined ? [] : [join(folder, 'images', image)])),
+    );
+    for (const { images } of talks) for (const image of images) expect(existsSync(image)).toBe(true);
     for (const { messages, images } of talks) {
       expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
       expect(messages.map(({ content }) => content.split('<image>').length - 1)).toEqual([images.length, 0]);
@@ -237,6 +240,18 @@ describe('a recipe of one’s own, run by the command line', () => {
     const bytes = readFileSync(join(folder, 'runs/small/export/values.parquet'));
     const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer });
     expect(Object.keys(rows[0]!).join(',')).toBe(head);
+    expect(head).toMatch(/^row_index,id,image,task,/);
+    const indices = rows.map(({ row_index: index }) => index as number);
+    expect(indices).toEqual([...indices].sort((left, right) => left - right));
+    const source = JSON.parse(readFileSync(join(folder, 'train.json'), 'utf8').replace(/^\ufeff/, '')) as {
+      id: unknown;
+      image?: string;
+    }[];
+    for (const { row_index: index, id, image } of rows)
+      expect({ id, image: image ?? undefined }).toEqual({
+        id: String(source[index as number]!.id),
+        image: source[index as number]!.image,
+      });
     const cell = (value: unknown): string => (value === null || value === undefined ? '' : String(value));
     expect(rows.map((row) => Object.values(row).map(cell).join(','))).toEqual(lines);
     const copies = rows.reduce((sum, { copies: count }) => sum + (count as number), 0);
@@ -305,7 +320,9 @@ describe('a recipe of one’s own, run by the command line', () => {
 
   test('status and report tell of the finished run', async () => {
     const status = await tive(folder, 'status', 'small');
-    expect(status.stdout).toMatch(/^dataset: cached {2}59 rows {2}3 tasks {2}3 quarantined\n/);
+    expect(status.stdout).toMatch(
+      /^small: completed {2}on 127\.0\.0\.1:\d+\ndataset: cached {2}59 rows {2}3 tasks {2}3 quarantined\n/,
+    );
     const report = await tive(folder, 'report', 'small');
     expect(report).toMatchObject({ exitCode: 0, stdout: 'runs/small/report.html\n' });
     const page = readFileSync(join(folder, 'runs/small/report.html'), 'utf8');
@@ -318,7 +335,11 @@ describe('a recipe of one’s own, run by the command line', () => {
     for (const limit of [[], ['--limit', '20']]) {
       const done = await run(folder, 'run.name=null', '--until', 'dataset', ...limit);
       expect(done.exitCode, done.stderr).toBe(0);
-      names.push(/^run (train-[0-9a-f]{8}) is done/.exec(done.stdout)![1]!);
+      const name = /^run (train-[0-9a-f]{8}) is done/.exec(done.stdout)![1]!;
+      names.push(name);
+      const list = `runs/${name}/quarantine.jsonl`;
+      const lines = readFileSync(join(folder, list), 'utf8').trim().split('\n');
+      expect(done.stdout).toContain(`\n${lines.length} rows were set aside: ${list}\n`);
     }
     expect(new Set(names).size).toBe(2);
   }, 60_000);

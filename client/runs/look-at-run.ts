@@ -1,0 +1,169 @@
+// One look at a run, wherever it is: on a cluster, on the server of a living command, or left on this disk.
+import type { Client } from '@temporalio/client';
+import type { RunResult } from '../../contracts/messages/run.ts';
+import { endLeases } from '../../store/leases.ts';
+import { openStore } from '../../store/open-store.ts';
+import type { Runtime } from '../cluster/runtime.ts';
+import { outcomeOf } from '../terminal/outcome.ts';
+import type { NamedRun } from './find-run.ts';
+import { saveResult } from './run-folder.ts';
+import type { ClusterPlace } from './run-folder.ts';
+import type { RunHandle, RunStatus } from './runs.ts';
+
+/** What is known of a run. */
+export interface LookedAtRun {
+  runName: string;
+  /** Temporal's word for it, in small letters; `stopped`: its command has ended before it; `lost`: nobody answers. */
+  state: 'running' | 'completed' | 'failed' | 'canceled' | 'terminated' | 'timed_out' | 'stopped' | 'lost';
+  /** Server that was asked, or null where all stands on this disk. */
+  address: string | null;
+  /** Null where neither a worker answers nor anything is recorded. */
+  progress: RunStatus | null;
+  /** Why it has failed; null where it has not. */
+  reason: string | null;
+  /** What keeps it waiting, in sentences. */
+  notes: string[];
+  /** What it has found, here on this disk; null for a run that has not ended well. */
+  result: RunResult | null;
+}
+
+/** A server that was named on the command line. */
+export interface AskedServer {
+  address?: string | undefined;
+  namespace?: string | undefined;
+}
+
+/**
+ * Where a run stands. The result of a run that has ended on a cluster is fetched into the run's folder.
+ * @throws RangeError where neither a server nor this disk knows the run
+ */
+export async function lookAtRun(named: NamedRun, asked: AskedServer = {}): Promise<LookedAtRun> {
+  const place = await placeOf(named, asked);
+  if (place === null) return lookAtDisk(named);
+  const { connectServer, joinEmbedded } = await import('../cluster/runtime.ts');
+  const isEmbedded = place.address === named.address && (await named.folder.cluster()) === null;
+  let runtime: Runtime;
+  try {
+    runtime = isEmbedded ? await joinEmbedded(place.address) : await connectServer(place);
+  } catch (error) {
+    if (asked.address !== undefined) throw error;
+    const found = await lookAtDisk(named).catch(() => emptyLook(named.runName));
+    const state = found.result === null ? 'lost' : found.state;
+    return { ...found, state, address: place.address, notes: [...found.notes, (error as Error).message] };
+  }
+  try {
+    return await lookAtServer(named, runtime, place.address);
+  } finally {
+    await runtime.close();
+  }
+}
+
+/**
+ * The result of a run, fetched where it has ended on a cluster.
+ * @param isNewest whether the cluster is asked also where a result of the same recipe is here
+ * @throws RangeError where it has none yet, and why
+ */
+export async function resultOf(named: NamedRun, asked: AskedServer = {}, isNewest = false): Promise<RunResult> {
+  const here = await named.folder.result().catch(() => null);
+  if (here !== null && !isNewest) return here;
+  if (asked.address === undefined && (await named.folder.cluster()) === null) return here ?? named.folder.result();
+  const { state, result, reason, address } = await lookAtRun(named, asked);
+  if (result !== null) return result;
+  const why = reason === null ? '' : `: ${reason}`;
+  throw new RangeError(
+    `run: must have completed, got "${named.runName}" ${state}${address === null ? '' : ` on ${address}`}${why}; tive status ${named.runName} shows it`,
+  );
+}
+
+/** Temporal's word for a run on a cluster; `lost` where the cluster or the run is not there. */
+export async function stateOnCluster({ runName }: NamedRun, place: ClusterPlace): Promise<LookedAtRun['state']> {
+  const { connectServer } = await import('../cluster/runtime.ts');
+  const { findRun } = await import('./runs.ts');
+  const runtime = await connectServer(place).catch(() => null);
+  if (runtime === null) return 'lost';
+  try {
+    const { workflow } = await findRun(runtime.client, runName);
+    return stateOf((await workflow.describe()).status.name);
+  } catch {
+    return 'lost';
+  } finally {
+    await runtime.close();
+  }
+}
+
+function stateOf(status: string): LookedAtRun['state'] {
+  return status.toLowerCase() as LookedAtRun['state'];
+}
+
+async function placeOf({ folder, address }: NamedRun, asked: AskedServer): Promise<ClusterPlace | null> {
+  if (asked.address !== undefined) return { address: asked.address, namespace: asked.namespace ?? null };
+  const cluster = await folder.cluster();
+  return cluster ?? (address === null ? null : { address, namespace: null });
+}
+
+function emptyLook(runName: string): LookedAtRun {
+  return { runName, state: 'stopped', address: null, progress: null, reason: null, notes: [], result: null };
+}
+
+/** What the last command has left: its result, else how far it got. */
+async function lookAtDisk({ runName, folder }: NamedRun): Promise<LookedAtRun> {
+  const recorded = await folder.progress();
+  const result = await folder.result().catch((error: unknown) => {
+    if (recorded === null) throw error;
+    return null;
+  });
+  const stages = (recorded ?? result!).stages;
+  const isWhole = result !== null && (recorded === null || recorded.stages.every(({ state }) => !isOpen(state)));
+  const found = { ...emptyLook(runName), progress: atRest(stages), reason: recorded?.reason ?? null };
+  if (isWhole && found.reason === null)
+    return { ...found, state: 'completed', progress: atRest(result.stages), result };
+  return { ...found, state: found.reason === null ? 'stopped' : 'failed' };
+}
+
+function isOpen(state: string): boolean {
+  return state === 'running' || state === 'waiting' || state === 'failed';
+}
+
+/** Stages of a run that nobody is at. */
+function atRest(stages: RunStatus['stages']): RunStatus {
+  const gate = { isPaused: false, awaitsApproval: false };
+  const stopped = stages.map((line) =>
+    line.state === 'running' ? { ...line, detail: line.detail || 'stopped' } : line,
+  );
+  return { stages: stopped, gate, retryCount: 0, working: new Map() };
+}
+
+async function lookAtServer(named: NamedRun, { client }: Runtime, address: string): Promise<LookedAtRun> {
+  const { findRun } = await import('./runs.ts');
+  // A server forgets runs that have ended long ago.
+  const handle = await findRun(client, named.runName).catch(async (error: unknown) => {
+    if (error instanceof RangeError && (await named.folder.result().catch(() => null)) !== null) return null;
+    throw error;
+  });
+  if (handle === null) return lookAtDisk(named);
+  const { status } = await handle.workflow.describe();
+  const state = stateOf(status.name);
+  const progress = await handle.progress();
+  const found = { ...emptyLook(named.runName), state, address, progress };
+  if (state === 'running') return { ...found, notes: await waitingNotes(client, address) };
+  if (state !== 'completed') return { ...found, ...(await failureOf(handle)) };
+  const result = await handle.result();
+  await endLeases(openStore(result.config.store.uri), handle.workflow.workflowId).catch(() => undefined);
+  const here = await named.folder.result().catch(() => null);
+  if (JSON.stringify(here) !== JSON.stringify(result))
+    await saveResult(named.folder, openStore(result.config.store.uri), result);
+  return { ...found, progress: progress ?? atRest(result.stages), result };
+}
+
+async function failureOf(handle: RunHandle): Promise<Pick<LookedAtRun, 'reason'>> {
+  const reason = await handle.result().then(
+    () => null,
+    (error: unknown) => outcomeOf(error).message,
+  );
+  return { reason };
+}
+
+async function waitingNotes(client: Client, address: string): Promise<string[]> {
+  const { missingWorkers } = await import('../cluster/task-queues.ts');
+  return missingWorkers(client, address);
+}

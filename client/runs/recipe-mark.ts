@@ -1,0 +1,60 @@
+// What tells recipes apart: a hash of all that changes results, and what differs in words.
+import type { Config } from '../../contracts/config.ts';
+import { withDiskNames } from '../../contracts/disk-names.ts';
+import type { Stage } from '../../contracts/stages.ts';
+import { WITHOUT_EFFECT_ON_RESULTS } from '../../contracts/stage-reads.ts';
+import { canonicalJson, sha256 } from '../../store/addresses.ts';
+
+/** What a run says of its recipe: it stands in the memo of its workflow. */
+export interface RecipeMark {
+  /** Hash of what changes results. */
+  sha256: string;
+  /** File of the recipe as it was given, without folders; null where there was none. */
+  file: string | null;
+  /** Last stage that was asked for. */
+  until: Stage;
+}
+
+/** Name of the mark in the memo of a workflow. */
+export const MARK_KEY = 'tiveRecipe';
+
+const HASH_LETTERS = 12;
+const MOST_DIFFERENCES = 3;
+const MOST_CHARACTERS = 40;
+
+/** Hash of the keys of a recipe that change results: names, places and what the report shows are left out. */
+export function recipeHash(config: Config): string {
+  return sha256(canonicalJson(Object.fromEntries(settings(config))));
+}
+
+function settings(config: Config): Map<string, unknown> {
+  const found = new Map<string, unknown>();
+  for (const [section, keys] of Object.entries(config))
+    for (const [key, value] of Object.entries(keys as Record<string, unknown>))
+      if (!(`${section}.${key}` in WITHOUT_EFFECT_ON_RESULTS)) found.set(`${section}.${key}`, value);
+  return found;
+}
+
+/** Keys whose values differ, as recipes have them: `selection.lambda 3, now 1`. */
+export function recipeDifferences(then: Config, now: Config): string {
+  const [before, after] = [settings(then), settings(now)];
+  const text = (value: unknown): string => {
+    const whole = canonicalJson(withDiskNames(value ?? null));
+    return whole.length > MOST_CHARACTERS ? `${whole.slice(0, MOST_CHARACTERS)}…` : whole;
+  };
+  const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+    (key) => canonicalJson(before.get(key) ?? null) !== canonicalJson(after.get(key) ?? null),
+  );
+  const words = changed.map((key) => `${diskName(key)} ${text(before.get(key))}, now ${text(after.get(key))}`);
+  const more = words.length > MOST_DIFFERENCES ? [`${words.length - MOST_DIFFERENCES} more`] : [];
+  return [...words.slice(0, MOST_DIFFERENCES), ...more].join('; ');
+}
+
+function diskName(path: string): string {
+  return path.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** A recipe by its file and hash. */
+export function markText({ file, sha256: hash }: RecipeMark): string {
+  return `${file === null ? 'a recipe' : file} (sha256 ${hash.slice(0, HASH_LETTERS)}…)`;
+}
