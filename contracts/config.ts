@@ -66,11 +66,18 @@ export interface TaskRule {
 /** Rules by name, or a list of which the first that fits is taken; null: none. */
 export type TaskRules = 'llava-1.5' | 'prefix' | 'single' | 'cluster' | TaskRule[] | null;
 
+/** A key of rows that forms know. */
+export type ColumnName =
+  | ('image' | 'images' | 'question' | 'answer' | 'system' | 'conversations' | 'messages')
+  | ('prompt' | 'completion' | 'instruction' | 'input' | 'output' | 'history');
+
 export interface DatasetConfig {
   /** Files in the order that gives the row indexes. */
   path: string[];
   /** Of rows of JSON; `auto` tells it row by row from their keys. */
-  format: 'auto' | 'llava' | 'sharegpt' | 'messages' | 'parquet' | 'webdataset';
+  format: 'auto' | 'llava' | 'sharegpt' | 'messages' | 'prompt' | 'alpaca' | 'question' | 'parquet' | 'webdataset';
+  /** Which keys of the rows hold what a form knows by another name. */
+  columns?: Partial<Record<ColumnName, string>> | null;
   /** Folder that image paths are relative to, or one for each path; null = the folder of each file. */
   imageFolder: string | string[] | null;
   /** Row key that holds the task label. */

@@ -29,6 +29,7 @@ export const STAGE_READS = {
   dataset: {
     dataset: [
       'dataset.format',
+      'dataset.columns',
       'dataset.taskField',
       'dataset.taskRules',
       'dataset.maxImages',

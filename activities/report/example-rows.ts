@@ -7,6 +7,7 @@ import type { RowPlace } from '../../contracts/row-place.ts';
 import type { ExampleRow } from '../../contracts/summary.ts';
 import { decodeImage } from '../../dataset/images/image-decode.ts';
 import { readImageFile } from '../../dataset/images/image-file.ts';
+import { isInline } from '../../dataset/images/inline-image.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { RowReader } from '../../dataset/rows/row-reader.ts';
@@ -93,9 +94,12 @@ export async function withRows<Result>(
     const source = place === undefined ? null : await sourceOf(place.sourceIndex).catch(() => null);
     if (place === undefined || source === null) return null;
     const { image } = place;
+    const parsed = await readParsed(place, reader);
+    // The table has the name alone of a picture that stands in its row.
+    const path = parsed?.images.slice(0, 1).find(isInline) ?? image;
     return {
-      parsed: await readParsed(place, reader),
-      picture: () => (image === null ? Promise.resolve(null) : readBytes(image, source, openStore)),
+      parsed,
+      picture: () => (path === null ? Promise.resolve(null) : readBytes(path, source, openStore)),
     };
   };
   return use(read).finally(() => reader.close());
@@ -141,7 +145,7 @@ function cut(text: string): string {
 
 /** One picture alone: a machine that only writes the report has no need of the others. */
 async function readPicture(image: string, folder: string, openStore: (uri: string) => Store) {
-  if (!isS3(folder)) return readImageFile(folder, image);
+  if (!isS3(folder) || isInline(image)) return readImageFile(folder, image);
   const path = await localFile(openStore, `${folder}/${image}`);
   return readImageFile(dirname(path), basename(path));
 }

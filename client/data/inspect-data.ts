@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import { imageExists } from '../../dataset/images/image-file.ts';
+import { isInline } from '../../dataset/images/inline-image.ts';
 import { DatasetInspector } from '../../dataset/rows/dataset-inspector.ts';
 import type { DatasetContents } from '../../dataset/rows/dataset-inspector.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
@@ -38,6 +39,7 @@ export async function inspectData(
   const inspector = new DatasetInspector();
   const images = new Map<string, { folder: string; name: string; isPacked: boolean }>();
   let byteCount = 0;
+  let inlineCount = 0;
   for (const file of files) {
     const found = await stat(file).catch(() => null);
     if (found?.isFile() !== true) throw new InvalidDatasetError(`data inspect: file must exist, got "${file}"`);
@@ -50,7 +52,8 @@ export async function inspectData(
       if (isRejection(row)) continue;
       for (const name of row.images) {
         const isPacked = packed.has(name);
-        images.set(join(isPacked ? file : imageFolder, name), { folder: imageFolder, name, isPacked });
+        if (isInline(name)) inlineCount += 1;
+        else images.set(join(isPacked ? file : imageFolder, name), { folder: imageFolder, name, isPacked });
       }
     }
   }
@@ -60,7 +63,7 @@ export async function inspectData(
   return {
     byteCount,
     ...inspector.contents(),
-    imageCount: images.size,
+    imageCount: images.size + inlineCount,
     missingImageCount: missing.length,
     missingImages: missing.slice(0, namedImages),
   };

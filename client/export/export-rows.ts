@@ -9,7 +9,7 @@ import { parseRow } from '../../dataset/rows/parse-row.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { PICTURE_NAME } from '../../dataset/readers/packed-row.ts';
 import { onOneLine, withStrings } from '../../dataset/rows/raw-json.ts';
-import type { RowForm } from '../../dataset/forms/row-form.ts';
+import type { DescribedForm } from '../../dataset/forms/dataset-info.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { RowReader } from '../../dataset/rows/row-reader.ts';
 import type { RowSource } from '../../dataset/rows/row-source.ts';
@@ -111,7 +111,7 @@ export async function* asArray(rows: AsyncIterable<Uint8Array>): AsyncGenerator<
 
 interface SelectedRow {
   bytes: Uint8Array;
-  form: RowForm | null;
+  form: DescribedForm | null;
   /** Folder of the pictures that were not copied. */
   imageFolder: string;
   /** Folder, below that of the export, of the pictures that were; null: none was. */

@@ -20,7 +20,7 @@ type SnakeCase<Text extends string> = Text extends `${infer Head}${infer Tail}`
 export type SnakeKeys<Value> = Value extends readonly unknown[] | null
   ? Value
   : Value extends object
-    ? { [Key in keyof Value & string as SnakeCase<Key>]: SnakeKeys<Value[Key]> }
+    ? { [Key in keyof Value as SnakeCase<Key & string>]: SnakeKeys<Value[Key]> }
     : Value;
 
 /** A recipe after defaults: the config but for what the file's place decides. */
@@ -54,5 +54,9 @@ export const recipeSchema = z
 /** Holds the schema to the contract: a key or type that only one of the two has is a compile error here. */
 type Same<Left, Right> = [Left, Right] extends [Right, Left] ? true : never;
 type Parsed = z.infer<typeof recipeSchema>;
-type WithPathList = Omit<Parsed, 'dataset'> & { dataset: Omit<Parsed['dataset'], 'path'> & { path: string[] } };
+type Dataset = Parsed['dataset'];
+type WithPathList = Omit<Parsed, 'dataset'> & {
+  // A run that an older version has started carries no columns.
+  dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;
+};
 export const schemaMatchesConfig: Same<WithPathList, Recipe> = true;

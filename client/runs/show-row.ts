@@ -1,12 +1,15 @@
 // Everything that a run knows of one row.
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Turn } from '../../dataset/forms/conversation.ts';
+import { pathBelow } from '../../dataset/images/image-file.ts';
+import { imageName, isInline } from '../../dataset/images/inline-image.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { RowReader } from '../../dataset/rows/row-reader.ts';
 import { folderOfImage } from '../../dataset/rows/row-source.ts';
+import type { RowSource } from '../../dataset/rows/row-source.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import { contentHexAt } from '../../tables/hash-column.ts';
@@ -112,10 +115,16 @@ async function readDialogue({ config }: RunResult, place: Place): Promise<Pick<S
   try {
     const { row, source } = await reader.at(place);
     if (isRejection(row)) return { images: [], turns: [] };
-    return { images: row.images.map((image) => join(folderOfImage(source, image), image)), turns: row.turns };
+    return { images: row.images.map((image) => placeOfImage(source, image)), turns: row.turns };
   } finally {
     await reader.close();
   }
+}
+
+function placeOfImage(source: RowSource, image: string): string {
+  return isInline(image)
+    ? imageName(image)
+    : resolve(folderOfImage(source, image), pathBelow(source.imageFolder, image));
 }
 
 async function readValues(store: Store, { values, config }: RunResult, wanted: number): Promise<ShownRow['values']> {

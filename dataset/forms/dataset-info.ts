@@ -3,11 +3,17 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
+import { quoted } from '../rows/row-outcome.ts';
+import { ALPACA_NAMES } from './questions.ts';
+import type { AlpacaNames } from './questions.ts';
 import type { RowForm } from './row-form.ts';
 import { SHAREGPT_NAMES } from './sharegpt.ts';
 
 /** Stands beside a dataset's file and says how its rows are read. */
 export const DESCRIPTION_FILE = 'dataset_info.json';
+
+/** Names that a description gives to a row's keys. */
+export type DescribedForm = RowForm | AlpacaNames;
 
 /**
  * What LLaMA-Factory's `dataset_info.json` beside a file says of its rows: the entry whose `file_name` is the file's.
@@ -16,7 +22,7 @@ export const DESCRIPTION_FILE = 'dataset_info.json';
  * @throws InvalidDatasetError where the file cannot be read, or its entry is of another formatting
  * @see hiyouga/LLaMA-Factory `data/README.md`
  */
-export async function readRowForm(path: string): Promise<RowForm | null> {
+export async function readRowForm(path: string): Promise<DescribedForm | null> {
   const text = await readFile(join(dirname(path), DESCRIPTION_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
@@ -35,12 +41,27 @@ export async function readRowForm(path: string): Promise<RowForm | null> {
   return found === undefined ? null : toForm(...(found as [string, JsonObject]));
 }
 
-function toForm(name: string, entry: JsonObject): RowForm {
+function toForm(name: string, entry: JsonObject): DescribedForm {
+  if (entry['ranking'] === true)
+    throw new InvalidDatasetError(
+      `${DESCRIPTION_FILE} ${name}: ranking must be false, got true; pairs of preferences have no one answer to learn`,
+    );
   // Without the key LLaMA-Factory reads alpaca.
   const formatting = entry['formatting'] ?? 'alpaca';
-  if (formatting !== 'sharegpt') {
+  if (formatting === 'alpaca') {
+    const columns = readNames(name, entry, 'columns');
+    return {
+      instruction: columns['prompt'] ?? ALPACA_NAMES.instruction,
+      input: columns['query'] ?? ALPACA_NAMES.input,
+      output: columns['response'] ?? ALPACA_NAMES.output,
+      system: columns['system'] ?? ALPACA_NAMES.system,
+      history: columns['history'] ?? ALPACA_NAMES.history,
+      images: columns['images'] ?? ALPACA_NAMES.images,
+    };
+  }
+  if (formatting !== 'sharegpt' && formatting !== 'openai') {
     throw new InvalidDatasetError(
-      `${DESCRIPTION_FILE} ${name}: formatting must be sharegpt, got ${JSON.stringify(formatting)}; convert the rows to turns`,
+      `${DESCRIPTION_FILE} ${name}: formatting must be alpaca, sharegpt or openai, got ${quoted(formatting)}; convert the rows to turns`,
     );
   }
   const [columns, tags] = [readNames(name, entry, 'columns'), readNames(name, entry, 'tags')];

@@ -7,11 +7,18 @@ import type { Turn } from './conversation.ts';
 
 /** Where a row has no list of turns, with the keys that it has. */
 export function turnsMissing(fields: JsonObject, key: string): Rejection {
-  const keys = Object.keys(fields).slice(0, 8).join(', ');
+  const keys = Object.keys(fields);
+  const shown = keys.slice(0, 8).map((name) => (name.length <= 40 ? name : `${name.slice(0, 39)}…`));
   return {
     reason: 'conversations_missing',
-    detail: `${key} must be a list of turns, got ${quoted(fields[key])}; keys: ${keys}`,
+    detail: `${key} must be a list of turns, got ${quoted(fields[key])}; keys: ${shown.join(', ')}${remedyOf(keys)}`,
   };
+}
+
+function remedyOf(keys: readonly string[]): string {
+  const texts = keys.filter((key) => key.endsWith('.json'));
+  if (texts.length > 1) return '; members of a tar are one row up to the first dot of their names: rename them';
+  return keys.length > 1 ? '; say by dataset.columns which key holds what' : '';
 }
 
 /** Where a row has more pictures than the recipe takes. */

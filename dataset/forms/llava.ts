@@ -8,6 +8,7 @@ import type { Turn } from './conversation.ts';
 import { checkDialogue, tooManyImages, turnsMissing } from './dialogue-checks.ts';
 import type { Dialogue, Form } from './form.ts';
 import { withLossFlag } from './loss-flags.ts';
+import { asList } from './turn-list.ts';
 
 /**
  * The presence of the key `image` decides the modality; in an image row every turn with `<image>` becomes `<image>⏎`
@@ -30,7 +31,7 @@ function readLlava(fields: JsonObject, maxImages: number): Dialogue | Rejection 
   const turns = readTurns(fields);
   if (isRejection(turns)) return turns;
   // A leading turn of another role than gpt is not among the turns any more: no second one is dropped.
-  const isDropped = turns.length < (fields['conversations'] as unknown[]).length;
+  const isDropped = turns.length < (asList(fields['conversations']) as unknown[]).length;
   const answering = isDropped || turns[0]?.role === 'human' ? turns : turns.slice(1);
   const firstTurn = isDropped || answering !== turns ? 1 : 0;
   const problem = checkDialogue({ turns: answering, firstTurn, imageCount: images.length, imageKey: 'image' });
@@ -42,13 +43,14 @@ function readLlava(fields: JsonObject, maxImages: number): Dialogue | Rejection 
 
 function readImages({ image }: JsonObject): string[] | Rejection {
   if (image === undefined || image === null) return [];
-  const list = Array.isArray(image) ? image : [image];
+  const given = asList(image);
+  const list = Array.isArray(given) ? given : [image];
   if (list.every((path) => typeof path === 'string' && path !== '')) return list as string[];
   return { reason: 'image_field_type', detail: `image must be a path or a list of paths, got ${quoted(image)}` };
 }
 
 function readTurns(fields: JsonObject): Turn[] | Rejection {
-  const { conversations } = fields;
+  const conversations = asList(fields['conversations']);
   if (!Array.isArray(conversations)) return turnsMissing(fields, 'conversations');
   if (conversations.length === 0)
     return { reason: 'conversations_empty', detail: 'conversations must have a turn, got none' };

@@ -7,6 +7,7 @@ import type { Dialogue, Form } from './form.ts';
 import { withLossFlag } from './loss-flags.ts';
 import { isRejection, quoted } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
+import { asList } from './turn-list.ts';
 
 /** Names by which a row holds its dialogue and pictures: columns and tags of LLaMA-Factory's `dataset_info.json`. */
 export interface RowForm {
@@ -45,21 +46,26 @@ function readNamed(fields: JsonObject, form: RowForm, maxImages: number): Dialog
   if (isRejection(found)) return found;
   const { turns, images } = found;
   const asked = turns[0]?.role === 'system' ? turns.slice(1) : turns;
-  const firstTurn = (fields[form.turns] as unknown[]).length - asked.length;
+  const firstTurn = found.listLength - asked.length;
   const problem =
     tooManyImages(images, maxImages) ??
     checkDialogue({ turns: asked, firstTurn, imageCount: images.length, imageKey: form.images });
   return problem ?? { images, turns, promptTurns: turns };
 }
 
+interface FoundTurns extends Pick<Dialogue, 'images' | 'turns'> {
+  /** Turns of the row's own list. */
+  listLength: number;
+}
+
 /**
  * A row's turns and pictures by names. A content is a text, or a list of parts `{ type: "text", text }`,
  * `{ type: "image", image? }` and `{ type: "image_url", image_url: { url } }`, in which a picture stands for `<image>`.
  */
-function findTurns(fields: JsonObject, form: RowForm): Pick<Dialogue, 'images' | 'turns'> | Rejection {
+function findTurns(fields: JsonObject, form: RowForm): FoundTurns | Rejection {
   const listed = readImageList(fields[form.images], form.images);
   if (isRejection(listed)) return listed;
-  const list = fields[form.turns];
+  const list = asList(fields[form.turns]);
   if (!Array.isArray(list)) return turnsMissing(fields, form.turns);
   if (list.length === 0) return { reason: 'conversations_empty', detail: `${form.turns} must have a turn, got none` };
   const turns: Turn[] = [];
@@ -82,7 +88,7 @@ function findTurns(fields: JsonObject, form: RowForm): Pick<Dialogue, 'images' |
     if (isRejection(read)) return read;
     turns.push(read);
   }
-  return { turns, images: inParts.length > 0 ? inParts : listed.images };
+  return { turns, images: inParts.length > 0 ? inParts : listed.images, listLength: list.length };
 }
 
 function roleOf(from: unknown, { user, assistant, systemRole }: RowForm, index: number): Turn['role'] | null {
@@ -91,7 +97,8 @@ function roleOf(from: unknown, { user, assistant, systemRole }: RowForm, index: 
   return from === systemRole && index === 0 ? 'system' : null;
 }
 
-function readImageList(value: unknown, key: string): { images: string[] } | Rejection {
+function readImageList(given: unknown, key: string): { images: string[] } | Rejection {
+  const value = asList(given);
   if (value === undefined || value === null) return { images: [] };
   if (!Array.isArray(value)) {
     const fix = typeof value === 'string' ? `; write [${quoted(value)}]` : '';

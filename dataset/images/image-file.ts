@@ -1,7 +1,9 @@
 // The files of pictures: read below their folder alone, with a reason where one cannot be used.
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, normalize, sep } from 'node:path';
+import { isAbsolute, join, normalize, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Rejection } from '../rows/row-outcome.ts';
+import { isInline, readInline } from './inline-image.ts';
 
 /**
  * Codes that speak of the path, not of passing trouble. Where the picture itself stands in the row, the path is too
@@ -17,9 +19,13 @@ function tooLarge(size: number): string {
 }
 
 /**
- * Reads a picture below the image folder. Absolute paths, `..` and symbolic links that lead outside are refused.
+ * Reads a picture: one that stands in its row, or a file below the image folder, by a path relative to it, an absolute
+ * one or `file://`. What leads outside of the folder, by `..` or symbolic links too, is refused.
  */
-export async function readImageFile(imageFolder: string, path: string): Promise<{ bytes: Uint8Array } | Rejection> {
+export async function readImageFile(imageFolder: string, image: string): Promise<{ bytes: Uint8Array } | Rejection> {
+  if (isInline(image)) return readInline(image);
+  const path = withoutScheme(image);
+  if (path === null) return isElsewhere(image);
   try {
     const file = await findInside(imageFolder, path);
     if (file === null) return escapes(path);
@@ -36,27 +42,65 @@ export async function readImageFile(imageFolder: string, path: string): Promise<
   }
 }
 
-/** Whether a picture is a file below the image folder; its bytes are not read. */
-export async function imageExists(imageFolder: string, path: string): Promise<boolean> {
-  const file = await findInside(imageFolder, path).catch(() => null);
+/** Whether a picture is there: in its row, or as a file below the image folder, whose bytes are not read. */
+export async function imageExists(imageFolder: string, image: string): Promise<boolean> {
+  if (isInline(image)) return true;
+  const path = withoutScheme(image);
+  const file = path === null ? null : await findInside(imageFolder, path).catch(() => null);
   return file !== null && (await stat(file)).isFile();
+}
+
+/** A picture's path as rules for tasks see it: relative to the image folder where it lies below. */
+export function pathBelow(imageFolder: string, image: string): string {
+  if (isInline(image)) return '';
+  const path = withoutScheme(image) ?? image;
+  if (!isAbsolute(path)) return path;
+  const below = relative(imageFolder, path);
+  return leadsOutside(below) ? path : below;
+}
+
+/** A path or `file://` as a path; null for an address of another kind. */
+function withoutScheme(image: string): string | null {
+  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(image)) return image;
+  if (!/^file:\/\//i.test(image)) return null;
+  try {
+    return fileURLToPath(image);
+  } catch {
+    return null;
+  }
+}
+
+function leadsOutside(path: string): boolean {
+  return path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path);
 }
 
 /** The real path of a picture, or null where it leads outside of the folder. */
 async function findInside(imageFolder: string, path: string): Promise<string | null> {
+  if (path.includes('\0')) return null;
   const inside = normalize(path);
-  if (isAbsolute(path) || inside === '..' || inside.startsWith(`..${sep}`) || path.includes('\0')) return null;
-  const [root, file] = await Promise.all([realpath(imageFolder), realpath(join(imageFolder, inside))]);
+  if (!isAbsolute(path) && leadsOutside(inside)) return null;
+  const root = await realpath(imageFolder);
+  if (isAbsolute(path) && leadsOutside(relative(imageFolder, inside)) && leadsOutside(relative(root, inside)))
+    return null;
+  const file = await realpath(isAbsolute(path) ? inside : join(imageFolder, inside));
   return file.startsWith(root.endsWith(sep) ? root : `${root}${sep}`) ? file : null;
 }
 
 function escapes(path: string): Rejection {
+  const fix = isAbsolute(path) ? '; set image_folder to a folder above it' : '';
   return {
     reason: 'image_path_escapes',
-    detail: `image must lie below image_folder, got ${JSON.stringify(shortened(path))}`,
+    detail: `image must lie below image_folder, got ${JSON.stringify(shortened(path))}${fix}`,
+  };
+}
+
+function isElsewhere(image: string): Rejection {
+  return {
+    reason: 'image_missing',
+    detail: `image must be a file below image_folder, got the address ${JSON.stringify(shortened(image))}; download it`,
   };
 }
 
 function shortened(path: string): string {
-  return path.length <= 200 ? path : `${path.slice(0, 199)}…`;
+  return path.length <= 120 ? path : `${path.slice(0, 119)}…`;
 }

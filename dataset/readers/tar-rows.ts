@@ -14,6 +14,8 @@ import { objectOf, onOneLine, rawFields } from '../rows/raw-json.ts';
 import { isRejection } from '../rows/row-outcome.ts';
 import { MAX_ROW_BYTES } from './row-splitter.ts';
 
+// Kinds are told by what stands behind the last dot of a name, whatever stands before it: `x.v2.json`, `x.v2.png`.
+const JSON_TEXT = /^(?:.*\.)?json$/;
 const PICTURE = /^(?:.*\.)?(jpe?g|jpe|jfif|png|gif|webp|tiff?|avif|bmp|heic|svg)$/;
 
 const VIDEO = /^(?:.*\.)?(mp4|webm|mov|avi|mkv|mpe?g)$/;
@@ -22,8 +24,8 @@ const SOUND = /^(?:.*\.)?(wav|mp3|flac|ogg|m4a|opus)$/;
 /** Consecutive members with one stem. */
 interface Sample {
   stem: string;
-  /** Bytes of the member `json`, or null. */
-  json: Uint8Array | null;
+  /** Members of JSON by extension. */
+  texts: Map<string, Uint8Array>;
   pictures: string[];
   /** Members that are neither, by extension, with their sizes. */
   others: Map<string, number>;
@@ -31,8 +33,9 @@ interface Sample {
 
 /**
  * Rows of a WebDataset shard as JSON texts of a line, streaming: consecutive members with one stem, the base name up to
- * its first dot, are a row. Its fields are those of the member `json`; its pictures are written out and named by
- * `image`, or by `images` where there are several or the row is of that form. Members' own names never become paths.
+ * its first dot, are a row. Its fields are those of its one member of JSON, or of several of `json`; its pictures are
+ * written out and named by `image`, or by `images` where there are several or the row is of that form. Members' own
+ * names never become paths.
  *
  * @throws InvalidDatasetError where the archive is damaged or cut short
  */
@@ -49,9 +52,9 @@ export async function* tarRows(path: string, writePicture: WritePicture): AsyncG
       rowIndex += 1;
       sample = null;
     }
-    sample ??= { stem, json: null, pictures: [], others: new Map() };
+    sample ??= { stem, texts: new Map(), pictures: [], others: new Map() };
     const picture = PICTURE.exec(extension);
-    if (extension === 'json') sample.json = await readJson(body, header.size);
+    if (JSON_TEXT.test(extension)) sample.texts.set(extension, await readJson(body, header.size));
     else if (picture !== null) {
       const target = pictureName(rowIndex, sample.pictures.length, picture[1]!);
       await writePicture(target, body);
@@ -119,7 +122,10 @@ async function readJson(body: Member['body'], size: number): Promise<Uint8Array>
  * The row's line. A member that is no JSON object stays as it is, but on one line: it is set aside later, with the
  * reason.
  */
-function toRow({ stem, json, pictures, others }: Sample): Uint8Array {
+function toRow({ stem, texts, pictures, others }: Sample): Uint8Array {
+  const [only = ''] = texts.size === 1 ? texts.keys() : ['json'];
+  const json = texts.get(only) ?? null;
+  for (const [extension, { length }] of texts) if (extension !== only) others.set(extension, length);
   const read = json === null ? { fields: {}, text: '{}' } : readFields(json);
   if (isRejection(read)) return isBlank(json!) ? CUT_SHORT : withoutBreaks(json!);
   const rest = [...others].map(([key, size]): [string, string] => [key, JSON.stringify(sizeText(size))]);

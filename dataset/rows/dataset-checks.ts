@@ -34,19 +34,39 @@ export function requireUsable({ rowCount, usableCount, quarantined }: DatasetCou
   const badCount = rowCount - usableCount;
   if (badCount / rowCount > dataset.maxQuarantinedFraction) {
     const [most] = byCount[0]!;
-    const fix = most.startsWith('image_') ? 'fix image_folder' : 'fix the rows';
     throw new InvalidDatasetError(
       `dataset: quarantined share must be at most ${dataset.maxQuarantinedFraction}, got ${Number((badCount / rowCount).toPrecision(3))} ` +
-        `(${number(badCount)} of ${number(rowCount)}, mostly ${most}); ${fix} or raise max_quarantined_fraction`,
+        `(${number(badCount)} of ${number(rowCount)}, mostly ${most}); ${remedyOf(most)} or raise max_quarantined_fraction`,
     );
   }
 }
 
 function remedyOf(most: Reason | undefined): string {
-  if (most === undefined) return 'take a file with rows';
-  if (most === 'json_syntax') return 'a file that begins with { must hold a row a line';
-  return most.startsWith('image_') ? 'check image_folder' : 'fix the rows';
+  return most === undefined ? 'take a file with rows' : (REMEDIES[most] ?? 'fix the rows');
 }
+
+/** What mends most rows of a reason at once, where there is such a thing. */
+const REMEDIES: Partial<Record<Reason, string>> = {
+  json_syntax: 'a file that begins with { must hold a row a line',
+  conversations_missing: 'say by dataset.columns which keys hold the dialogue',
+  value_not_text: 'say by dataset.columns which keys hold texts',
+  answers_masked: 'give an answer that counts',
+  loss_flag_unclear: 'say true or false of every answer',
+  placeholder_unfilled: 'write out what the placeholders stand for',
+  role_unknown: 'name the roles as docs/data.md says',
+  image_missing: 'check image_folder',
+  image_path_escapes: 'set image_folder to a folder above the pictures',
+  image_token_missing: 'write <image> where the picture belongs',
+  image_key_missing: 'say by dataset.columns which key names the picture',
+  too_many_images: 'raise dataset.max_images',
+  image_type_unsupported: 'convert the pictures to PNG or JPEG',
+  image_type_html: 'download the pictures again',
+  image_truncated: 'download the pictures again',
+  image_corrupt: 'write the pictures again',
+  reserved_text: 'take special tokens out of the texts',
+  no_supervised_tokens: 'raise gradients.cutoff_len',
+  image_cut_off: 'raise gradients.cutoff_len',
+};
 
 /** Warnings where the rules for LLaVA-1.5 give other counts than the published file has. */
 export function countWarnings(counts: ReadonlyMap<string, number>): string[] {

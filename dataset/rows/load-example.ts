@@ -5,8 +5,7 @@ import { preprocessImage } from '../images/image-preprocess.ts';
 import type { ImageSettings } from '../images/image-settings.ts';
 import type { EncodedPrompt, PromptEncoder } from '../prompts/prompt.ts';
 import { isRejection } from './row-outcome.ts';
-import { changedImage, changedRow, imageKey, pathOfImage, RowReader } from './row-reader.ts';
-import { folderOfImage } from './row-source.ts';
+import { changedImage, changedRow, keyOfImage, pathOfImage, RowReader } from './row-reader.ts';
 import type { LocalDataset } from './row-source.ts';
 
 /** A row ready for the model but for its pictures' vectors. */
@@ -41,7 +40,7 @@ export class ExampleLoader {
     if (isRejection(prompt)) throw changedRow(place, prompt.detail);
     return {
       prompt,
-      images: row.images.map((path) => imageKey(folderOfImage(source, path), path)),
+      images: row.images.map((path, index) => keyOfImage(place, source, path, index)),
       turns: row.turns,
     };
   }

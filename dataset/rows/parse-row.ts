@@ -3,11 +3,12 @@ import type { DatasetConfig } from '../../contracts/config.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Dialogue } from '../forms/form.ts';
+import { withColumns } from '../forms/columns.ts';
 import { formOf } from '../forms/forms.ts';
 import type { FormOptions } from '../forms/forms.ts';
 import { withObjects } from '../forms/objects.ts';
 import { hasContent, unreadKeys } from '../forms/row-keys.ts';
-import { rawFields } from './raw-json.ts';
+import { parsePythonJson, rawFields } from './raw-json.ts';
 import { isRejection, quoted } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
 
@@ -26,7 +27,7 @@ export interface ParsedRow extends RowIdentity, Dialogue {
 }
 
 /** What decides how a row is read. */
-export interface ParseOptions extends FormOptions, Pick<DatasetConfig, 'taskField' | 'maxImages'> {}
+export interface ParseOptions extends FormOptions, Pick<DatasetConfig, 'taskField' | 'maxImages' | 'columns'> {}
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -54,7 +55,7 @@ export function readFields(bytes: Uint8Array | null): RowFields | Rejection {
   }
   let row: unknown;
   try {
-    row = JSON.parse(text);
+    row = parsePythonJson(text);
   } catch (error) {
     return { reason: 'json_syntax', detail: `must be valid JSON, got ${syntaxProblem(error as Error)}` };
   }
@@ -72,17 +73,18 @@ export function parseFieldsOf(
     id: idOf(fields['id'], text),
     task: typeof label === 'number' ? String(label) : typeof label === 'string' && label !== '' ? label : null,
   };
-  const form = formOf(fields, options);
-  const filled = unreadMedia(fields, text, form.images) ?? withObjects(fields, text, form);
+  const named = withColumns(fields, options.columns);
+  const form = formOf(named, options);
+  const filled = unreadMedia(named, text, form.images) ?? withObjects(named, text, form);
   const read = isRejection(filled) ? filled : form.read(filled, options.maxImages);
   if (isRejection(read)) return { ...identity, ...read };
-  return { ...identity, ...read, unreadKeys: unreadKeys(fields, form, options.taskField) };
+  return { ...identity, ...read, unreadKeys: unreadKeys(named, form, options.taskField) };
 }
 
 /** JSON text of a row's `id`, null for none. A number that JavaScript would round is as the row has it. */
 function idOf(id: unknown, text: string): string | null {
   if (id === undefined) return null;
-  const isRounded = typeof id !== 'string' && !Number.isSafeInteger(id);
+  const isRounded = typeof id === 'object' ? id !== null : typeof id !== 'string' && !Number.isSafeInteger(id);
   return (isRounded ? rawFields(text).get('id') : undefined) ?? JSON.stringify(id);
 }
 

@@ -21,6 +21,25 @@ function* tokens(text: string): Generator<{ token: string; start: number; end: n
   }
 }
 
+/** What Python's `json.dumps` writes of numbers that are none, outside of strings. */
+const NOT_A_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\w.])-?(?:NaN|Infinity)\b/gs;
+
+/**
+ * `JSON.parse` of what Python writes too: `NaN`, `Infinity` and `-Infinity` are read as null. Their text stays what the
+ * row is kept as.
+ * @throws SyntaxError where the text is neither
+ */
+export function parsePythonJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!/NaN|Infinity/.test(text)) throw error;
+    const plain = text.replace(NOT_A_NUMBER, (token) => (token.startsWith('"') ? token : 'null'));
+    if (plain === text) throw error;
+    return JSON.parse(plain);
+  }
+}
+
 /** Where every value of an object stands in its text; of a key that stands twice the last, as `JSON.parse` takes it. */
 export function fieldRanges(text: string): Map<string, { start: number; end: number }> {
   const fields = new Map<string, { start: number; end: number }>();

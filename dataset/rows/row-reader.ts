@@ -7,11 +7,13 @@ import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import type { Turn } from '../forms/conversation.ts';
 import { readImageFile } from '../images/image-file.ts';
+import { isInline } from '../images/inline-image.ts';
 import { contentHash } from './content-hash.ts';
 import { parseRow } from './parse-row.ts';
 import type { ParsedRow, ParseOptions, RowIdentity } from './parse-row.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
+import { folderOfImage } from './row-source.ts';
 import type { LocalDataset, RowSource } from './row-source.ts';
 
 /** A row as it is in its file now. */
@@ -34,12 +36,27 @@ export function imageKey(folder: string, path: string): string {
   return `${folder}${BELOW}${path}`;
 }
 
+/** {@link imageKey} of a row's picture; one that stands in the row itself is named by the row's place and its own. */
+export function keyOfImage(
+  { sourceIndex, byteStart, byteEnd }: Omit<RowPlace, 'rowIndex' | 'contentHash'>,
+  source: RowSource,
+  path: string,
+  index: number,
+): string {
+  if (!isInline(path)) return imageKey(folderOfImage(source, path), path);
+  return `${source.origin}${INSIDE}${[sourceIndex, byteStart, byteEnd, index].join(' ')}`;
+}
+
 /** Stands in no path. */
 const BELOW = '\0';
+const INSIDE = '\0\0';
 
 /** A picture's {@link imageKey} as a path, for messages. */
 export function pathOfImage(image: string): string {
-  return image.replace(BELOW, sep);
+  const [file = '', inside] = image.split(INSIDE);
+  if (inside === undefined) return image.replace(BELOW, sep);
+  const [, byteStart, , index] = inside.split(' ').map(Number);
+  return `${file} byte ${byteStart!.toLocaleString('en')}: picture ${index! + 1} of the row`;
 }
 
 /** Pictures whose hashes are remembered. */
@@ -89,12 +106,24 @@ export class RowReader {
 
   /** Bytes of a picture by its {@link imageKey}. @throws InvalidDatasetError where they are no longer readable */
   async picture(image: string): Promise<Uint8Array> {
-    const [folder = '', path = ''] = image.split(BELOW);
-    const read = await readImageFile(folder, path);
+    const read = await this.#readPicture(image);
     if (isRejection(read)) throw changedImage(image, read);
     if (this.#imageHashes.size >= REMEMBERED_IMAGES) this.#imageHashes.clear();
     this.#imageHashes.set(image, createHash('sha256').update(read.bytes).digest('hex'));
     return read.bytes;
+  }
+
+  async #readPicture(image: string): ReturnType<typeof readImageFile> {
+    const [, inside] = image.split(INSIDE);
+    if (inside === undefined) {
+      const [folder = '', path = ''] = image.split(BELOW);
+      return readImageFile(folder, path);
+    }
+    const [sourceIndex = 0, byteStart = 0, byteEnd = 0, index = 0] = inside.split(' ').map(Number);
+    const { row, source } = await this.at({ sourceIndex, byteStart, byteEnd });
+    const path = isRejection(row) ? undefined : row.images[index];
+    if (path !== undefined) return readImageFile(source.imageFolder, path);
+    return { reason: 'image_missing', detail: 'a row without it' };
   }
 
   async close(): Promise<void> {

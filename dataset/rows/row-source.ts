@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { readRowForm } from '../forms/dataset-info.ts';
-import type { RowForm } from '../forms/row-form.ts';
+import type { DescribedForm } from '../forms/dataset-info.ts';
 import { PICTURE_NAME } from '../readers/packed-row.ts';
 import { splitRows } from '../readers/row-splitter.ts';
 import type { SourceRow } from '../readers/row-splitter.ts';
@@ -17,7 +17,7 @@ export interface RowSource {
   /** Folder that rows and pictures were unpacked to, as lines; null for a file of JSON. */
   packed: string | null;
   /** Names that the file's own description gives, or null. */
-  form: RowForm | null;
+  form: DescribedForm | null;
 }
 
 /** The folder that a picture of a source lies below. */

@@ -5,8 +5,9 @@ import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import { contentHash } from './content-hash.ts';
 import { decodeImage } from '../images/image-decode.ts';
-import { readImageFile } from '../images/image-file.ts';
+import { pathBelow, readImageFile } from '../images/image-file.ts';
 import { extensionDiffers } from '../images/image-type.ts';
+import { imageName, isInline } from '../images/inline-image.ts';
 import { parseRow } from './parse-row.ts';
 import type { ParseOptions } from './parse-row.ts';
 import type { PromptEncoder } from '../prompts/prompt.ts';
@@ -113,6 +114,8 @@ type ImageChecker = (path: string) => Promise<ImageCheck>;
 function rememberingImages(source: RowSource): ImageChecker {
   const known = new Map<string, Promise<ImageCheck>>();
   return (path) => {
+    // The picture itself would be the key.
+    if (isInline(path)) return checkImage(source.imageFolder, path);
     let found = known.get(path);
     if (found === undefined) {
       if (known.size >= REMEMBERED_IMAGES) known.clear();
@@ -129,7 +132,11 @@ export async function checkImage(folder: string, path: string): Promise<ImageChe
   if (isRejection(read)) return { sha256: '', differs: false, rejection: read };
   const sha256 = createHash('sha256').update(read.bytes).digest('hex');
   const decoded = await decodeImage(read.bytes);
-  return { sha256, differs: extensionDiffers(path, read.bytes), rejection: isRejection(decoded) ? decoded : null };
+  return {
+    sha256,
+    differs: !isInline(path) && extensionDiffers(path, read.bytes),
+    rejection: isRejection(decoded) ? decoded : null,
+  };
 }
 
 async function scanRow(
@@ -156,12 +163,14 @@ async function scanRow(
     return { ...place, ...empty, id, task, image: null, contentHash: NO_HASH, rejection: { reason, detail: where } };
   }
   const checks = await Promise.all(parsed.images.map((path) => checkOf(path)));
-  const task = dataset.label(parsed);
+  const [firstImage] = parsed.images;
+  const { imageFolder } = dataset.sources[sourceIndex]!;
+  const task = dataset.label({ ...parsed, images: parsed.images.map((path) => pathBelow(imageFolder, path)) });
   const known = {
     ...place,
     id: parsed.id,
     task,
-    image: parsed.images[0] ?? null,
+    image: firstImage === undefined ? null : imageName(firstImage),
     contentHash: contentHash(
       parsed.turns,
       checks.map(({ sha256 }) => sha256),

@@ -1,5 +1,6 @@
 // Tasks of rows by rules: those of published mixtures, by folder, one for all, or a recipe's own.
 import type { TaskRule, TaskRules } from '../../contracts/config.ts';
+import { isInline } from '../images/inline-image.ts';
 import { PICTURE_NAME } from '../readers/packed-row.ts';
 import type { ParsedRow } from '../rows/parse-row.ts';
 
@@ -42,9 +43,9 @@ export function taskOf(
   return firstFit(row, image, rules === 'llava-1.5' ? LLAVA_RULES : rules);
 }
 
-/** The first folder of a path. Pictures that were packed with their rows have none of their own. */
+/** The first folder of a path. Pictures that were packed with their rows, or stand in them, have none of their own. */
 function folderOf(image: string): string {
-  const end = image.indexOf('/');
+  const end = isInline(image) ? -1 : image.indexOf('/');
   return end > 0 && !PICTURE_NAME.test(image) ? image.slice(0, end) : 'no_folder';
 }
 

@@ -114,7 +114,7 @@ export const DATASET: Case[] = [
       stops(() => world.scan('dataset.max_quarantined_fraction=0.02'))
     ),
     dataset(
-      'dataset: quarantined share must be at most 0.02, got 0.0625 (2 of 32, mostly image_missing); fix image_folder or raise max_quarantined_fraction',
+      'dataset: quarantined share must be at most 0.02, got 0.0625 (2 of 32, mostly image_missing); check image_folder or raise max_quarantined_fraction',
     ),
   ],
   [

@@ -27,7 +27,7 @@ export const ROWS: Case[] = [
     (world) => world.setsAside({ id: 17, image: 'cat.png', text: 'x' }),
     aside(
       'conversations_missing',
-      'row 1: conversations must be a list of turns, got undefined; keys: id, image, text',
+      'row 1: conversations must be a list of turns, got undefined; keys: id, image, text; say by dataset.columns which key holds what',
     ),
   ],
   [

@@ -27,7 +27,7 @@ const READ = READERS.flatMap((reader) =>
 /** Layouts of the addresses of version 0.1.0, for the preset `demo`. */
 const LAYOUTS: Readonly<Record<keyof StageReads, string>> = {
   dataset:
-    '{"dataset":{"format":"auto","maxImages":1,"maxQuarantinedFraction":0.02,"maxRows":null,"taskField":"dataset",' +
+    '{"dataset":{"columns":null,"format":"auto","maxImages":1,"maxQuarantinedFraction":0.02,"maxRows":null,"taskField":"dataset",' +
     '"taskRules":null},"plan":{"cutoffLen":256,"shardRows":512,"tokenBudget":2560},"template":"auto"}',
   newRows: '{"plan":{"shardRows":512,"tokenBudget":2560}}',
   warmup:

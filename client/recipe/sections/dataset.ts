@@ -1,5 +1,6 @@
 // The rows to choose from, and their tasks.
 import { z } from 'zod';
+import { COLUMN_NAMES } from '../../../dataset/forms/columns.ts';
 import { FORM_NAMES } from '../../../dataset/forms/forms.ts';
 import { PACKED_FORMATS } from '../../../dataset/readers/readers.ts';
 import { integer, list, oneOf, place, says, section, share, text } from '../kinds.ts';
@@ -37,6 +38,15 @@ export const dataset = section('the rows to choose from', {
   format: oneOf('auto', ...FORM_NAMES, ...PACKED_FORMATS)
     .default('auto')
     .describe('auto tells it from bytes and keys; the others insist on one'),
+  columns: z
+    .partialRecord(
+      z.enum(COLUMN_NAMES),
+      text('the name of a key'),
+      says(`a map of ${COLUMN_NAMES.join(', ')} to keys of the rows`),
+    )
+    .nullable()
+    .default(null)
+    .describe('which keys of the rows hold what: { image: img, question: q, answer: a }'),
   image_folder: imageFolders()
     .nullable()
     .default(null)

@@ -129,7 +129,7 @@ describe('a dataset that cannot be used stops the run with exit code 2', () => {
     [
       'nothing usable',
       '[{"id": 1}]',
-      'dataset: at least one usable row must remain, got 0 of 1 (1 conversations_missing); fix the rows\n',
+      'dataset: at least one usable row must remain, got 0 of 1 (1 conversations_missing); say by dataset.columns which keys hold the dialogue\n',
     ],
   ])(
     '%s',

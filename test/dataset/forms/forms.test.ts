@@ -18,6 +18,11 @@ describe('a row of which nobody says the form', () => {
     ['llava', { conversations: [], messages: [] }],
     ['llava', { conversations: [] }],
     ['llava', {}],
+    ['prompt', { prompt: '', completion: '', images: [] }],
+    ['alpaca', { instruction: '', output: '', input: '', images: [] }],
+    ['question', { question: '', answer: '', images: [] }],
+    ['llava', { question: '', answer: '', conversations: [] }],
+    ['messages', { question: '', answer: '', messages: [] }],
   ])('is of the form %s by the keys of %o', (name, fields) => {
     expect(formOf(fields, { format: 'auto', form: null }).name).toBe(name);
   });

@@ -7,7 +7,6 @@ import { readRowForm } from '../../../dataset/forms/dataset-info.ts';
 import { parseRow } from '../../../dataset/rows/parse-row.ts';
 import type { ParseOptions } from '../../../dataset/rows/parse-row.ts';
 import { isRejection } from '../../../dataset/rows/row-outcome.ts';
-import type { RowForm } from '../../../dataset/forms/row-form.ts';
 
 const OPTIONS: ParseOptions = { format: 'auto', form: null, taskField: 'dataset', maxImages: 2 };
 const parse = (row: unknown, options: Partial<ParseOptions> = {}) =>
@@ -172,7 +171,7 @@ test('a format that the recipe names is taken for every row', () => {
 describe('dataset_info.json', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tive-forms-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const formOf = async (info: unknown): Promise<RowForm | null> => {
+  const formOf = async (info: unknown): ReturnType<typeof readRowForm> => {
     writeFileSync(join(folder, 'dataset_info.json'), typeof info === 'string' ? info : JSON.stringify(info));
     return readRowForm(join(folder, 'mix.json'));
   };
@@ -201,6 +200,16 @@ describe('dataset_info.json', () => {
     });
   });
 
+  test('without a formatting names keys of alpaca', async () => {
+    const form = await formOf({ a: { file_name: 'mix.json', columns: { prompt: 'ask', response: 'say' } } });
+    expect(parse({ ask: 'Q?', input: 'x', say: 'A.' }, { form })).toMatchObject({
+      turns: [
+        { role: 'human', value: 'Q?\nx' },
+        { role: 'gpt', value: 'A.' },
+      ],
+    });
+  });
+
   test('that says nothing of the file, or is not there, leaves the rows to their keys', async () => {
     expect(await formOf({ other: { file_name: 'other.json' } })).toBeNull();
     rmSync(join(folder, 'dataset_info.json'));
@@ -210,9 +219,14 @@ describe('dataset_info.json', () => {
   test.each<[string, unknown, string]>([
     ['no JSON', '{', 'dataset_info.json: must be valid JSON, got '],
     [
-      'alpaca',
-      { a: { file_name: 'mix.json' } },
-      'dataset_info.json a: formatting must be sharegpt, got "alpaca"; convert the rows to turns',
+      'another formatting',
+      { a: { file_name: 'mix.json', formatting: 'tree' } },
+      'dataset_info.json a: formatting must be alpaca, sharegpt or openai, got "tree"; convert the rows to turns',
+    ],
+    [
+      'pairs of preferences',
+      { a: { file_name: 'mix.json', ranking: true } },
+      'dataset_info.json a: ranking must be false, got true; pairs of preferences have no one answer to learn',
     ],
     [
       'a number as a name',

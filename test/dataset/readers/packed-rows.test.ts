@@ -166,6 +166,33 @@ describe('tar', () => {
     10_000,
   );
 
+  test('has a row of the members up to the first dot of their names, whatever their case', async () => {
+    const path = join(folder, 'dots.tar');
+    const members = {
+      'a.v2.png': 'x',
+      'a.v2.json': '{"n": 1}',
+      'B.JSON': '{"n": 2}',
+      'B.PNG': 'y',
+      'c.meta.json': '{"n": 0}',
+      'c.json': '{"n": 3}',
+      'd_0.5.json': '{"n": 4}',
+      'd_0.25.json': '{"n": 5}',
+    };
+    await writeFile(path, tar(members));
+    const { rows, pictures } = await unpack(path);
+    expect(rows).toEqual([
+      { id: 'a', n: 1, image: '00000/000000000-0.png' },
+      { id: 'B', n: 2, image: '00000/000000001-0.png' },
+      { id: 'c', n: 3, 'meta.json': 'a member of 8 bytes' },
+      { id: 'd_0', '5.json': 'a member of 8 bytes', '25.json': 'a member of 8 bytes' },
+    ]);
+    expect(pictures.size).toBe(2);
+    expect(parseRow(Buffer.from(JSON.stringify(rows[3])), OPTIONS)).toMatchObject({
+      reason: 'conversations_missing',
+      detail: expect.stringMatching(/keys: id, 5.json, 25.json; members of a tar are one row up to/) as string,
+    });
+  });
+
   test('that is cut short is refused by name', async () => {
     const path = join(folder, 'cut.tar');
     await writeFile(path, await readFile(`${PACKED}/shard-00000.tar`));

@@ -46,7 +46,7 @@ describe('a dataset is refused', () => {
     expect(check(665_298, { role_order: 600, image_missing: 40_000 })).toThrow(
       new InvalidDatasetError(
         'dataset: quarantined share must be at most 0.02, got 0.061 (40,600 of 665,298, mostly image_missing); ' +
-          'fix image_folder or raise max_quarantined_fraction',
+          'check image_folder or raise max_quarantined_fraction',
       ),
     );
     expect(check(100, { answer_empty: 4, image_missing: 1 })).toThrow(

@@ -158,6 +158,22 @@ describe('a picture', () => {
     expect(pixels).toEqual(wanted.pixels);
   });
 
+  test('that stands in its row is read from there', async () => {
+    const bytes = await noisePng(20, 10, 5);
+    const row = {
+      image: `data:image/png;base64,${bytes.toString('base64')}`,
+      conversations: conversation('<image>?', 'A.'),
+    };
+    const path = await writeBelow(folder, 'inline.jsonl', JSON.stringify(row));
+    const [record] = await scanAll(datasetConfig([path]), encoder);
+    const reader = open([path]);
+    const example = await reader.load(record!);
+    expect(example.images[0]!.length).toBeLessThan(path.length + 30);
+    await reader.requireUnchanged(record!, example);
+    const wanted = await preprocessImage(bytes, settings, 'crop');
+    expect({ pixels: await reader.pixels(example.images[0]!) }).toEqual(wanted);
+  });
+
   test('lies below image_folder where one is set', async () => {
     const dataset = datasetConfig([join(folder, 'mix.json')], { imageFolder: `${GOLDEN}/images` });
     loader = new ExampleLoader(dataset, encoder, settings, 'crop');

@@ -35,7 +35,7 @@ describe('a row that is no object of JSON', () => {
     ['{"conversations": [', 'json_syntax', 'must be valid JSON, got an unexpected end'],
     ['{"id": "x', 'json_syntax', 'must be valid JSON, got unterminated string'],
     ['{"a": 1} {}', 'json_syntax', 'must be valid JSON, got an unexpected non-whitespace character'],
-    [`{"${'a'.repeat(40)}": NaN, "x": 1}`, 'json_syntax', "must be valid JSON, got an unexpected token 'N'"],
+    [`{"${'a'.repeat(40)}": Nothing, "x": NaN}`, 'json_syntax', "must be valid JSON, got an unexpected token 'N'"],
     ['[1, 2]', 'not_an_object', 'row must be an object, got [1,2]'],
     ['17', 'not_an_object', 'row must be an object, got 17'],
     ['null', 'not_an_object', 'row must be an object, got null'],
@@ -57,6 +57,23 @@ describe('a row that is no object of JSON', () => {
   });
 });
 
+describe('numbers of Python that are none', () => {
+  test.each(['NaN', 'Infinity', '-Infinity'])('%s is read in any key, and texts that hold it stay', (number) => {
+    const row = `{"id": ${number}, "score": [1, ${number}], "dataset": "x", "conversations": [
+      {"from": "human", "value": "${number}, \\"${number}\\"?"}, {"from": "gpt", "value": "A."}]}`;
+    expect(parseText(row)).toMatchObject({
+      id: 'null',
+      task: 'x',
+      turns: [{ value: `${number}, "${number}"?` }, { value: 'A.' }],
+    });
+  });
+
+  test('do not make valid what is wrong elsewhere', () => {
+    for (const text of ['{"a": NaNs}', '{"a": +NaN}', '{"a": -NaN, "b": x}', '{"a": NaN, "b": "'])
+      expect(parseText(text)).toMatchObject({ reason: 'json_syntax' });
+  });
+});
+
 describe('turns', () => {
   const order = (turn: number, wanted: string, got: string): string =>
     `turn ${turn}: role must be ${wanted}, got ${got}`;
@@ -68,7 +85,7 @@ describe('turns', () => {
       'that are not there',
       { id: 1, image: 'a.png', text: 'b' },
       'conversations_missing',
-      'conversations must be a list of turns, got undefined; keys: id, image, text',
+      'conversations must be a list of turns, got undefined; keys: id, image, text; say by dataset.columns which key holds what',
     ],
     [
       'that are a text',
@@ -80,7 +97,7 @@ describe('turns', () => {
       'among many keys, of which eight are named',
       Object.fromEntries([...'abcdefghij'].map((key) => [key, 1])),
       'conversations_missing',
-      'conversations must be a list of turns, got undefined; keys: a, b, c, d, e, f, g, h',
+      'conversations must be a list of turns, got undefined; keys: a, b, c, d, e, f, g, h; say by dataset.columns which key holds what',
     ],
     ['of an empty list', talk(), 'conversations_empty', 'conversations must have a turn, got none'],
     ['of a number', talk(5, 'A.'), 'value_not_text', 'turn 0: value must be text, got 5'],

@@ -25,7 +25,7 @@ test('a row has the bytes of its place and what they say in the form of its own 
     await writeBelow(folder, 'plain.json', JSON.stringify(plain, null, 2)),
   ];
   const sources = await Promise.all(paths.map((path) => asSource(path, folder)));
-  expect(sources.map(({ form }) => form?.turns ?? null)).toEqual(['talk', null]);
+  expect(sources.map(({ form }) => form)).toMatchObject([{ turns: 'talk' }, null]);
   const dataset = { ...datasetConfig(paths), sources };
   const places = await scanAll(dataset, await goldenEncoder());
   const reader = RowReader.over(dataset);

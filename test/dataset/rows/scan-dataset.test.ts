@@ -130,7 +130,8 @@ describe('a row that cannot be used is set aside with its reason', () => {
       await writeBelow(folder, 'good.png', picture);
       await symlink(join(outside, 'good.png'), join(folder, 'images/link.png'));
       await symlink('circle.png', join(folder, 'images/circle.png'));
-      const long = `data:image/png;base64,${'A'.repeat(5000)}`;
+      const long = `data:image/png,${'A'.repeat(5000)}`;
+      const inside = `file://${join(folder, 'images/good.png')}`;
       const names = [
         'good.png',
         'gone.png',
@@ -142,6 +143,11 @@ describe('a row that cannot be used is set aside with its reason', () => {
         'link.png',
         'circle.png',
         long,
+        inside,
+        join(folder, 'images/good.png'),
+        'https://example.org/a.png',
+        `data:image/png;base64,${picture.toString('base64')}`,
+        picture.toString('base64'),
       ];
       const rows = names.map((name) => imageRow(name, { dataset: 'vqa' }));
       const records = await scan(rows, { imageFolder: join(folder, 'images') });
@@ -160,11 +166,26 @@ describe('a row that cannot be used is set aside with its reason', () => {
           detail: 'image must be JPEG, PNG, GIF, WebP, TIFF or AVIF, got bytes 6e6f6e65',
         },
         escaping('../good.png'),
-        escaping(join(outside, 'good.png')),
+        { ...escaping(''), detail: expect.stringContaining('; set image_folder to a folder above it') as string },
         escaping('link.png'),
         missing('circle.png'),
-        missing(`${long.slice(0, 199)}…`),
+        {
+          reason: 'image_corrupt',
+          detail: expect.stringMatching(
+            /^image must be data:image.* got "data:image\/png,A+…; write base64 /,
+          ) as string,
+        },
+        null,
+        null,
+        {
+          reason: 'image_missing',
+          detail: 'image must be a file below image_folder, got the address "https://example.org/a.png"; download it',
+        },
+        null,
+        null,
       ]);
+      expect(records[13]!.image).toMatch(/^data:image\/png;base64,… \([\d,]+ characters\)$/);
+      expect(records[13]!.contentHash).toEqual(records[0]!.contentHash);
       expect(records.map(({ task, rowIndex }) => [task, rowIndex])).toEqual(names.map((_, index) => ['vqa', index]));
       expect(records[1]).toMatchObject({
         tokenCount: 0,
