@@ -105,6 +105,6 @@ function nameOf({ method }: TrainingCurve): string {
 function findingOf(training: readonly TrainingCurve[]): string {
   const fell = training.filter(({ smoothed, losses }) => smoothed.at(-1)! < losses[0]!).length;
   const [first] = training;
-  const ends = `${nameOf(first!)}: from ${number(first!.losses[0]!)} to ${number(first!.smoothed.at(-1)!)} nats`;
+  const ends = `${nameOf(first!)}: a loss of ${number(first!.losses[0]!)}, then ${number(first!.smoothed.at(-1)!)}`;
   return `Losses fell in ${fell} of ${training.length} trainings (${ends}).`;
 }

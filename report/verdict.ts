@@ -54,7 +54,10 @@ function compared(summary: RunSummary): Omit<Verdict, 'findings'> {
   const reached = `${kept} and reached ${percent(own.macroAccuracy)}`;
   const baselines = byStrength(differences.filter(({ method }) => method === null || isRandomChoice(method)));
   const [main] = baselines;
-  const remark = (other: DifferenceSummary): string => remarkOf(other, own);
+  // As its own score has it: a difference taken back may round to another tenth.
+  const scoreOf = ({ method, difference }: DifferenceSummary): number =>
+    evaluation!.scores.find((score) => score.method === method)?.macroAccuracy ?? own.macroAccuracy - difference;
+  const remark = (other: DifferenceSummary): string => remarkOf(other, scoreOf(other));
   if (main === undefined || baselines.every(({ method }) => method === null)) {
     const sentence = `${reached}; no random choice was evaluated beside it, so this run does not show whether the choice of rows matters.`;
     return { outcome: 'not_measured', sentence, remarks: differences.map(remark) };
@@ -65,7 +68,7 @@ function compared(summary: RunSummary): Omit<Verdict, 'findings'> {
   const name = `${strongest}${nameOf(main, own)}${strongest === '' ? '' : ','}`;
   return {
     outcome,
-    sentence: `${reached}; ${name} reached ${percent(own.macroAccuracy - main.difference)} (${differenceText(main)}): ${conclusion(outcome, summary, baselines)}.`,
+    sentence: `${reached}; ${name} reached ${percent(scoreOf(main))} (${differenceText(main)}): ${conclusion(outcome, summary, baselines)}.`,
     remarks: [...others.map(remark), coverage(testRowCount)],
   };
 }
@@ -124,9 +127,9 @@ function withArticle(method: SelectionMethod | null): string {
   return method === null || isRandomChoice(method) ? `the ${methodName(method)}` : methodName(method);
 }
 
-function remarkOf(other: DifferenceSummary, own: { macroAccuracy: number }): string {
+function remarkOf(other: DifferenceSummary, accuracy: number): string {
   const name = other.method === null ? 'before fine-tuning the base model' : methodName(other.method);
-  return `${capital(name)} reached ${percent(own.macroAccuracy - other.difference)} (${differenceText(other)}).`;
+  return `${capital(name)} reached ${percent(accuracy)} (${differenceText(other)}).`;
 }
 
 function coverage(testRowCount: number): string {

@@ -45,6 +45,8 @@ export async function prepareEngine(say: (text: string) => void): Promise<Engine
   if (refusesNative) return failed('TIVE_ENGINE=wasm is set');
   if (choice.wheel === null) return failed(choice.reason ?? 'no library');
   try {
+    // Without it the library, a large download, is of no use.
+    addonFile();
     return await withLock('engine', async () => {
       const tensorflowFolder = await findTensorflow(choice, say);
       await installAddon(tensorflowFolder, choice, say);
@@ -120,15 +122,7 @@ async function installAddon(
   choice: EngineChoice,
   say: (text: string) => void,
 ): Promise<void> {
-  const require = createRequire(import.meta.url);
-  let packageFile: string;
-  try {
-    packageFile = require.resolve(`${ADDON_PACKAGE}/package.json`);
-  } catch {
-    throw new Error(
-      `setup: package ${ADDON_PACKAGE} must be installed, got none; npm install ${ADDON_PACKAGE} --ignore-scripts`,
-    );
-  }
+  const packageFile = addonFile();
   const addonFolder = dirname(packageFile);
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };
   const key = createHash('sha256')
@@ -147,6 +141,17 @@ async function installAddon(
   await copyFile(built, `${target}.partial`);
   await rename(`${target}.partial`, target);
   await writeFile(stamp, key);
+}
+
+/** The addon's package.json. @throws Error where the package, an optional one, is not installed */
+function addonFile(): string {
+  try {
+    return createRequire(import.meta.url).resolve(`${ADDON_PACKAGE}/package.json`);
+  } catch {
+    throw new Error(
+      `setup: package ${ADDON_PACKAGE} must be installed, got none; npm install ${ADDON_PACKAGE} --ignore-scripts`,
+    );
+  }
 }
 
 async function compileAddon(

@@ -112,14 +112,16 @@ function shareWarnings({ method, lambda, tasks }: SelectionRequest, effectiveSha
   const shares = [...effectiveShare].filter((share) => !Number.isNaN(share));
   if (shares.length > 0 && shares.every((share) => share.toFixed(3) === '1.000')) {
     return [
-      'selection: lambda must change the weights, got effective sample size 1.000 of each task ' +
+      'selection: lambda must change the weights, got an effective share of 1.000 in each task ' +
         `at lambda ${lambda}; this is random choice`,
     ];
   }
   return tasks.flatMap(({ task }, taskIndex) => {
     const share = effectiveShare[taskIndex]!;
     if (!(share < UNEVEN_SHARE)) return [];
-    const got = `${share.toFixed(3)} at lambda ${lambda}; lower lambda`;
-    return [`selection: effective sample size of task "${task}" should be at least ${UNEVEN_SHARE}, got ${got}`];
+    const got = `${share.toFixed(3)} at lambda ${lambda} (equally likely rows that would be as uneven a draw, over its rows)`;
+    return [
+      `selection: effective share of task "${task}" should be at least ${UNEVEN_SHARE}, got ${got}; lower lambda`,
+    ];
   });
 }

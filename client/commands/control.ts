@@ -4,6 +4,7 @@ import type { Client } from '@temporalio/client';
 import { namedRun } from '../runs/find-run.ts';
 import type { NamedRun } from '../runs/find-run.ts';
 import { EXIT } from '../terminal/outcome.ts';
+import { hint } from '../terminal/own-command.ts';
 import { stageLines } from '../terminal/progress-display.ts';
 import type { LookedAtRun } from '../runs/look-at-run.ts';
 import type { RunHandle } from '../runs/runs.ts';
@@ -63,7 +64,7 @@ export function pauseCommand() {
       onLiveRun('pause', run, options, async (client, handle) => {
         const { pauseRun } = await import('../runs/hold-run.ts');
         await pauseRun(client, handle);
-        return `${handle.runName} is paused; tive resume ${handle.runName}`;
+        return `${handle.runName} is paused; ${hint('resume', handle.runName)}`;
       }),
     );
 }

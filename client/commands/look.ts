@@ -105,7 +105,8 @@ function describeRow(row: ShownRow): string[] {
       : [
           `value         ${grouped(values.rank)}. of ${grouped(values.taskRowCount)} in its task: mean of cosines ${values.meanOfCosines.toFixed(4)}, ` +
             `cosine to mean ${values.cosineToMean.toFixed(4)}`,
-          `at the model  loss ${values.loss.toFixed(4)}, gradient norm ${values.gradientNorm.toPrecision(4)}, EL2N ${values.el2n.toFixed(4)}`,
+          `at the model  loss ${values.loss.toFixed(4)} (−ln of an answer token’s probability, averaged), gradient norm ${values.gradientNorm.toPrecision(4)}`,
+          `              EL2N ${values.el2n.toFixed(4)} (how far predicted answer tokens are from the true ones: 0 none, 1.41 sure and wrong)`,
         ]),
     ...nearest.map(
       ({ rowIndex, task, cosine }, index) =>

@@ -62,11 +62,17 @@ export function planLines(runName: string, plan: RunPlan, config: Config): strin
     '',
     ...table(plan.stages),
     ...totalLines(plan.total),
+    ...shardLines(plan.stages),
     ...scheduleLines(plan.stages, config),
     ...(quotas === null ? [] : ['', ...quotaLines(quotas)]),
     ...plan.checks.map((text) => `check: ${text}`),
     ...warnings.map((text) => `warning: ${text}`),
   ];
+}
+
+function shardLines(stages: readonly PlannedStage[]): string[] {
+  const isShown = stages.some(({ unit }) => unit === 'shards');
+  return isShown ? ['shard: rows whose gradients are taken together, and again where a process dies'] : [];
 }
 
 function totalLines(total: RunPlan['total']): string[] {

@@ -11,6 +11,7 @@ import { resultOf } from '../runs/look-at-run.ts';
 import { writing } from '../terminal/interrupt.ts';
 import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import { saveResult } from '../runs/run-folder.ts';
+import { hint } from '../terminal/own-command.ts';
 import { printable } from '../terminal/terminal-text.ts';
 
 const METHOD_HELP = METHOD_NAMES.map((method) => `${method}: ${METHODS[method].summary}`).join('; ');
@@ -38,7 +39,7 @@ export function selectCommand() {
           ({ task, copies }) => `  ${printable(task).padEnd(20)} ${copies.toLocaleString('en').padStart(9)}`,
         ),
         ...(reportPath === null ? [] : [`report: ${relative(process.cwd(), reportPath)}`]),
-        `subset: tive export ${made.runName} --to llava`,
+        `subset: ${hint('export', made.runName, '--to', 'llava')}`,
       ];
       process.stdout.write(`${lines.join('\n')}\n`);
     });
@@ -57,7 +58,7 @@ export function reportCommand() {
       const path = await saveResult(named.folder, openStore(result.config.store.uri), result);
       if (path === null)
         throw new RangeError(
-          `report: run must have a report, got none in ${named.folder.path}; tive select ${run} makes one`,
+          `report: run must have a report, got none in ${named.folder.path}; ${hint('select', run)} makes one`,
         );
       await access(path);
       process.stdout.write(`${relative(process.cwd(), path)}\n`);

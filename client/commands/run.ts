@@ -9,7 +9,8 @@ import { parseCount, printPlan } from './plan.ts';
 import type { ExecutedRun } from '../runs/execute-run.ts';
 import type { LoadedRecipe } from '../recipe/recipe.ts';
 import { QUARANTINE_FILE, openRunFolder } from '../runs/run-folder.ts';
-import { commandLine, grouped } from '../terminal/terminal-text.ts';
+import { hint } from '../terminal/own-command.ts';
+import { grouped, printable } from '../terminal/terminal-text.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { EXIT } from '../terminal/outcome.ts';
 
@@ -57,7 +58,7 @@ export function runCommand() {
       if (freshUri !== null) loaded.config.store.uri = freshUri;
       if (options.yes === true) loaded.config.allocation.approval = 'none';
       const store = freshUri === null ? [] : [`store.uri=${freshUri}`];
-      const resumeCommand = commandLine(['tive', 'run', recipe, ...overrides, ...store, ...optionWords(options)]);
+      const resumeCommand = hint('run', recipe, ...overrides, ...store, ...optionWords(options));
       if (options.onChange === true) process.exitCode = await runOnChange(loaded, options, { resumeCommand, recipe });
       else
         process.exitCode = conclude(await execute(loaded, { ...options, detach }, { resumeCommand, recipe }), loaded);
@@ -85,7 +86,7 @@ export function demoCommand() {
     .action(async (overrides, options) => {
       const { loadPreset } = await import('../recipe/recipe.ts');
       const loaded = loadPreset('demo', { overrides });
-      const resumeCommand = commandLine(['tive', 'demo', ...overrides, ...optionWords(options)]);
+      const resumeCommand = hint('demo', ...overrides, ...optionWords(options));
       process.exitCode = conclude(await execute(loaded, options, { resumeCommand, recipe: null }), loaded);
     });
 }
@@ -161,15 +162,26 @@ function conclude({ exitCode, result, reportPath }: ExecutedRun, { runName, conf
   const list = join(openRunFolder(config.run.outputDir, runName).path, QUARANTINE_FILE);
   const quarantined = [...(result.dataset?.quarantined ?? []), ...(result.gradients?.quarantined ?? [])];
   const asideCount = quarantined.reduce((sum, { count }) => sum + count, 0);
+  for (const line of warningLines(result.warnings)) process.stderr.write(`${line}\n`);
   const selection = result.methods[0]?.selection ?? null;
   const lines = [
     ...(result.report?.verdict ?? [doneUntil(result)]),
     ...(asideCount === 0 ? [] : [`${grouped(asideCount)} rows were set aside: ${relative(process.cwd(), list)}`]),
     ...(reportPath === null ? [] : ['', `report: ${relative(process.cwd(), reportPath)}`]),
-    ...(selection === null ? [] : [`subset: tive export ${runName} --to llava`]),
+    ...(selection === null ? [] : [`subset: ${hint('export', runName, '--to', 'llava')}`]),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   return EXIT.done;
+}
+
+/** Warnings that a command prints at its end. */
+const SHOWN_WARNINGS = 8;
+
+/** What the stages warned of, a slow engine among it: the report lists all. */
+export function warningLines(warnings: readonly string[]): string[] {
+  const each = [...new Set(warnings)].map((text) => `warning: ${printable(text)}`);
+  const more = each.length - SHOWN_WARNINGS;
+  return more > 0 ? [...each.slice(0, SHOWN_WARNINGS), `warning: and ${more} more, in the report`] : each;
 }
 
 function doneUntil({ runName, stages }: RunResult): string {

@@ -9,6 +9,7 @@ import type { FoundData } from '../data/look-at-data.ts';
 import { labelsOf, recipeText, SCHEMA_FILE } from '../recipe/new-recipe.ts';
 import type { Answers } from '../recipe/new-recipe.ts';
 import { EXIT } from '../terminal/outcome.ts';
+import { hint } from '../terminal/own-command.ts';
 import { grouped, printable } from '../terminal/terminal-text.ts';
 import { askRecipe, EXTENDED_PRESETS, shareProblem } from './ask-recipe.ts';
 
@@ -133,8 +134,8 @@ function startLines(answers: Answers, found: FoundData, output: string): string[
           `no test rows: the run will not show how good its choice is; set evaluation.path${tests === '' ? '' : `, to ${tests} perhaps`}`,
         ]),
     `${output} and ${SCHEMA_FILE} are written`,
-    `look: tive plan ${output}`,
-    `run:  tive run ${output}`,
+    `look: ${hint('plan', output)}`,
+    `run:  ${hint('run', output)}`,
   ];
 }
 

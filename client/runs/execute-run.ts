@@ -16,6 +16,7 @@ import type { Lease } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { isAgreed } from '../terminal/agree.ts';
+import { hint } from '../terminal/own-command.ts';
 import { EXIT, outcomeOf } from '../terminal/outcome.ts';
 import { createProgressDisplay } from '../terminal/progress-display.ts';
 import type { ProgressDisplay } from '../terminal/progress-display.ts';
@@ -170,7 +171,7 @@ async function runOnce(options: ExecuteOptions, shown: Shown): Promise<ExecutedR
   await describeRun(options, shown);
   if (options.detach) {
     say(
-      `run ${runName} goes on at ${runtime.address}: tive status ${runName} shows it, tive report ${runName} fetches it`,
+      `run ${runName} goes on at ${runtime.address}: ${hint('status', runName)} shows it, ${hint('report', runName)} fetches it`,
     );
     return { exitCode: EXIT.done, result: null, reportPath: null };
   }
@@ -253,7 +254,7 @@ async function follow(
     if (status !== null) await record(status.stages);
     if (status?.gate.awaitsApproval === true && !asked) {
       asked = true;
-      say(`the quotas wait for approval: tive approve ${handle.runName}, or tive cancel ${handle.runName}`);
+      say(`the quotas wait for approval: ${hint('approve', handle.runName)}, or ${hint('cancel', handle.runName)}`);
     }
     if (!warned && Date.now() - startedAt > NO_WORKER_MS) {
       warned = true;

@@ -115,7 +115,7 @@ describe('selectRows', () => {
     expect(selected.probability).toBeAllclose([0.0906737, 0.0726059, 0.83672], SIX_DIGITS);
     expect(effectiveShare).toBeAllclose([1.40136 / 3], SIX_DIGITS);
     expect(warnings).toEqual([
-      'selection: effective sample size of task "A" should be at least 0.9, got 0.467 at lambda 10; lower lambda',
+      'selection: effective share of task "A" should be at least 0.9, got 0.467 at lambda 10 (equally likely rows that would be as uneven a draw, over its rows); lower lambda',
     ]);
   });
 
@@ -123,7 +123,7 @@ describe('selectRows', () => {
     const { rows, warnings } = select({ lambda: 0 });
     expect(rows).toEqual(select({ method: 'tive_task' }).rows);
     expect(warnings).toEqual([
-      'selection: lambda must change the weights, got effective sample size 1.000 of each task at lambda 0; this is random choice',
+      'selection: lambda must change the weights, got an effective share of 1.000 in each task at lambda 0; this is random choice',
     ]);
     expect(select({ method: 'tive_task' }).warnings).toEqual([]);
   });

@@ -144,7 +144,7 @@ export const MACHINE: Case[] = [
       return Promise.resolve(warns(selectRows(toColumns(rows), request).warnings));
     },
     warning(
-      'selection: lambda must change the weights, got effective sample size 1.000 of each task at lambda 0.001; this is random choice',
+      'selection: lambda must change the weights, got an effective share of 1.000 in each task at lambda 0.001; this is random choice',
     ),
   ],
 ];

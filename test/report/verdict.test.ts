@@ -150,6 +150,14 @@ describe('verdict', () => {
     ]);
   });
 
+  test('a score is said as it is, not as a difference taken back', () => {
+    // 0.5955 − 0.485 is 0.11049999999999999 in floating point.
+    const pooled = { ...POOLED, interval: [0.004, 0.04] as [number, number] };
+    const others = [{ ...BASE, difference: 0.5955 - 0.1105 }, pooled];
+    const found = verdict(summaryOf({ accuracy: 0.5955, base: 0.11050000000000001, others }));
+    expect(found.remarks.map(PLAIN)[0]).toMatch(/^Before fine-tuning the base model reached 11\.1 % /);
+  });
+
   test('a run that the base model beats says so first, whatever random choice it beats, and is not ahead', () => {
     const found = verdict(
       summaryOf({

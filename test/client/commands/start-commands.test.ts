@@ -185,6 +185,19 @@ describe('completion', () => {
     expect(complete(stdout, 'tive', 'data', 'convert', 'x', '--t')).toEqual(['--to', '--task-field']);
   });
 
+  test('README’s table has one command a row, and every command', async () => {
+    const readme = readFileSync(join(FORMS, '../../README.md'), 'utf8');
+    const rows = readme.split('\n').filter((line) => line.startsWith('| `tive '));
+    for (const row of rows) expect(row.split('|')[1]!.trim(), row).not.toMatch(/` *[,·] *`/);
+    const { stdout } = await tive(root, 'completion', 'fish');
+    const names = [...stdout.matchAll(/use_subcommand' -a '(\w+)'/g)].map(([, name]) => name!);
+    expect(names).toContain('export');
+    for (const name of names.filter((one) => one !== 'help')) {
+      const own = rows.filter((row) => new RegExp(`^\\| \`tive ${name}\\b`).test(row));
+      expect(own.length, name).toBeGreaterThan(0);
+    }
+  });
+
   test('in zsh and fish names the same commands', async () => {
     const [zsh, fish] = [await tive(root, 'completion', 'zsh'), await tive(root, 'completion', 'fish')];
     expect(zsh.stdout).toMatch(/^#compdef tive\n/);

@@ -193,7 +193,7 @@ describe('the command stopped, killed and given again, on one store', () => {
         /temporal\.db: must be the database of an earlier server, got other bytes; it is now /,
       );
       expect(stopped.stderr).toContain('warmup: cached');
-      expect(stopped.stderr).toContain(`resume: tive run recipe.yaml ${[...SLOW, ...HEARTBEAT].join(' ')}`);
+      expect(stopped.stderr).toContain(`run recipe.yaml ${[...SLOW, ...HEARTBEAT].join(' ')}`);
     },
     TIMEOUT_MS,
   );

@@ -58,7 +58,9 @@ describe('a recipe of one’s own, run by the command line', () => {
       /^Fine-tuning was not shown .*\. tive kept 8 of 56 usable rows \(14\.3\u00a0%\) and reached /,
     );
     expect(first.stdout).toContain('\n3 rows were set aside: runs/small/quarantine.jsonl\n');
-    expect(first.stdout).toMatch(/\nreport: runs\/small\/report\.html\nsubset: tive export small --to llava\n$/);
+    expect(first.stdout).toMatch(
+      /\nreport: runs\/small\/report\.html\nsubset: .*tive(\.mjs)? export small --to llava\n$/,
+    );
   });
 
   test('leaves its files in the run folder, and neither server nor half-written files', () => {
