@@ -37,18 +37,27 @@ function inspectCommand() {
     .action(async (files, { images, taskField, json }) => {
       const { inspectData } = await import('../data/inspect-data.ts');
       const folder = images ?? null;
-      const found = await inspectData(files, folder, taskField);
+      const { findDataFiles } = await import('../recipe/data-files.ts');
+      const given = files.map((path) => findDataFiles(path, 'data inspect'));
+      const own = given.flatMap((one) => one.files);
+      const notes = given.flatMap((one) => one.notes);
+      const found = { ...(await inspectData(own, folder, taskField)), notes };
       print(found, json, () => inspectionLines(found, taskField, folder));
     });
 }
 
-function inspectionLines(found: InspectedData, taskField: string, folder: string | null): string[] {
+function inspectionLines(
+  found: InspectedData & { notes: string[] },
+  taskField: string,
+  folder: string | null,
+): string[] {
   const badCount = sum(found.reasons);
   const hasLabels = Object.keys(found.labels).length > 0;
   const missing =
     found.missingImages.length === 0 ? '' : `, for instance ${found.missingImages.map(printable).join(', ')}`;
   const lines: [string, string][] = [
     ['rows', `${grouped(found.rowCount)} in ${(found.byteCount / 1e6).toFixed(1)} MB`],
+    ...found.notes.map((note): [string, string] => ['not read', printable(note)]),
     ['form', counts(found.forms)],
     ['keys', counts(found.keys)],
     ...found.unreadKeys.map(({ key, count, meaning }, index): [string, string] => [
@@ -100,10 +109,10 @@ function validateCommand() {
     .action(async (recipe, overrides, { output, json, quiet }) => {
       const { loadRecipe } = await import('../recipe/recipe.ts');
       const { validateData } = await import('../data/validate-data.ts');
-      const { config } = loadRecipe(recipe, { overrides });
+      const { config, notes } = loadRecipe(recipe, { overrides });
       const lines = (await openQuarantine(output)).createWriteStream();
       const showsProgress = quiet !== true && process.stderr.isTTY;
-      const found = await validateData(
+      const validated = await validateData(
         config,
         (line) => void lines.write(line),
         (rowCount) => showsProgress && process.stderr.write(`\r${grouped(rowCount)} rows`),
@@ -111,6 +120,7 @@ function validateCommand() {
       lines.end();
       await finished(lines);
       if (showsProgress) process.stderr.write('\r\x1b[2K');
+      const found = { ...validated, warnings: [...notes, ...validated.warnings] };
       print(found, json, () => validationLines(found, output));
       if (found.problem !== null) process.exitCode = EXIT.callerMustAct;
     });

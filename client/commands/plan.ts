@@ -39,9 +39,10 @@ export async function printPlan(
 ): Promise<void> {
   const { loadRecipe } = await import('../recipe/recipe.ts');
   const { planInProcess } = await import('../runs/plan-in-process.ts');
-  const { config, runName } = loadRecipe(recipe, { overrides });
+  const { config, runName, notes } = loadRecipe(recipe, { overrides });
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
-  const plan = await planInProcess({ config, withProbe: probe, until, processCount: processes }, say);
+  const planned = await planInProcess({ config, withProbe: probe, until, processCount: processes }, say);
+  const plan = { ...planned, warnings: [...notes, ...planned.warnings] };
   print({ runName, ...plan }, json, () => planLines(runName, plan, config));
 }
 

@@ -54,6 +54,7 @@ export function runCommand() {
               overrides: [...overrides, `dataset.max_rows=${await limitRows(whole, limit)}`],
               ...checks,
             });
+      if (options.quiet !== true) for (const note of loaded.notes) process.stderr.write(`warning: ${note}\n`);
       const freshUri = options.fresh === true ? `${loaded.config.store.uri}/fresh-${Date.now()}` : null;
       if (freshUri !== null) loaded.config.store.uri = freshUri;
       if (options.yes === true) loaded.config.allocation.approval = 'none';

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { imageExists } from '../../dataset/images/image-file.ts';
 import { hasSourceExtension } from '../../dataset/readers/readers.ts';
-import { dataFiles } from '../recipe/recipe.ts';
+import { findDataFiles } from '../recipe/data-files.ts';
 import { inspectData } from './inspect-data.ts';
 import type { InspectedData } from './inspect-data.ts';
 import { sum } from './sum.ts';
@@ -55,7 +55,7 @@ export async function lookAtData(data: string, images: string | null, taskField:
   if (!existsSync(data)) throw new InvalidConfigError(`dataset.path: file must exist, got "${data}"`);
   if (images !== null && !existsSync(images))
     throw new InvalidConfigError(`dataset.image_folder: folder must exist, got "${images}"`);
-  const files = dataFiles(data, 'dataset.path');
+  const { files } = findDataFiles(data, 'dataset.path');
   const inspect = (folder: string | null, key: string): Promise<InspectedData> =>
     inspectData(files, folder, key, SOUGHT_IMAGES);
   let contents = await inspect(images, taskField ?? LABEL_KEYS[0]);

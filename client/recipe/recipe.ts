@@ -1,17 +1,16 @@
 // From a recipe to a config: layers merged, checked, completed, with findings that name their place.
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join, parse, relative, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { basename, dirname, parse, relative, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
-import { isSourceName } from '../../dataset/readers/reader-of.ts';
-import { hasSourceExtension, SOURCE_EXTENSIONS } from '../../dataset/readers/readers.ts';
 import { withMemoryNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { hasScheme, openStore } from '../../store/open-store.ts';
 import { isS3 } from '../../store/s3-client.ts';
+import { findDataFiles } from './data-files.ts';
 import { hubAdvice, isHubId } from './hub-cache.ts';
 import { nearest } from './nearest.ts';
 import { HUB_KEYS, overrideLayer, presetLayer, readRecipeLayers, setOwn } from './recipe-document.ts';
@@ -23,6 +22,8 @@ export interface LoadedRecipe {
   /** `[a-z0-9-]{1,64}`: as set, else the dataset's stem and a hash of the recipe. */
   runName: string;
   config: Config;
+  /** What a person should know of the files: entries of folders that are not read. */
+  notes: string[];
 }
 
 export interface RecipeOptions {
@@ -63,12 +64,12 @@ function resolveRecipe(
   if (allocation.budget_rows !== null && !isSet(all, ['allocation', 'budget_fraction']))
     allocation.budget_fraction = null;
   const config = withMemoryNames({ ...parsed.data, dataset: { ...dataset, path: [dataset.path].flat() } }) as Config;
-  const located = locate(config);
+  const { located, notes } = locate(config);
   // Refuses an address that no store has; nothing is connected or made.
   openStore(located.store.uri);
   const missing = checksFiles ? missingFiles(located, folder) : [];
   if (missing.length > 0) throw new InvalidConfigError(missing.join('\n'));
-  return { runName: config.run.name ?? defaultName(located), config: located };
+  return { runName: config.run.name ?? defaultName(located), config: located, notes };
 }
 
 /** Maps merge, lists and values replace. */
@@ -155,23 +156,29 @@ function conflicts(layers: readonly RecipeLayer[]): string[] {
 }
 
 /** Absolute paths everywhere but for addresses `scheme://…` of the store and of data, a folder of data as its files. */
-function locate(config: Config): Config {
+function locate(config: Config): { located: Config; notes: string[] } {
   const { run, store, model, dataset, evaluation } = config;
   const optional = (path: string | null): string | null => (path === null ? null : resolve(path));
   const rows = locateRows('dataset', dataset.path, dataset.imageFolder);
   const test = locateRows('evaluation', [evaluation.path ?? []].flat(), evaluation.imageFolder);
-  return {
+  const located = {
     ...config,
     run: { ...run, outputDir: resolve(run.outputDir) },
     store: { ...store, uri: hasScheme(store.uri) ? store.uri : resolve(store.uri) },
     model: { ...model, path: resolve(model.path), adapter: optional(model.adapter) },
-    dataset: { ...dataset, ...rows },
+    dataset: { ...dataset, path: rows.path, imageFolder: rows.imageFolder },
     evaluation: {
       ...evaluation,
       imageFolder: test.imageFolder,
       path: test.path.length > 1 ? test.path : (test.path[0] ?? null),
     },
   };
+  return { located, notes: [...rows.notes, ...test.notes] };
+}
+
+interface LocatedRows extends Pick<DatasetConfig, 'path' | 'imageFolder'> {
+  /** Entries of folders that are not read. */
+  notes: string[];
 }
 
 /** Files of rows, and the folder of pictures of each or of all. */
@@ -179,11 +186,13 @@ function locateRows(
   section: 'dataset' | 'evaluation',
   paths: readonly string[],
   imageFolder: DatasetConfig['imageFolder'],
-): Pick<DatasetConfig, 'path' | 'imageFolder'> {
+): LocatedRows {
   const place = (path: string): string => (isS3(path) ? path.replace(/\/+$/, '') : resolve(path));
-  const files = paths.map((path) => dataFiles(place(path), `${section}.path`));
+  const found = paths.map((path) => findDataFiles(place(path), `${section}.path`));
+  const files = found.map((one) => one.files);
+  const notes = found.flatMap((one) => one.notes);
   if (imageFolder === null || typeof imageFolder === 'string')
-    return { path: files.flat(), imageFolder: imageFolder === null ? null : place(imageFolder) };
+    return { path: files.flat(), imageFolder: imageFolder === null ? null : place(imageFolder), notes };
   if (imageFolder.length !== files.length) {
     throw new InvalidConfigError(
       `${section}.image_folder: list must have one folder for each of ${files.length} paths, got ${imageFolder.length}`,
@@ -191,40 +200,9 @@ function locateRows(
   }
   return {
     path: files.flat(),
-    imageFolder: files.flatMap((found, index) => found.map(() => place(imageFolder[index]!))),
+    imageFolder: files.flatMap((own, index) => own.map(() => place(imageFolder[index]!))),
+    notes,
   };
-}
-
-/**
- * The files of rows of a folder in the order of their names; numbers in braces as the files that they name; a file is
- * itself.
- */
-export function dataFiles(path: string, key: string): string[] {
-  const range = /^(.*)\{(\d+)\.\.(\d+)\}(.*)$/s.exec(path);
-  if (range !== null)
-    return numbered(range[1]!, range[2]!, range[3]!, range[4]!, key).flatMap((file) => dataFiles(file, key));
-  if (isS3(path) && !hasSourceExtension(path)) {
-    throw new InvalidConfigError(`${key}: in a bucket ${SOURCE_EXTENSIONS} files must be named, got "${path}"`);
-  }
-  if (!existsSync(path) || !statSync(path).isDirectory()) return [path];
-  const names = readdirSync(path).filter((name) => isSourceName(name) && statSync(join(path, name)).isFile());
-  if (names.length === 0)
-    throw new InvalidConfigError(`${key}: folder must hold ${SOURCE_EXTENSIONS} files, got none in "${path}"`);
-  return names.sort().map((name) => join(path, name));
-}
-
-const MOST_FILES = 100_000;
-
-/** `shard-{00000..00004}.tar` as its five names: numbers keep the width of the first. */
-function numbered(before: string, first: string, last: string, after: string, key: string): string[] {
-  const count = Number(last) - Number(first) + 1;
-  if (!(count >= 1 && count <= MOST_FILES)) {
-    throw new InvalidConfigError(`${key}: numbers in braces must rise, got "{${first}..${last}}"`);
-  }
-  return Array.from(
-    { length: count },
-    (_, index) => `${before}${String(Number(first) + index).padStart(first.length, '0')}${after}`,
-  );
 }
 
 /** Files and folders that are not there, as they stand in the recipe. */

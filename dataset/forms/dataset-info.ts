@@ -1,7 +1,8 @@
 // The description that LLaMA-Factory keeps beside files of rows: how a file's rows name what they hold.
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
+import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { quoted } from '../rows/row-outcome.ts';
 import { ALPACA_NAMES } from './questions.ts';
@@ -16,18 +17,26 @@ export const DESCRIPTION_FILE = 'dataset_info.json';
 export type DescribedForm = RowForm | AlpacaNames;
 
 /**
- * What LLaMA-Factory's `dataset_info.json` beside a file says of its rows: the entry whose `file_name` is the file's.
+ * What LLaMA-Factory's `dataset_info.json` beside a file, or one folder above, says of its rows: the entry whose
+ * `file_name` is the file's.
  * Null where there is no such file or entry.
  *
  * @throws InvalidDatasetError where the file cannot be read, or its entry is of another formatting
  * @see hiyouga/LLaMA-Factory `data/README.md`
  */
 export async function readRowForm(path: string): Promise<DescribedForm | null> {
-  const text = await readFile(join(dirname(path), DESCRIPTION_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
-  if (text === null) return null;
+  for (const folder of [dirname(path), dirname(dirname(path))]) {
+    const text = await readFile(join(folder, DESCRIPTION_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    const found = text === null ? undefined : entryOf(text, relative(folder, path).split(sep).join('/'));
+    if (found !== undefined) return toForm(...found);
+  }
+  return null;
+}
+
+function entryOf(text: string, fileName: string): [name: string, entry: JsonObject] | undefined {
   let info: unknown;
   try {
     info = JSON.parse(text);
@@ -36,9 +45,10 @@ export async function readRowForm(path: string): Promise<DescribedForm | null> {
       cause: error,
     });
   }
-  const entries = Object.entries((info ?? {}) as JsonObject) as [string, JsonObject | null][];
-  const found = entries.find(([, entry]) => entry?.['file_name'] === basename(path));
-  return found === undefined ? null : toForm(...(found as [string, JsonObject]));
+  const entries = Object.entries((info ?? {}) as JsonObject);
+  return entries.find(
+    (entry): entry is [string, JsonObject] => isJsonObject(entry[1]) && entry[1]['file_name'] === fileName,
+  );
 }
 
 function toForm(name: string, entry: JsonObject): DescribedForm {

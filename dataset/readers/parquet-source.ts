@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { WritePicture } from './packed-row.ts';
-import type { UnpackedRow } from './parquet-rows.ts';
+import type { UnpackedRow } from './unpack-row.ts';
 
 /** What the thread answers when it is asked for rows; none at the end. */
 export type ParquetAnswer = { rows: UnpackedRow[] } | { problem: string };

@@ -2,7 +2,7 @@
 // memory than its size tells ends the thread, not the process.
 import { parentPort, workerData } from 'node:worker_threads';
 import { parquetRows } from './parquet-rows.ts';
-import type { UnpackedRow } from './parquet-rows.ts';
+import type { UnpackedRow } from './unpack-row.ts';
 import type { ParquetAnswer } from './parquet-source.ts';
 
 const ROWS_OF_MESSAGE = 64;

@@ -24,7 +24,7 @@ export const READERS = [
     kind: 'json',
     format: null,
     files: 'JSON arrays, JSON lines',
-    extensions: ['json', 'jsonl'],
+    extensions: ['json', 'jsonl', 'ndjson'],
     magic: null,
     open: null,
   },
@@ -43,6 +43,30 @@ export const READERS = [
     extensions: ['tar'],
     magic: { place: 257, text: 'ustar' },
     open: async (path, writePicture) => (await import('./tar-rows.ts')).tarRows(path, writePicture),
+  },
+  {
+    kind: 'gzip',
+    format: null,
+    files: 'gzip of JSON',
+    extensions: ['json.gz', 'jsonl.gz', 'ndjson.gz'],
+    magic: { place: 0, text: '\x1f\x8b' },
+    open: async (path) => (await import('./compressed-rows.ts')).gzipRows(path),
+  },
+  {
+    kind: 'zstd',
+    format: null,
+    files: 'zstd of JSON',
+    extensions: ['json.zst', 'jsonl.zst', 'ndjson.zst'],
+    magic: { place: 0, text: '\x28\xb5\x2f\xfd' },
+    open: async (path) => (await import('./compressed-rows.ts')).zstdRows(path),
+  },
+  {
+    kind: 'arrow',
+    format: null,
+    files: 'Arrow streams of save_to_disk',
+    extensions: ['arrow'],
+    magic: { place: 0, text: '\xff\xff\xff\xff' },
+    open: async (path, writePicture) => (await import('./arrow-rows.ts')).arrowRows(path, writePicture),
   },
 ] as const satisfies readonly Reader[];
 
@@ -64,5 +88,6 @@ export const SOURCE_EXTENSIONS = `${EXTENSIONS.slice(0, -1).join(', ')} or ${EXT
 
 /** Whether a name ends as files of rows do. */
 export function hasSourceExtension(name: string): boolean {
-  return EXTENSIONS.some((extension) => name.endsWith(extension));
+  const lower = name.toLowerCase();
+  return EXTENSIONS.some((extension) => lower.endsWith(extension));
 }

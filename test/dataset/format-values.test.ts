@@ -14,7 +14,7 @@ test('docs/data.md has a line of its table for every value of dataset.format, an
 });
 
 test('docs/data.md names every extension of files of rows', () => {
-  const written = SOURCE_EXTENSIONS.replace(/\.\w+/g, '`$&`');
+  const written = SOURCE_EXTENSIONS.replace(/\.[\w.]+/g, '`$&`');
   expect(read('docs/data.md').replace(/\s+/g, ' ')).toContain(`the files that end in ${written} are read`);
 });
 

@@ -97,6 +97,27 @@ describe('a recipe', () => {
     expect(config.warmup).toMatchObject({ epochs: 2, loraRank: 8 });
   });
 
+  test('test rows may be a folder, a list or numbers in braces, as the dataset; one file stays a text', () => {
+    writeFileSync(join(folder, 'data/test-1.jsonl'), '');
+    const pathOf = (path: string) =>
+      loadRecipe(write(`${NEEDED}evaluation: { path: ${path} }\n`)).config.evaluation.path;
+    const both = [join(folder, 'data/mix.json'), join(folder, 'data/test-1.jsonl')];
+    expect(pathOf('data')).toEqual(both);
+    expect(pathOf('[data/mix.json, data/test-1.jsonl]')).toEqual(both);
+    expect(pathOf('"data/test-{1..1}.jsonl"')).toBe(both[1]);
+    expect(pathOf('data/mix.json')).toBe(both[0]);
+    expect(refusal(`${NEEDED}evaluation: { path: model }\n`)).toMatch(/^evaluation\.path: folder must hold \.json, /);
+  });
+
+  test('what of a folder is not read is said by name', () => {
+    writeFileSync(join(folder, 'data/notes.txt'), '');
+    mkdirSync(join(folder, 'data/more'));
+    expect(loadRecipe(write(NEEDED.replace('data/mix.json', 'data'))).notes).toEqual([
+      `dataset.path: of "${join(folder, 'data')}" 1 is read, not read: more/ (0 entries), notes.txt`,
+    ]);
+    expect(loadRecipe(write(NEEDED)).notes).toEqual([]);
+  });
+
   test('a folder of data is its JSON files in order, a list stays a list', () => {
     writeFileSync(join(folder, 'data/a.jsonl'), '');
     for (const name of ['notes.txt', 'dataset_info.json', 'tive.schema.json', 'quarantine.jsonl', '._a.jsonl'])

@@ -16,8 +16,9 @@ afterAll(() => rm(folder, { recursive: true }));
 describe.each(READERS)('the reader of $kind', ({ kind, extensions, magic }) => {
   test('is told by its first bytes whatever the name says', async () => {
     const head = magic === null ? '[]' : `${' '.repeat(magic.place)}${magic.text}`;
+    const bytes = Buffer.from(head, 'latin1');
     for (const name of ['rows.json', 'rows.tar', 'rows']) {
-      expect((await readerOf(await writeBelow(folder, name, head))).kind).toBe(kind);
+      expect((await readerOf(await writeBelow(folder, name, bytes))).kind).toBe(kind);
     }
   });
 
@@ -53,4 +54,6 @@ test('the lists of readers and forms load no package, and the readers that they 
   expect(light.flatMap((file) => packagesOf(`dataset/${file}`))).toEqual([]);
   expect(packagesOf('dataset/readers/tar-rows.ts')).toContain('modern-tar');
   expect(packagesOf('dataset/readers/parquet-rows.ts')).toContain('hyparquet');
+  expect(packagesOf('dataset/readers/arrow-rows.ts')).toContain('apache-arrow');
+  expect(packagesOf('dataset/readers/compressed-rows.ts')).toContain('fzstd');
 });
