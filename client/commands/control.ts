@@ -34,7 +34,7 @@ function describeStatus({ runName, state, address, progress, reason, notes, resu
     ...(reason === null ? [] : [`reason: ${reason}`]),
     ...notes,
     ...(state === 'stopped' || state === 'failed' ? ['tive run RECIPE goes on with what is done'] : []),
-    ...((result?.report ?? null) === null ? [] : [`report: tive report ${runName}`]),
+    ...((result?.report ?? null) === null ? [] : [`report: ${hint('report', runName)}`]),
   ];
 }
 

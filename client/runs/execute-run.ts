@@ -212,10 +212,11 @@ async function holdLease(config: Config, run: string): Promise<{ end(): Promise<
 /** Writes what the run is of and where, once it has begun: what another recipe of the name has left goes first. */
 async function describeRun(
   { runName, config, namespace, recipeFile }: ExecuteOptions,
-  { runtime, folder, say }: Shown,
+  { runtime, folder }: Shown,
 ): Promise<void> {
   const moved = await keepFormer(folder, runName, config);
-  if (moved !== null) say(moved);
+  // Said in any case: the result that was there has another name now.
+  if (moved !== null) process.stderr.write(`${moved}\n`);
   if (recipeFile !== null) await folder.write('recipe.yaml', await readFile(recipeFile));
   await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
   await folder.remove(PROGRESS_FILE);

@@ -1,7 +1,28 @@
 // What holds of the folder of a whole run named `small`, whatever it has found.
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+
+/** The files of a whole run are there, and nothing half-written. */
+export function expectFilesOfRun(folder: string): void {
+  const names = readdirSync(join(folder, 'runs/small'));
+  expect(names).toEqual(
+    expect.arrayContaining([
+      'log.jsonl',
+      'manifest.json',
+      'metrics.jsonl',
+      'quarantine.jsonl',
+      'recipe.resolved.yaml',
+      'recipe.yaml',
+      'report.html',
+      'result.json',
+      'tasks.csv',
+    ]),
+  );
+  expect(names).not.toContain('server.json');
+  const stored = readdirSync(join(folder, 'tive-store'), { recursive: true }).map(String);
+  expect(stored.filter((name) => name.endsWith('.partial') || name.endsWith('.part'))).toEqual([]);
+}
 
 /** Run folders, database, log and report, and a store that was made here, are their owner's alone. */
 export function expectPrivate(folder: string): void {
