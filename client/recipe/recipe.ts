@@ -167,7 +167,6 @@ function locate(config: Config): { located: Config; notes: string[] } {
     store: { ...store, uri: hasScheme(store.uri) ? store.uri : resolve(store.uri) },
     model: { ...model, path: resolve(model.path), adapter: optional(model.adapter) },
     dataset: { ...dataset, path: rows.path, imageFolder: rows.imageFolder },
-
     evaluation: {
       ...evaluation,
       imageFolder: test.imageFolder,
@@ -177,27 +176,32 @@ function locate(config: Config): { located: Config; notes: string[] } {
   return { located, notes: [...rows.notes, ...test.notes] };
 }
 
+interface LocatedRows extends Pick<DatasetConfig, 'path' | 'imageFolder'> {
+  /** Entries of folders that are not read. */
+  notes: string[];
+}
+
 /** Files of rows, and the folder of pictures of each or of all. */
 function locateRows(
   section: 'dataset' | 'evaluation',
   paths: readonly string[],
   imageFolder: DatasetConfig['imageFolder'],
-): Pick<DatasetConfig, 'path' | 'imageFolder'> & { notes: string[] } {
+): LocatedRows {
   const place = (path: string): string => (isS3(path) ? path.replace(/\/+$/, '') : resolve(path));
   const found = paths.map((path) => findDataFiles(place(path), `${section}.path`));
-  const notes = found.flatMap((one) => one.notes);
   const files = found.map((one) => one.files);
+  const notes = found.flatMap((one) => one.notes);
   if (imageFolder === null || typeof imageFolder === 'string')
-    return { notes, path: files.flat(), imageFolder: imageFolder === null ? null : place(imageFolder) };
+    return { path: files.flat(), imageFolder: imageFolder === null ? null : place(imageFolder), notes };
   if (imageFolder.length !== files.length) {
     throw new InvalidConfigError(
       `${section}.image_folder: list must have one folder for each of ${files.length} paths, got ${imageFolder.length}`,
     );
   }
   return {
-    notes,
     path: files.flat(),
     imageFolder: files.flatMap((own, index) => own.map(() => place(imageFolder[index]!))),
+    notes,
   };
 }
 

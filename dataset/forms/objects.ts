@@ -5,6 +5,7 @@ import type { JsonObject } from '../../contracts/json-object.ts';
 import { isRejection, quoted } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import type { Form } from './form.ts';
+import { asList } from './turn-list.ts';
 
 const REF = '<ref-object>';
 const BOX = '<bbox>';
@@ -25,21 +26,28 @@ export function withObjects(fields: JsonObject, text: string, form: Form): JsonO
   if (!/<bbox>|<ref-object>|\\u003c/i.test(text)) return fields;
   const places = form.keys.filter((key) => key !== form.images && fields[key] !== undefined);
   const found = { [REF]: 0, [BOX]: 0 };
-  const texts = places.map((key) => JSON.stringify(fields[key])).join('');
+  const given: JsonObject = Object.fromEntries(places.map((key) => [key, asTurns(fields[key])]));
+  const texts = JSON.stringify(given);
   found[REF] = texts.split(REF).length - 1;
   found[BOX] = isMarkup(texts) ? 0 : texts.split(BOX).length - 1;
   if (found[REF] + found[BOX] === 0) return fields;
-  const given = fields[OBJECTS_KEY] ?? null;
-  if (!isJsonObject(given)) return unfilled(`objects must fill ${BOX} and ${REF}, got ${quoted(given)}`);
-  const refs = readRefs(given, found[REF]);
+  const objects = fields[OBJECTS_KEY] ?? null;
+  if (!isJsonObject(objects)) return unfilled(`objects must fill ${BOX} and ${REF}, got ${quoted(objects)}`);
+  const refs = readRefs(objects, found[REF]);
   if (isRejection(refs)) return refs;
-  const boxes = readBoxes(given, found[BOX], fields);
+  const boxes = readBoxes(objects, found[BOX], fields);
   if (isRejection(boxes)) return boxes;
   const fill = (value: string): string => {
     const named = value.replaceAll(REF, () => refs.shift()!);
     return found[BOX] === 0 ? named : named.replaceAll(BOX, () => boxes.shift()!);
   };
-  return { ...fields, ...Object.fromEntries(places.map((key) => [key, inTexts(fields[key], fill)])) };
+  return { ...fields, ...Object.fromEntries(places.map((key) => [key, inTexts(given[key], fill)])) };
+}
+
+/** Turns as a list; a text that is no list of turns stays a text. */
+function asTurns(value: unknown): unknown {
+  const list = asList(value);
+  return Array.isArray(list) && list.some(isJsonObject) ? list : value;
 }
 
 function isMarkup(texts: string): boolean {

@@ -3,6 +3,7 @@ import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Form } from './form.ts';
 import { OBJECTS_KEY } from './objects.ts';
+import { asList } from './turn-list.ts';
 
 /** A key, what it means to a trainer, and what becomes of it here. */
 interface KeyMeaning {
@@ -73,7 +74,7 @@ export function unreadKeys(fields: JsonObject, { keys, images }: Form, taskField
     key !== taskField && !keys.includes(key) && hasMeaning(key, value) ? [key] : [],
   );
   const inTurns = new Set<string>();
-  for (const turn of keys.filter((key) => key !== images).flatMap((key) => fields[key])) {
+  for (const turn of keys.filter((key) => key !== images).flatMap((key) => asList(fields[key]))) {
     if (!isJsonObject(turn)) continue;
     for (const [key, value] of Object.entries(turn)) if (hasMeaning(`turn.${key}`, value)) inTurns.add(`turn.${key}`);
   }

@@ -7,7 +7,7 @@ import type { PlannedRow } from './plan-rows.ts';
 export interface DatasetTally extends Omit<ScanResult, 'rows' | 'warnings' | 'cached'> {
   /** Rows with a picture whose extension names another type than its bytes. */
   extensionDiffersCount: number;
-  /** Keys that mean something to trainers and are not read here, with their rows. */
+  /** Keys that mean something to trainers and are not read here, with their usable rows. */
   unreadKeys: { key: string; count: number }[];
 }
 
@@ -24,12 +24,12 @@ export class RowTally {
     const counts = this.#counts;
     counts.rowCount += 1;
     if (extensionDiffers) counts.extensionDiffersCount += 1;
-    for (const key of unreadKeys) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1);
     if (task !== null) this.#addTask(task, rejection === null);
     if (rejection !== null) {
       this.#reasons.set(rejection.reason, (this.#reasons.get(rejection.reason) ?? 0) + 1);
       return;
     }
+    for (const key of unreadKeys) this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1);
     this.#addContent(contentHash, counts.usableCount);
     counts.usableCount += 1;
     counts.tokenCount += tokenCount;
@@ -44,7 +44,9 @@ export class RowTally {
       tasks: [...this.#tasks.values()].sort((left, right) => (left.task < right.task ? -1 : 1)),
       quarantined: quarantined.sort((left, right) => right.count - left.count || (left.reason < right.reason ? -1 : 1)),
       duplicateCount: this.#countDuplicates(),
-      unreadKeys: [...this.#keys].map(([key, count]) => ({ key, count })),
+      unreadKeys: [...this.#keys]
+        .map(([key, count]) => ({ key, count }))
+        .sort((left, right) => right.count - left.count),
     };
   }
 

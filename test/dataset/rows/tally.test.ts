@@ -86,6 +86,18 @@ describe('the tally of rows', () => {
     expect(tally(rows).extensionDiffersCount).toBe(2);
   });
 
+  test('counts the keys of usable rows that are not read, the most frequent first', () => {
+    const rows = [
+      usable('a', 1, 0, { unreadKeys: ['tools'] }),
+      usable('a', 2, 0, { unreadKeys: ['tools', 'objects'] }),
+      setAside('a', 'image_truncated', { unreadKeys: ['objects'] }),
+    ];
+    expect(tally(rows).unreadKeys).toEqual([
+      { key: 'tools', count: 2 },
+      { key: 'objects', count: 1 },
+    ]);
+  });
+
   test('counts usable rows whose content was there before, in any number and order', () => {
     // 3,000 rows of 1,000 contents, and rows set aside, which all have the hash zero.
     const rows = Array.from({ length: 3000 }, (_, index) => usable('a', 1 + (index % 1000), 0));
