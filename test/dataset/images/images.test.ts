@@ -292,4 +292,9 @@ describe('reading files', () => {
     const detail = `image must lie below image_folder, got ${JSON.stringify(path)}${fix}`;
     expect(await readImageFile(join(root, 'images'), path)).toEqual({ reason: 'image_path_escapes', detail });
   });
+
+  test('refuses a device, which would be read without end', async () => {
+    const detail = 'image must be a file, got zero';
+    expect(await readImageFile('/dev', 'zero')).toEqual({ reason: 'image_missing', detail });
+  });
 });
