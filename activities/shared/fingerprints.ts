@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DatasetConfig } from '../../contracts/config.ts';
+import { requireRegularFile } from '../../dataset/readers/regular-file.ts';
 import { imageFolderOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { sha256 } from '../../store/addresses.ts';
@@ -49,7 +50,10 @@ export async function datasetFingerprint({ sources }: LocalDataset): Promise<obj
 export async function changeFingerprint(openStore: (uri: string) => Store, dataset: DatasetConfig): Promise<object> {
   const folders = dataset.path.map((_, index) => imageFolderOf(dataset, index));
   const files: [string, string][] = [];
-  for (const path of dataset.path.filter((file) => !isS3(file))) files.push([basename(path), await hashFile(path)]);
+  for (const path of dataset.path.filter((file) => !isS3(file))) {
+    await requireRegularFile(path);
+    files.push([basename(path), await hashFile(path)]);
+  }
   const images = await foldersFingerprint(folders.filter((folder) => !isS3(folder)));
   if (!isRemote(dataset)) return { files, images };
   return { files, images, remote: sha256((await listRemote(openStore, dataset)).join('\n')) };

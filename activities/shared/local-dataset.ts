@@ -8,6 +8,7 @@ import type { ArtifactReference } from '../../contracts/references.ts';
 import { DESCRIPTION_FILE } from '../../dataset/forms/dataset-info.ts';
 import { asSource, imageFolderOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset, RowSource } from '../../dataset/rows/row-source.ts';
+import { requireRegularFile } from '../../dataset/readers/regular-file.ts';
 import { readerOf } from '../../dataset/readers/reader-of.ts';
 import { READERS } from '../../dataset/readers/readers.ts';
 import { fillOnce, machineFolder } from '../../store/machine-folder.ts';
@@ -70,6 +71,7 @@ export async function localSource(openStore: OpenStore, dataset: DatasetConfig, 
   const address = dataset.path[index]!;
   const origin = await localFile(openStore, address);
   if (isS3(address)) await bringDescription(openStore, dirname(address));
+  await requireRegularFile(origin);
   const source = await asSource(origin, imageFolderOf(dataset, index));
   const folder = await unpackedFolder(origin, dataset.format);
   if (folder === null) return source;
@@ -83,8 +85,7 @@ export async function localSource(openStore: OpenStore, dataset: DatasetConfig, 
  * Where rows and pictures of a packed file lie on this machine, by its place, size and time; null for a file of JSON.
  */
 async function unpackedFolder(path: string, format: DatasetConfig['format']): Promise<string | null> {
-  const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
-  // A file that is not there is refused where it is read.
+  const { size, mtimeMs } = await stat(path);
   if (size === 0) return null;
   const { kind, open } = await readerOf(path);
   const wanted = READERS.find((reader) => reader.format === format)?.kind;

@@ -8,6 +8,7 @@ import type { ParseOptions } from '../../dataset/rows/parse-row.ts';
 import { fieldRanges } from '../../dataset/rows/raw-json.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { asSource, jsonRows } from '../../dataset/rows/row-source.ts';
+import { requireRegularFile } from '../../dataset/readers/regular-file.ts';
 import { readerOf } from '../../dataset/readers/reader-of.ts';
 import { labellingOf } from '../../dataset/tasks/task-labeller.ts';
 import type { Labelling } from '../../dataset/tasks/task-labeller.ts';
@@ -44,6 +45,7 @@ export async function labelData(source: string, target: string, options: LabelOp
   if ((await stat(target).catch(() => null)) !== null) {
     throw new InvalidDatasetError(`data label: output must be a new file, got "${target}", which exists`);
   }
+  await requireRegularFile(source);
   if ((await readerOf(source)).open !== null) {
     throw new InvalidDatasetError(`data label: file must be of JSON, got "${source}"; tive data convert makes one`);
   }

@@ -20,7 +20,7 @@ import { hint } from '../terminal/own-command.ts';
 import { EXIT, outcomeOf } from '../terminal/outcome.ts';
 import { createProgressDisplay } from '../terminal/progress-display.ts';
 import type { ProgressDisplay } from '../terminal/progress-display.ts';
-import { damageOf, setDamagedAside } from './mend-store.ts';
+import { damageOf, setAllDamagedAside, setDamagedAside } from './mend-store.ts';
 import { keepFormer } from './former-result.ts';
 import {
   LOG_FILE,
@@ -112,7 +112,12 @@ export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> 
     const lease = runtime.embedded ? await holdLease(config, runName) : null;
     const shown = { runtime, folder, before, display, interrupted: interrupt.signal, say };
     try {
-      return await mending(options, say, () => runOnce(options, shown));
+      const work = (): Promise<ExecutedRun> => mending(options, say, () => runOnce(options, shown));
+      const executed = await work();
+      if (!options.repair || executed.result === null) return executed;
+      // What is there already was not read; a second time makes again what was damaged of it.
+      const isWhole = !(await setAllDamagedAside(config.store.uri, config.run.outputDir, runName, say));
+      return isWhole ? executed : await work();
     } finally {
       await lease?.end();
     }

@@ -1,6 +1,7 @@
 // A run that meets damage in its store: the damaged artifact is set aside, if somebody agrees, and the run goes on.
 import type { ArtifactDamage } from '../../contracts/failures.ts';
 import { openStore } from '../../store/open-store.ts';
+import { checkArtifact } from '../cluster/store-check.ts';
 import { takeInventory } from '../cluster/store-inventory.ts';
 import { isOlder, madeFrom, setAsideAll } from '../cluster/store-repair.ts';
 
@@ -34,4 +35,29 @@ export async function setDamagedAside(
   const store = openStore(storeUri);
   const derived = madeFrom(await takeInventory(store, runsFolder), [uri], isOlder).map((artifact) => artifact.uri);
   for (const folder of await setAsideAll(store, [uri, ...derived])) say(`set aside: ${folder}`);
+}
+
+/**
+ * Checks every artifact that a run's last result refers to, those too that a run with all stages cached would not read,
+ * and sets the damaged ones aside, as {@link setDamagedAside} does.
+ * @returns whether there were any
+ */
+export async function setAllDamagedAside(
+  storeUri: string,
+  runsFolder: string,
+  runName: string,
+  say: (text: string) => void,
+): Promise<boolean> {
+  const store = openStore(storeUri);
+  const inventory = await takeInventory(store, runsFolder);
+  const uris = new Set<string>();
+  for (const artifact of inventory.artifacts.filter(({ runs }) => runs.includes(runName))) {
+    for (const { uri, key, problem } of await checkArtifact(store, artifact, () => undefined)) {
+      say(`${key}: ${problem}`);
+      uris.add(uri);
+    }
+  }
+  const derived = madeFrom(inventory, [...uris], isOlder).map((artifact) => artifact.uri);
+  for (const folder of await setAsideAll(store, [...uris, ...derived])) say(`set aside: ${folder}`);
+  return uris.size > 0;
 }

@@ -1,5 +1,5 @@
 // The description that LLaMA-Factory keeps beside files of rows: how a file's rows name what they hold.
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
@@ -26,14 +26,16 @@ export type DescribedForm = RowForm | AlpacaNames;
  */
 export async function readRowForm(path: string): Promise<DescribedForm | null> {
   for (const folder of [dirname(path), dirname(dirname(path))]) {
-    const text = await readFile(join(folder, DESCRIPTION_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
+    const text = await readDescription(join(folder, DESCRIPTION_FILE));
     const found = text === null ? undefined : entryOf(text, relative(folder, path).split(sep).join('/'));
     if (found !== undefined) return toForm(...found);
   }
   return null;
+}
+
+/** Null where there is none, or what is no file. */
+async function readDescription(path: string): Promise<string | null> {
+  return (await stat(path).catch(() => null))?.isFile() === true ? readFile(path, 'utf8') : null;
 }
 
 function entryOf(text: string, fileName: string): [name: string, entry: JsonObject] | undefined {

@@ -1,7 +1,5 @@
 // One pass over a dataset: what is known of every row, and why one cannot be used.
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
-import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import { contentHash } from './content-hash.ts';
 import { decodeImage } from '../images/image-decode.ts';
@@ -15,6 +13,7 @@ import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
 import { folderOfImage, rowsOf } from './row-source.ts';
 import type { LocalDataset, RowSource } from './row-source.ts';
+import { requireRegularFile } from '../readers/regular-file.ts';
 import type { SourceRow } from '../readers/row-splitter.ts';
 import type { TaskLabeller } from '../tasks/task-labeller.ts';
 
@@ -93,7 +92,7 @@ async function* sourceRows({
 }: LocalDataset): AsyncGenerator<{ row: SourceRow; sourceIndex: number; rowIndex: number }> {
   let rowIndex = 0;
   for (const [sourceIndex, source] of sources.entries()) {
-    await requireFile(source.path);
+    await requireRegularFile(source.path);
     for await (const row of rowsOf(source)) {
       if (maxRows !== null && rowIndex >= maxRows) return;
       // Lines of what was unpacked are none of the user's file.
@@ -101,12 +100,6 @@ async function* sourceRows({
       rowIndex += 1;
     }
   }
-}
-
-async function requireFile(path: string): Promise<void> {
-  const found = await stat(path).catch(() => null);
-  if (found?.isFile() !== true)
-    throw new InvalidDatasetError(`dataset.path: file must exist, got ${JSON.stringify(path)}`);
 }
 
 type ImageChecker = (path: string) => Promise<ImageCheck>;

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -49,6 +51,21 @@ describe('a dataset on this machine', () => {
     expect(sources).toEqual([{ path, origin: path, packed: null, form: null, imageFolder: join(root, 'bucket/data') }]);
     expect(isRemote(here)).toBe(false);
     expect(openCount).toBe(0);
+  });
+});
+
+describe('a path that is no file of rows', () => {
+  const refusal = (path: string) => expect(localDataset(openStore, dataset(path), null)).rejects;
+
+  test('is refused at once, and not retried: nothing, a folder, a device, a socket', async () => {
+    await refusal(join(root, 'none.json')).toThrow(/^dataset\.path: file must exist, got ".*none\.json"$/);
+    await refusal(root).toThrow(InvalidDatasetError);
+    await refusal(root).toThrow(/^dataset\.path: must be a file, got a folder at ".*"$/);
+    await refusal('/dev/zero').toThrow('dataset.path: must be a file, got a device at "/dev/zero"');
+    const server = createServer().listen(join(root, 'rows.json'));
+    await once(server, 'listening');
+    await refusal(join(root, 'rows.json')).toThrow(/got a socket at /);
+    server.close();
   });
 });
 

@@ -187,7 +187,13 @@ test('a run names what is lost of its store, and makes it again where somebody a
     new RegExp(`^${uri}/values\\.arrow: sha256 must be [0-9a-f]{64}, got no file; tive run --repair sets`, 'm'),
   );
   expect(refused.stderr).not.toContain('memory');
+  // Damage that no stage meets, since all that reads it is there already.
+  const adapter = join(only('warmup'), 'adapter_config.json');
+  const settings = readFileSync(adapter, 'utf8');
+  writeFileSync(adapter, settings.replace('"r"', '"s"'));
   const mended = await run('selection.lambda=5', '--repair');
+  expect(readFileSync(adapter, 'utf8')).toBe(settings);
+  expect(mended.stderr).toMatch(/^set aside: damaged\/warmup\//m);
   expect(mended.exitCode, mended.stderr).toBe(0);
   expect(mended.stderr).toMatch(new RegExp(`^set aside: damaged/${uri.slice('artifacts/'.length)}/\\d+$`, 'm'));
   expect(mended.stderr).toContain('gradients: cached');

@@ -217,18 +217,12 @@ describe('a recipe of one’s own, run by the command line', () => {
     const bytes = readFileSync(join(folder, 'runs/small/export/values.parquet'));
     const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer });
     expect(Object.keys(rows[0]!).join(',')).toBe(head);
-    expect(head).toMatch(/^row_index,id,image,task,/);
-    const indices = rows.map(({ row_index: index }) => index as number);
-    expect(indices).toEqual([...indices].sort((left, right) => left - right));
-    const source = JSON.parse(readFileSync(join(folder, 'train.json'), 'utf8').replace(/^\ufeff/, '')) as {
-      id: unknown;
-      image?: string;
-    }[];
-    for (const { row_index: index, id, image } of rows)
-      expect({ id, image: image ?? undefined }).toEqual({
-        id: String(source[index as number]!.id),
-        image: source[index as number]!.image,
-      });
+    const sorted = rows.map(({ row_index: index }) => index as number).sort((left, right) => left - right);
+    const source = readFileSync(join(folder, 'train.json'), 'utf8').replace(/^\ufeff/, '');
+    const known = JSON.parse(source) as { id: unknown; image?: string }[];
+    expect(rows.map(({ row_index: index, id, image }) => [index, id, image ?? undefined])).toEqual(
+      sorted.map((index) => [index, String(known[index]!.id), known[index]!.image]),
+    );
     const cell = (value: unknown): string => (value === null || value === undefined ? '' : String(value));
     expect(rows.map((row) => Object.values(row).map(cell).join(','))).toEqual(lines);
     const copies = rows.reduce((sum, { copies: count }) => sum + (count as number), 0);
@@ -324,7 +318,7 @@ describe('a recipe of one’s own, run by the command line', () => {
   test('test rows that cannot be used are refused before any work, and by data validate', async () => {
     const settings = ['run.name=test-rows', 'evaluation.image_folder=runs', 'warmup.epochs=3'];
     const problem =
-      /evaluation\.path: quarantined share must be at most [\d.]+, got [\d.]+ \(\d+ of \d+, mostly image_missing\); fix/;
+      /evaluation\.path: quarantined share must be at most [\d.]+, got [\d.]+ \(\d+ of \d+, mostly image_missing\); check/;
     const refused = await run(folder, ...settings);
     expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(problem) as string });
     expect(refused.stderr).not.toContain('warmup: done');

@@ -320,9 +320,11 @@ describe('pictures', () => {
 describe('errors', () => {
   test('name a source that is not there, or is a folder', async () => {
     const path = join(folder, 'mix.json');
-    const error = (got: string): Error => new InvalidDatasetError(`dataset.path: file must exist, got "${got}"`);
-    await expect(scanAll(datasetConfig([path]), encoder)).rejects.toThrow(error(path));
-    await expect(scanAll(datasetConfig([folder]), encoder)).rejects.toThrow(error(folder));
+    const error = (got: string): Error => new InvalidDatasetError(`dataset.path: ${got}`);
+    await expect(scanAll(datasetConfig([path]), encoder)).rejects.toThrow(error(`file must exist, got "${path}"`));
+    await expect(scanAll(datasetConfig([folder]), encoder)).rejects.toThrow(
+      error(`must be a file, got a folder at "${folder}"`),
+    );
   });
 
   test('name the source that is cut short', async () => {
