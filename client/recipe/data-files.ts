@@ -13,7 +13,7 @@ export interface DataFiles {
 }
 
 /** Entries of a folder that are named. */
-const NAMED_ENTRIES = 8;
+const NAMED_ENTRIES = 20;
 
 /**
  * The files of rows of a folder in the order of their names; numbers in braces as the files that they name; a file is
@@ -33,15 +33,22 @@ export function findDataFiles(path: string, key: 'dataset.path' | 'evaluation.pa
   const { files, skipped } = readDataFolder(path);
   if (files.length === 0) {
     const held = skipped.length === 0 ? 'none' : shown(skipped);
-    throw new InvalidConfigError(`${key}: folder must hold ${SOURCE_EXTENSIONS} files, got ${held} in "${path}"`);
+    throw new InvalidConfigError(
+      `${key}: folder must hold ${SOURCE_EXTENSIONS} files, got ${held} in "${path}"${nameOne(skipped)}`,
+    );
   }
   if (skipped.length === 0) return { files, notes: [] };
   return {
     files,
     notes: [
-      `${key}: of "${path}" ${files.length === 1 ? '1 is' : `${files.length} files are`} read, not read: ${shown(skipped)}`,
+      `${key}: of "${path}" ${files.length === 1 ? '1 is' : `${files.length} files are`} read, not read: ${shown(skipped)}${nameOne(skipped)}`,
     ],
   };
+}
+
+/** What to do about folders that hold rows: splits of a saved dataset for instance. */
+function nameOne(skipped: readonly string[]): string {
+  return skipped.some((entry) => /\/ \(.* of rows\)$/.test(entry)) ? '; name a folder in path to read its rows' : '';
 }
 
 function shown(entries: readonly string[]): string {

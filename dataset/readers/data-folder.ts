@@ -16,7 +16,8 @@ export interface DataFolder {
 }
 
 /** Entries that say something about rows that are read, or nothing at all. */
-const SILENT = /^\.|^dataset_infos?\.json$|^state\.json$|^dataset_dict\.json$|^tive\.schema\.json$|quarantine\.jsonl$/;
+const SILENT =
+  /^\.|^dataset_infos?\.json$|^state\.json$|^dataset_dict\.json$|^tive\.schema\.json$|(^|\.)quarantine\.jsonl$/;
 const PICTURE = /\.(jpe?g|png|gif|webp|tiff?|avif|bmp)$/i;
 
 /**
@@ -27,7 +28,7 @@ const PICTURE = /\.(jpe?g|png|gif|webp|tiff?|avif|bmp)$/i;
 export function readDataFolder(path: string): DataFolder {
   const entries = readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   const names = entries.filter((entry) => isFile(path, entry)).map(({ name }) => name);
-  const files = savedFiles(path) ?? listedFiles(path, names) ?? names.filter(isSourceName);
+  const files = rowFiles(path, names);
   const pictures = names.filter((name) => PICTURE.test(name));
   const others = entries.filter(({ name }) => !files.includes(name) && !SILENT.test(name) && !PICTURE.test(name));
   return {
@@ -37,6 +38,10 @@ export function readDataFolder(path: string): DataFolder {
       ...(pictures.length > 0 ? [`${pictures.length.toLocaleString('en')} pictures`] : []),
     ],
   };
+}
+
+function rowFiles(path: string, names: readonly string[]): string[] {
+  return savedFiles(path) ?? listedFiles(path, names) ?? names.filter(isSourceName);
 }
 
 /** A link is what it leads to. */
@@ -49,10 +54,30 @@ function describeEntry(folder: string, entry: Dirent): string {
   if (isFile(folder, entry)) return entry.name;
   const path = join(folder, entry.name);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return `${entry.name} (no file)`;
-  const inside = readdirSync(path);
-  const rowFiles = inside.filter((name) => isSourceName(name)).length;
-  const count = (value: number): string => value.toLocaleString('en');
-  return `${entry.name}/ (${rowFiles > 0 ? `${count(rowFiles)} files of rows` : `${count(inside.length)} entries`})`;
+  const rows = countBelow(path);
+  const inside = readdirSync(path).length;
+  return `${entry.name}/ (${rows > 0 ? counted(rows, 'file of rows', 'files of rows') : counted(inside, 'entry', 'entries')})`;
+}
+
+function counted(count: number, one: string, several: string): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : several}`;
+}
+
+/** Folders that are looked into for files of rows: of pictures there may be any number. */
+const MOST_FOLDERS = 1000;
+
+/** Files of rows in a folder and below it; links to folders are not followed. */
+function countBelow(path: string): number {
+  let count = 0;
+  const open = [path];
+  for (let looked = 0; looked < MOST_FOLDERS && open.length > 0; looked += 1) {
+    const folder = open.shift()!;
+    const entries = readdirSync(folder, { withFileTypes: true });
+    const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+    count += rowFiles(folder, names).length;
+    open.push(...entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name)));
+  }
+  return count;
 }
 
 /** The Arrow files of a dataset that `save_to_disk` has written; null for another folder. */

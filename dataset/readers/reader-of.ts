@@ -5,9 +5,10 @@ import { hasSourceExtension, READERS } from './readers.ts';
 import type { Reader } from './readers.ts';
 
 /**
- * Files about rows that stand beside them: LLaMA-Factory's description, the recipe's schema, rows that were set aside.
+ * Files about rows that stand beside them: descriptions of LLaMA-Factory and Hugging Face, the recipe's schema, rows
+ * that were set aside.
  */
-const BESIDE_ROWS = /^\.|^dataset_info\.json$|^tive\.schema\.json$|(^|\.)quarantine\.jsonl$/;
+const BESIDE_ROWS = /^\.|^dataset_infos?\.json$|^dataset_dict\.json$|^tive\.schema\.json$|(^|\.)quarantine\.jsonl$/;
 
 /** Whether a file of a folder is one of its files of rows. */
 export function isSourceName(name: string): boolean {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadRecipe } from '../../client/recipe/recipe.ts';
@@ -125,6 +126,16 @@ describe('any bytes', () => {
       return namedOrFine(async () => drain((await packedRows(file(marked), () => Promise.resolve()))!));
     });
     await fc.assert(property, runs(150));
+    expectBoth();
+  });
+
+  test('as gzip are rows or a named error', async () => {
+    const valid = gzipSync(`${JSON.stringify(GOOD)}\n`.repeat(3));
+    const property = fc.asyncProperty(damaged(valid), (bytes) => {
+      const marked = Buffer.concat([valid.subarray(0, 2), bytes.subarray(2)]);
+      return namedOrFine(async () => drain((await packedRows(file(marked), () => Promise.resolve()))!));
+    });
+    await fc.assert(property, runs(100));
     expectBoth();
   });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readRowForm } from '../../../dataset/forms/dataset-info.ts';
+import { findDataFiles } from '../../../client/recipe/data-files.ts';
 import { readDataFolder } from '../../../dataset/readers/data-folder.ts';
 
 let folder: string;
@@ -23,7 +24,7 @@ test('a folder is its files of rows, whatever the case of their ends, and every 
   write({ 'notes.txt': '', '1.png': '', '2.jpg': '', '.hidden': '', 'quarantine.jsonl': '', 'empty/x/y': '' });
   expect(readDataFolder(folder)).toEqual({
     files: below('a.JSON', 'b.jsonl', 'c.jsonl.gz', 'd.ndjson'),
-    skipped: ['empty/ (1 entries)', 'images/ (1 entries)', 'more/ (1 files of rows)', 'notes.txt', '2 pictures'],
+    skipped: ['empty/ (1 entry)', 'images/ (1 entry)', 'more/ (1 file of rows)', 'notes.txt', '2 pictures'],
   });
 });
 
@@ -41,6 +42,19 @@ test('a folder with LLaMA-Factory’s description, in it or above, is the files 
 test('a description that lists none of the files leaves them all', () => {
   write({ 'dataset_info.json': { other: { file_name: 'x.json' }, features: {} }, 'a.json': '[]' });
   expect(readDataFolder(folder)).toEqual({ files: below('a.json'), skipped: [] });
+});
+
+test('a folder below is named with all files of rows in it, of a saved dataset its Arrow files', () => {
+  write({ 'deep/er/a.json': '[]', 'deep/b.parquet': '', 'deep/er/still/c.tar': '', 'a.json': '[]' });
+  write({ 'train/state.json': { _data_files: [{ filename: 'data-0.arrow' }] }, 'train/data-0.arrow': '' });
+  expect(readDataFolder(folder).skipped).toEqual(['deep/ (3 files of rows)', 'train/ (1 file of rows)']);
+});
+
+test('splits of a saved dataset are asked for by name', () => {
+  write({ 'dataset_dict.json': { splits: ['train'] }, 'train/state.json': { _data_files: [{ filename: 'd.arrow' }] } });
+  expect(() => findDataFiles(folder, 'dataset.path')).toThrow(
+    `got train/ (1 file of rows) in "${folder}"; name a folder in path to read its rows`,
+  );
 });
 
 test('a folder of save_to_disk is the Arrow files of its state', () => {
