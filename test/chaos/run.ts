@@ -37,7 +37,7 @@ export interface Struck {
 }
 
 /** Long enough in every stage to be met in the middle of it. */
-const SETTINGS = ['warmup.epochs=12', 'finetune.epochs=16', 'gradients.projection=rademacher', 'gradients.sketch=512'];
+const SETTINGS = ['warmup.epochs=8', 'finetune.epochs=12', 'gradients.projection=rademacher', 'gradients.sketch=512'];
 const STAGE_TIMEOUT_MS = 120_000;
 const SETTLE_TIMEOUT_MS = 60_000;
 

@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'tive-demo-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What the claims below do not need: rounds of training, test rows and width of sketches. */
-const LESS = ['finetune.epochs=2', 'evaluation.max_rows=400', 'gradients.sketch=128'];
+const LESS = ['finetune.epochs=2', 'evaluation.max_rows=300', 'gradients.sketch=128'];
 
 describe('the demo, whole', () => {
   let done: Finished;

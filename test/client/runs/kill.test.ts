@@ -24,8 +24,10 @@ const SLOW = [
   'gradients.projection=rademacher',
   'gradients.sketch=512',
 ];
-const HEARTBEAT = ['--heartbeat-timeout', '6'];
-const RUN = ['run', 'recipe.yaml', ...SLOW, ...HEARTBEAT];
+const OPTIONS = ['--processes', '2', '--heartbeat-timeout', '6'];
+const RUN = ['run', 'recipe.yaml', ...SLOW, ...OPTIONS];
+/** What the struck runs are compared with: nobody but one process has computed it. */
+const RUN_OF_ONE = ['run', 'recipe.yaml', ...SLOW, '--processes', '1'];
 const TIMEOUT_MS = 240_000;
 
 const TABLES: [string, string][] = [
@@ -98,13 +100,13 @@ function leftovers(folder: string): string[] {
 let undisturbed: string[][];
 beforeAll(async () => {
   const folder = freshFolder('undisturbed');
-  const done = await tiveProcess(folder, ...RUN);
+  const done = await tiveProcess(folder, ...RUN_OF_ONE);
   expect(done.exitCode, done.stderr).toBe(0);
   undisturbed = hashes(folder);
 }, TIMEOUT_MS);
 
 test(
-  'compute processes killed in warmup, gradients and finetune: the run ends by itself with the same bytes',
+  '2 compute processes killed in warmup, gradients and finetune: the run ends by itself with the bytes of one process',
   async () => {
     const folder = freshFolder('kill-workers');
     const command = startTive(folder, ...RUN);
@@ -157,7 +159,7 @@ describe('the command stopped, killed and given again, on one store', () => {
       const command = startTive(folder, ...RUN);
       await reach(folder, 'warmup');
       const status = await tive(folder, 'status', 'small');
-      expect(status.stdout).toMatch(/^small: running\ndataset: done/);
+      expect(status.stdout).toMatch(/^small: running  on 127\.0\.0\.1:\d+\ndataset: done/);
       expect((await tive(folder, 'cancel', 'small')).stdout).toBe('small stops at its next checkpoint\n');
       const stopped = await command.finished;
       expect(stopped.exitCode).toBe(130);
@@ -193,7 +195,8 @@ describe('the command stopped, killed and given again, on one store', () => {
         /temporal\.db: must be the database of an earlier server, got other bytes; it is now /,
       );
       expect(stopped.stderr).toContain('warmup: cached');
-      expect(stopped.stderr).toContain(`run recipe.yaml ${[...SLOW, ...HEARTBEAT].join(' ')}`);
+      expect(stopped.stderr).toContain('resume: ');
+      expect(stopped.stderr).toContain(` run recipe.yaml ${[...SLOW, ...OPTIONS].join(' ')}`);
     },
     TIMEOUT_MS,
   );
