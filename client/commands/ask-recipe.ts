@@ -76,8 +76,8 @@ export async function askRecipe(given: GivenAnswers): Promise<Answers | null> {
     said[key] = key === 'budget' ? Number(value) : value === '' ? null : value;
   }
   outro('looking at the rows');
-  // Every key was given or asked for.
-  return { testImages: null, ...said } as Answers;
+  // Every other key was given or asked for.
+  return { ...said, testImages: said['testImages'] ?? null } as Answers;
 }
 
 /** Why a text is no share; undefined where it is one. */
