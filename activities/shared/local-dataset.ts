@@ -29,7 +29,7 @@ const broughtFor = new Map<string, Promise<LocalDataset>>();
 const REMEMBERED_TABLES = 8;
 
 /** Names the layout of what is unpacked: raised where the same file would be unpacked to something else. */
-const UNPACK_VERSION = 3;
+const UNPACK_VERSION = 4;
 const ROWS_FILE = 'rows.jsonl';
 
 /**

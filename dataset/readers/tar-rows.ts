@@ -42,17 +42,24 @@ interface Sample {
 export async function* tarRows(path: string, writePicture: WritePicture): AsyncGenerator<Uint8Array> {
   let rowIndex = 0;
   let sample: Sample | null = null;
+  const loose = new Map<string, number>();
   const name = basename(path);
   const progress = { bytes: 0 };
   for await (const { header, body } of members(path, name, progress)) {
     const { stem, extension } = splitName(header.name);
-    if (header.type !== 'file' || stem === '') continue;
+    if (header.type !== 'file' || isHidden(header.name)) continue;
+    if (stem === '') {
+      // Of no row: it is said as a key of the row before, or of the first.
+      (sample?.others ?? loose).set(extension, header.size);
+      continue;
+    }
     if (sample !== null && sample.stem !== stem) {
       yield toRow(sample);
       rowIndex += 1;
       sample = null;
     }
-    sample ??= { stem, texts: new Map(), pictures: [], others: new Map() };
+    sample ??= { stem, texts: new Map(), pictures: [], others: new Map(loose) };
+    loose.clear();
     const picture = PICTURE.exec(extension);
     if (JSON_TEXT.test(extension)) sample.texts.set(extension, await readJson(body, header.size));
     else if (picture !== null) {
@@ -103,10 +110,16 @@ async function* chunksOf(reader: ReadableStreamDefaultReader<Uint8Array>): Async
   for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield chunk.value;
 }
 
+/** What systems leave beside files: `.DS_Store`, `._picture.jpg`. */
+function isHidden(path: string): boolean {
+  return path.slice(path.lastIndexOf('/') + 1).startsWith('.');
+}
+
+/** A name without a dot is of no row: it has no stem, and stands as the extension. */
 function splitName(path: string): { stem: string; extension: string } {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const dot = name.indexOf('.');
-  if (dot < 1) return { stem: '', extension: '' };
+  if (dot < 0) return { stem: '', extension: name };
   return { stem: path.slice(0, path.length - name.length + dot), extension: name.slice(dot + 1).toLowerCase() };
 }
 

@@ -193,6 +193,18 @@ describe('tar', () => {
     });
   });
 
+  test('names members of no row as keys of the row beside them, but not what systems leave', async () => {
+    const path = join(folder, 'loose.tar');
+    await writeFile(
+      path,
+      tar({ LICENSE: 'free', '._a.json': 'z', 'a.json': '{"n": 1}', 'b.json': '{"n": 2}', 'x/README': 'no' }),
+    );
+    expect((await unpack(path)).rows).toEqual([
+      { id: 'a', n: 1, LICENSE: 'a member of 4 bytes' },
+      { id: 'b', n: 2, README: 'a member of 2 bytes' },
+    ]);
+  });
+
   test('that is cut short is refused by name', async () => {
     const path = join(folder, 'cut.tar');
     await writeFile(path, await readFile(`${PACKED}/shard-00000.tar`));
