@@ -29,7 +29,7 @@ const MOST_RAISED = 2;
  * @see arXiv:2403.09559
  */
 export function trainingSchedule(rowCount: number, settings: ScheduleSettings): TrainingSchedule {
-  const stepsOf = (batchSize: number, epochs: number): number => epochs * Math.ceil(rowCount / batchSize);
+  const stepsOf = (batchSize: number, epochs: number): number => stepCountOf(rowCount, { batchSize, epochs });
   const mostEpochs = settings.epochs ?? MOST_EPOCHS;
   let batchSize = settings.batchSize ?? LARGEST_BATCH;
   if (settings.batchSize === null)
@@ -42,6 +42,9 @@ export function trainingSchedule(rowCount: number, settings: ScheduleSettings): 
 }
 
 /** Optimiser steps of a schedule on so many rows. */
-export function stepCountOf(rowCount: number, { epochs, batchSize }: TrainingSchedule): number {
+export function stepCountOf(
+  rowCount: number,
+  { epochs, batchSize }: Pick<TrainingSchedule, 'epochs' | 'batchSize'>,
+): number {
   return epochs * Math.ceil(rowCount / batchSize);
 }

@@ -1,4 +1,5 @@
 // Files that others made: small ones as text, and whether one may be opened at all.
+import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { InvalidConfigError } from './failures.ts';
@@ -12,13 +13,14 @@ export async function fileSize(path: string): Promise<number | null> {
   const found = await stat(path).catch(absent);
   if (found === null) return null;
   if (found.isFile()) return found.size;
-  const kinds: [boolean, string][] = [
-    [found.isDirectory(), 'a folder'],
-    [found.isFIFO(), 'a pipe'],
-    [found.isSocket(), 'a socket'],
-  ];
-  const kind = kinds.find(([is]) => is)?.[1] ?? 'a device';
-  throw new InvalidConfigError(`${basename(path)}: must be a file, got ${kind} at ${path}`);
+  throw new InvalidConfigError(`${basename(path)}: must be a file, got ${kindOf(found)} at ${path}`);
+}
+
+/** What a path leads to that is no file, in words. */
+export function kindOf(found: Stats): string {
+  if (found.isDirectory()) return 'a folder';
+  if (found.isFIFO()) return 'a pipe';
+  return found.isSocket() ? 'a socket' : 'a device';
 }
 
 /** No folder of a model has a larger text; the largest tokenizers have some 40 MB. */

@@ -7,7 +7,7 @@ const AREA = 'leases';
 export const LEASE_MS = 15 * 60_000;
 
 /** Holders renew their leases so often. */
-export const RENEW_MS = 60_000;
+const RENEW_MS = 60_000;
 
 /** A lease of a run that nobody has ended, paused for instance, holds what it names for so long. */
 const OPEN_MS = 30 * 24 * 60 * 60_000;
@@ -34,6 +34,18 @@ export interface StoredLease extends Lease {
 /** Writes a lease, or renews it. @param name tells the leases of one run apart */
 export async function writeLease(store: Store, workflowId: string, name: string, lease: Lease): Promise<void> {
   await store.write(keyOf(workflowId, name), [Buffer.from(`${JSON.stringify(lease)}\n`)]);
+}
+
+/**
+ * Writes a lease and renews it until it is let go; what is in the store then stays there. A store that is away is told
+ * by the work itself.
+ * @returns lets it go
+ */
+export async function keepLease(store: Store, workflowId: string, name: string, lease: Lease): Promise<() => void> {
+  const renew = (): Promise<void> => writeLease(store, workflowId, name, lease).catch(() => undefined);
+  await renew();
+  const timer = setInterval(() => void renew(), RENEW_MS);
+  return () => clearInterval(timer);
 }
 
 /** Ends one lease. */

@@ -4,7 +4,7 @@ import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Config } from '../../contracts/config.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import { RENEW_MS, endLease, writeLease } from '../../store/leases.ts';
+import { endLease, keepLease, writeLease } from '../../store/leases.ts';
 import type { Lease } from '../../store/leases.ts';
 import type { Store } from '../../store/store.ts';
 
@@ -50,12 +50,10 @@ async function holdLease(
   const run = config.run.name ?? workflowId.replace(/^tive-/, '');
   const lease: Lease = { run, holder: `${hostname()}/${process.pid}`, isAtWork: true, uris };
   const quietly = (work: Promise<void>): Promise<void> => work.catch(() => undefined);
-  const renew = (): Promise<void> => quietly(writeLease(store, workflowId, name, lease));
-  await renew();
-  const timer = setInterval(() => void renew(), RENEW_MS);
+  const letGo = await keepLease(store, workflowId, name, lease);
   return {
     end: async (made) => {
-      clearInterval(timer);
+      letGo();
       if (!RUN.test(workflowId)) return quietly(endLease(store, workflowId, name));
       const last = { ...lease, isAtWork: false, uris: [...new Set([...uris, ...made])] };
       return quietly(writeLease(store, workflowId, name, last));

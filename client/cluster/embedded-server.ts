@@ -57,7 +57,7 @@ export async function startEmbeddedServer(options: ServerOptions): Promise<Embed
   const command = [program, ...serverArguments(port, uiPort, databasePath)];
   const server = new ServerProcess(command, isFresh ? () => removeDatabase(databasePath) : () => Promise.resolve());
   const failed = await server.untilServing(port);
-  if (failed !== null && isFresh === false && DATABASE_WORDS.test(failed)) {
+  if (failed !== null && !isFresh && DATABASE_WORDS.test(failed)) {
     say(asideText(databasePath, failed, await setDatabaseAside(databasePath)));
     const again = new ServerProcess(command, () => removeDatabase(databasePath));
     return served(again, await again.untilServing(port), port, uiPort);

@@ -11,7 +11,7 @@ import { InvalidConfigError } from '../../contracts/failures.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { RunResult, StageProgress } from '../../contracts/messages/run.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import { RENEW_MS, endLeases, writeLease } from '../../store/leases.ts';
+import { endLeases, keepLease } from '../../store/leases.ts';
 import type { Lease } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
 import { interruptible } from '../terminal/interrupt.ts';
@@ -202,13 +202,10 @@ async function holdLease(config: Config, run: string): Promise<{ end(): Promise<
   const store = openStore(config.store.uri);
   const workflowId = workflowIdOf(run);
   const lease: Lease = { run, holder: `${hostname()}/${process.pid}`, isAtWork: true, uris: [] };
-  // A store that is away is told by the work itself.
-  const renew = (): Promise<void> => writeLease(store, workflowId, 'command', lease).catch(() => undefined);
-  await renew();
-  const timer = setInterval(() => void renew(), RENEW_MS);
+  const letGo = await keepLease(store, workflowId, 'command', lease);
   return {
     end: async () => {
-      clearInterval(timer);
+      letGo();
       await endLeases(store, workflowId).catch(() => undefined);
     },
   };

@@ -1,8 +1,10 @@
 // A run that meets damage in its store: the damaged artifact is set aside, if somebody agrees, and the run goes on.
 import type { ArtifactDamage } from '../../contracts/failures.ts';
 import { openStore } from '../../store/open-store.ts';
+import type { Store } from '../../store/store.ts';
 import { checkArtifact } from '../cluster/store-check.ts';
 import { takeInventory } from '../cluster/store-inventory.ts';
+import type { StoreInventory } from '../cluster/store-inventory.ts';
 import { isOlder, madeFrom, setAsideAll } from '../cluster/store-repair.ts';
 
 /** The damage that a failure tells of, however deep it lies; null where it was something else. */
@@ -33,8 +35,17 @@ export async function setDamagedAside(
   say: (text: string) => void,
 ): Promise<void> {
   const store = openStore(storeUri);
-  const derived = madeFrom(await takeInventory(store, runsFolder), [uri], isOlder).map((artifact) => artifact.uri);
-  for (const folder of await setAsideAll(store, [uri, ...derived])) say(`set aside: ${folder}`);
+  await setAsideWithOlder(store, await takeInventory(store, runsFolder), [uri], say);
+}
+
+async function setAsideWithOlder(
+  store: Store,
+  inventory: StoreInventory,
+  uris: readonly string[],
+  say: (text: string) => void,
+): Promise<void> {
+  const derived = madeFrom(inventory, uris, isOlder).map((artifact) => artifact.uri);
+  for (const folder of await setAsideAll(store, [...uris, ...derived])) say(`set aside: ${folder}`);
 }
 
 /**
@@ -57,7 +68,6 @@ export async function setAllDamagedAside(
       uris.add(uri);
     }
   }
-  const derived = madeFrom(inventory, [...uris], isOlder).map((artifact) => artifact.uri);
-  for (const folder of await setAsideAll(store, [...uris, ...derived])) say(`set aside: ${folder}`);
+  await setAsideWithOlder(store, inventory, [...uris], say);
   return uris.size > 0;
 }

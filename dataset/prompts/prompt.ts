@@ -9,7 +9,7 @@ import type { PromptPiece, PromptWriter, WrittenPrompt } from './prompt-piece.ts
 import { isRejection } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import { readTokenizer } from './tokenizer.ts';
-import type { TextTokenizer } from './tokenizer.ts';
+import type { Guard, TextTokenizer } from './tokenizer.ts';
 import type { EncodedBeginnings } from './word-encoder.ts';
 
 /** Label of a position without a loss. */
@@ -87,9 +87,6 @@ export async function createPromptEncoder(options: PromptOptions): Promise<Promp
 }
 
 const ENCODING_LIMIT_MS = 20_000;
-
-/** Runs code of a model's folder for so long at most. */
-type Guard = <T>(run: () => T) => T;
 
 /** Templates and the tokenizer's expressions come with the model: one that never ends must not hang the work. */
 function guardOf({ limitMs = ENCODING_LIMIT_MS }: PromptOptions): Guard {

@@ -29,8 +29,8 @@ export interface TextTokenizer {
   chatTemplate: string | null;
 }
 
-/** Runs what a folder's expressions decide, under a deadline where one is given. */
-type Guard = <T>(run: () => T) => T;
+/** Runs what a model's folder decides, its expressions and its template, for so long at most where that is said. */
+export type Guard = <T>(run: () => T) => T;
 
 /** @throws InvalidConfigError where the folder has no usable tokenizer */
 export async function readTokenizer(modelFolder: string, guard: Guard = (run) => run()): Promise<TextTokenizer> {

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
-import { onOneLine } from '../rows/raw-json.ts';
+import { onOneLine, withoutBreaks } from '../rows/raw-json.ts';
 import { splitRows } from './row-splitter.ts';
 
 /** A stream's bytes, unpacked as they come. */
@@ -24,7 +24,7 @@ async function* unpackedRows(path: string, kind: string, unpack: Unpack): AsyncG
   const name = basename(path);
   try {
     for await (const { bytes } of splitRows(unpack(path), name))
-      yield bytes === null ? TOO_LARGE : withoutBreaks(bytes);
+      yield bytes === null ? TOO_LARGE : withoutBreaks(onOneLine(bytes));
   } catch (error) {
     if (error instanceof InvalidDatasetError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
     throw new InvalidDatasetError(
@@ -36,11 +36,6 @@ async function* unpackedRows(path: string, kind: string, unpack: Unpack): AsyncG
 
 /** Stands for a row that is larger than is held. */
 const TOO_LARGE = Buffer.from('"a row of more than 16 MiB"');
-
-/** A text that is no JSON may have breaks within its strings: it is set aside later. */
-function withoutBreaks(row: Uint8Array): Uint8Array {
-  return onOneLine(row).map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte));
-}
 
 async function* gunzip(path: string): AsyncGenerator<Uint8Array> {
   const file = createReadStream(path);

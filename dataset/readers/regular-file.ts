@@ -1,7 +1,7 @@
 // Files that may be opened: a pipe or a device would be waited for without end.
-import type { Stats } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
+import { kindOf } from '../../contracts/outside-file.ts';
 
 /** @throws InvalidDatasetError where there is no file at the path that can be read */
 export async function requireRegularFile(path: string): Promise<void> {
@@ -12,11 +12,4 @@ export async function requireRegularFile(path: string): Promise<void> {
   await access(path, constants.R_OK).catch(() => {
     throw new InvalidDatasetError(`dataset.path: file must be allowed to be read, got no permission for ${name}`);
   });
-}
-
-/** What a path leads to that is no file, in words. */
-export function kindOf(found: Stats): string {
-  if (found.isDirectory()) return 'a folder';
-  if (found.isFIFO()) return 'a pipe';
-  return found.isSocket() ? 'a socket' : 'a device';
 }

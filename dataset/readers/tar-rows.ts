@@ -10,7 +10,7 @@ import type { JsonObject } from '../../contracts/json-object.ts';
 import { readFields } from '../rows/parse-row.ts';
 import { pictureName } from './packed-row.ts';
 import type { WritePicture } from './packed-row.ts';
-import { objectOf, onOneLine, rawFields } from '../rows/raw-json.ts';
+import { objectOf, onOneLine, rawFields, withoutBreaks } from '../rows/raw-json.ts';
 import { isRejection } from '../rows/row-outcome.ts';
 import { MAX_ROW_BYTES } from './row-splitter.ts';
 
@@ -154,10 +154,6 @@ const CUT_SHORT = Buffer.from('[');
 
 function isBlank(text: Uint8Array): boolean {
   return Buffer.from(text).toString('latin1').trim() === '';
-}
-
-function withoutBreaks(text: Uint8Array): Uint8Array {
-  return text.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte));
 }
 
 function sizeText(size: number): string {

@@ -118,5 +118,10 @@ export function onOneLine(json: Uint8Array): Uint8Array {
   return kept.subarray(0, length);
 }
 
+/** A text on one line, whatever it is: one that is no JSON may have breaks in its strings, and is set aside later. */
+export function withoutBreaks(text: Uint8Array): Uint8Array {
+  return text.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte));
+}
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
