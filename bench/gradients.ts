@@ -12,6 +12,7 @@ import { timeTogether, withChildren } from './child.ts';
 import { matmulRate, multiplyStep } from './matmul.ts';
 import { MEDIUM, SMALL, randomExample, randomModel } from './random-model.ts';
 import type { BenchModel } from './random-model.ts';
+import { linearLayers } from '../model/weight-shapes.ts';
 
 /** What is measured of one model. */
 interface GradientsCase {
@@ -105,7 +106,11 @@ function gradientComputer(size: BenchModel): GradientComputer {
   };
   let draw = 0;
   const uniform = (): number => (((draw++ * 7919) % 9973) + 0.5) / 9973;
-  const values = initialAdapter(model.config.text, { ...settings, targets: [...settings.targets] }, uniform);
+  const values = initialAdapter(
+    linearLayers(model.config.text),
+    { ...settings, targets: [...settings.targets] },
+    uniform,
+  );
   // B starts as zero, which would make the gradients of A zero.
   for (const { values: numbers } of values.parameters.filter(({ name }) => name.endsWith('.lora_B')))
     numbers.forEach((_, index) => (numbers[index] = 0.02 * (uniform() - 0.5)));

@@ -1,21 +1,18 @@
 // PEFT folders of LoRA adapters, read and written.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LoraTarget } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
 import type { JsonObject } from '../contracts/json-object.ts';
 import { readTextFile } from '../contracts/outside-file.ts';
-import { adaptedPaths } from './adapter.ts';
 import type { AdapterValues, LoraSettings } from './adapter.ts';
 import { matchesPattern, pathVariants, requireTargets } from './adapter-targets.ts';
 import type { TargetSettings } from './adapter-targets.ts';
 import { refusePickles } from './model-files.ts';
-import type { TextConfig } from './architectures/architecture.ts';
 import { encodeSafetensors, openSafetensors } from './safetensors.ts';
 import type { SafetensorsFile } from './safetensors.ts';
 import { canonicalName } from './weight-names.ts';
-import { decoderLinearShapes } from './weight-shapes.ts';
+import type { LinearLayer } from './weight-shapes.ts';
 
 const ADAPTER_CONFIG_FILE = 'adapter_config.json';
 const ADAPTER_MODEL_FILE = 'adapter_model.safetensors';
@@ -77,7 +74,7 @@ const HARMLESS_STARTS: readonly unknown[] = [undefined, null, true, false, 'gaus
  * Reads a PEFT LoRA folder. Keys of transformers 4 and 5 are accepted; the rank of each layer is its tensors' own.
  * @throws InvalidConfigError for another adapter type, options that change the mathematics, or keys that fit no module
  */
-export async function readAdapter(folder: string, text: TextConfig): Promise<AdapterValues> {
+export async function readAdapter(folder: string, layers: readonly LinearLayer[]): Promise<AdapterValues> {
   const config = await readPeftConfig(folder);
   const names = await readdir(folder);
   // A PEFT folder may hold pickles that nobody needs, such as training_args.bin.
@@ -90,9 +87,7 @@ export async function readAdapter(folder: string, text: TextConfig): Promise<Ada
   const file = await openSafetensors(join(folder, ADAPTER_MODEL_FILE));
   try {
     const stored = new Map([...file.tensors.keys()].map((name) => [canonicalAdapterName(name), name]));
-    const shapes = decoderLinearShapes(text);
-    const all = adaptedPaths(text, Object.keys(shapes) as LoraTarget[]);
-    const found = all.filter(({ path }) => stored.has(`${path}.lora_A`) || stored.has(`${path}.lora_B`));
+    const found = layers.filter(({ path }) => stored.has(`${path}.lora_A`) || stored.has(`${path}.lora_B`));
     if (found.length * 2 !== stored.size) {
       throw new InvalidConfigError(
         `adapter: keys must match modules, got ${found.length * 2} of ${stored.size}; first: ${[...file.tensors.keys()][0] ?? 'none'}`,
@@ -100,7 +95,7 @@ export async function readAdapter(folder: string, text: TextConfig): Promise<Ada
     }
     requireTargets(
       config,
-      all.map(({ path }) => path),
+      layers.map(({ path }) => path),
       new Set(found.map(({ path }) => path)),
     );
     const values: AdapterValues = {
@@ -109,8 +104,8 @@ export async function readAdapter(folder: string, text: TextConfig): Promise<Ada
       scales: new Map(),
     };
     const scales = new Map<string, number>();
-    for (const { path, target } of found) {
-      const [out, input] = shapes[target];
+    for (const { path, target, shape } of found) {
+      const [out, input] = shape;
       const rank = file.tensors.get(stored.get(`${path}.lora_A`) ?? '')?.shape[0] ?? 0;
       values.parameters.push(
         await readPart(file, stored, `${path}.lora_A`, [rank, input]),

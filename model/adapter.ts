@@ -1,19 +1,7 @@
 // LoRA adapters of the decoder: their settings, values and the layout of their gradients.
 import type { LoraTarget } from '../contracts/config.ts';
-import type { TextConfig } from './architectures/architecture.ts';
 import type { NamedTensor } from './safetensors.ts';
-import { decoderLinearPath, decoderLinearShapes } from './weight-shapes.ts';
-
-/** PEFT's order of linear layers inside a decoder layer; with A before B it is the order of the gradient vector. */
-const TARGET_ORDER: readonly LoraTarget[] = [
-  'q_proj',
-  'k_proj',
-  'v_proj',
-  'o_proj',
-  'gate_proj',
-  'up_proj',
-  'down_proj',
-];
+import type { LinearLayer } from './weight-shapes.ts';
 
 /** What an adapter is: W + scale · B A on the target layers, A `[rank, in]`, B `[out, rank]`, scale alpha / rank. */
 export interface LoraSettings {
@@ -27,31 +15,28 @@ export interface LoraSettings {
 /** A LoRA adapter's values on the host, in `parameter_order`: what is stored, trained and written. */
 export interface AdapterValues {
   settings: LoraSettings;
-  /** Layer by layer, TARGET_ORDER inside a layer, A before B; names without `.weight`, e.g. `….q_proj.lora_A`. */
+  /** Layer by layer, PEFT's order inside a layer, A before B; names without `.weight`, e.g. `….q_proj.lora_A`. */
   parameters: NamedTensor[];
   /** Scale of each module path. */
   scales: ReadonlyMap<string, number>;
 }
 
-/** Module paths that the settings adapt, in `parameter_order`. */
-export function adaptedPaths(text: TextConfig, targets: readonly LoraTarget[]): { path: string; target: LoraTarget }[] {
-  const ordered = TARGET_ORDER.filter((target) => targets.includes(target));
-  return Array.from({ length: text.layerCount }, (_, layer) => layer).flatMap((layer) =>
-    ordered.map((target) => ({ path: decoderLinearPath(layer, target), target })),
-  );
-}
-
 /**
  * A fresh adapter: A uniform in ±1/√in (torch's `kaiming_uniform_(a=√5)`), B zero, so that it changes nothing yet.
  *
+ * @param layers the decoder's, in `parameter_order`
  * @param uniform next number of a named random stream, in (0, 1)
  */
-export function initialAdapter(text: TextConfig, settings: LoraSettings, uniform: () => number): AdapterValues {
-  const shapes = decoderLinearShapes(text);
+export function initialAdapter(
+  layers: readonly LinearLayer[],
+  settings: LoraSettings,
+  uniform: () => number,
+): AdapterValues {
   const parameters: NamedTensor[] = [];
   const scales = new Map<string, number>();
-  for (const { path, target } of adaptedPaths(text, settings.targets)) {
-    const [out, input] = shapes[target];
+  for (const { path, target, shape } of layers) {
+    if (!settings.targets.includes(target)) continue;
+    const [out, input] = shape;
     const bound = 1 / Math.sqrt(input);
     const a = Float32Array.from({ length: settings.rank * input }, () => (2 * uniform() - 1) * bound);
     parameters.push({ name: `${path}.lora_A`, shape: [settings.rank, input], values: a });

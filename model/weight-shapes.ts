@@ -28,6 +28,23 @@ export function decoderLinearPath(layer: number, target: LoraTarget): string {
   return `model.language_model.layers.${layer}.${block}.${target}`;
 }
 
+/** A linear layer of a decoder, which an adapter may adapt. */
+export interface LinearLayer {
+  /** Canonical module path, without `.weight`. */
+  path: string;
+  target: LoraTarget;
+  /** `[out, in]` */
+  shape: readonly [number, number];
+}
+
+/** All linear layers of a decoder, layer by layer in the order of PEFT. */
+export function linearLayers(text: TextConfig): LinearLayer[] {
+  const shapes = Object.entries(decoderLinearShapes(text)) as [LoraTarget, [number, number]][];
+  return Array.from({ length: text.layerCount }, (_, layer) => layer).flatMap((layer) =>
+    shapes.map(([target, shape]) => ({ path: decoderLinearPath(layer, target), target, shape })),
+  );
+}
+
 /** Every weight that the model needs: canonical name → shape as stored by torch (linear weights `[out, in]`). */
 export function weightShapes(config: Architecture): Map<string, number[]> {
   const { vision } = config;

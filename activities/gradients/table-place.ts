@@ -17,6 +17,7 @@ import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
 import { findOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace } from '../shared/stage-output.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 /** What a gradient table is determined by. */
 export async function gradientDeterminants(
@@ -98,7 +99,7 @@ export async function requireSameEngine(
 /** The reference model behind its reference. */
 export async function adapterOf(store: Store, { config, adapter }: GradientsInput): Promise<AdapterValues> {
   const { text } = await readArchitecture(config.model.path);
-  return readAdapter(await verifiedFolder(store, adapter), text);
+  return readAdapter(await verifiedFolder(store, adapter), linearLayers(text));
 }
 
 /** How the config projects gradients. */

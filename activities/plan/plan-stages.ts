@@ -10,6 +10,7 @@ import type { Work } from '../../contracts/work.ts';
 import { gradientLayout, initialAdapter } from '../../model/adapter.ts';
 import type { Architecture } from '../../model/architectures/architecture.ts';
 import { tableBytes } from '../gradients/table-place.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 /** Rows, as far as they are known. */
 export interface RowFacts extends Pick<RunPlan, 'rowCount' | 'usableCount' | 'tokenCount' | 'imageRowCount'> {
@@ -150,7 +151,7 @@ function secondsFor({ rows, probe }: PlanFacts, rowCount: number, epochs: number
 /** Bytes of an adapter, and coordinates of a whole gradient. */
 function adapterSizes({ config, text }: PlanFacts): { bytes: number; gradientLength: number } {
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
-  const adapter = initialAdapter(text, { rank, alpha, targets }, () => 0.5);
+  const adapter = initialAdapter(linearLayers(text), { rank, alpha, targets }, () => 0.5);
   const bytes = 4 * adapter.parameters.reduce((sum, { values }) => sum + values.length, 0);
   return { bytes, gradientLength: gradientLayout(adapter).length };
 }

@@ -11,6 +11,7 @@ import { loaderOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { ExampleSource } from '../shared/examples.ts';
 import { projectionOf } from '../gradients/table-place.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 const PROBED_ROWS = 8;
 
@@ -35,7 +36,9 @@ export async function probeRows(
   const read = await readExamples(await open(), readable);
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
   const random = createRandom('probe', 0);
-  const adapter = initialAdapter(model.architecture.text, { rank, alpha, targets }, () => random.uniform());
+  const adapter = initialAdapter(linearLayers(model.architecture.text), { rank, alpha, targets }, () =>
+    random.uniform(),
+  );
   const { tokenBudget } = config.gradients;
   const computer = model.openGradients(adapter, projectionOf(config));
   const lengths = read.examples.map(({ ids }) => ids.length);

@@ -7,7 +7,7 @@ import { readAdapter } from '../../model/adapter-files.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { checkModelFiles } from '../../model/model-files.ts';
 import { modelMemory, requireMemory } from '../../model/model-memory.ts';
-import { decoderLinearShapes, weightShapes } from '../../model/weight-shapes.ts';
+import { decoderLinearShapes, linearLayers, weightShapes } from '../../model/weight-shapes.ts';
 
 /** Text tokens that an example must have room for beside its picture. */
 const LEAST_TEXT_TOKENS = 16;
@@ -30,7 +30,7 @@ export async function checkModel({ model, gradients, warmup }: Config): Promise<
     );
   }
   if (model.adapter !== null) {
-    await readAdapter(model.adapter, text);
+    await readAdapter(model.adapter, linearLayers(text));
     return;
   }
   const shapes = decoderLinearShapes(text);

@@ -21,6 +21,7 @@ import { localDataset } from '../shared/local-dataset.ts';
 import { countRows } from '../shared/metrics.ts';
 import { makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace } from '../shared/stage-output.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 interface ScoredRow extends Outcome {
   row: UsableRow;
@@ -88,7 +89,7 @@ async function scoreRows(
 }
 
 async function adapterAt(store: Store, adapter: ArtifactReference, { architecture }: EngineModel) {
-  return readAdapter(await verifiedFolder(store, adapter), architecture.text);
+  return readAdapter(await verifiedFolder(store, adapter), linearLayers(architecture.text));
 }
 
 /** Planning windows with their micro-batches, as the dataset stage planned them. */

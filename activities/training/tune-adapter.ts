@@ -24,6 +24,7 @@ import { countRows } from '../shared/metrics.ts';
 import { writeFile } from '../shared/stage-output.ts';
 import type { OutputPlace, StageOutput, WrittenOutput } from '../shared/stage-output.ts';
 import { createTrainingCheckpoints } from './checkpoints.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 /** Least time between two checkpoints of a training run, and how many times as long as saving one it must be. */
 const CHECKPOINT_MS = 5000;
@@ -67,7 +68,9 @@ export async function tuneAdapter(request: TuneRequest, model: EngineModel): Pro
   const { stage, address } = request.place;
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
   const random = createRandom(`${stage}/adapter`, config.run.seed);
-  const initial = initialAdapter(model.architecture.text, { rank, alpha, targets }, () => random.uniform());
+  const initial = initialAdapter(linearLayers(model.architecture.text), { rank, alpha, targets }, () =>
+    random.uniform(),
+  );
   const batches = planBatches(places.length, request.schedule, config.run.seed);
   const checkpoints = createTrainingCheckpoints(
     store,

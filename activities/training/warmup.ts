@@ -19,6 +19,7 @@ import { localDataset } from '../shared/local-dataset.ts';
 import { findOutput, makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace, WrittenOutput } from '../shared/stage-output.ts';
 import { adapterResult, trainingDeterminants, tuneAdapter, writeAdapter } from './tune-adapter.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 export function createWarmupActivities({ openStore, models }: ComputeDependencies) {
   return {
@@ -100,6 +101,6 @@ async function importAdapter(
   model: string,
 ): Promise<WrittenOutput<AdapterDetails>> {
   const { text, decoderPath } = await readArchitecture(model);
-  const files = await writeAdapter(store, place, await readAdapter(adapter, text), decoderPath);
+  const files = await writeAdapter(store, place, await readAdapter(adapter, linearLayers(text)), decoderPath);
   return { files, details: { rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null } };
 }

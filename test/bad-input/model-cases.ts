@@ -9,6 +9,7 @@ import { encodeSafetensors } from '../../model/safetensors.ts';
 import { config } from './case.ts';
 import type { Case } from './case.ts';
 import { GOLDEN, stops } from './world.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 export const MODEL: Case[] = [
   [
@@ -40,7 +41,9 @@ export const MODEL: Case[] = [
     async (world) => {
       cpSync(join(GOLDEN, 'adapter'), world.path('lora'), { recursive: true });
       world.write('lora/non_lora_trainables.bin', 'x');
-      return stops(async () => readAdapter(world.path('lora'), (await readArchitecture(join(GOLDEN, 'model'))).text));
+      return stops(async () =>
+        readAdapter(world.path('lora'), linearLayers((await readArchitecture(join(GOLDEN, 'model'))).text)),
+      );
     },
     config(
       'non_lora_trainables.bin: must be safetensors, got a pickle file; merge and convert with convert_llava_weights_to_hf.py',

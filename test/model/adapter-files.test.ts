@@ -9,6 +9,7 @@ import { readArchitecture } from '../../model/architectures/read-architecture.ts
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
 import type { NamedTensor } from '../../model/safetensors.ts';
 import { GOLDEN } from './golden.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 const { text, decoderPath } = await readArchitecture(`${GOLDEN}/model`);
 const TENSOR_FILE = 'adapter_model.safetensors';
@@ -43,7 +44,7 @@ async function changeTensors(change: (tensors: NamedTensor[]) => NamedTensor[]):
 
 describe('the adapter that peft wrote', () => {
   test('has its settings and one scale of alpha / rank for each module', async () => {
-    const { settings, scales, parameters } = await readAdapter(folder, text);
+    const { settings, scales, parameters } = await readAdapter(folder, linearLayers(text));
     expect(settings).toEqual({
       rank: 8,
       alpha: 16,
@@ -55,16 +56,21 @@ describe('the adapter that peft wrote', () => {
   });
 
   test('written again, has the same keys, shapes and bits', async () => {
-    for (const { name, bytes } of encodeAdapter(await readAdapter(`${GOLDEN}/adapter`, text), decoderPath))
+    for (const { name, bytes } of encodeAdapter(
+      await readAdapter(`${GOLDEN}/adapter`, linearLayers(text)),
+      decoderPath,
+    ))
       await writeFile(join(folder, name), bytes);
     const golden = await readTensors(join(GOLDEN, 'adapter', TENSOR_FILE));
     expect(golden[0]!.name).toBe('base_model.model.model.language_model.layers.0.mlp.down_proj.lora_A.weight');
     expect(await readTensors(join(folder, TENSOR_FILE))).toEqual(golden);
-    expect(await readAdapter(folder, text)).toEqual(await readAdapter(`${GOLDEN}/adapter`, text));
+    expect(await readAdapter(folder, linearLayers(text))).toEqual(
+      await readAdapter(`${GOLDEN}/adapter`, linearLayers(text)),
+    );
   });
 
   test('written again, has the settings that peft reads', async () => {
-    const [config] = encodeAdapter(await readAdapter(folder, text), decoderPath);
+    const [config] = encodeAdapter(await readAdapter(folder, linearLayers(text)), decoderPath);
     const written = JSON.parse(Buffer.from(config!.bytes).toString()) as Record<string, unknown>;
     const golden = JSON.parse(await readFile(join(folder, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
     for (const key of [
@@ -83,33 +89,33 @@ describe('the adapter that peft wrote', () => {
   });
 
   test('is encoded to equal bytes each time', async () => {
-    const values = await readAdapter(folder, text);
+    const values = await readAdapter(folder, linearLayers(text));
     expect(encodeAdapter(values, decoderPath)).toEqual(encodeAdapter(values, decoderPath));
   });
 });
 
 describe('other adapters', () => {
   test('a fresh one of some targets survives writing and reading', async () => {
-    const values = initialAdapter(text, { rank: 4, alpha: 2, targets: ['q_proj', 'v_proj'] }, () => 0.75);
+    const values = initialAdapter(linearLayers(text), { rank: 4, alpha: 2, targets: ['q_proj', 'v_proj'] }, () => 0.75);
     for (const { name, bytes } of encodeAdapter(values, decoderPath)) await writeFile(join(folder, name), bytes);
-    expect(await readAdapter(folder, text)).toEqual(values);
+    expect(await readAdapter(folder, linearLayers(text))).toEqual(values);
     expect([...values.scales.values()]).toEqual(new Array(6).fill(0.5));
   });
 
   test('keys as transformers 4 names the modules give the same parameters', async () => {
-    const wanted = await readAdapter(folder, text);
+    const wanted = await readAdapter(folder, linearLayers(text));
     await changeTensors((tensors) =>
       tensors.map((tensor) => ({
         ...tensor,
         name: tensor.name.replace('base_model.model.model.language_model.', 'base_model.model.language_model.model.'),
       })),
     );
-    expect(await readAdapter(folder, text)).toEqual(wanted);
+    expect(await readAdapter(folder, linearLayers(text))).toEqual(wanted);
   });
 
   test('rslora divides alpha by the root of the rank', async () => {
     await changeConfig({ use_rslora: true });
-    const { scales } = await readAdapter(folder, text);
+    const { scales } = await readAdapter(folder, linearLayers(text));
     expect([...new Set(scales.values())]).toEqual([16 / Math.sqrt(8)]);
   });
 
@@ -125,14 +131,14 @@ describe('other adapters', () => {
       lora_ga_config: { scale: 'stable' },
     },
   ])('settings that change nothing are taken: %o', async (change) => {
-    const wanted = await readAdapter(folder, text);
+    const wanted = await readAdapter(folder, linearLayers(text));
     await changeConfig(change);
-    expect(await readAdapter(folder, text)).toEqual(wanted);
+    expect(await readAdapter(folder, linearLayers(text))).toEqual(wanted);
   });
 
   test('an alpha pattern changes the scale of the modules that it names', async () => {
     await changeConfig({ alpha_pattern: { 'layers.1.self_attn.q_proj': 32 } });
-    const { scales } = await readAdapter(folder, text);
+    const { scales } = await readAdapter(folder, linearLayers(text));
     const changed = [...scales].filter(([, scale]) => scale === 4).map(([path]) => path);
     expect(changed).toEqual(['model.language_model.layers.1.self_attn.q_proj']);
   });
@@ -140,7 +146,7 @@ describe('other adapters', () => {
 
 describe('adapters that cannot be used are refused', () => {
   const expectRefusal = async (message: string | RegExp): Promise<void> => {
-    const read = readAdapter(folder, text);
+    const read = readAdapter(folder, linearLayers(text));
     await expect(read).rejects.toThrow(InvalidConfigError);
     await expect(read).rejects.toThrow(message);
   };

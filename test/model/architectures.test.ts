@@ -17,6 +17,7 @@ import type { ModelExample } from '../../model/engine.ts';
 import { encodeImages } from '../../model/tensorflow/vision-tower.ts';
 import { TINY_IMAGES, goldenSet } from './golden-set.ts';
 import type { GoldenSet } from './golden-set.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 const ARCHITECTURES = ['siglip-qwen2', 'clip-full', 'idefics3', 'smolvlm', 'llama-text', 'qwen2-text'];
 
@@ -29,7 +30,7 @@ describe.each(ARCHITECTURES)('%s, as torch, transformers and peft compute it', (
     await loadEngine('tensorflow');
     golden = goldenSet(name);
     model = await loadModel(`${golden.folder}/model`);
-    values = await readAdapter(`${golden.folder}/adapter`, model.config.text);
+    values = await readAdapter(`${golden.folder}/adapter`, linearLayers(model.config.text));
   });
 
   afterAll(() => model.weights.dispose());

@@ -13,6 +13,7 @@ import { loadModel } from '../../model/tensorflow/load-model.ts';
 import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
 import type { ModelExample } from '../../model/engine.ts';
 import { GOLDEN, expected, goldenExamples, goldenTensor } from './golden.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 const ALL_ROWS = expected.examples.map(({ id }) => id);
 const FEW_ROWS = ['ex-000', 'ex-003', 'ex-011', 'ex-two-turns'];
@@ -62,7 +63,7 @@ describe.each<[EngineName, string[]]>([
     expect(loaded.description.engine).toBe(engine);
     tensorsBefore = tf.memory().numTensors;
     model = await loadModel(`${GOLDEN}/model`);
-    values = await readAdapter(`${GOLDEN}/adapter`, model.config.text);
+    values = await readAdapter(`${GOLDEN}/adapter`, linearLayers(model.config.text));
     adapter = toTensors(values);
     examples = await goldenExamples(model, ids);
   });

@@ -15,6 +15,7 @@ import type { MicroBatchGradient } from '../../model/tensorflow/host-trainer.ts'
 import { train } from '../../model/training.ts';
 import type { TrainingSettings, TrainingStep } from '../../model/training.ts';
 import { GOLDEN, expected, goldenExamples, goldenRows } from './golden.ts';
+import { linearLayers } from '../../model/weight-shapes.ts';
 
 /** As the golden script trains. */
 const SETTINGS: TrainingSettings = {
@@ -33,7 +34,7 @@ let examples: ModelExample[];
 beforeAll(async () => {
   await loadEngine('tensorflow');
   model = await loadModel(`${GOLDEN}/model`);
-  values = await readAdapter(`${GOLDEN}/adapter`, model.config.text);
+  values = await readAdapter(`${GOLDEN}/adapter`, linearLayers(model.config.text));
   examples = await goldenExamples(
     model,
     goldenRows.map(({ id }) => id),
@@ -90,7 +91,7 @@ describe('five steps of AdamW on the adapter, as torch and peft take them', () =
   });
 
   test('the adapter afterwards is that of peft, on all seven targets', async () => {
-    const golden = await readAdapter(`${GOLDEN}/adapter-after-5-steps`, model.config.text);
+    const golden = await readAdapter(`${GOLDEN}/adapter-after-5-steps`, linearLayers(model.config.text));
     expect(golden.settings.targets).toHaveLength(7);
     golden.parameters.forEach((parameter, index) => {
       expect(values.parameters[index]!.name).toBe(parameter.name);
@@ -128,7 +129,7 @@ describe('five steps of AdamW on the adapter, as torch and peft take them', () =
   });
 
   test('the initial parameters stay as they were and a gradient leaves no tensor behind', async () => {
-    const read = await readAdapter(`${GOLDEN}/adapter`, model.config.text);
+    const read = await readAdapter(`${GOLDEN}/adapter`, linearLayers(model.config.text));
     expect(values.parameters).toEqual(read.parameters);
     const before = tf.memory().numTensors;
     adapterGradient(model, values)([examples[0]!, examples[11]!], 0.1, initial());

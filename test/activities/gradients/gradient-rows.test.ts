@@ -9,6 +9,7 @@ import { loadModel } from '../../../model/tensorflow/load-model.ts';
 import type { LoadedModel } from '../../../model/tensorflow/load-model.ts';
 import type { GradientComputer, ModelExample } from '../../../model/engine.ts';
 import { GOLDEN, goldenExamples } from '../../model/golden.ts';
+import { linearLayers } from '../../../model/weight-shapes.ts';
 
 const SKETCH = 8;
 let model: LoadedModel;
@@ -23,7 +24,7 @@ afterAll(() => model.weights.dispose());
 /** With A zero the loss is the model's own, whatever B is; the gradient of A grows with B. */
 function computerOf(size: number): GradientComputer {
   const settings = { rank: 2, alpha: 20_000, targets: ['q_proj' as const] };
-  const values = initialAdapter(model.config.text, settings, () => 0.5);
+  const values = initialAdapter(linearLayers(model.config.text), settings, () => 0.5);
   for (const { name, values: own } of values.parameters) if (name.endsWith('lora_B')) own.fill(size);
   return engineModel(model).openGradients(values, { kind: 'sparse', sketch: SKETCH, seed: 0 });
 }

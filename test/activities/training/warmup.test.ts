@@ -12,6 +12,7 @@ import { trainingTable } from '../../../tables/training.ts';
 import { modelFolder } from '../../client/small-dataset.ts';
 import { SmallRun, inActivity } from '../small-run.ts';
 import type { Surroundings } from '../small-run.ts';
+import { linearLayers } from '../../../model/weight-shapes.ts';
 
 const run = new SmallRun('warmup.epochs=5');
 /** The same run in another store. */
@@ -27,7 +28,7 @@ describe('the reference model', () => {
   test('is an adapter of the wanted rank on the wanted projections', async () => {
     const { adapter } = await run.tune(run.config());
     const { text } = await readArchitecture(modelFolder);
-    const read = await readAdapter(join(run.store.uri, adapter.uri), text);
+    const read = await readAdapter(join(run.store.uri, adapter.uri), linearLayers(text));
     const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = run.config().warmup;
     expect(read.settings).toEqual({ rank, alpha, targets });
     expect(read.parameters).toHaveLength(2 * text.layerCount * targets.length);
@@ -131,7 +132,9 @@ describe('an adapter that is given', () => {
     expect(taken).toMatchObject({ rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null, cached: false });
     expect(run.models.calls.update).toBe(0);
     const { text } = await readArchitecture(modelFolder);
-    expect(await readAdapter(join(run.store.uri, taken.adapter.uri), text)).toEqual(await readAdapter(folder, text));
+    expect(await readAdapter(join(run.store.uri, taken.adapter.uri), linearLayers(text))).toEqual(
+      await readAdapter(folder, linearLayers(text)),
+    );
     expect(await run.tune(config)).toEqual({ ...taken, cached: true });
   });
 

@@ -22,6 +22,7 @@ import {
 import type { ModelExample } from '../../../model/engine.ts';
 import { Weights } from '../../../model/tensorflow/weights.ts';
 import { GOLDEN, goldenExamples, goldenPixels } from '../golden.ts';
+import { linearLayers } from '../../../model/weight-shapes.ts';
 
 let model: LoadedModel;
 let values: AdapterValues;
@@ -34,7 +35,7 @@ let plain: ModelExample;
 beforeAll(async () => {
   await loadEngine('tensorflow');
   model = await loadModel(`${GOLDEN}/model`);
-  values = await readAdapter(`${GOLDEN}/adapter`, model.config.text);
+  values = await readAdapter(`${GOLDEN}/adapter`, linearLayers(model.config.text));
   ({ places, parameterCount } = everyPlace(values));
   [short, long, plain] = (await goldenExamples(model, ['ex-000', 'ex-two-turns', 'ex-011'])) as [
     ModelExample,

@@ -13,6 +13,7 @@ import { encodeSafetensors, openSafetensors } from '../../../model/safetensors.t
 import type { NamedTensor } from '../../../model/safetensors.ts';
 import { canonicalName } from '../../../model/weight-names.ts';
 import { GOLDEN } from '../golden.ts';
+import { linearLayers } from '../../../model/weight-shapes.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-model-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -330,9 +331,9 @@ describe('an adapter folder', () => {
     cpSync(`${GOLDEN}/adapter`, adapter, { recursive: true });
     const { text } = await readArchitecture(folder);
     writeFileSync(join(adapter, 'training_args.bin'), '');
-    await expect(readAdapter(adapter, text)).resolves.toMatchObject({ settings: { rank: 8 } });
+    await expect(readAdapter(adapter, linearLayers(text))).resolves.toMatchObject({ settings: { rank: 8 } });
     writeFileSync(join(adapter, 'non_lora_trainables.bin'), '');
-    expect(await refusal(readAdapter(adapter, text))).toBe(
+    expect(await refusal(readAdapter(adapter, linearLayers(text)))).toBe(
       'non_lora_trainables.bin: must be safetensors, got a pickle file; merge and convert with convert_llava_weights_to_hf.py',
     );
   });
