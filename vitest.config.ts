@@ -24,8 +24,15 @@ const project = (name: string, include: string[], options: object = {}) => ({
   test: { name, include, ...options },
 });
 
-/** Code of the build is loaded as it is, and the build is of these sources. */
-const onBuild = { globalSetup: ['test/build.mjs'], server: { deps: { external: [/\/dist\/.*\.js$/] } } };
+/**
+ * Code of the build is loaded as it is, and the build is of these sources. Small runs compute by TensorFlow's own
+ * kernels: oneDNN compiles one for every shape first, a sixth of the processor time of such a run.
+ */
+const onBuild = {
+  env: { TF_ENABLE_ONEDNN_OPTS: '0' },
+  globalSetup: ['test/build.mjs'],
+  server: { deps: { external: [/\/dist\/.*\.js$/] } },
+};
 
 export default defineConfig({
   test: {

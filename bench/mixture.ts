@@ -20,7 +20,7 @@ const TASKS: Record<string, { image: ((index: number) => string) | null; ask: (i
   refcoco: { image: (index) => `coco/train2017/${index % 40}.jpg`, ask: () => 'Please provide the bounding box coordinate of the region this sentence describes: left.' },
   vqav2_okvqa: { image: (index) => `coco/train2017/${index % 40}.jpg`, ask: () => 'How many?\nAnswer the question using a single word or phrase.' },
   llava_instruct: { image: (index) => `coco/train2017/${index % 40}.jpg`, ask: () => 'What do you see?' },
-}; // prettier-ignore
+}; // oxfmt-ignore
 
 /** Rows of the whole file that have outer white space in a value, and that name a picture nobody has. */
 export const SPACED_ROWS = 673;

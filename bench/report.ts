@@ -75,7 +75,7 @@ async function makeRun(store: LocalStore, config: Config, rowCount: number): Pro
     el2n: numbers(count, () => random.uniform()),
     meanOfCosines: numbers(count, () => random.uniform() - 0.3),
     cosineToMean: numbers(count, () => random.uniform() - 0.3),
-  }), spaceOf(rowCount)); // prettier-ignore
+  }), spaceOf(rowCount)); // oxfmt-ignore
   const budget = Math.round(BUDGET_SHARE * rowCount);
   const every = Math.floor(rowCount / budget);
   const selection = await artifact(store, 'selection', selectionTable, budget, (start, count) => ({
@@ -83,7 +83,7 @@ async function makeRun(store: LocalStore, config: Config, rowCount: number): Pro
     copies: new Uint32Array(count).fill(1),
     probability: numbers(count, () => BUDGET_SHARE),
     rank: Uint32Array.from({ length: count }, (_, row) => start + row),
-  })); // prettier-ignore
+  })); // oxfmt-ignore
   return describeRun(config, { rows, values, selection }, rowCount, budget);
 }
 

@@ -10,7 +10,6 @@ import { prepareTestEnvironment } from './test-environment.mjs';
 
 const isQuick = process.argv.includes('--quick');
 const LINTED = /\.(ts|mjs)$/;
-const CACHE = 'node_modules/.cache';
 
 const environment = await prepareTestEnvironment();
 const totals = { passed: 0, failed: 0, skipped: [] };
@@ -25,12 +24,11 @@ process.exit(totals.failed === 0 ? 0 : 1);
 async function runChecks() {
   const files = isQuick ? changedFiles() : ['.'];
   const linted = isQuick ? files.filter((file) => LINTED.test(file)) : files;
-  const lintCache = ['--cache', '--cache-strategy', 'content', '--cache-location', `${CACHE}/eslint/`];
-  const formatCache = ['--cache', '--cache-location', `${CACHE}/prettier/cache.json`];
+  const lintCache = ['--cache', '--cache-strategy', 'content', '--cache-location', 'node_modules/.cache/eslint/'];
   await check('type check', 'typescript/bin/tsc', ['--noEmit']);
   await check('lint', 'eslint/bin/eslint.js', [...lintCache, '--no-warn-ignored', '--max-warnings', '0', ...linted]);
-  const format = ['--check', '--ignore-unknown', '--log-level', 'warn', ...formatCache];
-  await check('format', 'prettier/bin/prettier.cjs', [...format, ...files]);
+  await check('types in use', 'oxlint/bin/oxlint', ['--type-aware', '--no-error-on-unmatched-pattern', ...linted]);
+  await check('format', 'oxfmt/bin/oxfmt', ['--check', '--no-error-on-unmatched-pattern', ...files]);
 }
 
 /** Files that differ from the last commit, and new ones. */

@@ -11,7 +11,14 @@ export interface RunningWorker {
 
 /** Lets a worker poll until it is stopped. */
 export function runWorker(worker: Worker, connection: NativeConnection): RunningWorker {
-  const finished = worker.run().finally(() => connection.close());
+  const run = async (): Promise<void> => {
+    try {
+      await worker.run();
+    } finally {
+      await connection.close();
+    }
+  };
+  const finished = run();
   return {
     finished,
     stop: async () => {

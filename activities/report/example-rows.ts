@@ -102,7 +102,11 @@ export async function withRows<Result>(
       picture: () => (path === null ? Promise.resolve(null) : readBytes(path, source, openStore)),
     };
   };
-  return use(read).finally(() => reader.close());
+  try {
+    return await use(read);
+  } finally {
+    await reader.close();
+  }
 }
 
 async function findRows(

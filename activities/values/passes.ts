@@ -20,7 +20,8 @@ export interface ThreadWork {
 
 /** What a thread sends before it ends. */
 export type ThreadAnswer =
-  { result: PassResults[PassRequest['pass']] } | { error: { name: string; message: string; [field: string]: unknown } };
+  | { result: PassResults[PassRequest['pass']] }
+  | { error: { name: string; message: string; [field: string]: unknown } };
 
 /** A thread is worth its start from so many bytes on. */
 const BYTES_OF_THREAD = 64 * 1024 * 1024;

@@ -29,8 +29,7 @@ export async function databaseDamage(path: string): Promise<string | null> {
   const found = await stat(path).catch(() => null);
   if (found === null) return null;
   const header = Buffer.alloc(HEADER_BYTES);
-  const file = await open(path, 'r');
-  const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0).finally(() => file.close());
+  const bytesRead = await readHeader(path, header);
   if (bytesRead === 0) return 'an empty file';
   if (bytesRead < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) return 'other bytes';
   const size = header.readUInt16BE(16);
@@ -39,4 +38,13 @@ export async function databaseDamage(path: string): Promise<string | null> {
   const isCounted = header.readUInt32BE(24) === header.readUInt32BE(92);
   const wanted = header.readUInt32BE(28) * pageBytes;
   return isCounted && found.size < wanted ? `${found.size} of ${wanted} bytes` : null;
+}
+
+async function readHeader(path: string, header: Buffer): Promise<number> {
+  const file = await open(path, 'r');
+  try {
+    return (await file.read(header, 0, header.length, 0)).bytesRead;
+  } finally {
+    await file.close();
+  }
 }

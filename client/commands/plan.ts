@@ -138,7 +138,7 @@ function short(value: number): string {
 }
 
 function bytes(value: number): string {
-  const units: [number, string][] = [[1e12, 'TB'], [1e9, 'GB'], [1e6, 'MB'], [1e3, 'kB']]; // prettier-ignore
+  const units: [number, string][] = [[1e12, 'TB'], [1e9, 'GB'], [1e6, 'MB'], [1e3, 'kB']]; // oxfmt-ignore
   const found = units.find(([size]) => value >= size);
   return found === undefined ? `${value} bytes` : `${(value / found[0]).toFixed(1)} ${found[1]}`;
 }

@@ -39,6 +39,7 @@ export async function planInProcess(
   if ('plan' in answer) return answer.plan;
   const { name, message } = answer.error;
   const known = Object.entries(failures).find(([kind]) => kind === name)?.[1] as
-    (new (text: string) => Error) | undefined;
+    | (new (text: string) => Error)
+    | undefined;
   throw known === undefined ? new Error(message) : new known(message);
 }

@@ -9,7 +9,7 @@ function unit(rows: readonly (readonly number[])[]) {
 }
 
 describe('directions', () => {
-  const rows = [[1, 0, 0], [3, 0, 0], [0, 2, 0], [1, 1, 0], [-1, 0, 0]]; // prettier-ignore
+  const rows = [[1, 0, 0], [3, 0, 0], [0, 2, 0], [1, 1, 0], [-1, 0, 0]]; // oxfmt-ignore
   const cosines = cosineMatrix(unit(rows));
 
   test('have the cosines of their vectors', () => {
@@ -47,7 +47,7 @@ describe('the principal plane', () => {
       [3, 20],
       [7, 39],
     ] as const)
-      // prettier-ignore
+      // oxfmt-ignore
       expect(distance([x[one]!, y[one]!], [x[other]!, y[other]!])).toBeCloseTo(distance(points[one]!, points[other]!), 6);
     expect(explained[0] + explained[1]).toBeCloseTo(1, 9);
     expect(explained[0]).toBeGreaterThan(explained[1]);
@@ -71,5 +71,5 @@ test('cosines of vectors of any length; a zero vector has none', () => {
     [0, 1, 0, 0],
     [-1, 0, 1, 0],
     [0, 0, 0, 0],
-  ].map((line) => line.map((value) => value + 0))); // prettier-ignore
+  ].map((line) => line.map((value) => value + 0))); // oxfmt-ignore
 });

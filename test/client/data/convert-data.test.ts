@@ -60,7 +60,7 @@ describe('rows of any form', () => {
   });
 
   test('keep their other keys, and those that cannot be used lie beside with their reason', async () => {
-    const messages = [{ role: 'user', content: 'Q' }, { role: 'assistant', content: 'A' }]; // prettier-ignore
+    const messages = [{ role: 'user', content: 'Q' }, { role: 'assistant', content: 'A' }]; // oxfmt-ignore
     const rows = [
       { weight: 2, note: { a: [1] }, messages },
       { weight: 3, messages: [] },
@@ -69,7 +69,7 @@ describe('rows of any form', () => {
     const converted = await convertData([join(folder, 'in.json')], join(folder, 'out.json'), 'llava', 'dataset');
     expect(converted).toEqual({ rowCount: 1, setAside: { count: 1, path: join(folder, 'out.json.quarantine.jsonl') } });
     expect(JSON.parse(readFileSync(join(folder, 'out.json'), 'utf8'))).toEqual([
-      { weight: 2, note: { a: [1] }, conversations: [{ from: 'human', value: 'Q' }, { from: 'gpt', value: 'A' }] }, // prettier-ignore
+      { weight: 2, note: { a: [1] }, conversations: [{ from: 'human', value: 'Q' }, { from: 'gpt', value: 'A' }] }, // oxfmt-ignore
     ]);
     expect(JSON.parse(readFileSync(converted.setAside!.path, 'utf8'))).toMatchObject({
       file: 'in.json',
@@ -95,7 +95,7 @@ describe('rows of any form', () => {
     const second = join(folder, '1.json.images/0/00000/000000000-0.png');
     expect(readFileSync(first).equals(readFileSync(second))).toBe(false);
     const answer = '00099/000000099-0.png';
-    const row = { image: answer, conversations: [{ from: 'human', value: '<image>\nQ' }, { from: 'gpt', value: answer }] }; // prettier-ignore
+    const row = { image: answer, conversations: [{ from: 'human', value: '<image>\nQ' }, { from: 'gpt', value: answer }] }; // oxfmt-ignore
     const packedRow = { images: ['00000/000000000-0.png'], packed: folder, path: answer };
     await mkdir(join(folder, '00000'));
     writeFileSync(join(folder, '00000/000000000-0.png'), 'picture');

@@ -46,7 +46,7 @@ describe('labelling', () => {
   });
 
   test('gives an empty label its value where it stands, and takes a number for a label', async () => {
-    const rows = [`{"dataset" : null, "image": "gqa/a", ${talk}}`, `{"image": "vg/a", ${talk}, "x": {"dataset": 1}, "dataset":"" }`, `{"dataset": 7, ${talk}}`]; // prettier-ignore
+    const rows = [`{"dataset" : null, "image": "gqa/a", ${talk}}`, `{"image": "vg/a", ${talk}, "x": {"dataset": 1}, "dataset":"" }`, `{"dataset": 7, ${talk}}`]; // oxfmt-ignore
     const { text, tasks } = await label(rows.join('\n'));
     expect(text.split('\n')).toEqual([
       `{"dataset" : "gqa", "image": "gqa/a", ${talk}}`,

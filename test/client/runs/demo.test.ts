@@ -17,6 +17,8 @@ describe('the demo, whole', () => {
   let done: Finished;
   let result: RunResult;
   beforeAll(async () => {
+    // As people run it.
+    delete process.env['TF_ENABLE_ONEDNN_OPTS'];
     done = await tiveProcess(folder, 'demo', ...LESS, '--quiet');
     expect(done.exitCode, done.stderr).toBe(0);
     result = JSON.parse(readFileSync(join(folder, 'runs/demo/result.json'), 'utf8')) as RunResult;

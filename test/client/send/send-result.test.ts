@@ -103,7 +103,7 @@ describe('TensorBoard', () => {
         [bytes.subarray(place, place + 8), place + 8],
         [data, place + 12 + length],
       ] as const) {
-        const sum = crc32c(part); // prettier-ignore
+        const sum = crc32c(part); // oxfmt-ignore
         expect(bytes.readUInt32LE(at)).toBe((((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0);
       }
       records.push(data);

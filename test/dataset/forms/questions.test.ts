@@ -78,13 +78,13 @@ describe('columns of the recipe', () => {
     expect(
       parse({ question: 'A.', answer: 'Q?' }, { columns: { question: 'answer', answer: 'question' } }),
     ).toMatchObject(said('Q?', 'A.'));
-    const talk = [{ from: 'human', value: 'Q?' }, { from: 'gpt', value: 'A.' }]; // prettier-ignore
+    const talk = [{ from: 'human', value: 'Q?' }, { from: 'gpt', value: 'A.' }]; // oxfmt-ignore
     expect(parse({ talk }, { columns: { conversations: 'talk' } })).toMatchObject(said('Q?', 'A.'));
   });
 });
 
 describe('a list of turns', () => {
-  const turns = [{ from: 'human', value: 'Q?' }, { from: 'gpt', value: 'A.' }]; // prettier-ignore
+  const turns = [{ from: 'human', value: 'Q?' }, { from: 'gpt', value: 'A.' }]; // oxfmt-ignore
 
   test.each<[string, object]>([
     ['as a text of JSON', { conversations: JSON.stringify(turns) }],

@@ -38,7 +38,7 @@ describe('resizing', () => {
         [61, 20],
         [61, 47],
       ] as const) {
-        // prettier-ignore
+        // oxfmt-ignore
         const whole = resizeImage(noise, width, height, filter);
         const cut = image(11, 9, (x, y) => whole.data[((y + 3) * width + x + 5) * 3]!);
         expect(resizeImage(noise, width, height, filter, part)).toEqual(cut);

@@ -31,7 +31,7 @@ async function unpack(bytes: Uint8Array): Promise<{ rows: string[]; pictures: Ma
 
 async function stream(): Promise<Uint8Array> {
   const picture = new Uint8Array(await readFile(`${GOLDEN}/images/cat.png`));
-  const talk = [{ from: 'human', value: '<image>Ä?' }, { from: 'gpt', value: 'A.' }]; // prettier-ignore
+  const talk = [{ from: 'human', value: '<image>Ä?' }, { from: 'gpt', value: 'A.' }]; // oxfmt-ignore
   const table = new Table({
     id: vectorFromArray([1n, 1152921504606846976n], new Int64()),
     image: vectorFromArray([{ bytes: picture, path: null }, null], PICTURE),
