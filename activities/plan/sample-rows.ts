@@ -65,8 +65,19 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
   const found: SampledRow[] = [];
   const sampledReasons: Record<string, number> = {};
   for (const { place, bytes } of sample) {
-    const row = parseRow(bytes, { ...dataset, form: dataset.sources[place.sourceIndex]!.form });
-    const prompt = isRejection(row) ? row : encoder.encode(row.promptTurns, row.images.length);
+    const source = dataset.sources[place.sourceIndex]!;
+    const row = parseRow(bytes, { ...dataset, form: source.form });
+    const imageSizes = (paths: readonly string[]) => async () => {
+      const checks = await Promise.all(paths.map((path) => checkImage(folderOfImage(source, path), path)));
+      return checks.map(({ size }) => size);
+    };
+    const prompt = isRejection(row)
+      ? row
+      : (
+          await encoder.encodeAll([
+            { turns: row.promptTurns, imageCount: row.images.length, imageSizes: imageSizes(row.images) },
+          ])
+        )[0]!;
     if (isRejection(row) || isRejection(prompt)) {
       const { reason } = prompt as { reason: string };
       sampledReasons[reason] = (sampledReasons[reason] ?? 0) + 1;

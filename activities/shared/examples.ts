@@ -6,6 +6,9 @@ import type { EngineModel, ImageScope, ModelExample, PictureEncoder } from '../.
 /** Rows whose encoded prompts are kept: small beside the pictures. */
 const REMEMBERED_ROWS = 20_000;
 
+/** Rows that are encoded together. */
+const ENCODED_ROWS = 64;
+
 /** Turns rows of a table into examples for the model. */
 export class ExampleSource {
   readonly #loader: ExampleLoader;
@@ -20,29 +23,33 @@ export class ExampleSource {
   /** The rows' pictures, each once, in the order of first use. */
   async scope(id: string, places: readonly RowPlace[]): Promise<ImageScope> {
     const images = new Set<string>();
-    for (const place of places) for (const image of (await this.#load(place)).images) images.add(image);
+    for (let start = 0; start < places.length; start += ENCODED_ROWS) {
+      for (const row of await this.#load(places.slice(start, start + ENCODED_ROWS)))
+        for (const image of row.images) images.add(image);
+    }
     return { id, images: [...images] };
   }
 
   /** The examples of the rows, in their order. */
   async examples(places: readonly RowPlace[], scope: ImageScope): Promise<ModelExample[]> {
     const examples: ModelExample[] = [];
-    for (const place of places) {
-      const loaded = await this.#load(place);
+    const rows = await this.#load(places);
+    for (const [index, loaded] of rows.entries()) {
       const features = await this.#features.get(scope, loaded.images);
-      await this.#loader.requireUnchanged(place, loaded);
+      await this.#loader.requireUnchanged(places[index]!, loaded);
       examples.push({ ids: loaded.prompt.ids, labels: loaded.prompt.labels, features });
     }
     return examples;
   }
 
-  async #load(place: RowPlace): Promise<LoadedExample> {
-    const found = this.#loaded.get(place.rowIndex);
-    if (found !== undefined) return found;
-    const loaded = await this.#loader.load(place);
-    if (this.#loaded.size >= REMEMBERED_ROWS) this.#loaded.clear();
-    this.#loaded.set(place.rowIndex, loaded);
-    return loaded;
+  async #load(places: readonly RowPlace[]): Promise<LoadedExample[]> {
+    if (this.#loaded.size + places.length > REMEMBERED_ROWS) this.#loaded.clear();
+    const missing = [...new Map(places.map((place) => [place.rowIndex, place])).values()].filter(
+      ({ rowIndex }) => !this.#loaded.has(rowIndex),
+    );
+    const loaded = await this.#loader.load(missing);
+    loaded.forEach((example, index) => this.#loaded.set(missing[index]!.rowIndex, example));
+    return places.map(({ rowIndex }) => this.#loaded.get(rowIndex)!);
   }
 
   close(): Promise<void> {

@@ -11,10 +11,14 @@ import type { Rejection } from '../rows/row-outcome.ts';
 /** PIL's limit against decompression bombs, in pixels. */
 const MAX_PIXELS = 178_956_970;
 
-/** A decoded picture: 8-bit RGB, `[height, width, 3]` row-major. */
-export interface RgbImage {
+/** Edges of a picture in pixels. */
+export interface ImageSize {
   width: number;
   height: number;
+}
+
+/** A decoded picture: 8-bit RGB, `[height, width, 3]` row-major. */
+export interface RgbImage extends ImageSize {
   data: Uint8Array;
 }
 

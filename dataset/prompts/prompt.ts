@@ -6,6 +6,7 @@ import { IMAGE_PLACEHOLDER, placeholderCount } from '../forms/conversation.ts';
 import type { Turn } from '../forms/conversation.ts';
 import { answerEndNote, promptWriter } from './prompt-text.ts';
 import type { PromptPiece, PromptWriter, WrittenPrompt } from './prompt-piece.ts';
+import type { ImageSize } from '../images/image-decode.ts';
 import { isRejection } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import { readTokenizer } from './tokenizer.ts';
@@ -45,10 +46,24 @@ export interface PromptOptions {
   limitMs?: number;
 }
 
+/** What is encoded of a row. */
+export interface PromptRow {
+  turns: readonly Turn[];
+  imageCount: number;
+  /** Asked for by models whose pictures differ in their vectors. @throws where a picture is not readable */
+  imageSizes(): Promise<ImageSize[]>;
+}
+
 /** Turns dialogues into ids and labels. */
 export interface PromptEncoder {
   /** What a person should know of the prompts that were made. */
   notes(): string[];
+  /** Rows in their order; those that are encoded together share the deadline of one, which costs as much as a short row. */
+  encodeAll(rows: readonly PromptRow[]): Promise<(EncodedPrompt | Rejection)[]>;
+}
+
+/** An encoder that needs no other process. */
+export interface TextEncoder extends PromptEncoder {
   encode(turns: readonly Turn[], imageCount: number): EncodedPrompt | Rejection;
 }
 
@@ -56,7 +71,7 @@ export interface PromptEncoder {
  * The encoder of a model folder.
  * @throws InvalidConfigError for an unusable tokenizer, or one with ids above the model's vocabulary
  */
-export async function createPromptEncoder(options: PromptOptions): Promise<PromptEncoder> {
+export async function createPromptEncoder(options: PromptOptions): Promise<TextEncoder> {
   const inTime = guardOf(options);
   const tokenizer = await readTokenizer(options.modelFolder, inTime);
   const { vocabularySize } = options;
@@ -69,8 +84,9 @@ export async function createPromptEncoder(options: PromptOptions): Promise<Promp
   const join = options.joining === 'pieces' ? encodePieces : encodeWhole;
   const note = inTime(() => answerEndNote(write, tokenizer));
   let lastAnswerCount = 0;
-  const encode = (turns: readonly Turn[]): EncodedPrompt | Rejection => {
-    const written = writeRow(write, turns);
+  const encode = (turns: readonly Turn[], imageCount: number): EncodedPrompt | Rejection => {
+    if (imageCount > 0 && options.imageTokenCount === 0) return takesNoImages(imageCount);
+    const written = checkText(turns, imageCount, tokenizer) ?? writeRow(write, turns);
     if (isRejection(written)) return written;
     const joined = join(written.pieces, tokenizer, options);
     const prompt = isRejection(joined) ? joined : cut(joined, options);
@@ -79,10 +95,8 @@ export async function createPromptEncoder(options: PromptOptions): Promise<Promp
   };
   return {
     notes: () => [...(note === null ? [] : [note]), ...lastAnswerNotes(lastAnswerCount)],
-    encode(turns, imageCount) {
-      if (imageCount > 0 && options.imageTokenCount === 0) return takesNoImages(imageCount);
-      return checkText(turns, imageCount, tokenizer) ?? inTime(() => encode(turns));
-    },
+    encode: (turns, imageCount) => inTime(() => encode(turns, imageCount)),
+    encodeAll: async (rows) => inTime(() => rows.map(({ turns, imageCount }) => encode(turns, imageCount))),
   };
 }
 

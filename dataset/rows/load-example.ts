@@ -3,7 +3,7 @@ import type { RowPlace } from '../../contracts/row-place.ts';
 import type { Turn } from '../forms/conversation.ts';
 import { preprocessImage } from '../images/image-preprocess.ts';
 import type { ImageSettings } from '../images/image-settings.ts';
-import type { EncodedPrompt, PromptEncoder } from '../prompts/prompt.ts';
+import type { EncodedPrompt, PromptEncoder, PromptRow } from '../prompts/prompt.ts';
 import { isRejection } from './row-outcome.ts';
 import { changedImage, changedRow, keyOfImage, pathOfImage, RowReader } from './row-reader.ts';
 import type { LocalDataset } from './row-source.ts';
@@ -32,17 +32,23 @@ export class ExampleLoader {
     this.#aspect = aspect;
   }
 
-  /** @throws InvalidDatasetError where the row is no longer what the dataset stage saw */
-  async load(place: RowPlace): Promise<LoadedExample> {
-    const { row, source } = await this.#rows.at(place);
-    if (isRejection(row)) throw changedRow(place, row.detail);
-    const prompt = this.#encoder.encode(row.promptTurns, row.images.length);
-    if (isRejection(prompt)) throw changedRow(place, prompt.detail);
-    return {
-      prompt,
-      images: row.images.map((path, index) => keyOfImage(place, source, path, index)),
-      turns: row.turns,
-    };
+  /** Rows in their order. @throws InvalidDatasetError where one is no longer what the dataset stage saw */
+  async load(places: readonly RowPlace[]): Promise<LoadedExample[]> {
+    const read: Omit<LoadedExample, 'prompt'>[] = [];
+    const rows: PromptRow[] = [];
+    for (const place of places) {
+      const { row, source } = await this.#rows.at(place);
+      if (isRejection(row)) throw changedRow(place, row.detail);
+      const images = row.images.map((path, index) => keyOfImage(place, source, path, index));
+      read.push({ images, turns: row.turns });
+      rows.push({ turns: row.promptTurns, imageCount: images.length, imageSizes: () => this.#rows.imageSizes(images) });
+    }
+    const prompts = await this.#encoder.encodeAll(rows);
+    return read.map((row, index) => {
+      const prompt = prompts[index]!;
+      if (isRejection(prompt)) throw changedRow(places[index]!, prompt.detail);
+      return { ...row, prompt };
+    });
   }
 
   /** @throws InvalidDatasetError where the texts or the pictures are others than the dataset stage saw */

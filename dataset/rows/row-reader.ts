@@ -6,6 +6,8 @@ import { sep } from 'node:path';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import type { Turn } from '../forms/conversation.ts';
+import { decodeImage } from '../images/image-decode.ts';
+import type { ImageSize, RgbImage } from '../images/image-decode.ts';
 import { readImageFile } from '../images/image-file.ts';
 import { isInline } from '../images/inline-image.ts';
 import { contentHash } from './content-hash.ts';
@@ -111,6 +113,22 @@ export class RowReader {
     if (this.#imageHashes.size >= REMEMBERED_IMAGES) this.#imageHashes.clear();
     this.#imageHashes.set(image, createHash('sha256').update(read.bytes).digest('hex'));
     return read.bytes;
+  }
+
+  /** Sizes of pictures by their {@link imageKey}s. @throws InvalidDatasetError where one is not readable */
+  async imageSizes(images: readonly string[]): Promise<ImageSize[]> {
+    return (await this.pictures(images)).map(({ width, height }) => ({ width, height }));
+  }
+
+  /** Decoded pictures by their {@link imageKey}s. @throws InvalidDatasetError where one is not readable */
+  async pictures(images: readonly string[]): Promise<RgbImage[]> {
+    const pictures: RgbImage[] = [];
+    for (const image of images) {
+      const decoded = await decodeImage(await this.picture(image));
+      if (isRejection(decoded)) throw changedImage(image, decoded);
+      pictures.push(decoded);
+    }
+    return pictures;
   }
 
   async #readPicture(image: string): ReturnType<typeof readImageFile> {

@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import { contentHash } from './content-hash.ts';
 import { decodeImage } from '../images/image-decode.ts';
+import type { ImageSize } from '../images/image-decode.ts';
 import { pathBelow, readImageFile } from '../images/image-file.ts';
 import { extensionDiffers } from '../images/image-type.ts';
 import { imageName, isInline } from '../images/inline-image.ts';
 import { parseRow } from './parse-row.ts';
 import type { ParseOptions } from './parse-row.ts';
-import type { PromptEncoder } from '../prompts/prompt.ts';
+import type { PromptEncoder, PromptRow } from '../prompts/prompt.ts';
 import { isRejection } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
 import { folderOfImage, rowsOf } from './row-source.ts';
@@ -48,8 +49,11 @@ const REMEMBERED_IMAGES = 100_000;
 
 const NO_HASH = new Uint8Array(32);
 
+/** Of a picture that is not readable. */
+const NO_SIZE: ImageSize = { width: 0, height: 0 };
+
 /** What a picture's bytes say: their hash, or why they cannot be used. */
-type ImageCheck = { sha256: string; differs: boolean; rejection: Rejection | null };
+type ImageCheck = { sha256: string; differs: boolean; size: ImageSize; rejection: Rejection | null };
 
 /** The files of a dataset, and what makes prompts and tasks of its rows. */
 export interface ScanOptions {
@@ -67,22 +71,22 @@ export interface ScanOptions {
 export async function* scanDataset({ dataset, encoder, label }: ScanOptions): AsyncGenerator<RowRecord[]> {
   const checks = dataset.sources.map(rememberingImages);
   let chunk: RowRecord[] = [];
-  let pending: Promise<RowRecord>[] = [];
+  let pending: Promise<CheckedRow>[] = [];
   for await (const { row, sourceIndex, rowIndex } of sourceRows(dataset)) {
     const options = { ...dataset, form: dataset.sources[sourceIndex]!.form, label };
-    const record = scanRow(row, rowIndex, sourceIndex, options, encoder, checks[sourceIndex]!);
+    const checked = checkRow(row, rowIndex, sourceIndex, options, checks[sourceIndex]!);
     // An error is thrown where the rows are gathered; until then, or where the source fails first, it counts as
     // handled.
-    record.catch(() => undefined);
-    pending.push(record);
+    checked.catch(() => undefined);
+    pending.push(checked);
     if (pending.length < CONCURRENT_ROWS) continue;
-    chunk.push(...(await Promise.all(pending)));
+    chunk.push(...(await encodeRows(encoder, await Promise.all(pending))));
     pending = [];
     if (chunk.length < CHUNK_ROWS) continue;
     yield chunk;
     chunk = [];
   }
-  chunk.push(...(await Promise.all(pending)));
+  chunk.push(...(await encodeRows(encoder, await Promise.all(pending))));
   if (chunk.length > 0) yield chunk;
 }
 
@@ -122,24 +126,45 @@ function rememberingImages(source: RowSource): ImageChecker {
 /** Reads and decodes a picture, as every row's are. */
 export async function checkImage(folder: string, path: string): Promise<ImageCheck> {
   const read = await readImageFile(folder, path);
-  if (isRejection(read)) return { sha256: '', differs: false, rejection: read };
+  if (isRejection(read)) return { sha256: '', differs: false, size: NO_SIZE, rejection: read };
   const sha256 = createHash('sha256').update(read.bytes).digest('hex');
   const decoded = await decodeImage(read.bytes);
   return {
     sha256,
     differs: !isInline(path) && extensionDiffers(path, read.bytes),
-    rejection: isRejection(decoded) ? decoded : null,
+    ...(isRejection(decoded)
+      ? { size: NO_SIZE, rejection: decoded }
+      : { size: { width: decoded.width, height: decoded.height }, rejection: null }),
   };
 }
 
-async function scanRow(
+/** What is known of a row but its tokens. */
+interface CheckedRow {
+  record: RowRecord;
+  /** What is to be encoded; null for a row that is set aside. */
+  prompt: PromptRow | null;
+}
+
+/** The rows with what their tokens tell. */
+async function encodeRows(encoder: PromptEncoder, rows: readonly CheckedRow[]): Promise<RowRecord[]> {
+  const encoded = await encoder.encodeAll(rows.flatMap(({ prompt }) => prompt ?? []));
+  let next = 0;
+  return rows.map(({ record, prompt }) => {
+    if (prompt === null) return record;
+    const tokens = encoded[next++]!;
+    if (isRejection(tokens)) return { ...record, rejection: tokens };
+    const { ids, imageTokenCount, supervisedTokenCount, truncated } = tokens;
+    return { ...record, tokenCount: ids.length, imageTokenCount, supervisedTokenCount, truncated };
+  });
+}
+
+async function checkRow(
   row: SourceRow,
   rowIndex: number,
   sourceIndex: number,
   dataset: LocalDataset & ParseOptions & Pick<ScanOptions, 'label'>,
-  encoder: PromptEncoder,
   checkOf: ImageChecker,
-): Promise<RowRecord> {
+): Promise<CheckedRow> {
   const place = { rowIndex, sourceIndex, byteStart: row.byteStart, byteEnd: row.byteEnd };
   const empty = {
     tokenCount: 0,
@@ -153,7 +178,8 @@ async function scanRow(
   if (isRejection(parsed)) {
     const { id, task, reason, detail } = parsed;
     const where = row.line === null ? detail : `line ${row.line.toLocaleString('en')}: ${detail}`;
-    return { ...place, ...empty, id, task, image: null, contentHash: NO_HASH, rejection: { reason, detail: where } };
+    const rejection = { reason, detail: where };
+    return { record: { ...place, ...empty, id, task, image: null, contentHash: NO_HASH, rejection }, prompt: null };
   }
   const checks = await Promise.all(parsed.images.map((path) => checkOf(path)));
   const [firstImage] = parsed.images;
@@ -174,10 +200,10 @@ async function scanRow(
   const bad =
     checks.find(({ rejection }) => rejection !== null)?.rejection ??
     (task === null ? taskMissing(dataset.taskField) : null);
-  const encoded = bad ?? encoder.encode(parsed.promptTurns, parsed.images.length);
-  if (isRejection(encoded)) return { ...empty, ...known, rejection: encoded };
-  const { ids, imageTokenCount, supervisedTokenCount, truncated } = encoded;
-  return { ...known, tokenCount: ids.length, imageTokenCount, supervisedTokenCount, truncated, rejection: null };
+  const record = { ...empty, ...known, rejection: bad };
+  if (bad !== null) return { record, prompt: null };
+  const imageSizes = () => Promise.resolve(checks.map(({ size }) => size));
+  return { record, prompt: { turns: parsed.promptTurns, imageCount: parsed.images.length, imageSizes } };
 }
 
 function taskMissing(taskField: string): Rejection {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import type { DatasetConfig } from '../../contracts/config.ts';
 import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
-import type { PromptEncoder } from '../../dataset/prompts/prompt.ts';
+import type { PromptEncoder, TextEncoder } from '../../dataset/prompts/prompt.ts';
 import { imageFolderOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { scanDataset } from '../../dataset/rows/scan-dataset.ts';
@@ -35,7 +35,7 @@ export function datasetConfig(path: string[], change: Partial<DatasetConfig> = {
 }
 
 /** The golden model's encoder. */
-export function goldenEncoder(): Promise<PromptEncoder> {
+export function goldenEncoder(): Promise<TextEncoder> {
   return createPromptEncoder({
     modelFolder: 'test/golden/tiny-llava/model',
     template: 'vicuna_v1',

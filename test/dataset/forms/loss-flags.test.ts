@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { PromptEncoder } from '../../../dataset/prompts/prompt.ts';
+import type { TextEncoder } from '../../../dataset/prompts/prompt.ts';
 import { contentHash } from '../../../dataset/rows/content-hash.ts';
 import { parseRow } from '../../../dataset/rows/parse-row.ts';
 import type { ParsedRow } from '../../../dataset/rows/parse-row.ts';
@@ -11,7 +11,7 @@ import { readTokenizer } from '../../../dataset/prompts/tokenizer.ts';
 import { toMessages } from '../../../client/export/export-rows.ts';
 import { goldenEncoder } from '../small-folder.ts';
 
-let encoder: PromptEncoder;
+let encoder: TextEncoder;
 beforeAll(async () => {
   encoder = await goldenEncoder();
 });

@@ -9,12 +9,12 @@ import type { ImageSettings } from '../../../dataset/images/image-settings.ts';
 import { ExampleLoader } from '../../../dataset/rows/load-example.ts';
 import { imageKey } from '../../../dataset/rows/row-reader.ts';
 import type { Turn } from '../../../dataset/forms/conversation.ts';
-import type { PromptEncoder } from '../../../dataset/prompts/prompt.ts';
+import type { TextEncoder } from '../../../dataset/prompts/prompt.ts';
 import { scanAll, conversation, datasetConfig, goldenEncoder, noisePng, writeBelow } from '../small-folder.ts';
 
 const GOLDEN = 'test/golden/tiny-llava';
 
-let encoder: PromptEncoder;
+let encoder: TextEncoder;
 let settings: ImageSettings;
 let folder: string;
 let loader: ExampleLoader | null;
@@ -64,13 +64,13 @@ describe('a row', () => {
         role: turn % 2 === 0 ? ('human' as const) : ('gpt' as const),
         value,
       }));
-      const example = await reader.load(records[index]!);
+      const [example] = await reader.load([records[index]!]);
       expect(example).toEqual({
         prompt: encoder.encode(turns, keys.length),
         images: keys,
         turns: expect.any(Array) as Turn[],
       });
-      expect(example.prompt.ids).toHaveLength(records[index]!.tokenCount);
+      expect(example!.prompt.ids).toHaveLength(records[index]!.tokenCount);
     }
   });
 
@@ -85,7 +85,7 @@ describe('a row', () => {
   ])('that %s is an error that says what to do', async (_, text, got) => {
     const path = await writeBelow(folder, 'mix.jsonl', text);
     const place = { rowIndex: 1234, sourceIndex: 0, byteStart: 0, byteEnd: Buffer.byteLength(text), contentHash: null };
-    await expect(open([path]).load(place)).rejects.toThrow(
+    await expect(open([path]).load([place])).rejects.toThrow(
       new InvalidDatasetError(
         `row 1,234: must be as the dataset stage saw it, got: ${got}; the file changed, run again`,
       ),
@@ -101,14 +101,14 @@ describe('a row', () => {
     const path = await writeBelow(folder, 'mix.json', JSON.stringify(rows));
     const [place] = await scanAll(datasetConfig([path]), encoder);
     const reader = open([path]);
-    const unchanged = await reader.load(place!);
-    await reader.requireUnchanged(place!, unchanged);
-    expect(unchanged.turns).toBeNull();
+    const [unchanged] = await reader.load([place!]);
+    await reader.requireUnchanged(place!, unchanged!);
+    expect(unchanged!.turns).toBeNull();
     await reader.close();
     await writeBelow(folder, name, await changedBytes());
     const later = open([path]);
-    const example = await later.load(place!);
-    await expect(later.requireUnchanged(place!, example)).rejects.toThrow(
+    const [example] = await later.load([place!]);
+    await expect(later.requireUnchanged(place!, example!)).rejects.toThrow(
       new InvalidDatasetError(
         'row 0: must be as the dataset stage saw it, got: other texts or pictures; the file changed, run again',
       ),
@@ -121,9 +121,9 @@ describe('a row', () => {
     const [first, second] = await scanAll(datasetConfig([path]), encoder);
     await truncate(path, second!.byteStart + 5);
     const reader = open([path]);
-    expect((await reader.load(first!)).images).toEqual([]);
-    await expect(reader.load(second!)).rejects.toThrow(InvalidDatasetError);
-    await expect(reader.load(second!)).rejects.toThrow(
+    expect((await reader.load([first!]))[0]!.images).toEqual([]);
+    await expect(reader.load([second!])).rejects.toThrow(InvalidDatasetError);
+    await expect(reader.load([second!])).rejects.toThrow(
       /^row 1: must be as the dataset stage saw it, got: must be valid/,
     );
   });
@@ -143,8 +143,8 @@ describe('a picture', () => {
     const dataset = datasetConfig(path, { imageFolder: [outer, join(outer, 'b')] });
     const [place] = await scanAll(dataset, encoder);
     loader = new ExampleLoader(dataset, encoder, settings, 'crop');
-    const { images } = await loader.load(place!);
-    expect(await loader.pixels(images[0]!)).toHaveLength(3 * 56 * 56);
+    const [example] = await loader.load([place!]);
+    expect(await loader.pixels(example!.images[0]!)).toHaveLength(3 * 56 * 56);
   });
 
   test.each(['pad', 'crop'] as const)('with %s is what preprocessing makes of its bytes', async (aspect) => {
@@ -167,11 +167,11 @@ describe('a picture', () => {
     const path = await writeBelow(folder, 'inline.jsonl', JSON.stringify(row));
     const [record] = await scanAll(datasetConfig([path]), encoder);
     const reader = open([path]);
-    const example = await reader.load(record!);
-    expect(example.images[0]!.length).toBeLessThan(path.length + 30);
-    await reader.requireUnchanged(record!, example);
+    const [example] = await reader.load([record!]);
+    expect(example!.images[0]!.length).toBeLessThan(path.length + 30);
+    await reader.requireUnchanged(record!, example!);
     const wanted = await preprocessImage(bytes, settings, 'crop');
-    expect({ pixels: await reader.pixels(example.images[0]!) }).toEqual(wanted);
+    expect({ pixels: await reader.pixels(example!.images[0]!) }).toEqual(wanted);
   });
 
   test('lies below image_folder where one is set', async () => {

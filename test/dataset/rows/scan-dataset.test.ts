@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { DatasetConfig } from '../../../contracts/config.ts';
 import { InvalidDatasetError } from '../../../contracts/failures.ts';
-import type { PromptEncoder } from '../../../dataset/prompts/prompt.ts';
+import type { PromptEncoder, TextEncoder } from '../../../dataset/prompts/prompt.ts';
 import { scanDataset } from '../../../dataset/rows/scan-dataset.ts';
 import type { RowRecord } from '../../../dataset/rows/scan-dataset.ts';
 import {
@@ -20,7 +20,7 @@ import {
 } from '../small-folder.ts';
 
 let folder: string;
-let encoder: PromptEncoder;
+let encoder: TextEncoder;
 beforeAll(async () => {
   encoder = await goldenEncoder();
 });
@@ -340,9 +340,7 @@ describe('errors', () => {
   test('of a row reach the caller, though the source goes on or breaks off before', async () => {
     const broken: PromptEncoder = {
       notes: () => [],
-      encode() {
-        throw new RangeError('the encoder is broken');
-      },
+      encodeAll: () => Promise.reject(new RangeError('the encoder is broken')),
     };
     // More than one piece of the stream lies between the rows, so the first row fails while the second is awaited.
     const gap = ' '.repeat(3 * 1024 * 1024);
