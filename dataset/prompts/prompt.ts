@@ -58,7 +58,7 @@ export interface PromptRow {
 export interface PromptEncoder {
   /** What a person should know of the prompts that were made. */
   notes(): string[];
-  /** Rows in their order; those that are encoded together share the deadline of one, which costs as much as a short row. */
+  /** Rows in their order; those of one call share one deadline, which costs as much as a short row. */
   encodeAll(rows: readonly PromptRow[]): Promise<(EncodedPrompt | Rejection)[]>;
 }
 
