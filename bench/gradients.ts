@@ -5,7 +5,7 @@ import type { UsableRow } from '../tables/rows.ts';
 import { initialAdapter } from '../model/adapter.ts';
 import { engineModel } from '../model/tensorflow/engine.ts';
 import { loadEngine } from '../model/load-engine.ts';
-import type { GradientComputer, ModelExample } from '../model/engine.ts';
+import type { GradientComputer, TokenExample } from '../model/engine.ts';
 import { median, short } from './bench.ts';
 import type { BenchLine } from './bench.ts';
 import { timeTogether, withChildren } from './child.ts';
@@ -121,7 +121,7 @@ function microBatch(
   size: BenchModel,
   microBatchIndex: number,
   exampleCount: number,
-): { rows: UsableRow[]; examples: ModelExample[] } {
+): { rows: UsableRow[]; examples: TokenExample[] } {
   const seeds = Array.from({ length: exampleCount }, (_, index) => microBatchIndex * exampleCount + index);
   return {
     examples: seeds.map((seed) => randomExample(size, seed)),
@@ -134,6 +134,7 @@ function microBatch(
       task: 'bench',
       contentHash: new Uint8Array(32),
       tokenCount: size.tokenCount,
+      supervisedTokenCount: 1,
       microBatch: microBatchIndex,
       shard: 0,
     })),

@@ -4,7 +4,7 @@ import type { LoadedModel } from '../model/tensorflow/load-model.ts';
 import { parseArchitecture } from '../model/architectures/read-architecture.ts';
 import { weightShapes } from '../model/weight-shapes.ts';
 import { Weights } from '../model/tensorflow/weights.ts';
-import type { ModelExample } from '../model/engine.ts';
+import type { TokenExample } from '../model/engine.ts';
 
 /** Sizes of a benchmark model: decoder, tokens of an example, image vectors among them. */
 export interface BenchModel {
@@ -72,7 +72,7 @@ export function randomModel(size: BenchModel): LoadedModel {
 }
 
 /** An example of full length with random tokens, the last `answerCount` of them supervised. */
-export function randomExample(size: BenchModel, seed: number, answerCount = 16): ModelExample {
+export function randomExample(size: BenchModel, seed: number, answerCount = 16): TokenExample {
   const ids = Int32Array.from({ length: size.tokenCount }, (_, token) =>
     token > 0 && token <= size.imageTokenCount ? 4 : 5 + ((token * 7919 + seed * 104729) % (size.vocabulary - 5)),
   );

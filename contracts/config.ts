@@ -36,7 +36,12 @@ export interface StoreConfig {
   uri: string;
 }
 
-export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
+/** Backends of TensorFlow.js. */
+export type TensorflowEngine = 'tensorflow' | 'wasm' | 'cpu';
+export type EngineName = TensorflowEngine | 'torch';
+/** Values of `model.dtype`; `auto` = bfloat16 on a GPU of the torch engine, else float32. */
+export const DTYPES = ['auto', 'float32', 'bfloat16'] as const;
+export type Dtype = (typeof DTYPES)[number];
 /** Values of `model.template`; `auto` = chat_template where the folder has one, else vicuna_v1. */
 export const TEMPLATES = ['auto', 'vicuna_v1', 'chat_template'] as const;
 export type PromptTemplate = Exclude<(typeof TEMPLATES)[number], 'auto'>;
@@ -48,6 +53,8 @@ export interface ModelConfig {
   /** PEFT folder that replaces the warm-up stage, or null. */
   adapter: string | null;
   engine: 'auto' | EngineName;
+  /** What weights and products are rounded to. `auto` = bfloat16 on a GPU of the torch engine, else float32. */
+  dtype: Dtype;
   /** `auto` = chat_template where the folder has one, else vicuna_v1. */
   template: 'auto' | PromptTemplate;
   /** `auto` = as the model's own image processor, mostly crop. `pad` = LLaVA-1.5's padding to a square. */

@@ -36,6 +36,7 @@ export const REASONS = [
   // text
   'reserved_text',
   'tokenization_mismatch',
+  'processor_refused',
   'no_supervised_tokens',
   'image_cut_off',
   // numbers

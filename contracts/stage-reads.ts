@@ -88,6 +88,7 @@ export const COVERED_BY_CONTENT = {
   'model.path': FILES,
   'model.adapter': FILES,
   'model.engine': 'the engine that was found and its version',
+  'model.dtype': 'what the engine computes in, with its version',
   'dataset.path': FILES,
   'dataset.imageFolder': FILES,
   'allocation.budgetFraction': QUOTAS,

@@ -2,13 +2,17 @@
 // tensors, the projection and the optimiser's state stay on the other. What crosses is sketches, scalars and
 // checkpoints.
 import type { ProjectionOptions } from '../algorithms/projection.ts';
-import type { EngineName } from '../contracts/config.ts';
+import type { Dtype, TensorflowEngine } from '../contracts/config.ts';
+import type { Reason } from '../contracts/reasons.ts';
 import type { AdapterValues } from './adapter.ts';
-import type { Architecture } from './architectures/architecture.ts';
+import type { LinearLayer } from './weight-shapes.ts';
 
 /** What computes the tensors, and everything of it that can change bits: part of the address of computed artifacts. */
-export interface EngineDescription {
-  engine: EngineName;
+export type EngineDescription = TensorflowDescription | TorchDescription;
+
+/** TensorFlow.js on one of its backends. */
+export interface TensorflowDescription {
+  engine: TensorflowEngine;
   /** Version of the native TensorFlow library, or of tfjs for the engines without one. */
   libraryVersion: string;
   device: 'cpu' | 'gpu';
@@ -16,6 +20,23 @@ export interface EngineDescription {
   instructionSet: string;
   oneDnn: boolean;
   /** Whether float32 matrix products may be rounded to TF32 (GPUs only). */
+  tf32: boolean;
+}
+
+/** torch in a process of its own. */
+export interface TorchDescription {
+  engine: 'torch';
+  /** Version of torch. */
+  libraryVersion: string;
+  /** Of what reads models and rows, and of what puts adapters on. */
+  transformers: string;
+  peft: string;
+  device: 'cpu' | 'gpu';
+  /** As the device calls itself. */
+  deviceName: string;
+  instructionSet: string;
+  threadCount: number;
+  dtype: Exclude<Dtype, 'auto'>;
   tf32: boolean;
 }
 
@@ -30,14 +51,96 @@ export interface Engine {
    * @throws InvalidConfigError for a folder that is no model, or one that does not fit the memory
    */
   loadModel(folder: string, breathe?: () => Promise<void>): Promise<EngineModel>;
+  /**
+   * What is known of a model folder without its weights.
+   * @throws InvalidConfigError for a folder that is no model
+   */
+  describeModel(folder: string): Promise<ModelDescription>;
+  /** Whether it computes no more, and another one must be loaded. */
+  isLost(): boolean;
+  dispose(): Promise<void>;
+}
+
+/** The decoder of a model, as adapters see it. */
+export interface DecoderLayers {
+  /** Path in memory, by which adapters name its layers. */
+  path: string;
+  /** Layer by layer, PEFT's order inside a layer. */
+  layers: readonly LinearLayer[];
+}
+
+/** What is known of a model folder without its weights. */
+export interface ModelDescription {
+  decoder: DecoderLayers;
+  parameterCount: number;
+  /** The model's own processor, which makes its input of rows; null where rows come as tokens and vectors. */
+  processor: RowProcessor | null;
+}
+
+/** Texts of a model's folder that decide how dialogues are written. */
+export interface PromptTexts {
+  chatTemplate: string | null;
+  /** Ends an answer; empty where the folder names none. */
+  eosToken: string;
+  /** Texts of all named special tokens by their keys. */
+  namedTokens: Readonly<Record<string, string>>;
+  /** Texts of all special tokens but the picture's. */
+  reservedTexts: readonly string[];
+  /** Stands once for a picture in a text; null for a model of text. */
+  imageToken: string | null;
+}
+
+/** A model's own way from rows to its input. */
+export interface RowProcessor {
+  texts: PromptTexts;
+  /** Version of what it runs on: another one may give other tokens. */
+  version: string;
+  /** Rows in their order: their tokens, or why there are none. @param cutoffLen longest example in tokens */
+  encode(rows: readonly SizedRow[], cutoffLen: number): Promise<(RowTokens | RowRefusal)[]>;
+}
+
+/** A part of a dialogue's text. */
+export interface TextPiece {
+  text: string;
+  /** Whether it is an answer that is learned. */
+  supervised: boolean;
+}
+
+/** A row as text, and the sizes of its pictures: all that decides its tokens. */
+export interface SizedRow {
+  pieces: readonly TextPiece[];
+  pictures: readonly { width: number; height: number }[];
+}
+
+/** Tokens of a row. */
+export interface RowTokens {
+  /** `[token]` */
+  ids: Int32Array;
+  /** `[token]`, −100 where there is no loss. */
+  labels: Int32Array;
+  imageTokenCount: number;
+  supervisedTokenCount: number;
+  /** Whether the end was cut at the longest length. */
+  truncated: boolean;
+}
+
+/** Why a row has no tokens. */
+export interface RowRefusal {
+  reason: Reason;
+  detail: string;
 }
 
 /** A model that is ready to compute. Everything that it opens is disposed before it. */
 export interface EngineModel {
   folder: string;
-  architecture: Architecture;
-  /** @param readPixels a picture as the vision tower takes it, by its name */
-  openPictures(readPixels: (image: string) => Promise<Float32Array>): PictureEncoder;
+  decoder: DecoderLayers;
+  /** @param breathe awaited while another process computes, so that heartbeats go out */
+  whileWaiting(breathe: () => Promise<void>): void;
+  /**
+   * Null where rows go to the model's own processor with their pictures.
+   * @param readPixels a picture as the vision tower takes it, by its name
+   */
+  openPictures: ((readPixels: (image: string) => Promise<Float32Array>) => PictureEncoder) | null;
   /** Per-example gradients at an adapter. */
   openGradients(adapter: AdapterValues, projection: ProjectionSettings): GradientComputer;
   /** Training of an adapter, from the start or from a state that was saved. */
@@ -50,8 +153,37 @@ export interface EngineModel {
 /** Label of a position without a loss. */
 export const IGNORED_LABEL = -100;
 
+/** One example: tokens and vectors, or a row for the model's own processor. */
+export type ModelExample = TokenExample | RowExample;
+
+/** A row with its pictures, decoded. */
+export interface RowExample {
+  pieces: readonly TextPiece[];
+  /** 8-bit RGB, `[height, width, 3]` row-major. */
+  pictures: readonly { width: number; height: number; data: Uint8Array }[];
+  tokenCount: number;
+  /** Tokens with a loss. */
+  answerTokenCount: number;
+  /** Longest example in tokens: what lies behind is cut. */
+  cutoffLen: number;
+}
+
+/** Length of an example in tokens. */
+export function tokenCountOf(example: ModelExample): number {
+  return 'ids' in example ? example.ids.length : example.tokenCount;
+}
+
+/** Tokens of an example that have a loss. */
+export function answerTokenCountOf(example: ModelExample): number {
+  if (!('ids' in example)) return example.answerTokenCount;
+  let count = 0;
+  for (let token = 1; token < example.labels.length; token += 1)
+    if (example.labels[token] !== IGNORED_LABEL) count += 1;
+  return count;
+}
+
 /** One example as the prompt encoder gives it, with its pictures' vectors. */
-export interface ModelExample {
+export interface TokenExample {
   /** `[token]`; the image token stands once for every image vector. */
   ids: Int32Array;
   /** `[token]`, −100 where there is no loss. */

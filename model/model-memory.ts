@@ -19,9 +19,7 @@ const WASM_HEAP_BYTES = 4 * 1024 ** 3;
 const WASM_COPIES = 2;
 
 /** @param usesDevice whether the weights are to lie on a GPU */
-export function modelMemory(shapes: ReadonlyMap<string, readonly number[]>, usesDevice: boolean): ModelMemory {
-  let parameterCount = 0;
-  for (const shape of shapes.values()) parameterCount += shape.reduce((product, size) => product * size, 1);
+export function modelMemory(parameterCount: number, usesDevice: boolean): ModelMemory {
   // No limit is a number beyond any machine.
   const limit = process.constrainedMemory();
   return {
@@ -63,7 +61,8 @@ function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
-function firstDeviceBytes(): number | null {
+/** Memory of the first GPU; null where there is none, or none tells. */
+export function firstDeviceBytes(): number | null {
   const query = ['--query-gpu=memory.total', '--format=csv,noheader,nounits'];
   const { stdout, status } = spawnSync('nvidia-smi', query, { encoding: 'utf8', timeout: 5000 });
   const mebibytes = status === 0 ? Number(stdout.split('\n')[0]) : NaN;

@@ -1,6 +1,6 @@
 // The loop of a training: what each step takes, in which micro-batches, at which rate.
 import { NumericalError } from '../contracts/failures.ts';
-import { IGNORED_LABEL } from './engine.ts';
+import { answerTokenCountOf, tokenCountOf } from './engine.ts';
 import type { ModelExample, Trainer } from './engine.ts';
 import { learningRateAt } from './learning-rate.ts';
 import type { LearningRateSchedule } from './learning-rate.ts';
@@ -46,7 +46,7 @@ export async function* train(
 ): AsyncGenerator<TrainingStep | null, void> {
   for (let { step } = trainer; step < batches.length; step += 1) {
     const examples = await load(batches[step]!);
-    const answerTokens = examples.reduce((sum, { labels }) => sum + answerTokenCount(labels), 0);
+    const answerTokens = examples.reduce((sum, example) => sum + answerTokenCountOf(example), 0);
     let loss = 0;
     for (const microBatch of cutByLength(examples, settings.tokenBudget)) {
       loss += await trainer.addMicroBatch(microBatch, 1 / answerTokens);
@@ -67,19 +67,13 @@ function requireFinite(step: number, loss: number, gradientNorm: number): void {
   );
 }
 
-function answerTokenCount(labels: Int32Array): number {
-  let count = 0;
-  for (let token = 1; token < labels.length; token += 1) if (labels[token] !== IGNORED_LABEL) count += 1;
-  return count;
-}
-
 /** Stably sorted by length, then cut so that rows × longest ≤ tokenBudget, at least one row each. */
 function cutByLength(examples: readonly ModelExample[], tokenBudget: number): ModelExample[][] {
-  const sorted = [...examples].sort((left, right) => left.ids.length - right.ids.length);
+  const sorted = [...examples].sort((left, right) => tokenCountOf(left) - tokenCountOf(right));
   const parts: ModelExample[][] = [];
   for (const example of sorted) {
     const last = parts.at(-1);
-    if (last !== undefined && (last.length + 1) * example.ids.length <= tokenBudget) last.push(example);
+    if (last !== undefined && (last.length + 1) * tokenCountOf(example) <= tokenBudget) last.push(example);
     else parts.push([example]);
   }
   return parts;

@@ -45,6 +45,13 @@ export function linearLayers(text: TextConfig): LinearLayer[] {
   );
 }
 
+/** Parameters of all weights. */
+export function countParameters(shapes: ReadonlyMap<string, readonly number[]>): number {
+  let count = 0;
+  for (const shape of shapes.values()) count += shape.reduce((product, size) => product * size, 1);
+  return count;
+}
+
 /** Every weight that the model needs: canonical name → shape as stored by torch (linear weights `[out, in]`). */
 export function weightShapes(config: Architecture): Map<string, number[]> {
   const { vision } = config;

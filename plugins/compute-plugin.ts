@@ -22,7 +22,7 @@ export class TiveComputePlugin extends SimplePlugin {
         try {
           return await next();
         } finally {
-          models.dispose();
+          await models.dispose();
         }
       },
     });

@@ -1,7 +1,7 @@
 // The rows table: every row of a dataset with its identity, its task and its place in the plan of the work.
 import type { ScanResult } from '../contracts/messages/dataset.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
-import type { RowPlace } from '../contracts/row-place.ts';
+import type { CountedPlace } from '../contracts/row-place.ts';
 import { readDetails } from '../store/artifacts.ts';
 import type { Store } from '../store/store.ts';
 import { boolean, hash, int64, optionalText, uint32 } from './columns.ts';
@@ -59,13 +59,12 @@ export async function readShardCount(store: Store, rows: ArtifactReference): Pro
 }
 
 /** A usable row of the rows table. */
-export interface UsableRow extends RowPlace {
+export interface UsableRow extends CountedPlace {
   /** Position among the usable rows. */
   position: number;
   task: string;
   /** 32 bytes. */
   contentHash: Uint8Array;
-  tokenCount: number;
   microBatch: number;
   shard: number;
 }
@@ -74,7 +73,8 @@ export interface UsableRow extends RowPlace {
 export async function* usableRows(store: Store, rows: ArtifactReference): AsyncGenerator<UsableRow> {
   let position = 0;
   for await (const batch of rowsTable.read(store, rows)) {
-    const { reason, task, rowIndex, sourceIndex, tokenCount, byteStart, byteEnd, microBatch, shard } = batch;
+    const { reason, task, rowIndex, sourceIndex, byteStart, byteEnd, microBatch, shard } = batch;
+    const { tokenCount, supervisedTokenCount } = batch;
     for (let row = 0; row < batch.rowCount; row += 1) {
       if (reason[row] !== null) continue;
       yield {
@@ -86,6 +86,7 @@ export async function* usableRows(store: Store, rows: ArtifactReference): AsyncG
         task: task[row]!,
         contentHash: contentHashAt(batch.contentHash, row),
         tokenCount: tokenCount[row]!,
+        supervisedTokenCount: supervisedTokenCount[row]!,
         microBatch: microBatch[row]!,
         shard: shard[row]!,
       };

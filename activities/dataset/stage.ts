@@ -26,6 +26,7 @@ import type { Pulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { countRows } from '../shared/metrics.ts';
 import { checkModel } from '../shared/model-checks.ts';
+import type { ModelHost } from '../shared/model-host.ts';
 import { setAsideLine, toRowsBatch } from '../shared/rows-batch.ts';
 import { findOutput, makeOutput, outputPlace, writeFile } from '../shared/stage-output.ts';
 import type { OutputPlace, StageOutput, WrittenOutput } from '../shared/stage-output.ts';
@@ -34,18 +35,18 @@ import { datasetWarnings, ofTestRows, requireKnownTasks, testWarnings } from './
 /** Rows of one batch of the rows table, at least. */
 const BATCH_ROWS = 16_384;
 
-export function createDatasetActivities({ openStore }: ComputeDependencies) {
+export function createDatasetActivities({ openStore, models }: ComputeDependencies) {
   const scan = async ({ config, source }: ScanInput): Promise<ScanResult> => {
     const stage = source === 'dataset' ? 'dataset' : 'evaluation';
     const pulse = startPulse(stage, source);
     const store = openStore(config.store.uri);
-    if (source === 'dataset') await checkModel(config);
+    if (source === 'dataset') await checkModel(config, models);
     const given = source === 'dataset' ? config.dataset : evaluationDataset(config);
     const dataset = await keepBeating(pulse, localDataset(openStore, given, null));
     const labelled = await keepBeating(pulse, labelledBy(openStore, config, dataset));
-    const place = outputPlace('dataset', await determine(config, dataset, labelled));
+    const place = outputPlace('dataset', await determine(config, models, dataset, labelled));
     const output = await makeOutput(store, place, () =>
-      writeRows(store, place, { config, dataset, labelled, stage, pulse }),
+      writeRows(store, place, { config, models, dataset, labelled, stage, pulse }),
     );
     if (output.cached) requireKnownTasks(output.details, dataset);
     return resultOf(output);
@@ -67,11 +68,11 @@ export function createDatasetActivities({ openStore }: ComputeDependencies) {
 
 /** What an earlier run has found of the same dataset, or null. */
 export async function findDataset(
-  openStore: ComputeDependencies['openStore'],
+  { openStore, models }: ComputeDependencies,
   config: Config,
 ): Promise<ScanResult | null> {
   const dataset = await localDataset(openStore, config.dataset, null);
-  const determinants = await determine(config, dataset, await labelledBy(openStore, config, dataset));
+  const determinants = await determine(config, models, dataset, await labelledBy(openStore, config, dataset));
   const found = await findOutput<RowsDetails>(openStore(config.store.uri), outputPlace('dataset', determinants));
   return found === null ? null : resultOf(found);
 }
@@ -89,7 +90,13 @@ async function labelledBy(
   return config.dataset.taskRules === 'cluster' ? localDataset(openStore, config.dataset, null) : dataset;
 }
 
-async function determine(config: Config, dataset: LocalDataset, labelled: LocalDataset): Promise<object> {
+async function determine(
+  config: Config,
+  models: ModelHost,
+  dataset: LocalDataset,
+  labelled: LocalDataset,
+): Promise<object> {
+  const { processor } = await models.describe(config.model);
   const settings = settingsOf('dataset', { ...config, dataset });
   return {
     ...settings,
@@ -99,6 +106,7 @@ async function determine(config: Config, dataset: LocalDataset, labelled: LocalD
     },
     forms: dataset.sources.map(({ form }) => form),
     prompt: await promptFingerprint(config.model.path),
+    ...(processor === null ? {} : { processor: processor.version }),
     source: await datasetFingerprint(dataset),
   };
 }
@@ -106,6 +114,7 @@ async function determine(config: Config, dataset: LocalDataset, labelled: LocalD
 /** What is read, and for whom. */
 interface ScanWork {
   config: Config;
+  models: ModelHost;
   dataset: LocalDataset;
   /** The dataset whose rows decide over the labels. */
   labelled: LocalDataset;
@@ -114,7 +123,7 @@ interface ScanWork {
 }
 
 async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Promise<WrittenOutput<RowsDetails>> {
-  const { config, dataset, labelled, pulse } = work;
+  const { config, models, dataset, labelled, pulse } = work;
   const tally = new RowTally();
   const setAside = new PassThrough();
   const quarantine = writeFile(store, place, QUARANTINE_FILE, setAside);
@@ -122,7 +131,7 @@ async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Prom
   quarantine.catch(() => undefined);
   try {
     const { label, notes } = await keepBeating(pulse, labellingOf(labelled));
-    const encoder = await encoderOf(config);
+    const encoder = await encoderOf(config, models);
     const batches = rowBatches(work, { dataset, label, encoder }, tally, setAside);
     const file = await rowsTable.write(store, place.folder, batches);
     setAside.end();

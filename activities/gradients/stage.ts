@@ -13,9 +13,8 @@ import { gradientLayout } from '../../model/adapter.ts';
 import { sha256 } from '../../store/addresses.ts';
 import type { GradientDetails } from '../../tables/gradients.ts';
 import { readShardCount } from '../../tables/rows.ts';
-import { loaderOf } from '../shared/compute-context.ts';
+import { examplesOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
-import { ExampleSource } from '../shared/examples.ts';
 import { keepBeating, openPulse, startPulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { finishOutput } from '../shared/stage-output.ts';
@@ -37,7 +36,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const finished = await findTable(store, place);
       const { fallbackReason } = await models.engine(config.model);
       const warnings = fallbackReason === null ? [] : [fallbackReason];
-      if (finished === null) await requireSpace(store, input);
+      if (finished === null) await requireSpace(store, input, models);
       return { address: place.address, workId, shardCount, finished, warnings };
     },
 
@@ -54,9 +53,9 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const done = await parts.done();
       pulse.requireProgress(`shard ${shard + 1} of ${shardCount}`, () => describeNext(windows, done));
       const model = await models.model(config.model, () => pulse.breathe());
-      const adapter = await adapterOf(store, input);
+      const adapter = await adapterOf(store, input, models);
       const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
-      const source = new ExampleSource(model, await loaderOf(config, dataset));
+      const source = await examplesOf(config, dataset, model, models);
       const computer = model.openGradients(adapter, projectionOf(config));
       try {
         const keys = await computeParts(computer, config.gradients.storage, windows, source, parts, pulse);
@@ -73,7 +72,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       startPulse('gradients', 'close');
       const { config, address, shards } = input;
       const store = openStore(config.store.uri);
-      const { length: parameterCount } = gradientLayout(await adapterOf(store, input));
+      const { length: parameterCount } = gradientLayout(await adapterOf(store, input, models));
       const quarantined = sumByReason(shards.flatMap((shard) => shard.quarantined));
       const sketch = sketchWidth(projectionOf(config), parameterCount);
       const details: GradientDetails = { sketch, storage: config.gradients.storage, parameterCount, quarantined };

@@ -8,7 +8,6 @@ import { gradientLayout } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import type { ProjectionSettings } from '../../model/engine.ts';
-import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { canonicalJson } from '../../store/addresses.ts';
 import { verifiedFolder } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
@@ -17,7 +16,6 @@ import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
 import { findOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace } from '../shared/stage-output.ts';
-import { linearLayers } from '../../model/weight-shapes.ts';
 
 /** What a gradient table is determined by. */
 export async function gradientDeterminants(
@@ -69,8 +67,12 @@ export function tableBytes(config: Config, parameterCount: number, rowCount: num
 const ROW_BYTES = 128;
 
 /** The table must fit beside its finished micro-batches, which are removed shard by shard. */
-export async function requireSpace(store: Store, input: GradientsInput): Promise<void> {
-  const { length: parameterCount } = gradientLayout(await adapterOf(store, input));
+export async function requireSpace(
+  store: Store,
+  input: GradientsInput,
+  models: ComputeDependencies['models'],
+): Promise<void> {
+  const { length: parameterCount } = gradientLayout(await adapterOf(store, input, models));
   const wanted = tableBytes(input.config, parameterCount, input.rows.rowCount);
   const free = await store.freeBytes();
   if (free === null || free >= wanted) return;
@@ -97,9 +99,13 @@ export async function requireSameEngine(
 }
 
 /** The reference model behind its reference. */
-export async function adapterOf(store: Store, { config, adapter }: GradientsInput): Promise<AdapterValues> {
-  const { text } = await readArchitecture(config.model.path);
-  return readAdapter(await verifiedFolder(store, adapter), linearLayers(text));
+export async function adapterOf(
+  store: Store,
+  { config, adapter }: GradientsInput,
+  models: ComputeDependencies['models'],
+): Promise<AdapterValues> {
+  const { decoder } = await models.describe(config.model);
+  return readAdapter(await verifiedFolder(store, adapter), decoder.layers);
 }
 
 /** How the config projects gradients. */

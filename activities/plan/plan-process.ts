@@ -22,10 +22,13 @@ process.once('message', (question: PlanQuestion) => {
 });
 
 async function answer({ config, withProbe, until, processCount }: PlanQuestion): Promise<PlanAnswer> {
+  const models = new ModelHost();
   try {
-    return { plan: await planRun(config, { openStore, models: new ModelHost() }, withProbe, until, processCount) };
+    return { plan: await planRun(config, { openStore, models }, withProbe, until, processCount) };
   } catch (error) {
     const { name, message } = error as Error;
     return { error: { name, message } };
+  } finally {
+    await models.dispose();
   }
 }

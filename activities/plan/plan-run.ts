@@ -5,11 +5,9 @@ import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { workOf } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
-import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { rowsOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { modelMemory } from '../../model/model-memory.ts';
-import { weightShapes } from '../../model/weight-shapes.ts';
 import { checkRun, findingText } from '../../report/checks.ts';
 import type { CheckedTraining } from '../../report/checks.ts';
 import { findDataset } from '../dataset/stage.ts';
@@ -40,13 +38,13 @@ export async function planRun(
   until: Stage,
   processCount = 1,
 ): Promise<RunPlan> {
-  await checkModel(config);
-  const architecture = await readArchitecture(config.model.path);
+  await checkModel(config, models);
+  const { decoder, parameterCount } = await models.describe(config.model);
   const store = openStore(config.store.uri);
   const dataset = await localDataset(openStore, config.dataset, null);
-  const scanned = await findDataset(openStore, config);
+  const scanned = await findDataset({ openStore, models }, config);
   if (scanned !== null) requireKnownTasks(scanned, config.dataset);
-  const sample = await sampleRows(config, dataset);
+  const sample = await sampleRows(config, dataset, models);
   const rows = scanned === null ? sample : countedRows(scanned, sample);
   const problem = scanned === null ? problemOf(sample, dataset) : null;
   if (problem !== null && sample.isWhole) throw problem;
@@ -55,13 +53,13 @@ export async function planRun(
   const gradients = input && (await findGradients(store, input, models));
   const values = input && gradients && (await findValues(store, { ...input, gradients: [gradients.gradients] }));
   const probe = withProbe ? await probeRows(config, { openStore, models }, dataset, rows.places) : null;
-  const { parameterCount, weightBytes, hostBytes } = modelMemory(weightShapes(architecture), false);
+  const { weightBytes, hostBytes } = modelMemory(parameterCount, false);
   const cached = { dataset: scanned, warmup: reference, gradients, values };
   const work = workOf(config, until);
   const stages = planStages({
     config,
     work,
-    text: architecture.text,
+    layers: decoder.layers,
     rows,
     testRowCount: work.evaluates
       ? await countRows(await localDataset(openStore, evaluationDataset(config), null))

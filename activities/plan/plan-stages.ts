@@ -8,9 +8,8 @@ import type { Stage } from '../../contracts/stages.ts';
 import { reaches } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
 import { gradientLayout, initialAdapter } from '../../model/adapter.ts';
-import type { Architecture } from '../../model/architectures/architecture.ts';
 import { tableBytes } from '../gradients/table-place.ts';
-import { linearLayers } from '../../model/weight-shapes.ts';
+import type { LinearLayer } from '../../model/weight-shapes.ts';
 
 /** Rows, as far as they are known. */
 export interface RowFacts extends Pick<RunPlan, 'rowCount' | 'usableCount' | 'tokenCount' | 'imageRowCount'> {
@@ -25,7 +24,7 @@ export type FoundStage = 'dataset' | 'warmup' | 'gradients' | 'values';
 export interface PlanFacts {
   config: Config;
   work: Work;
-  text: Architecture['text'];
+  layers: readonly LinearLayer[];
   rows: RowFacts;
   /** Test rows; null where none are scored. */
   testRowCount: number | null;
@@ -149,9 +148,9 @@ function secondsFor({ rows, probe }: PlanFacts, rowCount: number, epochs: number
 }
 
 /** Bytes of an adapter, and coordinates of a whole gradient. */
-function adapterSizes({ config, text }: PlanFacts): { bytes: number; gradientLength: number } {
+function adapterSizes({ config, layers }: PlanFacts): { bytes: number; gradientLength: number } {
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
-  const adapter = initialAdapter(linearLayers(text), { rank, alpha, targets }, () => 0.5);
+  const adapter = initialAdapter(layers, { rank, alpha, targets }, () => 0.5);
   const bytes = 4 * adapter.parameters.reduce((sum, { values }) => sum + values.length, 0);
   return { bytes, gradientLength: gradientLayout(adapter).length };
 }

@@ -4,7 +4,7 @@ import type { Config } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { RunPlan } from '../../contracts/plan.ts';
 import type { Reason } from '../../contracts/reasons.ts';
-import type { RowPlace } from '../../contracts/row-place.ts';
+import type { CountedPlace, RowPlace } from '../../contracts/row-place.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
 import { checkImage } from '../../dataset/rows/scan-dataset.ts';
@@ -12,6 +12,7 @@ import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { folderOfImage, rowsOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { encoderOf } from '../shared/compute-context.ts';
+import type { ModelHost } from '../shared/model-host.ts';
 import type { RowFacts } from './plan-stages.ts';
 
 /** Rows that stand for all where no run has read them yet. */
@@ -31,7 +32,7 @@ export interface RowSample extends RowFacts, Pick<RunPlan, 'isCounted'> {
   notes: readonly string[];
   sampledReasons: Record<string, number>;
   /** Rows that can be used as far as was looked, for the probe. */
-  places: RowPlace[];
+  places: CountedPlace[];
 }
 
 /** The sample, with what an earlier run has counted in its place. */
@@ -44,7 +45,7 @@ export function countedRows({ rowCount, usableCount, tokenCount }: ScanResult, s
  * Counts all rows, parses a sample of them (reservoir sampling), looks at the pictures of some of it, and concludes
  * from that.
  */
-export async function sampleRows(config: Config, dataset: LocalDataset): Promise<RowSample> {
+export async function sampleRows(config: Config, dataset: LocalDataset, models: ModelHost): Promise<RowSample> {
   const random = createRandom('plan-sample', 0);
   const sample: { place: RowPlace; bytes: Uint8Array | null }[] = [];
   let rowCount = 0;
@@ -60,7 +61,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
       rowCount += 1;
     }
   }
-  const encoder = await encoderOf(config);
+  const encoder = await encoderOf(config, models);
   const startedAt = performance.now();
   const found: SampledRow[] = [];
   const sampledReasons: Record<string, number> = {};
@@ -83,7 +84,8 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
       sampledReasons[reason] = (sampledReasons[reason] ?? 0) + 1;
       continue;
     }
-    found.push({ place, images: row.images, tokenCount: prompt.ids.length });
+    const { ids, supervisedTokenCount } = prompt;
+    found.push({ place: { ...place, tokenCount: ids.length, supervisedTokenCount }, images: row.images });
   }
   const secondsPerRow = (performance.now() - startedAt) / 1000 / Math.max(1, sample.length);
   const pictures = await lookAtPictures(found, dataset);
@@ -96,7 +98,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
   return {
     rowCount,
     usableCount: Math.round((found.length - bad) * scale),
-    tokenCount: Math.round(usable.reduce((sum, { tokenCount }) => sum + tokenCount, 0) * kept * scale),
+    tokenCount: Math.round(usable.reduce((sum, { place }) => sum + place.tokenCount, 0) * kept * scale),
     imageRowCount: Math.round(usable.filter(({ images }) => images.length > 0).length * kept * scale),
     secondsPerRow,
     isCounted: false,
@@ -111,9 +113,8 @@ export async function sampleRows(config: Config, dataset: LocalDataset): Promise
 
 /** A row of the sample that can be used by its text. */
 interface SampledRow {
-  place: RowPlace;
+  place: CountedPlace;
   images: readonly string[];
-  tokenCount: number;
 }
 
 /** Rows whose pictures cannot be used: by reason as many as the sample would have, and those that were seen. */

@@ -80,7 +80,9 @@ export function engineOf({ gradients }: RunResult, inputs: ReadonlyMap<string, o
   if (engine === undefined) return null;
   const settings = [
     engine.instructionSet,
-    `oneDNN ${engine.oneDnn ? 'on' : 'off'}`,
+    engine.engine === 'torch'
+      ? `${engine.dtype}, transformers ${engine.transformers}`
+      : `oneDNN ${engine.oneDnn ? 'on' : 'off'}`,
     ...(engine.tf32 ? ['TF32'] : []),
   ].join(', ');
   return { engine: engine.engine, libraryVersion: engine.libraryVersion, device: engine.device, settings };

@@ -1,15 +1,27 @@
-// What heavy activities make of a config: prompt encoder, loader of examples, test dataset.
+// What heavy activities make of a config: prompt encoder, source of examples, test dataset.
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
 import { imageNotes, readImageSettings } from '../../dataset/images/image-settings.ts';
 import type { ImageSettings } from '../../dataset/images/image-settings.ts';
 import { ExampleLoader } from '../../dataset/rows/load-example.ts';
+import { WrittenRowLoader } from '../../dataset/rows/load-written.ts';
+import { createProcessorEncoder } from '../../dataset/prompts/processor-encoder.ts';
+import type { ProcessorEncoder } from '../../dataset/prompts/processor-encoder.ts';
 import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
 import type { PromptEncoder } from '../../dataset/prompts/prompt.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
+import type { EngineModel, RowProcessor } from '../../model/engine.ts';
+import { RowExamples, TokenExamples } from './examples.ts';
+import type { ExampleSource } from './examples.ts';
+import type { ModelHost } from './model-host.ts';
 
 /** The prompt encoder of a config's model; its notes tell of the model's pictures too. */
-export async function encoderOf({ model, gradients }: Config): Promise<PromptEncoder> {
+export async function encoderOf(config: Config, models: ModelHost): Promise<PromptEncoder> {
+  const { processor } = await models.describe(config.model);
+  return processor === null ? tokenEncoder(config) : processorEncoder(config, processor);
+}
+
+async function tokenEncoder({ model, gradients }: Config): Promise<PromptEncoder> {
   const { imageTokenCount, imageTokenId, imageFrame, text, vision } = await readArchitecture(model.path);
   const pictures = vision === null ? [] : imageNotes(await readImageSettings(model.path));
   const encoder = await createPromptEncoder({
@@ -24,12 +36,27 @@ export async function encoderOf({ model, gradients }: Config): Promise<PromptEnc
   return { ...encoder, notes: () => [...pictures, ...encoder.notes()] };
 }
 
-/** Reads rows of `dataset` again, as the model of the config sees them. The caller closes it. */
-export async function loaderOf(config: Config, dataset: LocalDataset): Promise<ExampleLoader> {
+function processorEncoder({ model, gradients }: Config, processor: RowProcessor): ProcessorEncoder {
+  const process = (rows: Parameters<RowProcessor['encode']>[0]) => processor.encode(rows, gradients.cutoffLen);
+  return createProcessorEncoder({ template: model.template, texts: processor.texts, process });
+}
+
+/** Rows of `dataset` as the loaded model of the config takes them. The caller closes it. */
+export async function examplesOf(
+  config: Config,
+  dataset: LocalDataset,
+  model: EngineModel,
+  models: ModelHost,
+): Promise<ExampleSource> {
+  const { processor } = await models.describe(config.model);
+  if (processor !== null) {
+    const loader = new WrittenRowLoader(dataset, processorEncoder(config, processor));
+    return new RowExamples(loader, config.gradients.cutoffLen);
+  }
   const { vision } = await readArchitecture(config.model.path);
   const settings = vision === null ? null : await readImageSettings(config.model.path);
-  const encoder = await encoderOf(config);
-  return new ExampleLoader(dataset, encoder, settings, imageAspectOf(config, settings));
+  const encoder = await tokenEncoder(config);
+  return new TokenExamples(model, new ExampleLoader(dataset, encoder, settings, imageAspectOf(config, settings)));
 }
 
 /** `auto` does as the model's own image processor. */

@@ -1,6 +1,7 @@
 // Rows of a table as examples for the model.
-import type { RowPlace } from '../../contracts/row-place.ts';
+import type { CountedPlace, RowPlace } from '../../contracts/row-place.ts';
 import type { ExampleLoader, LoadedExample } from '../../dataset/rows/load-example.ts';
+import type { WrittenRowLoader } from '../../dataset/rows/load-written.ts';
 import type { EngineModel, ImageScope, ModelExample, PictureEncoder } from '../../model/engine.ts';
 
 /** Rows whose encoded prompts are kept: small beside the pictures. */
@@ -10,17 +11,57 @@ const REMEMBERED_ROWS = 20_000;
 const ENCODED_ROWS = 64;
 
 /** Turns rows of a table into examples for the model. */
-export class ExampleSource {
+export interface ExampleSource {
+  /** The rows' pictures, each once, in the order of first use. */
+  scope(id: string, places: readonly RowPlace[]): Promise<ImageScope>;
+  /** The examples of the rows, in their order. */
+  examples(places: readonly CountedPlace[], scope: ImageScope): Promise<ModelExample[]>;
+  close(): Promise<void>;
+}
+
+/** Rows and their pictures for a model's own processor. */
+export class RowExamples implements ExampleSource {
+  readonly #loader: WrittenRowLoader;
+  readonly #cutoffLen: number;
+
+  /** @param cutoffLen longest example in tokens */
+  constructor(loader: WrittenRowLoader, cutoffLen: number) {
+    this.#loader = loader;
+    this.#cutoffLen = cutoffLen;
+  }
+
+  /** Nothing is encoded apart from its row. */
+  scope(id: string): Promise<ImageScope> {
+    return Promise.resolve({ id, images: [] });
+  }
+
+  async examples(places: readonly CountedPlace[]): Promise<ModelExample[]> {
+    const examples: ModelExample[] = [];
+    for (const place of places) {
+      const { tokenCount, supervisedTokenCount: answerTokenCount } = place;
+      examples.push({ ...(await this.#loader.load(place)), tokenCount, answerTokenCount, cutoffLen: this.#cutoffLen });
+    }
+    return examples;
+  }
+
+  close(): Promise<void> {
+    return this.#loader.close();
+  }
+}
+
+/** Tokens, and vectors of pictures that are encoded together. */
+export class TokenExamples implements ExampleSource {
   readonly #loader: ExampleLoader;
   readonly #features: PictureEncoder;
   readonly #loaded = new Map<number, LoadedExample>();
 
+  /** @throws TypeError for a model that takes rows */
   constructor(model: EngineModel, loader: ExampleLoader) {
+    if (model.openPictures === null) throw new TypeError('model: must take tokens and vectors, got one of rows');
     this.#loader = loader;
     this.#features = model.openPictures((path) => loader.pixels(path));
   }
 
-  /** The rows' pictures, each once, in the order of first use. */
   async scope(id: string, places: readonly RowPlace[]): Promise<ImageScope> {
     const images = new Set<string>();
     for (let start = 0; start < places.length; start += ENCODED_ROWS) {
@@ -30,7 +71,6 @@ export class ExampleSource {
     return { id, images: [...images] };
   }
 
-  /** The examples of the rows, in their order. */
   async examples(places: readonly RowPlace[], scope: ImageScope): Promise<ModelExample[]> {
     const examples: ModelExample[] = [];
     const rows = await this.#load(places);

@@ -6,8 +6,10 @@ import type { ImageSettings } from '../../dataset/images/image-settings.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { checkModelFiles } from '../../model/model-files.ts';
+import { chooseEngine } from '../../model/load-engine.ts';
 import { modelMemory, requireMemory } from '../../model/model-memory.ts';
-import { decoderLinearShapes, linearLayers, weightShapes } from '../../model/weight-shapes.ts';
+import { countParameters, weightShapes } from '../../model/weight-shapes.ts';
+import type { ModelHost } from './model-host.ts';
 
 /** Text tokens that an example must have room for beside its picture. */
 const LEAST_TEXT_TOKENS = 16;
@@ -16,26 +18,23 @@ const LEAST_TEXT_TOKENS = 16;
  * Holds the config against the model folder, before any work.
  * @throws InvalidConfigError for a folder that is no model, or settings that do not fit it
  */
-export async function checkModel({ model, gradients, warmup }: Config): Promise<void> {
-  const architecture = await readArchitecture(model.path);
-  const { imageTokenCount, text, vision } = architecture;
-  // Whether there is a GPU is seen where the weights are loaded.
-  requireMemory(modelMemory(weightShapes(architecture), false), model.engine === 'wasm');
-  await checkModelFiles(model.path);
-  if (vision !== null) requireImageSize(await readImageSettings(model.path), vision.imageSize);
-  const least = imageTokenCount + LEAST_TEXT_TOKENS;
-  if (gradients.cutoffLen < least) {
-    throw new InvalidConfigError(
-      `gradients.cutoff_len: must be at least ${least}, the image tokens and ${LEAST_TEXT_TOKENS} more, got ${gradients.cutoffLen}`,
-    );
-  }
+export async function checkModel(config: Config, models: ModelHost): Promise<void> {
+  const { model, warmup } = config;
+  const { decoder, processor } = await models.describe(model);
+  if (processor === null) await checkTokenModel(config);
   if (model.adapter !== null) {
-    await readAdapter(model.adapter, linearLayers(text));
+    await readAdapter(model.adapter, decoder.layers);
     return;
   }
-  const shapes = decoderLinearShapes(text);
   for (const target of warmup.loraTarget) {
-    const most = Math.min(...shapes[target]);
+    const shapes = decoder.layers.filter((layer) => layer.target === target).map(({ shape }) => shape);
+    if (shapes.length === 0) {
+      const known = [...new Set(decoder.layers.map((layer) => layer.target))];
+      throw new InvalidConfigError(
+        `warmup.lora_target: must be layers of the model, got ${target}; it has ${known.join(', ')}`,
+      );
+    }
+    const most = Math.min(...shapes.flat());
     if (warmup.loraRank > most) {
       throw new InvalidConfigError(
         `warmup.lora_rank: must be at most ${most}, the smaller dimension of ${target}, got ${warmup.loraRank}`,
@@ -44,9 +43,25 @@ export async function checkModel({ model, gradients, warmup }: Config): Promise<
   }
 }
 
+/** As {@link checkModel}, of a model whose files are read here. */
+async function checkTokenModel({ model, gradients }: Config): Promise<void> {
+  const architecture = await readArchitecture(model.path);
+  const { imageTokenCount, vision } = architecture;
+  // Whether there is a GPU is seen where the weights are loaded.
+  requireMemory(modelMemory(countParameters(weightShapes(architecture)), false), model.engine === 'wasm');
+  await checkModelFiles(model.path);
+  if (vision !== null) requireImageSize(await readImageSettings(model.path), vision.imageSize);
+  const least = imageTokenCount + LEAST_TEXT_TOKENS;
+  if (gradients.cutoffLen < least) {
+    throw new InvalidConfigError(
+      `gradients.cutoff_len: must be at least ${least}, the image tokens and ${LEAST_TEXT_TOKENS} more, got ${gradients.cutoffLen}`,
+    );
+  }
+}
+
 /** @throws InvalidConfigError for a folder that holds no model that is read */
 export async function requireModel(folder: string): Promise<void> {
-  await readArchitecture(folder);
+  if ((await chooseEngine({ engine: 'auto', path: folder })) !== 'torch') await readArchitecture(folder);
 }
 
 function requireImageSize({ width, height }: ImageSettings, imageSize: number): void {

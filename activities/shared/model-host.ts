@@ -1,40 +1,68 @@
 // The process's engine, and the one model that is resident in it.
 import { resolve } from 'node:path';
-import type { ModelConfig } from '../../contracts/config.ts';
-import type { Engine, EngineModel } from '../../model/engine.ts';
-import { loadEngine } from '../../model/load-engine.ts';
+import type { EngineName, ModelConfig } from '../../contracts/config.ts';
+import { describeTokenModel } from '../../model/describe-token-model.ts';
+import type { Engine, EngineModel, ModelDescription } from '../../model/engine.ts';
+import { chooseEngine, loadEngine } from '../../model/load-engine.ts';
 
 export class ModelHost {
-  #engineName: ModelConfig['engine'] | null = null;
+  #engineKey: string | null = null;
   #engine: Engine | null = null;
   #model: EngineModel | null = null;
+  readonly #choices = new Map<string, Promise<'auto' | EngineName>>();
+  readonly #described = new Map<string, Promise<ModelDescription>>();
 
-  /** The engine that the config asks for; a change of engine frees the model. */
+  /** The engine that the config asks for; a change of engine frees the model, and so does the loss of one. */
   async engine(config: ModelConfig): Promise<Engine> {
-    if (this.#engine === null || this.#engineName !== config.engine) {
-      this.dispose();
-      this.#engine = await loadEngine(config.engine);
-      this.#engineName = config.engine;
+    const name = await this.#choice(config);
+    const key = `${name} ${config.dtype}`;
+    if (this.#engine === null || this.#engineKey !== key || this.#engine.isLost()) {
+      await this.dispose();
+      this.#engine = await loadEngine(name, config.dtype);
+      this.#engineKey = key;
     }
     return this.#engine;
   }
 
+  /** What is known of the config's model without its weights; no engine is loaded where its files tell. */
+  async describe(config: ModelConfig): Promise<ModelDescription> {
+    const name = await this.#choice(config);
+    if (name !== 'torch') return describeTokenModel(config.path);
+    const engine = await this.engine(config);
+    const folder = resolve(config.path);
+    // The description goes with its engine: the model's processor lives there.
+    if (!this.#described.has(folder)) this.#described.set(folder, engine.describeModel(folder));
+    return this.#described.get(folder)!;
+  }
+
   /**
    * The model of the config, loaded once and kept until another one is asked for.
-   * @param breathe called between tensors, so that heartbeats go out while a large model loads
+   * @param breathe called between tensors, and while another process computes, so that heartbeats go out
    */
   async model(config: ModelConfig, breathe: () => Promise<void>): Promise<EngineModel> {
     const engine = await this.engine(config);
     const folder = resolve(config.path);
     if (this.#model === null || this.#model.folder !== folder) {
-      this.dispose();
+      this.#model?.dispose();
+      this.#model = null;
       this.#model = await engine.loadModel(folder, breathe);
     }
+    this.#model.whileWaiting(breathe);
     return this.#model;
   }
 
-  dispose(): void {
+  /** Frees the model and the engine; the next call loads them again. */
+  async dispose(): Promise<void> {
     this.#model?.dispose();
     this.#model = null;
+    this.#described.clear();
+    await this.#engine?.dispose();
+    this.#engine = null;
+  }
+
+  #choice(config: ModelConfig): Promise<'auto' | EngineName> {
+    const key = `${config.engine} ${resolve(config.path)}`;
+    if (!this.#choices.has(key)) this.#choices.set(key, chooseEngine(config));
+    return this.#choices.get(key)!;
   }
 }

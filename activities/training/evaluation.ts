@@ -11,9 +11,9 @@ import { outcomesTable } from '../../tables/outcomes.ts';
 import type { OutcomesBatch, OutcomesDetails } from '../../tables/outcomes.ts';
 import { readUsableRows } from '../../tables/rows.ts';
 import type { UsableRow } from '../../tables/rows.ts';
-import { evaluationDataset, loaderOf } from '../shared/compute-context.ts';
+import { evaluationDataset, examplesOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
-import { ExampleSource } from '../shared/examples.ts';
+import type { ExampleSource } from '../shared/examples.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
 import { keepBeating, startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
@@ -21,7 +21,6 @@ import { localDataset } from '../shared/local-dataset.ts';
 import { countRows } from '../shared/metrics.ts';
 import { makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace } from '../shared/stage-output.ts';
-import { linearLayers } from '../../model/weight-shapes.ts';
 
 interface ScoredRow extends Outcome {
   row: UsableRow;
@@ -35,8 +34,8 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
       const place = await evaluationPlace(input, models);
       const { reference, details, cached } = await makeOutput(store, place, async () => {
         const model = await models.model(input.config.model, () => pulse.breathe());
-        const dataset = localDataset(openStore, evaluationDataset(input.config), input.rows);
-        const source = new ExampleSource(model, await loaderOf(input.config, await keepBeating(pulse, dataset)));
+        const given = localDataset(openStore, evaluationDataset(input.config), input.rows);
+        const source = await examplesOf(input.config, await keepBeating(pulse, given), model, models);
         const scored = await scoreRows(store, model, source, input, pulse);
         const file = await outcomesTable.write(store, place.folder, [outcomesBatch(scored)]);
         return { files: [file], details: score(scored) };
@@ -88,8 +87,8 @@ async function scoreRows(
   return scored.sort((left, right) => left.row.rowIndex - right.row.rowIndex);
 }
 
-async function adapterAt(store: Store, adapter: ArtifactReference, { architecture }: EngineModel) {
-  return readAdapter(await verifiedFolder(store, adapter), linearLayers(architecture.text));
+async function adapterAt(store: Store, adapter: ArtifactReference, { decoder }: EngineModel) {
+  return readAdapter(await verifiedFolder(store, adapter), decoder.layers);
 }
 
 /** Planning windows with their micro-batches, as the dataset stage planned them. */

@@ -25,10 +25,9 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
       const schedule = await finetuneSchedule(store, input);
       const place = await finetunePlace(input, schedule, models);
       const output = await makeOutput(store, place, async () => {
-        const model = await models.model(config.model, () => pulse.breathe());
         const places = await selectedRows(store, rows, selection);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
-        return tuneAdapter({ store, place, config, dataset, schedule, places, pulse }, model);
+        return tuneAdapter({ store, place, config, dataset, schedule, places, pulse }, models);
       });
       return adapterResult(output, schedule);
     },

@@ -3,28 +3,27 @@ import { createRandom, shuffledOrder } from '../../algorithms/random-stream.ts';
 import type { Config, TrainingSchedule } from '../../contracts/config.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { FileReference } from '../../contracts/references.ts';
-import type { RowPlace } from '../../contracts/row-place.ts';
+import type { CountedPlace } from '../../contracts/row-place.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { initialAdapter } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { encodeAdapter } from '../../model/adapter-files.ts';
 import { ADAMW_DEFAULTS } from '../../model/engine.ts';
-import type { EngineDescription, EngineModel, OptimizerSettings } from '../../model/engine.ts';
+import type { EngineDescription, OptimizerSettings } from '../../model/engine.ts';
 import { train } from '../../model/training.ts';
 import type { StepNumbers, TrainingSettings } from '../../model/training.ts';
 import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { trainingTable } from '../../tables/training.ts';
 import type { AdapterDetails } from '../../tables/training.ts';
-import { loaderOf } from '../shared/compute-context.ts';
+import { examplesOf } from '../shared/compute-context.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
-import { ExampleSource } from '../shared/examples.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
+import type { ModelHost } from '../shared/model-host.ts';
 import { countRows } from '../shared/metrics.ts';
 import { writeFile } from '../shared/stage-output.ts';
 import type { OutputPlace, StageOutput, WrittenOutput } from '../shared/stage-output.ts';
 import { createTrainingCheckpoints } from './checkpoints.ts';
-import { linearLayers } from '../../model/weight-shapes.ts';
 
 /** Least time between two checkpoints of a training run, and how many times as long as saving one it must be. */
 const CHECKPOINT_MS = 5000;
@@ -42,7 +41,7 @@ export interface TuneRequest {
   /** As it is done; everything else is as in the warm-up. */
   schedule: TrainingSchedule;
   /** Rows in row order; a row drawn n times stands n times. */
-  places: readonly RowPlace[];
+  places: readonly CountedPlace[];
   pulse: Pulse;
 }
 
@@ -63,14 +62,13 @@ export function adapterResult(
  * Trains a fresh LoRA adapter on rows and writes its files. Goes on from the last checkpoint of an attempt that
  * died: parameters, moments and position are exact, so the bytes are those of an undisturbed run.
  */
-export async function tuneAdapter(request: TuneRequest, model: EngineModel): Promise<WrittenOutput<AdapterDetails>> {
+export async function tuneAdapter(request: TuneRequest, models: ModelHost): Promise<WrittenOutput<AdapterDetails>> {
+  const model = await models.model(request.config.model, () => request.pulse.breathe());
   const { store, config, places, pulse } = request;
   const { stage, address } = request.place;
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
   const random = createRandom(`${stage}/adapter`, config.run.seed);
-  const initial = initialAdapter(linearLayers(model.architecture.text), { rank, alpha, targets }, () =>
-    random.uniform(),
-  );
+  const initial = initialAdapter(model.decoder.layers, { rank, alpha, targets }, () => random.uniform());
   const batches = planBatches(places.length, request.schedule, config.run.seed);
   const checkpoints = createTrainingCheckpoints(
     store,
@@ -81,7 +79,7 @@ export async function tuneAdapter(request: TuneRequest, model: EngineModel): Pro
   const resumed = await checkpoints.latest();
   const losses = resumed?.losses ?? [];
   const trainer = model.openTraining(initial, OPTIMIZER, resumed?.state ?? null);
-  const source = new ExampleSource(model, await loaderOf(config, request.dataset));
+  const source = await examplesOf(config, request.dataset, model, models);
   try {
     const scope = await source.scope(`training ${address}`, places);
     const load = (rows: Uint32Array) =>
@@ -108,7 +106,7 @@ export async function tuneAdapter(request: TuneRequest, model: EngineModel): Pro
       } else await pulse.breathe();
     }
     const { parameters } = await trainer.state();
-    return await writeTrained(request, withParameters(initial, parameters), model.architecture.decoderPath, losses);
+    return await writeTrained(request, withParameters(initial, parameters), model.decoder.path, losses);
   } finally {
     trainer.dispose();
     await source.close();

@@ -5,7 +5,7 @@ import type { Config, TrainingSchedule } from '../../contracts/config.ts';
 import type { AdapterResult, TuneReferenceInput } from '../../contracts/messages/training.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
-import { readArchitecture } from '../../model/architectures/read-architecture.ts';
+import type { ModelDescription } from '../../model/engine.ts';
 import { detailsOf, readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { hashColumn } from '../../tables/hash-column.ts';
@@ -19,7 +19,6 @@ import { localDataset } from '../shared/local-dataset.ts';
 import { findOutput, makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace, WrittenOutput } from '../shared/stage-output.ts';
 import { adapterResult, trainingDeterminants, tuneAdapter, writeAdapter } from './tune-adapter.ts';
-import { linearLayers } from '../../model/weight-shapes.ts';
 
 export function createWarmupActivities({ openStore, models }: ComputeDependencies) {
   return {
@@ -30,11 +29,11 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
       const schedule = await referenceSchedule(store, input);
       const place = await referencePlace(input, schedule, models);
       const output = await makeOutput(store, place, async () => {
-        if (config.model.adapter !== null) return importAdapter(store, place, config.model.adapter, config.model.path);
-        const model = await models.model(config.model, () => pulse.breathe());
+        if (config.model.adapter !== null)
+          return importAdapter(store, place, config.model.adapter, await models.describe(config.model));
         const places = chooseRows(await readUsableRows(store, rows), config);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
-        return tuneAdapter({ store, place, config, dataset, schedule, places, pulse }, model);
+        return tuneAdapter({ store, place, config, dataset, schedule, places, pulse }, models);
       });
       return adapterResult(output, config.model.adapter === null ? schedule : null);
     },
@@ -98,9 +97,8 @@ async function importAdapter(
   store: Store,
   place: OutputPlace,
   adapter: string,
-  model: string,
+  { decoder }: ModelDescription,
 ): Promise<WrittenOutput<AdapterDetails>> {
-  const { text, decoderPath } = await readArchitecture(model);
-  const files = await writeAdapter(store, place, await readAdapter(adapter, linearLayers(text)), decoderPath);
+  const files = await writeAdapter(store, place, await readAdapter(adapter, decoder.layers), decoder.path);
   return { files, details: { rowCount: 0, stepCount: 0, firstLoss: null, lastLoss: null } };
 }

@@ -3,6 +3,7 @@ import { encoderOf, evaluationDataset } from '../../activities/shared/compute-co
 import { datasetWarnings, ofTestRows, requireKnownTasks, testWarnings } from '../../activities/dataset/warnings.ts';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import { checkModel } from '../../activities/shared/model-checks.ts';
+import { ModelHost } from '../../activities/shared/model-host.ts';
 import { setAsideLine } from '../../activities/shared/rows-batch.ts';
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
@@ -29,7 +30,21 @@ export async function validateData(
   setAside: (line: string) => void,
   onProgress: (rowCount: number) => void,
 ): Promise<ValidatedData> {
-  await checkModel(config);
+  const models = new ModelHost();
+  try {
+    return await validateWith(models, config, setAside, onProgress);
+  } finally {
+    await models.dispose();
+  }
+}
+
+async function validateWith(
+  models: ModelHost,
+  config: Config,
+  setAside: (line: string) => void,
+  onProgress: (rowCount: number) => void,
+): Promise<ValidatedData> {
+  await checkModel(config, models);
   let rowCount = 0;
   const read = async (given: DatasetConfig): Promise<{ counts: Counts; warnings: string[] }> => {
     const dataset = await localDataset(openStore, given, null);
@@ -37,7 +52,7 @@ export async function validateData(
       given.taskRules === 'cluster' ? await localDataset(openStore, config.dataset, null) : dataset,
     );
     const tally = new RowTally();
-    const encoder = await encoderOf(config);
+    const encoder = await encoderOf(config, models);
     for await (const window of planRows(scanDataset({ dataset, label, encoder }), config.gradients)) {
       for (const row of window) {
         tally.add(row);

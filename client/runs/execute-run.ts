@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { checkModel } from '../../activities/shared/model-checks.ts';
+import { ModelHost } from '../../activities/shared/model-host.ts';
 import type { Config } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
@@ -84,11 +85,20 @@ const POLL_MS = 400;
 /** A run on a cluster without a worker of each kind is called out after this. */
 const NO_WORKER_MS = 60_000;
 
+async function checkModelHere(config: Config): Promise<void> {
+  const models = new ModelHost();
+  try {
+    await checkModel(config, models);
+  } finally {
+    await models.dispose();
+  }
+}
+
 /** Runs a config to its last stage, showing progress on standard error; joins or resumes a run of the same name. */
 export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
   const { runName, config, address, isTerminal, quiet } = options;
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
-  if (address === null) await checkModel(config);
+  if (address === null) await checkModelHere(config);
   const folder = runFolderOf(config, runName);
   if (address === null) await refuseWhileAtWork(folder.path, runName);
   await claimFolder(folder);

@@ -5,7 +5,7 @@ import { IMAGE_PLACEHOLDER } from '../forms/conversation.ts';
 import { PROBE } from './prompt-piece.ts';
 import type { PromptPiece, PromptWriter } from './prompt-piece.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
-import type { TextTokenizer } from './tokenizer.ts';
+import type { TemplateTexts } from './prompt-text.ts';
 
 const CHAT_ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
 
@@ -28,7 +28,7 @@ type Render = (messages: readonly Message[], asksForAnswer: boolean) => string;
  * row the last answer alone is learned, of those that are to be learned at all.
  * @throws InvalidConfigError for a template that cannot be read, or renders no dialogue
  */
-export function chatTemplateWriter(tokenizer: TextTokenizer): PromptWriter {
+export function chatTemplateWriter(tokenizer: TemplateTexts): PromptWriter {
   const render = renderer(tokenizer);
   const content = contentForm(render);
   const endTexts = [...tokenizer.reservedTexts, tokenizer.eosToken].filter((text) => text !== '');
@@ -53,7 +53,7 @@ const ANSWER_NOT_FOUND: Rejection = {
   detail: 'chat_template must write a dialogue up to its last answer as it writes it with that answer, got other texts',
 };
 
-function renderer({ chatTemplate, namedTokens }: TextTokenizer): Render {
+function renderer({ chatTemplate, namedTokens }: TemplateTexts): Render {
   if (chatTemplate === null)
     throw new InvalidConfigError(
       'model.template: chat_template must exist in the model folder, got none; set template: vicuna_v1',

@@ -7,6 +7,12 @@ import { PROBE } from './prompt-piece.ts';
 import type { PromptPiece, PromptWriter, WrittenPrompt } from './prompt-piece.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
+/** Texts of a model's folder that decide how dialogues are written. */
+export type TemplateTexts = Pick<
+  TextTokenizer,
+  'chatTemplate' | 'namedTokens' | 'reservedTexts' | 'eosToken' | 'hasToken'
+>;
+
 const VICUNA_SYSTEM =
   'A chat between a curious user and an artificial intelligence assistant. ' +
   "The assistant gives helpful, detailed, and polite answers to the user's questions.";
@@ -35,7 +41,7 @@ export function vicunaWriter(endToken = '</s>'): (turns: readonly Turn[]) => Wri
  * What a person should know of a writer: that its answers have no end, where no special token ends them. A model that
  * is tuned on such answers may not learn to stop.
  */
-export function answerEndNote(write: PromptWriter, { reservedTexts, eosToken }: TextTokenizer): string | null {
+export function answerEndNote(write: PromptWriter, { reservedTexts, eosToken }: TemplateTexts): string | null {
   const [question, answer] = PROBE;
   const written = write([
     { role: 'human', value: question },
@@ -51,7 +57,7 @@ export function answerEndNote(write: PromptWriter, { reservedTexts, eosToken }: 
 }
 
 /** The writer for a config's template; `auto` takes the folder's chat template where there is one. */
-export function promptWriter(template: 'auto' | PromptTemplate, tokenizer: TextTokenizer): PromptWriter {
+export function promptWriter(template: 'auto' | PromptTemplate, tokenizer: TemplateTexts): PromptWriter {
   const usesChat = template === 'chat_template' || (template === 'auto' && tokenizer.chatTemplate !== null);
   if (usesChat) return chatTemplateWriter(tokenizer);
   const hasOwnEnd = tokenizer.eosToken !== '' && !tokenizer.hasToken('</s>');

@@ -1,16 +1,15 @@
 // Dialogues as the model reads them: ids, labels and places of pictures.
-import { DeadlineError, withDeadline } from '../../algorithms/deadline.ts';
 import type { PromptTemplate } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
-import { IMAGE_PLACEHOLDER, placeholderCount } from '../forms/conversation.ts';
+import { IMAGE_PLACEHOLDER } from '../forms/conversation.ts';
 import type { Turn } from '../forms/conversation.ts';
-import { answerEndNote, promptWriter } from './prompt-text.ts';
-import type { PromptPiece, PromptWriter, WrittenPrompt } from './prompt-piece.ts';
+import type { PromptPiece } from './prompt-piece.ts';
 import type { ImageSize } from '../images/image-decode.ts';
 import { isRejection } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import { readTokenizer } from './tokenizer.ts';
-import type { Guard, TextTokenizer } from './tokenizer.ts';
+import { createRowWriter, guardOf } from './row-writer.ts';
+import type { TextTokenizer } from './tokenizer.ts';
 import type { EncodedBeginnings } from './word-encoder.ts';
 
 /** Label of a position without a loss. */
@@ -72,7 +71,7 @@ export interface TextEncoder extends PromptEncoder {
  * @throws InvalidConfigError for an unusable tokenizer, or one with ids above the model's vocabulary
  */
 export async function createPromptEncoder(options: PromptOptions): Promise<TextEncoder> {
-  const inTime = guardOf(options);
+  const inTime = guardOf(options.limitMs);
   const tokenizer = await readTokenizer(options.modelFolder, inTime);
   const { vocabularySize } = options;
   if (tokenizer.largestId >= vocabularySize) {
@@ -80,13 +79,12 @@ export async function createPromptEncoder(options: PromptOptions): Promise<TextE
       `tokenizer: ids must be below vocab_size ${vocabularySize}, got ${tokenizer.largestId}; take the converted folder's tokenizer`,
     );
   }
-  const write = inTime(() => promptWriter(options.template, tokenizer));
+  const writer = inTime(() => createRowWriter(options.template, tokenizer));
   const join = options.joining === 'pieces' ? encodePieces : encodeWhole;
-  const note = inTime(() => answerEndNote(write, tokenizer));
   let lastAnswerCount = 0;
   const encode = (turns: readonly Turn[], imageCount: number): EncodedPrompt | Rejection => {
     if (imageCount > 0 && options.imageTokenCount === 0) return takesNoImages(imageCount);
-    const written = checkText(turns, imageCount, tokenizer) ?? writeRow(write, turns);
+    const written = writer.write(turns, imageCount);
     if (isRejection(written)) return written;
     const joined = join(written.pieces, tokenizer, options);
     const prompt = isRejection(joined) ? joined : cut(joined, options);
@@ -94,72 +92,14 @@ export async function createPromptEncoder(options: PromptOptions): Promise<TextE
     return prompt;
   };
   return {
-    notes: () => [...(note === null ? [] : [note]), ...lastAnswerNotes(lastAnswerCount)],
+    notes: () => writer.notes(lastAnswerCount),
     encode: (turns, imageCount) => inTime(() => encode(turns, imageCount)),
     encodeAll: async (rows) => inTime(() => rows.map(({ turns, imageCount }) => encode(turns, imageCount))),
   };
 }
 
-const ENCODING_LIMIT_MS = 20_000;
-
-/** Templates and the tokenizer's expressions come with the model: one that never ends must not hang the work. */
-function guardOf({ limitMs = ENCODING_LIMIT_MS }: PromptOptions): Guard {
-  return (run) => {
-    try {
-      return withDeadline(limitMs, run);
-    } catch (error) {
-      if (!(error instanceof DeadlineError)) throw error;
-      throw new InvalidConfigError(
-        `model.path: chat_template and tokenizer.json must write a row's tokens, got none: it ${error.message}; ` +
-          'look for a loop in the template, or nested repetitions in the tokenizer’s patterns',
-        { cause: error },
-      );
-    }
-  };
-}
-
-function lastAnswerNotes(count: number): string[] {
-  if (count === 0) return [];
-  return [
-    `chat_template: earlier turns must stay as they are when others follow, got other texts in ${count.toLocaleString('en')} rows; ` +
-      'of these the last answer alone is learned',
-  ];
-}
-
 function takesNoImages(imageCount: number): Rejection {
   return { reason: 'too_many_images', detail: `a row must have no images for a model of text, got ${imageCount}` };
-}
-
-/** A template may refuse what stands in a row, a system text for instance. */
-function writeRow(write: PromptWriter, turns: readonly Turn[]): WrittenPrompt | Rejection {
-  try {
-    return write(turns);
-  } catch (error) {
-    return {
-      reason: 'role_unknown',
-      detail: `chat_template must take the row's roles, got: ${(error as Error).message}`,
-    };
-  }
-}
-
-function checkText(turns: readonly Turn[], imageCount: number, { reservedTexts }: TextTokenizer): Rejection | null {
-  const placeholders = turns.reduce((count, { value }) => count + placeholderCount(value), 0);
-  if (placeholders !== imageCount) {
-    return {
-      reason: 'image_count_mismatch',
-      detail: `<image> count must equal images, got ${placeholders} and ${imageCount}`,
-    };
-  }
-  for (const [index, { value }] of turns.entries()) {
-    const found = [...reservedTexts, ' ASSISTANT: '].find((text) => value.includes(text));
-    if (found !== undefined) {
-      return {
-        reason: 'reserved_text',
-        detail: `turn ${index}: value must not contain ${JSON.stringify(found)}, which separates turns`,
-      };
-    }
-  }
-  return null;
 }
 
 /** Ids, and for each whether there is a loss. */

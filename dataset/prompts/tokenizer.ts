@@ -22,7 +22,7 @@ export interface TextTokenizer {
   /** Whether a text is a token of its own. */
   hasToken(text: string): boolean;
   /** Contents of added tokens other than `<image>`: they must not stand in a row's text. */
-  reservedTexts: string[];
+  reservedTexts: readonly string[];
   /** Largest id that it can give. */
   largestId: number;
   /** Chat template text of the folder, or null. */

@@ -1,7 +1,7 @@
 // Gradient of a micro-batch for a LoRA adapter's parameters.
 import * as tf from '@tensorflow/tfjs';
 import type { AdapterValues } from '../adapter.ts';
-import type { ModelExample } from '../engine.ts';
+import type { TokenExample } from '../engine.ts';
 import { disposeAdapter, toTensors } from './adapter-tensors.ts';
 import type { Adapter } from './adapter-tensors.ts';
 import { answerLoss } from './answer-loss.ts';
@@ -34,7 +34,7 @@ export function adapterGradient(model: LoadedModel, values: AdapterValues): Micr
 function summedLoss(
   { weights, config }: LoadedModel,
   adapter: Adapter,
-  examples: readonly ModelExample[],
+  examples: readonly TokenExample[],
   weight: number,
   sink: LoraSink,
 ): number {

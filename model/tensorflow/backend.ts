@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
-import type { EngineName } from '../../contracts/config.ts';
+import type { TensorflowEngine } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
-import type { Engine, EngineDescription } from '../engine.ts';
+import type { Engine, TensorflowDescription } from '../engine.ts';
 
 /** tfjs's backend, which it keeps in a global. */
 type Backend = Pick<Engine, 'description' | 'fallbackReason'>;
@@ -15,7 +15,7 @@ type Backend = Pick<Engine, 'description' | 'fallbackReason'>;
  * `TIVE_NO_NATIVE` holds set-up's reason where it could not make the addon ready.
  * @throws InvalidConfigError `engine: the tensorflow addon must load, got …` for `tensorflow` by name.
  */
-export async function loadBackend(name: 'auto' | EngineName): Promise<Backend> {
+export async function loadBackend(name: 'auto' | TensorflowEngine): Promise<Backend> {
   if (name === 'cpu') return activate('cpu', null);
   if (name === 'wasm') return activate('wasm', null);
   const refused = process.env['TIVE_NO_NATIVE'];
@@ -39,14 +39,14 @@ async function loadAddon(): Promise<void> {
   await import('@tensorflow/tfjs-node-gpu');
 }
 
-async function activate(name: EngineName, fallbackReason: string | null): Promise<Backend> {
+async function activate(name: TensorflowEngine, fallbackReason: string | null): Promise<Backend> {
   if (name === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
   if (!(await tf.setBackend(name))) throw new Error(`engine: backend ${name} must start, got a refusal`);
   await tf.ready();
   return { description: describe(name), fallbackReason };
 }
 
-function describe(engine: EngineName): EngineDescription {
+function describe(engine: TensorflowEngine): TensorflowDescription {
   const native = tf.backend() as unknown as { isUsingGpuDevice?: boolean; binding?: { TF_Version?: string } };
   const isNative = engine === 'tensorflow';
   const device = isNative && native.isUsingGpuDevice === true ? 'gpu' : 'cpu';

@@ -1,5 +1,5 @@
 // TensorFlow behind the seam.
-import type { EngineName } from '../../contracts/config.ts';
+import type { TensorflowEngine } from '../../contracts/config.ts';
 import type { AdapterValues } from '../adapter.ts';
 import type { Engine, EngineModel, Scorer } from '../engine.ts';
 import { disposeAdapter, toTensors } from './adapter-tensors.ts';
@@ -9,23 +9,33 @@ import { openGradients } from './gradient-computer.ts';
 import { hostTrainer } from './host-trainer.ts';
 import { adapterGradient } from './adapter-gradient.ts';
 import { ImageFeatures } from './image-features.ts';
+import { describeTokenModel } from '../describe-token-model.ts';
+import { linearLayers } from '../weight-shapes.ts';
 import { loadModel } from './load-model.ts';
+import { tokenExamples } from './micro-batch.ts';
 import type { LoadedModel } from './load-model.ts';
 
 /** Bound of the pictures' vectors that a process keeps. */
 const FEATURE_CACHE_BYTES = 512 * 1024 * 1024;
 
 /** @throws InvalidConfigError as `loadBackend` */
-export async function loadTensorflow(name: 'auto' | EngineName): Promise<Engine> {
+export async function loadTensorflow(name: 'auto' | TensorflowEngine): Promise<Engine> {
   const backend = await loadBackend(name);
-  return { ...backend, loadModel: async (folder, breathe) => engineModel(await loadModel(folder, breathe)) };
+  return {
+    ...backend,
+    loadModel: async (folder, breathe) => engineModel(await loadModel(folder, breathe)),
+    describeModel: describeTokenModel,
+    isLost: () => false,
+    dispose: () => Promise.resolve(),
+  };
 }
 
 /** A loaded model behind the seam. */
 export function engineModel(model: LoadedModel): EngineModel {
   return {
     folder: model.folder,
-    architecture: model.config,
+    decoder: { path: model.config.decoderPath, layers: linearLayers(model.config.text) },
+    whileWaiting: () => undefined,
     openPictures: (readPixels) => new ImageFeatures(model, readPixels, FEATURE_CACHE_BYTES),
     openGradients: (adapter, projection) => openGradients(model, adapter, projection),
     openTraining: (start, settings, resumed) => {
@@ -40,7 +50,7 @@ export function engineModel(model: LoadedModel): EngineModel {
 function openScoring(model: LoadedModel, values: AdapterValues | null): Scorer {
   const adapter = values === null ? null : toTensors(values);
   return {
-    score: (examples) => Promise.resolve(scoreExamples(model, adapter, examples)),
+    score: (examples) => Promise.resolve(scoreExamples(model, adapter, tokenExamples(examples))),
     dispose: () => {
       if (adapter !== null) disposeAdapter(adapter);
     },

@@ -1,7 +1,7 @@
 // Scores of a micro-batch in one forward pass.
 import * as tf from '@tensorflow/tfjs';
 import type { Adapter } from './adapter-tensors.ts';
-import type { ModelExample, Outcome } from '../engine.ts';
+import type { TokenExample, Outcome } from '../engine.ts';
 import { answerLoss } from './answer-loss.ts';
 import { Decoder } from './decoder.ts';
 import { meanByExample } from './example-gradients.ts';
@@ -12,7 +12,7 @@ import { batchShape, embedExamples, pictureTensor, supervisedPositions } from '.
 export function scoreExamples(
   { weights, config }: LoadedModel,
   adapter: Adapter | null,
-  examples: readonly ModelExample[],
+  examples: readonly TokenExample[],
 ): Outcome[] {
   const shape = batchShape(examples);
   const positions = supervisedPositions(examples, shape.tokenCount);

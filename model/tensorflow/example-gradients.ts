@@ -7,7 +7,7 @@ import type { BatchShape, LoraSink } from './decoder.ts';
 import { Decoder } from './decoder.ts';
 import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
-import type { ModelExample } from '../engine.ts';
+import type { TokenExample } from '../engine.ts';
 
 /** What receives a piece of one example's gradient vector: consecutive coordinates from `start`. */
 export type GradientReceiver = (example: number, start: number, values: Float32Array) => void;
@@ -36,7 +36,7 @@ export function exampleGradients(
   model: LoadedModel,
   adapter: Adapter,
   places: readonly ParameterPlace[],
-  examples: readonly ModelExample[],
+  examples: readonly TokenExample[],
   receive: GradientReceiver,
 ): ExampleScalars[] {
   const { weights, config } = model;

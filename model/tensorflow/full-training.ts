@@ -4,18 +4,18 @@ import { headName } from './answer-loss.ts';
 import { Decoder } from './decoder.ts';
 import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, supervisedPositions } from './micro-batch.ts';
-import type { ModelExample } from '../engine.ts';
+import type { TokenExample } from '../engine.ts';
 import type { MicroBatchGradient } from './host-trainer.ts';
 import { encodeImages } from './vision-tower.ts';
 
 /** An example with pixels instead of picture vectors: in full training the vision tower learns as well. */
-export interface PixelExample extends ModelExample {
+export interface PixelExample extends TokenExample {
   /** `[3, imageSize, imageSize]` of each picture. */
   pixels: Float32Array[];
 }
 
 /** Whether an example carries pixels. */
-function hasPixels(example: ModelExample): example is PixelExample {
+function hasPixels(example: TokenExample): example is PixelExample {
   return 'pixels' in example;
 }
 
@@ -45,7 +45,7 @@ export function assignVariables(variables: readonly tf.Variable[], values: reado
   });
 }
 
-function weightedLoss(model: LoadedModel, examples: readonly ModelExample[], weight: number): tf.Scalar {
+function weightedLoss(model: LoadedModel, examples: readonly TokenExample[], weight: number): tf.Scalar {
   const { weights, config } = model;
   const shape = batchShape(examples);
   const positions = supervisedPositions(examples, shape.tokenCount);

@@ -2,10 +2,11 @@
 import { createProjector, sketchWidth } from '../../algorithms/projection.ts';
 import { gradientLayout } from '../adapter.ts';
 import type { AdapterValues } from '../adapter.ts';
-import type { ExampleGradients, GradientComputer, ModelExample, ProjectionSettings } from '../engine.ts';
+import type { ExampleGradients, GradientComputer, ProjectionSettings, TokenExample } from '../engine.ts';
 import { disposeAdapter, toTensors } from './adapter-tensors.ts';
 import { exampleGradients } from './example-gradients.ts';
 import type { LoadedModel } from './load-model.ts';
+import { tokenExamples } from './micro-batch.ts';
 
 /**
  * Differs: pieces of a gradient are projected in the order in which the backward pass meets them, last layer first,
@@ -20,7 +21,7 @@ export function openGradients(
   const sketch = sketchWidth(projection, parameterCount);
   const projector = createProjector({ ...projection, sketch, parameterCount });
   const adapter = toTensors(values);
-  const compute = (examples: readonly ModelExample[]): ExampleGradients => {
+  const compute = (examples: readonly TokenExample[]): ExampleGradients => {
     const sums = new Float64Array(examples.length * sketch);
     const squares = new Float64Array(examples.length);
     const scalars = exampleGradients(model, adapter, places, examples, (example, start, piece) => {
@@ -39,7 +40,7 @@ export function openGradients(
   };
   return {
     sketch,
-    compute: (examples) => Promise.resolve(compute(examples)),
+    compute: (examples) => Promise.resolve(compute(tokenExamples(examples))),
     dispose: () => disposeAdapter(adapter),
   };
 }

@@ -1,10 +1,11 @@
 // A training whose parameters and moments lie on the host; the engine computes gradients alone.
-import type { ModelExample, OptimizerSettings, Trainer, TrainingState } from '../engine.ts';
+import type { OptimizerSettings, TokenExample, Trainer, TrainingState } from '../engine.ts';
+import { tokenExamples } from './micro-batch.ts';
 import { clipGradients, globalNorm, initAdamW, updateAdamW } from './adamw.ts';
 
 /** Sum over a micro-batch of weighted cross-entropies, and its gradient for each parameter array. */
 export type MicroBatchGradient = (
-  examples: readonly ModelExample[],
+  examples: readonly TokenExample[],
   weight: number,
   parameters: readonly Float32Array[],
 ) => { loss: number; gradients: Float32Array[] };
@@ -22,7 +23,7 @@ export function hostTrainer(
   let state: TrainingState = resumed ?? { parameters: [...initial], optimizer: initAdamW(initial) };
   let sums: Float32Array[] | null = null;
   const noGradient = (): Float32Array[] => state.parameters.map(({ length }) => new Float32Array(length));
-  const addMicroBatch = (examples: readonly ModelExample[], weight: number): number => {
+  const addMicroBatch = (examples: readonly TokenExample[], weight: number): number => {
     const part = gradient(examples, weight, state.parameters);
     sums ??= noGradient();
     for (const [index, values] of part.gradients.entries()) addInto(sums[index]!, values);
@@ -42,7 +43,7 @@ export function hostTrainer(
     get step() {
       return state.optimizer.step;
     },
-    addMicroBatch: (examples, weight) => Promise.resolve(addMicroBatch(examples, weight)),
+    addMicroBatch: (examples, weight) => Promise.resolve(addMicroBatch(tokenExamples(examples), weight)),
     update: (learningRate) => Promise.resolve(update(learningRate)),
     state: () => Promise.resolve(state),
     dispose: () => undefined,

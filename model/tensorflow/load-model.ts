@@ -14,7 +14,7 @@ import {
 import { readArchitecture } from '../architectures/read-architecture.ts';
 import type { Architecture } from '../architectures/architecture.ts';
 import { modelMemory, requireMemory } from '../model-memory.ts';
-import { weightShapes } from '../weight-shapes.ts';
+import { countParameters, weightShapes } from '../weight-shapes.ts';
 import { Weights } from './weights.ts';
 
 /** A model that is ready to compute. */
@@ -37,7 +37,10 @@ export async function loadModel(
   const config = await readArchitecture(folder);
   // The addon says whether it computes on a GPU; wasm and cpu never do.
   const native = tf.backend() as unknown as { isUsingGpuDevice?: boolean };
-  requireMemory(modelMemory(weightShapes(config), native.isUsingGpuDevice === true), tf.getBackend() === 'wasm');
+  requireMemory(
+    modelMemory(countParameters(weightShapes(config)), native.isUsingGpuDevice === true),
+    tf.getBackend() === 'wasm',
+  );
   const found = await openWeights(folder);
   const tensors = new Map<string, tf.Tensor>();
   try {

@@ -1,7 +1,7 @@
 // A micro-batch as tensors: padded embeddings with pictures, supervised positions.
 import * as tf from '@tensorflow/tfjs';
 import { IGNORED_LABEL } from '../engine.ts';
-import type { ModelExample } from '../engine.ts';
+import type { ModelExample, TokenExample } from '../engine.ts';
 import type { Architecture } from '../architectures/architecture.ts';
 import type { BatchShape } from './decoder.ts';
 import type { Weights } from './weights.ts';
@@ -17,12 +17,12 @@ export interface SupervisedPositions {
 }
 
 /** Sizes of a micro-batch, every example padded to the longest; it has at least one example. */
-export function batchShape(examples: readonly ModelExample[]): BatchShape {
+export function batchShape(examples: readonly TokenExample[]): BatchShape {
   return { exampleCount: examples.length, tokenCount: Math.max(...examples.map(({ ids }) => ids.length)) };
 }
 
 /** Every position whose next label is not −100, example by example. */
-export function supervisedPositions(examples: readonly ModelExample[], tokenCount: number): SupervisedPositions {
+export function supervisedPositions(examples: readonly TokenExample[], tokenCount: number): SupervisedPositions {
   const rows: number[] = [];
   const targets: number[] = [];
   const owners: number[] = [];
@@ -48,7 +48,7 @@ export function supervisedPositions(examples: readonly ModelExample[], tokenCoun
 export function embedExamples(
   weights: Weights,
   config: Architecture,
-  examples: readonly ModelExample[],
+  examples: readonly TokenExample[],
   { exampleCount, tokenCount }: BatchShape,
   pictureVectors: tf.Tensor2D | null,
 ): tf.Tensor2D {
@@ -80,7 +80,7 @@ export function embedExamples(
 }
 
 /** The vectors of all the examples' pictures as one tensor, or null where there are none. */
-export function pictureTensor(examples: readonly ModelExample[], hiddenSize: number): tf.Tensor2D | null {
+export function pictureTensor(examples: readonly TokenExample[], hiddenSize: number): tf.Tensor2D | null {
   const features = examples.flatMap((example) => example.features);
   if (features.length === 0) return null;
   const values = new Float32Array(features.reduce((length, feature) => length + feature.length, 0));
@@ -90,4 +90,12 @@ export function pictureTensor(examples: readonly ModelExample[], hiddenSize: num
     position += feature.length;
   }
   return tf.tensor2d(values, [values.length / hiddenSize, hiddenSize]);
+}
+
+/** Examples of this engine. @throws TypeError for a row that no processor has made tokens of */
+export function tokenExamples(examples: readonly ModelExample[]): readonly TokenExample[] {
+  return examples.map((example) => {
+    if ('ids' in example) return example;
+    throw new TypeError('engine: examples must be tokens and vectors, got a row; load it for this engine');
+  });
 }

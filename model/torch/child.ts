@@ -91,6 +91,11 @@ export class TorchChild {
     });
   }
 
+  /** Whether there are no answers any more. */
+  hasEnded(): boolean {
+    return this.#failure !== null;
+  }
+
   /** Ends the process at once, whatever it does, and waits for its end. */
   async dispose(): Promise<void> {
     this.#failure ??= new Error('torch: the engine must be open for a call, got one that was disposed');

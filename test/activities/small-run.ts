@@ -62,8 +62,8 @@ export class SmallRun {
     writeSmallDataset(this.folder);
     this.store = new LocalStore(join(this.folder, 'store'));
     this.dependencies = { openStore: () => this.store, models: this.models };
-    afterAll(() => {
-      this.models.dispose();
+    afterAll(async () => {
+      await this.models.dispose();
       rmSync(this.folder, { recursive: true, force: true });
     });
   }

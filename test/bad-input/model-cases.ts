@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkModel } from '../../activities/shared/model-checks.ts';
+import { ModelHost } from '../../activities/shared/model-host.ts';
 import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { checkModelFiles } from '../../model/model-files.ts';
@@ -106,7 +107,7 @@ export const MODEL: Case[] = [
       const name = 'base_model.model.gpt.h.0.attn.lora_A.weight';
       const bytes = encodeSafetensors([{ name, shape: [1, 2], values: Float32Array.of(1, 2) }]);
       world.write('foreign/adapter_model.safetensors', bytes);
-      return stops(() => checkModel(world.config(`model.adapter=${world.path('foreign')}`)));
+      return stops(() => checkModel(world.config(`model.adapter=${world.path('foreign')}`), new ModelHost()));
     },
     config('adapter: keys must match modules, got 0 of 1; first: base_model.model.gpt.h.0.attn.lora_A.weight'),
   ],

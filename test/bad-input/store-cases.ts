@@ -81,7 +81,7 @@ export const STORE: Case[] = [
       const { adapter } = tuned as AdapterResult;
       const { planGradients } = createGradientActivities(dependencies);
       const outcome = await stops(() => quiet().run(planGradients, { config: own, rows, adapter }));
-      dependencies.models.dispose();
+      await dependencies.models.dispose();
       return outcome;
     },
     config('store: 0.2 MB must be free, got 0.0 MB; free space, or lower gradients.sketch, or storage: int8'),

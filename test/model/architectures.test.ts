@@ -13,7 +13,7 @@ import { loadEngine } from '../../model/load-engine.ts';
 import { exampleGradients } from '../../model/tensorflow/example-gradients.ts';
 import { loadModel } from '../../model/tensorflow/load-model.ts';
 import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
-import type { ModelExample } from '../../model/engine.ts';
+import type { TokenExample } from '../../model/engine.ts';
 import { encodeImages } from '../../model/tensorflow/vision-tower.ts';
 import { TINY_IMAGES, goldenSet } from './golden-set.ts';
 import type { GoldenSet } from './golden-set.ts';
@@ -73,7 +73,7 @@ describe.each(ARCHITECTURES)('%s, as torch, transformers and peft compute it', (
   });
 
   test('losses and gradients are those of the reference', async () => {
-    const examples: ModelExample[] = [];
+    const examples: TokenExample[] = [];
     for (const { id, image } of golden.examples) {
       const features: Float32Array[] = [];
       if (image !== null) {

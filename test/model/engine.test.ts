@@ -5,23 +5,22 @@ import { gradientLayout } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import { ADAMW_DEFAULTS } from '../../model/engine.ts';
-import type { Engine, EngineModel, ModelExample } from '../../model/engine.ts';
+import type { Engine, EngineModel, TokenExample } from '../../model/engine.ts';
 import { loadEngine } from '../../model/load-engine.ts';
 import { GOLDEN, expected, goldenIntegers, goldenPixels, goldenRows, goldenTensor } from './golden.ts';
-import { linearLayers } from '../../model/weight-shapes.ts';
 
 const IDS = ['ex-000', 'ex-003', 'ex-011'];
 
 let engine: Engine;
 let model: EngineModel;
 let adapter: AdapterValues;
-let examples: ModelExample[];
+let examples: TokenExample[];
 
 beforeAll(async () => {
   engine = await loadEngine('tensorflow');
   model = await engine.loadModel(`${GOLDEN}/model`);
-  adapter = await readAdapter(`${GOLDEN}/adapter`, linearLayers(model.architecture.text));
-  const pictures = model.openPictures(async (id) => (await goldenPixels(id))[0]!);
+  adapter = await readAdapter(`${GOLDEN}/adapter`, model.decoder.layers);
+  const pictures = model.openPictures!(async (id) => (await goldenPixels(id))[0]!);
   const withPicture = IDS.filter((id) => goldenRows.find((row) => row.id === id)?.image !== undefined);
   const scope = { id: 'golden', images: withPicture };
   examples = [];

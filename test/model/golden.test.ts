@@ -11,7 +11,7 @@ import { exampleGradients } from '../../model/tensorflow/example-gradients.ts';
 import type { ExampleScalars } from '../../model/tensorflow/example-gradients.ts';
 import { loadModel } from '../../model/tensorflow/load-model.ts';
 import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
-import type { ModelExample } from '../../model/engine.ts';
+import type { TokenExample } from '../../model/engine.ts';
 import { GOLDEN, expected, goldenExamples, goldenTensor } from './golden.ts';
 import { linearLayers } from '../../model/weight-shapes.ts';
 
@@ -32,9 +32,9 @@ describe.each<[EngineName, string[]]>([
   let model: LoadedModel;
   let values: AdapterValues;
   let adapter: Adapter;
-  let examples: ModelExample[];
+  let examples: TokenExample[];
 
-  const compute = (batch: ModelExample[]): Computed => {
+  const compute = (batch: TokenExample[]): Computed => {
     const { places, length } = gradientLayout(values);
     const gradients = batch.map(() => new Float32Array(length).fill(Number.NaN));
     const scalars = exampleGradients(model, adapter, places, batch, (example, start, piece) =>

@@ -3,7 +3,7 @@ import { readImageSettings } from '../../dataset/images/image-settings.ts';
 import { preprocessImage } from '../../dataset/images/image-preprocess.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
-import type { ModelExample } from '../../model/engine.ts';
+import type { TokenExample } from '../../model/engine.ts';
 import { openSafetensors } from '../../model/safetensors.ts';
 import { encodeImages } from '../../model/tensorflow/vision-tower.ts';
 
@@ -75,7 +75,7 @@ export async function goldenPixels(id: string): Promise<Float32Array[]> {
 }
 
 /** The golden row with ids and labels of torch and its own picture's vectors; nothing stays on the engine. */
-export async function goldenExample(model: LoadedModel, id: string): Promise<ModelExample> {
+export async function goldenExample(model: LoadedModel, id: string): Promise<TokenExample> {
   const pixels = await goldenPixels(id);
   const features: Float32Array[] = [];
   if (pixels.length > 0) {
@@ -87,8 +87,8 @@ export async function goldenExample(model: LoadedModel, id: string): Promise<Mod
 }
 
 /** {@link goldenExample} of several rows, in order. */
-export async function goldenExamples(model: LoadedModel, ids: readonly string[]): Promise<ModelExample[]> {
-  const examples: ModelExample[] = [];
+export async function goldenExamples(model: LoadedModel, ids: readonly string[]): Promise<TokenExample[]> {
+  const examples: TokenExample[] = [];
   for (const id of ids) examples.push(await goldenExample(model, id));
   return examples;
 }

@@ -7,7 +7,7 @@ import { loadEngine } from '../../model/load-engine.ts';
 import { loadModel } from '../../model/tensorflow/load-model.ts';
 import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
 import { ADAMW_DEFAULTS } from '../../model/engine.ts';
-import type { ModelExample, OptimizerSettings, TrainingState } from '../../model/engine.ts';
+import type { TokenExample, OptimizerSettings, TrainingState } from '../../model/engine.ts';
 import { adapterGradient } from '../../model/tensorflow/adapter-gradient.ts';
 import { initAdamW } from '../../model/tensorflow/adamw.ts';
 import { hostTrainer } from '../../model/tensorflow/host-trainer.ts';
@@ -29,7 +29,7 @@ const BATCHES = expected.train_steps.map(({ ids }) =>
 
 let model: LoadedModel;
 let values: AdapterValues;
-let examples: ModelExample[];
+let examples: TokenExample[];
 
 beforeAll(async () => {
   await loadEngine('tensorflow');
@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => model.weights.dispose());
 
-const load = (rows: Uint32Array): Promise<ModelExample[]> => Promise.resolve(Array.from(rows, (row) => examples[row]!));
+const load = (rows: Uint32Array): Promise<TokenExample[]> => Promise.resolve(Array.from(rows, (row) => examples[row]!));
 const initial = (): Float32Array[] => values.parameters.map((parameter) => parameter.values);
 
 /** All steps of a run with the states after them, and how many micro-batches it had. */

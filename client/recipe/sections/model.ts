@@ -1,5 +1,5 @@
 // The model, and how it sees a row.
-import { TEMPLATES } from '../../../contracts/config.ts';
+import { DTYPES, TEMPLATES } from '../../../contracts/config.ts';
 import { oneOf, place, section } from '../kinds.ts';
 
 export const model = section('the model', {
@@ -8,9 +8,12 @@ export const model = section('the model', {
     .nullable()
     .default(null)
     .describe('PEFT folder that takes the place of the warm-up'),
-  engine: oneOf('auto', 'tensorflow', 'wasm', 'cpu')
+  engine: oneOf('auto', 'tensorflow', 'wasm', 'cpu', 'torch')
     .default('auto')
-    .describe('the library that computes; auto = tensorflow where it can be used, else wasm'),
+    .describe('the library that computes; auto = torch on a GPU or where no other reads the model, else tensorflow'),
+  dtype: oneOf(...DTYPES)
+    .default('auto')
+    .describe('of weights and products; auto = bfloat16 on a GPU of engine torch, else float32'),
   template: oneOf(...TEMPLATES)
     .default('auto')
     .describe('form of the prompt; auto = the folder’s chat template, else vicuna_v1'),

@@ -89,7 +89,7 @@ describe('the rows of a dataset', () => {
     const heartbeats: Checkpoint[] = [];
     expect(await run.scan(run.config(), 'dataset', { heartbeats })).toEqual({ ...first, cached: true });
     expect(new Set(heartbeats.map(({ doneCount }) => doneCount))).toEqual(new Set([0]));
-    expect(await findDataset(run.dependencies.openStore, run.config())).toEqual({ ...first, cached: true });
+    expect(await findDataset(run.dependencies, run.config())).toEqual({ ...first, cached: true });
   });
 
   test('with another plan are another artifact', async () => {
@@ -97,7 +97,7 @@ describe('the rows of a dataset', () => {
     expect(large.cached).toBe(false);
     expect(large.rows.uri).not.toBe(small.rows.uri);
     expect(large.shardCount).toBe(2);
-    expect(await findDataset(run.dependencies.openStore, run.config('gradients.shard_rows=31'))).toBeNull();
+    expect(await findDataset(run.dependencies, run.config('gradients.shard_rows=31'))).toBeNull();
   });
 });
 

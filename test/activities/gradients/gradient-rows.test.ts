@@ -7,13 +7,13 @@ import { engineModel } from '../../../model/tensorflow/engine.ts';
 import { loadEngine } from '../../../model/load-engine.ts';
 import { loadModel } from '../../../model/tensorflow/load-model.ts';
 import type { LoadedModel } from '../../../model/tensorflow/load-model.ts';
-import type { GradientComputer, ModelExample } from '../../../model/engine.ts';
+import type { GradientComputer, TokenExample } from '../../../model/engine.ts';
 import { GOLDEN, goldenExamples } from '../../model/golden.ts';
 import { linearLayers } from '../../../model/weight-shapes.ts';
 
 const SKETCH = 8;
 let model: LoadedModel;
-let examples: ModelExample[];
+let examples: TokenExample[];
 beforeAll(async () => {
   await loadEngine('tensorflow');
   model = await loadModel(`${GOLDEN}/model`);
@@ -38,6 +38,7 @@ const rowOf = (rowIndex: number): UsableRow => ({
   task: 'qa',
   contentHash: new Uint8Array(32),
   tokenCount: 1,
+  supervisedTokenCount: 1,
   microBatch: 5,
   shard: 0,
 });

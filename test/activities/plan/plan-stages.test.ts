@@ -9,14 +9,15 @@ import type { Stage } from '../../../contracts/stages.ts';
 import { workOf } from '../../../contracts/work.ts';
 import { readArchitecture } from '../../../model/architectures/read-architecture.ts';
 import { DEMO_CONFIG } from '../../report/demo-summary.ts';
+import { linearLayers } from '../../../model/weight-shapes.ts';
 
 const GOLDEN = join(import.meta.dirname, '../../golden/tiny-llava/model');
 const ROWS = { rowCount: 1000, usableCount: 800, tokenCount: 80_000, imageRowCount: 400, secondsPerRow: 0.001 };
 const PROBE: Probe = { engine: 'cpu', rowCount: 8, tokenCount: 800, secondsPerToken: 0.001, secondsPerImage: 0.1 };
 
-let text: PlanFacts['text'];
+let layers: PlanFacts['layers'];
 beforeAll(async () => {
-  ({ text } = await readArchitecture(GOLDEN));
+  layers = linearLayers((await readArchitecture(GOLDEN)).text);
 });
 
 const config: Config = {
@@ -32,7 +33,7 @@ const plan = (changed: Partial<Config> = {}, until: Stage = 'report', probe: Pro
   return planStages({
     config: now,
     work: workOf(now, until),
-    text,
+    layers,
     rows: ROWS,
     testRowCount: 60,
     probe,

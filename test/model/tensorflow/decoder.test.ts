@@ -19,7 +19,7 @@ import {
   pictureTensor,
   supervisedPositions,
 } from '../../../model/tensorflow/micro-batch.ts';
-import type { ModelExample } from '../../../model/engine.ts';
+import type { TokenExample } from '../../../model/engine.ts';
 import { Weights } from '../../../model/tensorflow/weights.ts';
 import { GOLDEN, goldenExamples, goldenPixels } from '../golden.ts';
 import { linearLayers } from '../../../model/weight-shapes.ts';
@@ -28,9 +28,9 @@ let model: LoadedModel;
 let values: AdapterValues;
 let places: ParameterPlace[];
 let parameterCount: number;
-let short: ModelExample;
-let long: ModelExample;
-let plain: ModelExample;
+let short: TokenExample;
+let long: TokenExample;
+let plain: TokenExample;
 
 beforeAll(async () => {
   await loadEngine('tensorflow');
@@ -38,9 +38,9 @@ beforeAll(async () => {
   values = await readAdapter(`${GOLDEN}/adapter`, linearLayers(model.config.text));
   ({ places, parameterCount } = everyPlace(values));
   [short, long, plain] = (await goldenExamples(model, ['ex-000', 'ex-two-turns', 'ex-011'])) as [
-    ModelExample,
-    ModelExample,
-    ModelExample,
+    TokenExample,
+    TokenExample,
+    TokenExample,
   ];
   expect(short.ids.length).toBeLessThan(long.ids.length);
 });
@@ -58,7 +58,7 @@ function everyPlace({ parameters }: AdapterValues): { places: ParameterPlace[]; 
 }
 
 /** Gradients `[example][parameter]` of the code under test. */
-function sinkGradients(examples: ModelExample[]): Float32Array[] {
+function sinkGradients(examples: TokenExample[]): Float32Array[] {
   const adapter = toTensors(values);
   const gradients = examples.map(() => new Float32Array(parameterCount).fill(Number.NaN));
   exampleGradients(model, adapter, places, examples, (example, start, piece) => gradients[example]!.set(piece, start));
@@ -67,7 +67,7 @@ function sinkGradients(examples: ModelExample[]): Float32Array[] {
 }
 
 /** Sum over examples of each one's mean loss, with the adapter moved by `step` along a direction. */
-function lossAlong(examples: ModelExample[], direction: Float32Array, step: number): number {
+function lossAlong(examples: TokenExample[], direction: Float32Array, step: number): number {
   const parameters = values.parameters.map((parameter, index) => ({
     ...parameter,
     values: parameter.values.map((value, place) => value + step * direction[places[index]!.start + place]!),
@@ -94,7 +94,7 @@ function randomSigns(length: number): Float32Array {
 }
 
 /** The same loss of one example by automatic differentiation: adapters as variables, nothing written by hand. */
-function plainGradient(example: ModelExample): Float32Array {
+function plainGradient(example: TokenExample): Float32Array {
   const variables = values.parameters.map(
     ({ shape, values: data }) => tf.variable(tf.tensor2d(data, shape as [number, number])) as tf.Variable<tf.Rank.R2>,
   );

@@ -1,0 +1,79 @@
+// Dialogues whose tokens a model's own processor makes: written here, encoded there.
+import type { PromptTemplate } from '../../contracts/config.ts';
+import { IMAGE_PLACEHOLDER } from '../forms/conversation.ts';
+import type { Turn } from '../forms/conversation.ts';
+import type { ImageSize } from '../images/image-decode.ts';
+import { isRejection } from '../rows/row-outcome.ts';
+import type { Rejection } from '../rows/row-outcome.ts';
+import type { PromptPiece } from './prompt-piece.ts';
+import type { EncodedPrompt, PromptEncoder, PromptRow } from './prompt.ts';
+import { createRowWriter, guardOf } from './row-writer.ts';
+
+/** Texts of a model's folder, as its processor knows them. */
+export interface ProcessorTexts {
+  chatTemplate: string | null;
+  eosToken: string;
+  namedTokens: Readonly<Record<string, string>>;
+  reservedTexts: readonly string[];
+  /** Stands once for a picture in a text; null for a model of text. */
+  imageToken: string | null;
+}
+
+/** A row as text, and the sizes of its pictures. */
+export interface SizedText {
+  pieces: readonly PromptPiece[];
+  pictures: readonly ImageSize[];
+}
+
+/** What decides a model's prompts. */
+export interface ProcessorOptions {
+  template: 'auto' | PromptTemplate;
+  texts: ProcessorTexts;
+  /** Tokens of rows in their order. */
+  process(rows: readonly SizedText[]): Promise<(EncodedPrompt | Rejection)[]>;
+}
+
+/** An encoder that gives the texts too. */
+export interface ProcessorEncoder extends PromptEncoder {
+  /** The row's text with its answers marked. */
+  write(turns: readonly Turn[], imageCount: number): PromptPiece[] | Rejection;
+}
+
+/**
+ * The encoder of a model whose pictures differ in their vectors.
+ * @throws InvalidConfigError for a template that cannot be read
+ */
+export function createProcessorEncoder({ template, texts, process }: ProcessorOptions): ProcessorEncoder {
+  const guard = guardOf();
+  const { imageToken, reservedTexts } = texts;
+  // The picture's own token is what `<image>` becomes.
+  const reserved = reservedTexts.filter((text) => text !== IMAGE_PLACEHOLDER);
+  const hasToken = (text: string): boolean => reservedTexts.includes(text);
+  const writer = guard(() => createRowWriter(template, { ...texts, reservedTexts: reserved, hasToken }));
+  let lastAnswerCount = 0;
+  const write = (turns: readonly Turn[], imageCount: number): PromptPiece[] | Rejection => {
+    if (imageCount > 0 && imageToken === null)
+      return { reason: 'too_many_images', detail: `a row must have no images for a model of text, got ${imageCount}` };
+    const written = writer.write(turns, imageCount);
+    if (isRejection(written)) return written;
+    if (written.lastAnswerOnly) lastAnswerCount += 1;
+    return written.pieces.map((piece) => ({
+      ...piece,
+      text: imageToken === null ? piece.text : piece.text.replaceAll(IMAGE_PLACEHOLDER, imageToken),
+    }));
+  };
+  const encodeAll = async (rows: readonly PromptRow[]): Promise<(EncodedPrompt | Rejection)[]> => {
+    const written = guard(() => rows.map(({ turns, imageCount }) => write(turns, imageCount)));
+    const sized: SizedText[] = [];
+    for (const [index, pieces] of written.entries())
+      if (!isRejection(pieces)) sized.push({ pieces, pictures: await rows[index]!.imageSizes() });
+    const tokens = await process(sized);
+    let next = 0;
+    return written.map((pieces) => (isRejection(pieces) ? pieces : tokens[next++]!));
+  };
+  return {
+    notes: () => writer.notes(lastAnswerCount),
+    write: (turns, imageCount) => guard(() => write(turns, imageCount)),
+    encodeAll,
+  };
+}
