@@ -32,20 +32,25 @@ def byte_level(special: list[str], added: list[str], bos: str | None, size: int 
     return tokenizer
 
 
-def spaces_as_words(special: list[str], bos: str, byte_tokens: bool = True) -> Tokenizer:
-    """BPE over characters with ▁ for spaces and bytes for the rest, as Gemma's and Llama 2's."""
-    tokenizer = Tokenizer(models.BPE(byte_fallback=byte_tokens, unk_token="<unk>", fuse_unk=True))
-    tokenizer.normalizer = normalizers.Replace(" ", "▁")
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", behavior="merged_with_previous")
+def spaces_as_words(special: list[str], bos: str) -> Tokenizer:
+    """BPE over characters with ▁ for spaces and bytes for the rest, as Gemma's (`<bos>`) and Llama 2's (`<s>`).
+
+    Llama 2's begins every text, and what follows a special token, with a ▁ of its own.
+    """
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    replaced = normalizers.Replace(" ", "▁")
+    tokenizer.normalizer = replaced
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     bytes_as_tokens = [f"<0x{value:02X}>" for value in range(256)]
     first = ["<pad>", "<eos>", bos, "<unk>"] if bos == "<bos>" else ["<unk>", bos, "</s>", "<pad>"]
-    words = [f"{word}▁" for text in CORPUS for word in text.split()]
+    words = [f"▁{word}" for text in CORPUS for word in text.split()]
     trainer = trainers.BpeTrainer(
         vocab_size=460, special_tokens=[*first, *bytes_as_tokens], show_progress=False, limit_alphabet=100,
         initial_alphabet=["▁", "\n"],
     )  # fmt: skip
     tokenizer.train_from_iterator([*words, "\n", "\n\n", "\n\n\n"], trainer)
+    if bos == "<s>":
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), replaced])
     tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in special])
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, tokenizer.token_to_id(bos))]
@@ -60,7 +65,7 @@ LLAVA = (
     "{{ '<image>\n' }}{% endfor %}{# Render all text next #}{% for content in message['content'] "
     "| selectattr('type', 'equalto', 'text') %}{% if message['role'] != 'assistant' %}{{ content['text'] + ' ' }}"
     "{% else %}{% generation %}{{ content['text'] + '</s>' }}{% endgeneration %}{% endif %}{% endfor %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'ASSISTANT: ' }}{% endif %}"
+    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
 
 LLAVA_ONEVISION = (

@@ -86,9 +86,11 @@ class Rows:
     def _add(self, number: int, turns: list[Turn]) -> None:
         text = rendered(self._folder, turns)
         pieces, learned, start = [], [], 0
-        for _, _, answer in turns:
-            place = text.index(answer, start)
-            end = place + len(answer)
+        for count, (_, _, answer) in enumerate(turns):
+            # An answer begins where the template asks for it, or, where that is another text, where it is written.
+            asked = rendered(self._folder, turns[: count + 1], asks=True)
+            end = text.index(answer, start) + len(answer)
+            place = len(asked) if text.startswith(asked) else end - len(answer)
             end += next(len(mark) for mark in END_TEXTS if text.startswith(mark, end))
             pieces += [{"text": text[start:place], "supervised": False}, {"text": text[place:end], "supervised": True}]
             learned.append(text[place:end])
@@ -103,8 +105,8 @@ class Rows:
         self.answers.append(learned)
 
 
-def rendered(folder: Any, turns: list[Turn]) -> str:
-    """The dialogue as the folder's chat template writes it."""
+def rendered(folder: Any, turns: list[Turn], asks: bool = False) -> str:
+    """The dialogue as the folder's chat template writes it; up to the last answer where it asks for that."""
     messages: list[dict[str, Any]] = []
     parts = folder.processor.takes_pictures()
     for question, pictures, answer in turns:
@@ -112,8 +114,9 @@ def rendered(folder: Any, turns: list[Turn]) -> str:
         messages.append({"role": "user", "content": content if parts else question})
         messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}] if parts else answer})
     text: str = folder.processor.tokenizer.apply_chat_template(
-        messages, tokenize=False, chat_template=folder.processor.chat_template
-    )
+        messages[:-1] if asks else messages, tokenize=False, add_generation_prompt=asks,
+        chat_template=folder.processor.chat_template,
+    )  # fmt: skip
     return text
 
 
