@@ -78,7 +78,7 @@ class Adapter:
             layer.scaling[self.key] = float(scales[path])
             for matrix in ("lora_A", "lora_B"):
                 name = f"{path}.{matrix}"
-                weight = values[name].to(device=model.device, dtype=model.dtype)
+                weight = values[name].to(device=model.device, dtype=model.dtype, copy=True)
                 self.modules[name] = TappedLinear(name, weight)
                 getattr(layer, matrix)[self.key] = self.modules[name]
         self.values = values
@@ -96,10 +96,10 @@ class Adapter:
             module.weight.requires_grad_(False)
 
     def remove(self) -> None:
+        activate_only(self.model, None)
         for layer in _lora_layers(self.model.module):
             if self.key in layer.lora_A:
                 layer.delete_adapter(self.key)
-        getattr(self.model.module, "peft_config", {}).pop(self.key, None)
 
 
 def activate_only(model: Model, key: str | None) -> None:
@@ -161,6 +161,8 @@ def _inject(module: nn.Module, key: str, ranks: Mapping[str, int]) -> None:
         lora_dropout=0.0,
         bias="none",
     )
+    # Each adapter's layers are known to it here; peft warns of a second one where it knows of a first.
+    vars(module).pop("peft_config", None)
     # Matrices without memory: the adapter's own take their place.
     inject_adapter_in_model(config, module, key, low_cpu_mem_usage=True)
     module.requires_grad_(False)
