@@ -15,9 +15,9 @@ def prepare() -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    threads = os.environ.get("TIVE_TORCH_THREADS", "")
-    if threads.isdigit() and int(threads) > 0:
-        os.environ["OMP_NUM_THREADS"] = threads
+    # Threads that start later count theirs by the environment.
+    os.environ["OMP_NUM_THREADS"] = str(thread_count())
+    os.environ["MKL_NUM_THREADS"] = str(thread_count())
 
 
 def make_deterministic() -> None:

@@ -36,8 +36,8 @@ def open_folder(path: str) -> Folder:
     """
     folder = Path(path)
     _check_files(folder)
-    config, model_class = _read_config(folder)
-    processor = Processor(folder, config)
+    config, model_class, takes_more_than_text = _read_config(folder)
+    processor = Processor(folder, config, takes_more_than_text)
     try:
         with torch.device("meta"):
             skeleton = model_class._from_config(config, attn_implementation="eager")
@@ -67,7 +67,8 @@ def _check_files(folder: Path) -> None:
         raise config_error(f"model.path: {folder} must hold weights as *.safetensors, got none; convert them")
 
 
-def _read_config(folder: Path) -> tuple[Any, Any]:
+def _read_config(folder: Path) -> tuple[Any, Any, bool]:
+    """The config, the model's class, and whether it is one for pictures and text."""
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
@@ -78,7 +79,8 @@ def _read_config(folder: Path) -> tuple[Any, Any]:
     for mapping in (MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING):
         found = mapping.get(type(config), None)
         if found is not None:
-            return config, found[0] if isinstance(found, tuple) else found
+            model_class = found[0] if isinstance(found, tuple) else found
+            return config, model_class, mapping is MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
     raise config_error(
         f"model.path: must be a model that answers in text, got {config.model_type}; name a vision-language model's folder"
     )

@@ -21,8 +21,9 @@ class Processor:
     same numbers whether torchvision is installed or not.
     """
 
-    def __init__(self, folder: Path, config: Any) -> None:
-        self._joint = _load_joint(folder, config)
+    def __init__(self, folder: Path, config: Any, takes_more_than_text: bool) -> None:
+        # A text model's tokenizer may name the processor of its larger brothers.
+        self._joint = _load_joint(folder, config) if takes_more_than_text else None
         tokenizer = self._joint.tokenizer if self._joint is not None else _load_tokenizer(folder)
         if not getattr(tokenizer, "is_fast", False):
             raise config_error(
