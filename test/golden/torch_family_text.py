@@ -15,14 +15,19 @@ CORPUS = [
 def byte_level(special: list[str], added: list[str], bos: str | None, size: int = 340) -> Tokenizer:
     """BPE over bytes, as Llama 3's and Qwen's. `special` are known to be special, `added` are not (as `<think>`)."""
     tokenizer = Tokenizer(models.BPE())
-    pattern = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])  # fmt: skip
+    words = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    pattern = words + r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    tokenizer.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False))
+    tokenizer.train_from_iterator(
+        CORPUS, trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
+    )
     tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in special])
     tokenizer.add_tokens([AddedToken(text, special=False, normalized=False) for text in added])
     if bos is not None:
@@ -45,9 +50,12 @@ def spaces_as_words(special: list[str], bos: str) -> Tokenizer:
     first = ["<pad>", "<eos>", bos, "<unk>"] if bos == "<bos>" else ["<unk>", bos, "</s>", "<pad>"]
     words = [f"▁{word}" for text in CORPUS for word in text.split()]
     trainer = trainers.BpeTrainer(
-        vocab_size=460, special_tokens=[*first, *bytes_as_tokens], show_progress=False, limit_alphabet=100,
+        vocab_size=460,
+        special_tokens=[*first, *bytes_as_tokens],
+        show_progress=False,
+        limit_alphabet=100,
         initial_alphabet=["▁", "\n"],
-    )  # fmt: skip
+    )
     tokenizer.train_from_iterator([*words, "\n", "\n\n", "\n\n\n"], trainer)
     if bos == "<s>":
         tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), replaced])
@@ -93,17 +101,20 @@ QWEN2_5_VL = (
 )
 
 QWEN3_VL = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}" + _QWEN_CONTENT
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+    + _QWEN_CONTENT
     + "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)  # fmt: skip
+)
 
 # Thoughts are written for the last answer alone, so that earlier turns change when others follow.
 QWEN3_5 = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
-    "{% if message['role'] == 'assistant' and loop.last %}{{ '<think>\n\n</think>\n\n' }}{% endif %}" + _QWEN_CONTENT
+    "{% if message['role'] == 'assistant' and loop.last %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    + _QWEN_CONTENT
     + "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
-    "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"
-)  # fmt: skip
+    "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    "{% endif %}"
+)
 
 GEMMA3 = (
     "{{ bos_token }}{%- if messages[0]['role'] == 'system' -%}{%- if messages[0]['content'] is string -%}"
@@ -145,7 +156,8 @@ def idefics(start: str) -> str:
         "{{ '" + start + "' }}{% for message in messages %}{{ message['role'] | capitalize }}"
         "{% if message['content'][0]['type'] == 'image' %}{{ ':' }}{% else %}{{ ': ' }}{% endif %}"
         "{% for line in message['content'] %}{% if line['type'] == 'text' %}{{ line['text'] }}"
-        "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}{{ '<end_of_utterance>\n' }}{% endfor %}"
+        "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}"
+        "{{ '<end_of_utterance>\n' }}{% endfor %}"
         "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
     )
 

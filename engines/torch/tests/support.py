@@ -22,6 +22,7 @@ environment.make_deterministic()
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
+
 from tive_torch.engine import Engine  # noqa: E402
 from tive_torch.frames import Tensors  # noqa: E402
 
@@ -80,7 +81,11 @@ class Rows:
 
     def only(self, number: int) -> tuple[list[dict[str, Any]], Tensors]:
         prefix = f"row.{number}."
-        pictures = {f"row.0.{name.removeprefix(prefix)}": value for name, value in self.tensors.items() if name.startswith(prefix)}
+        pictures = {
+            f"row.0.{name.removeprefix(prefix)}": value
+            for name, value in self.tensors.items()
+            if name.startswith(prefix)
+        }
         return [self.described[number]], pictures
 
     def _add(self, number: int, turns: list[Turn]) -> None:
@@ -96,7 +101,10 @@ class Rows:
             learned.append(text[place:end])
             start = end
         pieces.append({"text": text[start:], "supervised": False})
-        arrays = [picture(97 * number + index, 40 + 30 * index + 9 * number, 90 - 20 * index) for index in range(sum(t[1] for t in turns))]
+        arrays = [
+            picture(97 * number + index, 40 + 30 * index + 9 * number, 90 - 20 * index)
+            for index in range(sum(t[1] for t in turns))
+        ]
         for index, array in enumerate(arrays):
             self.tensors[f"row.{number}.picture.{index}"] = torch.from_numpy(array)
         self.described.append({"pieces": pieces, "pictures": len(arrays)})
@@ -114,9 +122,11 @@ def rendered(folder: Any, turns: list[Turn], asks: bool = False) -> str:
         messages.append({"role": "user", "content": content if parts else question})
         messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}] if parts else answer})
     text: str = folder.processor.tokenizer.apply_chat_template(
-        messages[:-1] if asks else messages, tokenize=False, add_generation_prompt=asks,
+        messages[:-1] if asks else messages,
+        tokenize=False,
+        add_generation_prompt=asks,
         chat_template=folder.processor.chat_template,
-    )  # fmt: skip
+    )
     return text
 
 
@@ -158,7 +168,9 @@ class Peer:
 
         folder: Any = engine._folder
         self._processor = folder.processor
-        model = folder.model_class.from_pretrained(folder.path, dtype=torch.float32, attn_implementation="sdpa", local_files_only=True)
+        model = folder.model_class.from_pretrained(
+            folder.path, dtype=torch.float32, attn_implementation="sdpa", local_files_only=True
+        )
         paths = list(dict.fromkeys(name.rsplit(".lora_", 1)[0] for name in tensors))
         config = LoraConfig(r=RANK, lora_alpha=RANK * SCALE, target_modules=paths, lora_dropout=0.0)
         self.model: Any = get_peft_model(model.eval(), config).eval()
@@ -179,7 +191,9 @@ class Peer:
         """[answer] cross-entropies."""
         targets = labels[1:].long()
         kept = targets != -100
-        return torch.nn.functional.cross_entropy(self.logits(text, images, len(labels))[:-1][kept], targets[kept], reduction="none")
+        return torch.nn.functional.cross_entropy(
+            self.logits(text, images, len(labels))[:-1][kept], targets[kept], reduction="none"
+        )
 
     def gradient(self) -> torch.Tensor:
         """The whole gradient vector, and it is dropped."""

@@ -11,23 +11,33 @@ from typing import Any, ClassVar
 
 import torch
 
-from .support import RANK, Rows, adapter_of, coordinates_of, dialogues, family_folder
 from tive_torch.engine import Engine
 from tive_torch.errors import EngineError, described
 from tive_torch.frames import Tensors
+
+from .support import RANK, Rows, adapter_of, coordinates_of, dialogues, family_folder
 
 OPTIMIZER = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weightDecay": 0, "maxGradientNorm": 1.0}
 
 
 def load(engine: Engine, dtype: str = "float32", recompute: bool = False) -> dict[str, Any]:
-    return engine.answer({"call": "load", "folder": family_folder("llava"), "dtype": dtype, "recompute": recompute}, {})[0]
+    return engine.answer(
+        {"call": "load", "folder": family_folder("llava"), "dtype": dtype, "recompute": recompute}, {}
+    )[0]
 
 
 def open_gradients(engine: Engine, adapter: tuple[dict[str, Any], Tensors], **others: Any) -> int:
     described_adapter, tensors = adapter
     coordinates, count = coordinates_of(tensors)
-    request = {"call": "open_gradients", "adapter": described_adapter, "coordinates": coordinates, "parameterCount": count, "cutoff": 4096,
-               "projection": {"kind": "none", "sketch": count, "seed": 0}, **others}  # fmt: skip
+    request = {
+        "call": "open_gradients",
+        "adapter": described_adapter,
+        "coordinates": coordinates,
+        "parameterCount": count,
+        "cutoff": 4096,
+        "projection": {"kind": "none", "sketch": count, "seed": 0},
+        **others,
+    }
     return int(engine.answer(request, tensors)[0]["handle"])
 
 
@@ -43,11 +53,15 @@ class EngineTest(unittest.TestCase):
         cls.rows = Rows(cls.engine, dialogues(True))
 
     def gradients(self, handle: int) -> Tensors:
-        return self.engine.answer({"call": "gradients", "handle": handle, "rows": self.rows.described}, self.rows.tensors)[1]
+        return self.engine.answer(
+            {"call": "gradients", "handle": handle, "rows": self.rows.described}, self.rows.tensors
+        )[1]
 
     def encode(self, cutoff: int, rows: Any = None, tensors: Any = None) -> list[dict[str, Any]]:
         request = {"call": "encode", "rows": rows or self.rows.described, "cutoff": cutoff}
-        found: list[dict[str, Any]] = self.engine.answer(request, self.rows.tensors if tensors is None else tensors)[0]["rows"]
+        found: list[dict[str, Any]] = self.engine.answer(request, self.rows.tensors if tensors is None else tensors)[0][
+            "rows"
+        ]
         return found
 
     def refused(self, kind: str, message: str, request: dict[str, Any], tensors: Tensors | None = None) -> None:
@@ -73,7 +87,11 @@ class EngineTest(unittest.TestCase):
         self.engine.answer({"call": "close", "handle": handle}, {})
         assert self.engine._model is not None
         self.assertFalse([name for name, _ in self.engine._model.module.named_parameters() if "lora" in name])
-        self.refused("config", "must be a GradientReader that is open, got none", {"call": "gradients", "handle": handle, "rows": []})
+        self.refused(
+            "config",
+            "must be a GradientReader that is open, got none",
+            {"call": "gradients", "handle": handle, "rows": []},
+        )
 
     def test_only_parameters_with_coordinates_count(self) -> None:
         adapter = adapter_of(self.facts)
@@ -96,7 +114,9 @@ class EngineTest(unittest.TestCase):
         described_adapter, tensors = adapter_of(self.facts)
         path = self.facts["layers"][3]["path"]
         tensors[f"{path}.lora_A"] = torch.cat([tensors[f"{path}.lora_A"], torch.ones(2, self.facts["layers"][3]["in"])])
-        tensors[f"{path}.lora_B"] = torch.cat([tensors[f"{path}.lora_B"], torch.zeros(self.facts["layers"][3]["out"], 2)], 1)
+        tensors[f"{path}.lora_B"] = torch.cat(
+            [tensors[f"{path}.lora_B"], torch.zeros(self.facts["layers"][3]["out"], 2)], 1
+        )
         wider = open_gradients(self.engine, (described_adapter, tensors))
         plain = open_gradients(self.engine, adapter_of(self.facts))
         self.assertTrue(torch.allclose(self.gradients(wider)["loss"], self.gradients(plain)["loss"], atol=1e-6))
@@ -119,7 +139,9 @@ class EngineTest(unittest.TestCase):
         handle = self.engine.answer(request, adapter[1])[0]["handle"]
         state = self.engine.answer({"call": "state", "handle": handle}, {})[1]
         self.assertTrue(all(torch.equal(state[name], value) for name, value in adapter[1].items()))
-        self.engine.answer({"call": "add_micro_batch", "handle": handle, "rows": self.rows.described, "weight": 0.1}, self.rows.tensors)
+        self.engine.answer(
+            {"call": "add_micro_batch", "handle": handle, "rows": self.rows.described, "weight": 0.1}, self.rows.tensors
+        )
         self.engine.answer({"call": "update", "handle": handle, "learningRate": 1e-5}, {})
         state = self.engine.answer({"call": "state", "handle": handle}, {})[1]
         name = adapter[0]["parameters"][0]["name"]
@@ -150,7 +172,9 @@ class EngineTest(unittest.TestCase):
         state = self.engine.answer({"call": "state", "handle": handle}, {})[1]
         self.assertTrue(all(torch.equal(state[name], value) for name, value in adapter[1].items()))
         self.engine.answer({**row, "weight": 0.1}, self.rows.tensors)
-        self.assertEqual(self.engine.answer({"call": "update", "handle": handle, "learningRate": 0.1}, {})[0]["step"], 1)
+        self.assertEqual(
+            self.engine.answer({"call": "update", "handle": handle, "learningRate": 0.1}, {})[0]["step"], 1
+        )
         self.engine.answer({"call": "close", "handle": handle}, {})
 
     def test_cutoffs_cut_answers_but_no_pictures(self) -> None:
@@ -174,9 +198,16 @@ class EngineTest(unittest.TestCase):
         good, tensors = self.rows.only(0)
         fewer = {**good[0], "pictures": 0}
         text = good[0]["pieces"][0]["text"]
-        broken = {"pieces": [{"text": text[:-3], "supervised": False}, {"text": text[-3:], "supervised": True}], "pictures": 1}
+        broken = {
+            "pieces": [{"text": text[:-3], "supervised": False}, {"text": text[-3:], "supervised": True}],
+            "pictures": 1,
+        }
         thin = torch.zeros((1, 900, 3), dtype=torch.uint8)
-        body = {"row.0.picture.0": tensors["row.0.picture.0"], "row.2.picture.0": tensors["row.0.picture.0"], "row.3.picture.0": thin}
+        body = {
+            "row.0.picture.0": tensors["row.0.picture.0"],
+            "row.2.picture.0": tensors["row.0.picture.0"],
+            "row.3.picture.0": thin,
+        }
         found = self.encode(4096, [good[0], fewer, broken, good[0]], body)
         self.assertEqual(found[0]["truncated"], False)
         self.assertEqual(found[1]["reason"], "image_count_mismatch")
@@ -205,7 +236,9 @@ class EngineTest(unittest.TestCase):
         self.refused("config", "no.such must be a module", {**request, "adapter": unknown}, made)
         half = {**described_adapter, "parameters": described_adapter["parameters"][1:]}
         self.refused("config", "one lora_A and one lora_B", {**request, "adapter": half}, tensors)
-        self.refused("config", "must name every path", {**request, "adapter": {**described_adapter, "scales": {}}}, tensors)
+        self.refused(
+            "config", "must name every path", {**request, "adapter": {**described_adapter, "scales": {}}}, tensors
+        )
         self.assertEqual(described(MemoryError())["kind"], "memory")
         self.assertEqual(described(RuntimeError("DefaultCPUAllocator: can't allocate memory"))["kind"], "memory")
         self.assertEqual(described(ValueError("x"))["kind"], "internal")
@@ -233,7 +266,10 @@ class FolderTest(unittest.TestCase):
         self.assertEqual(facts["modalities"], ["image"])
         self.assertEqual(facts["imageToken"], "<image>")
         self.assertEqual((facts["layerCount"], facts["hiddenSize"], facts["maxPositions"]), (2, 64, 4096))
-        self.assertEqual(facts["layers"][0], {"path": "model.language_model.layers.0.self_attn.q_proj", "target": "q_proj", "out": 64, "in": 64})
+        self.assertEqual(
+            facts["layers"][0],
+            {"path": "model.language_model.layers.0.self_attn.q_proj", "target": "q_proj", "out": 64, "in": 64},
+        )
         self.assertEqual(len(facts["layers"]), 14)
         self.assertIn("<image>", facts["specialTexts"])
         self.assertEqual((facts["eosToken"], facts["namedTokens"]["bos_token"]), ("</s>", "<s>"))
@@ -268,7 +304,11 @@ class FolderTest(unittest.TestCase):
 
         weights = load_file(self.folder / "model.safetensors")
         name = next(name for name in weights if "q_proj" in name and "language" in name)
-        save_file({key: value for key, value in weights.items() if key != name}, self.folder / "model.safetensors", {"format": "pt"})
+        save_file(
+            {key: value for key, value in weights.items() if key != name},
+            self.folder / "model.safetensors",
+            {"format": "pt"},
+        )
         self.refused("must hold every parameter, got none for .*q_proj", "load")
 
 

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import torch
 
-from .support import Peer, Rows, adapter_of, all_families, coordinates_of, dialogues, family_folder
 from tive_torch.engine import Engine
 from tive_torch.frames import Tensors
+
+from .support import Peer, Rows, adapter_of, all_families, coordinates_of, dialogues, family_folder
 
 CUTOFF = 4096
 OPTIMIZER = {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8, "weightDecay": 0.01, "maxGradientNorm": 1.0}
@@ -36,7 +37,9 @@ class FamilyCase(unittest.TestCase):
         cls.facts = cls._load(recompute=False)
         cls.rows = Rows(cls.engine, dialogues("image" in cls.facts["modalities"]))
         cls.adapter = adapter_of(cls.facts)
-        cls.encoded = cls.engine.answer({"call": "encode", "rows": cls.rows.described, "cutoff": CUTOFF}, cls.rows.tensors)
+        cls.encoded = cls.engine.answer(
+            {"call": "encode", "rows": cls.rows.described, "cutoff": CUTOFF}, cls.rows.tensors
+        )
         cls.peer = Peer(cls.engine, cls.adapter[1])
 
     @classmethod
@@ -50,15 +53,27 @@ class FamilyCase(unittest.TestCase):
     def open_gradients(self, kind: str = "none", sketch: int = 0) -> int:
         described, tensors = self.adapter
         coordinates, count = coordinates_of(tensors)
-        request = {"call": "open_gradients", "adapter": described, "coordinates": coordinates, "parameterCount": count,
-                   "cutoff": CUTOFF, "projection": {"kind": kind, "sketch": sketch or count, "seed": 3}}  # fmt: skip
+        request = {
+            "call": "open_gradients",
+            "adapter": described,
+            "coordinates": coordinates,
+            "parameterCount": count,
+            "cutoff": CUTOFF,
+            "projection": {"kind": kind, "sketch": sketch or count, "seed": 3},
+        }
         return int(self.engine.answer(request, tensors)[0]["handle"])
 
     def call(self, name: str, handle: int, **others: Any) -> tuple[dict[str, Any], Tensors]:
         return self.engine.answer({"call": name, "handle": handle, **others}, self.rows.tensors)
 
     def open_training(self, tensors: Tensors, step: int = 0) -> int:
-        request = {"call": "open_training", "adapter": self.adapter[0], "optimizer": OPTIMIZER, "step": step, "cutoff": CUTOFF}
+        request = {
+            "call": "open_training",
+            "adapter": self.adapter[0],
+            "optimizer": OPTIMIZER,
+            "step": step,
+            "cutoff": CUTOFF,
+        }
         return int(self.engine.answer(request, tensors)[0]["handle"])
 
     def train(self, handle: int, first: int, last: int) -> list[tuple[float, float]]:
@@ -107,7 +122,9 @@ class FamilyTests:
             losses.mean().backward()
             gradient = self.peer.gradient()
             self.assertLess(relative(found["sketch"][number], gradient), 1e-5)
-            self.assertAlmostEqual(float(found["norm"][number]), float(gradient.double().norm()), delta=1e-5 * float(gradient.norm()))
+            self.assertAlmostEqual(
+                float(found["norm"][number]), float(gradient.double().norm()), delta=1e-5 * float(gradient.norm())
+            )
             self.assertAlmostEqual(float(found["loss"][number]), float(losses.detach().mean()), delta=1e-5)
             self.assertEqual(int(found["count"][number]), len(losses))
             self.assertAlmostEqual(float(found["el2n"][number]), self.el2n(number), delta=1e-5)
@@ -160,7 +177,11 @@ class FamilyTests:
         self.call("close", resumed)
         self.assertEqual(first.keys(), second.keys())
         self.assertTrue(all(torch.equal(first[name], second[name]) for name in first))
-        self.assertFalse(torch.equal(first[self.adapter[0]["parameters"][0]["name"]], state[self.adapter[0]["parameters"][0]["name"]]))
+        self.assertFalse(
+            torch.equal(
+                first[self.adapter[0]["parameters"][0]["name"]], state[self.adapter[0]["parameters"][0]["name"]]
+            )
+        )
 
     def test_scores_are_those_of_the_plain_model_with_and_without_the_adapter(self: Any) -> None:
         for described in (self.adapter[0], None):

@@ -11,11 +11,10 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from tive_torch.frames import FrameError, Head, read_frame, tensors_of, write_frame
+from tive_torch.engine import Engine
+from tive_torch.frames import FrameError, Head, Tensors, read_frame, tensors_of, write_frame
 
 from .support import Rows, adapter_of, coordinates_of, dialogues, family_folder
-from tive_torch.engine import Engine
-from tive_torch.frames import Tensors
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -26,7 +25,11 @@ class Child:
     def __init__(self) -> None:
         environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tive_torch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+            [sys.executable, "-m", "tive_torch"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
         )
         self._last = 0
 
@@ -60,8 +63,13 @@ class ProcessTest(unittest.TestCase):
         rows = Rows(engine, dialogues(True))
         described, tensors = adapter_of(facts)
         coordinates, count = coordinates_of(tensors)
-        opening = {"adapter": described, "coordinates": coordinates, "parameterCount": count, "cutoff": 4096,
-                   "projection": {"kind": "sparse", "sketch": 512, "seed": 0}}  # fmt: skip
+        opening = {
+            "adapter": described,
+            "coordinates": coordinates,
+            "parameterCount": count,
+            "cutoff": 4096,
+            "projection": {"kind": "sparse", "sketch": 512, "seed": 0},
+        }
         bodies = []
         for other_work_first in (False, True):
             child = Child()
@@ -104,7 +112,10 @@ class FrameTest(unittest.TestCase):
     def test_a_frame_is_read_as_it_was_written(self) -> None:
         import torch
 
-        tensors = {"a": torch.arange(6, dtype=torch.float64).reshape(2, 3), "b": torch.tensor([1, 2], dtype=torch.uint8)}
+        tensors = {
+            "a": torch.arange(6, dtype=torch.float64).reshape(2, 3),
+            "b": torch.tensor([1, 2], dtype=torch.uint8),
+        }
         stream = io.BytesIO()
         write_frame(stream, {"id": 1, "text": "é", "norm": float("nan")}, tensors)
         write_frame(stream, {"id": 2})
@@ -118,7 +129,12 @@ class FrameTest(unittest.TestCase):
         self.assertIsNone(read_frame(stream))
 
     def test_a_frame_that_is_cut_off_or_too_long_is_no_frame(self) -> None:
-        for given in (b"\x01", struct.pack("<I", 2) + b"{}", struct.pack("<I", 2**27), struct.pack("<I", 2) + b"[]" + bytes(8)):
+        for given in (
+            b"\x01",
+            struct.pack("<I", 2) + b"{}",
+            struct.pack("<I", 2**27),
+            struct.pack("<I", 2) + b"[]" + bytes(8),
+        ):
             with self.assertRaises(FrameError):
                 read_frame(io.BytesIO(given))
 

@@ -52,7 +52,12 @@ class WalkTest(unittest.TestCase):
         self.assertEqual(positions("1 P 2 P 3 4*", "7 99 8 8 8 99 3 4"), [7])
 
     def test_other_tokens_in_an_answers_text_are_refused(self) -> None:
-        for given, ids in (("1 2 3*", "1 2 4"), ("1 2 3*", "1 2 3 4"), ("1 2* P 3", "2 2 99 3"), ("1 P 2 3 4 5* 6", "1 99 2 9 4 5 6 6")):
+        for given, ids in (
+            ("1 2 3*", "1 2 4"),
+            ("1 2 3*", "1 2 3 4"),
+            ("1 2* P 3", "2 2 99 3"),
+            ("1 P 2 3 4 5* 6", "1 99 2 9 4 5 6 6"),
+        ):
             with self.assertRaises(Mismatch):
                 positions(given, ids)
 

@@ -77,6 +77,8 @@ class AdamW:
 def global_norm(gradients: Mapping[str, torch.Tensor | None]) -> float:
     """√Σ g² over all tensors, summed in float64, in the order of the mapping."""
     norms = [
-        torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients.values() if gradient is not None
+        torch.linalg.vector_norm(gradient, dtype=torch.float64)
+        for gradient in gradients.values()
+        if gradient is not None
     ]
     return float(torch.stack(norms).square().sum().sqrt()) if norms else 0.0

@@ -50,7 +50,8 @@ class TappedLinear(nn.Module):
         if self.tap is None:
             return nn.functional.linear(x, self.weight)
         # The weight stands for everything that is learned: through it outputs want gradients though inputs may not.
-        product: torch.Tensor = _TappedProduct.apply(x, self.weight.requires_grad_(True), self.name, self.tap)
+        weight = self.weight.requires_grad_(True)
+        product: torch.Tensor = _TappedProduct.apply(x, weight, self.name, self.tap)  # type: ignore[no-untyped-call]
         return product
 
 
@@ -140,7 +141,9 @@ def _check_shapes(module: nn.Module, paths: list[str], values: Mapping[str, torc
         try:
             found = module.get_submodule(path)
         except AttributeError:
-            raise config_error(f"adapter: {path} must be a module of the model, got none; see inspect's layers") from None
+            raise config_error(
+                f"adapter: {path} must be a module of the model, got none; see inspect's layers"
+            ) from None
         linear = getattr(found, "base_layer", found)
         if not isinstance(linear, nn.Linear):
             raise config_error(f"adapter: {path} must be a linear layer, got {type(linear).__name__}")

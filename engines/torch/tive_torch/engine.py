@@ -129,7 +129,9 @@ class Engine:
 
     def _add_micro_batch(self, request: Request, tensors: Tensors) -> Result:
         trainer = self._handle(request, Trainer)
-        return {"loss": trainer.add_micro_batch(self._batch(request, tensors, trainer.cutoff), float(request["weight"]))}, {}
+        return {
+            "loss": trainer.add_micro_batch(self._batch(request, tensors, trainer.cutoff), float(request["weight"]))
+        }, {}
 
     def _update(self, request: Request, _: Tensors) -> Result:
         norm, step = self._handle(request, Trainer).update(float(request["learningRate"]))

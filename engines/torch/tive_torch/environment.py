@@ -26,7 +26,7 @@ def make_deterministic() -> None:
 
     torch.use_deterministic_algorithms(True)
     # Filling what is about to be written costs a pass and changes no result.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False

@@ -38,7 +38,10 @@ def described(error: BaseException) -> dict[str, str]:
     if isinstance(error, EngineError):
         return {"kind": error.kind, "message": str(error)}
     if is_out_of_memory(error):
-        return {"kind": "memory", "message": f"memory: a call must fit, got: {first_line(error)}; take fewer rows a call"}
+        return {
+            "kind": "memory",
+            "message": f"memory: a call must fit, got: {first_line(error)}; take fewer rows a call",
+        }
     return {"kind": "internal", "message": f"{type(error).__name__}: {first_line(error)}"}
 
 

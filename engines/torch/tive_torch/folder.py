@@ -58,11 +58,13 @@ def _check_files(folder: Path) -> None:
         raise config_error(f"model.path: {path} must be JSON, got: {first_line(error)}") from error
     if "auto_map" in found:
         raise config_error(
-            f"model.path: {path} must need no code of its own, got auto_map; take the folder that is converted to transformers"
+            f"model.path: {path} must need no code of its own, got auto_map; take the one converted to transformers"
         )
     if found.get("quantization_config") is not None:
         method = found["quantization_config"].get("quant_method", "unknown")
-        raise config_error(f"model.path: weights must not be quantised, got {method}; take the folder they were made from")
+        raise config_error(
+            f"model.path: weights must not be quantised, got {method}; take the folder they were made from"
+        )
     if not any(folder.glob("*.safetensors")):
         raise config_error(f"model.path: {folder} must hold weights as *.safetensors, got none; convert them")
 
@@ -75,14 +77,16 @@ def _read_config(folder: Path) -> tuple[Any, Any, bool]:
     try:
         config = AutoConfig.from_pretrained(folder, **_NO_NETWORK)
     except Exception as error:
-        raise config_error(f"model.path: transformers must know {folder}/config.json, got: {first_line(error)}") from error
+        raise config_error(
+            f"model.path: transformers must know {folder}/config.json, got: {first_line(error)}"
+        ) from error
     for mapping in (MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING):
         found = mapping.get(type(config), None)
         if found is not None:
             model_class = found[0] if isinstance(found, tuple) else found
             return config, model_class, mapping is MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
     raise config_error(
-        f"model.path: must be a model that answers in text, got {config.model_type}; name a vision-language model's folder"
+        f"model.path: must be a model that answers in text, got {config.model_type}; name another folder"
     )
 
 
@@ -95,7 +99,12 @@ def _facts(config: Any, skeleton: nn.Module, processor: Processor) -> dict[str, 
         "architecture": type(skeleton).__name__,
         "decoderPath": decoder_path,
         "layers": [
-            {"path": _joined(decoder_path, name), "target": name.rsplit(".", 1)[-1], "out": m.out_features, "in": m.in_features}
+            {
+                "path": _joined(decoder_path, name),
+                "target": name.rsplit(".", 1)[-1],
+                "out": m.out_features,
+                "in": m.in_features,
+            }
             for name, m in decoder.named_modules()
             if isinstance(m, nn.Linear) and name.rsplit(".", 1)[-1] in TARGETS
         ],
@@ -165,9 +174,14 @@ class Model:
 def _read_weights(folder: Folder, dtype: torch.dtype) -> nn.Module:
     def read(attention: str) -> Any:
         return folder.model_class.from_pretrained(
-            folder.path, config=folder.config, dtype=dtype, attn_implementation=attention, use_safetensors=True,
-            output_loading_info=True, **_NO_NETWORK,
-        )  # fmt: skip
+            folder.path,
+            config=folder.config,
+            dtype=dtype,
+            attn_implementation=attention,
+            use_safetensors=True,
+            output_loading_info=True,
+            **_NO_NETWORK,
+        )
 
     try:
         try:

@@ -1,7 +1,7 @@
 """Gradients of single examples, all rows of a call in one forward and one backward pass.
 
-For y = x Wᵀ the gradient of example j is dW_j = dy_jᵀ x_j, sums over its tokens. Each is made, measured, projected and
-dropped where the backward pass meets its matrix; what is left is [example, sketch].
+For y = x Wᵀ the gradient of example j is dW_j = dy_jᵀ x_j, sums over its tokens. Each is made, measured, projected
+and dropped where the backward pass meets its matrix; what is left is [example, sketch].
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from .adapter import Adapter, Tap
+from .adapter import Adapter
 from .errors import EngineError, config_error
 from .head import answers, cross_entropies, errors_l2, sums_by_example
 from .projection import Projector, Segment, make_projector
@@ -27,9 +27,13 @@ class GradientReader:
         self.segments = _segments(adapter, request["coordinates"])
         projection = request["projection"]
         self.projector: Projector = make_projector(
-            projection["kind"], int(projection["sketch"]), int(projection["seed"]), list(self.segments.values()),
-            int(request["parameterCount"]), adapter.model.device,
-        )  # fmt: skip
+            projection["kind"],
+            int(projection["sketch"]),
+            int(projection["seed"]),
+            list(self.segments.values()),
+            int(request["parameterCount"]),
+            adapter.model.device,
+        )
 
     def read(self, batch: Batch) -> dict[str, torch.Tensor]:
         """`loss`, `norm`, `el2n` float64, `count` int32 `[example]`, and `sketch` float32 `[example, sketch]`.
@@ -42,7 +46,7 @@ class GradientReader:
         losses = cross_entropies(found)
         counts = torch.tensor(found.counts, dtype=torch.float64)
         shares = torch.tensor([1 / found.counts[example] for example in found.examples], dtype=torch.float32)
-        (losses * shares.to(losses.device)).sum().backward()
+        (losses * shares.to(losses.device)).sum().backward()  # type: ignore[no-untyped-call]
         norm, sketch = sums.finish()
         return {
             "loss": sums_by_example(losses, found) / counts,
@@ -77,7 +81,7 @@ class _Sums:
         self._projector = projector
         self._examples = example_count
         # The backward pass meets the last parameter first.
-        self._order = list(reversed(segments))
+        self._order = list(segments)[::-1]
         self._next = 0
         self._parts: dict[str, torch.Tensor] = {}
         self._squares: dict[str, torch.Tensor] = {}
@@ -110,12 +114,9 @@ class _Sums:
 
 
 def per_example(x: torch.Tensor, dy: torch.Tensor, example_count: int) -> torch.Tensor:
-    """`[example, out · in]` float32: dy_jᵀ x_j of x [example · token, in] and dy [example · token, out], any batching."""
+    """`[example, out · in]` float32: dy_jᵀ x_j of x [example · token, in] and dy [example · token, out]."""
     inputs = x.reshape(example_count, -1, x.shape[-1]).float()
     outputs = dy.reshape(example_count, -1, dy.shape[-1]).float()
     if inputs.shape[1] != outputs.shape[1]:
         raise EngineError("internal", f"tap: tokens must agree, got {inputs.shape[1]} and {outputs.shape[1]}")
     return torch.bmm(outputs.transpose(1, 2), inputs).reshape(example_count, -1)
-
-
-__all__ = ["GradientReader", "Tap", "per_example"]

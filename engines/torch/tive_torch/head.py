@@ -60,7 +60,8 @@ def errors_l2(found: Answers) -> torch.Tensor:
     """`[answer]` ‖softmax − onehot‖₂, float32."""
     errors = found.logits.detach().float().softmax(1)
     errors[torch.arange(errors.shape[0], device=errors.device), found.targets] -= 1
-    return torch.linalg.vector_norm(errors, dim=1)
+    norms: torch.Tensor = torch.linalg.vector_norm(errors, dim=1)
+    return norms
 
 
 @torch.no_grad()

@@ -49,7 +49,10 @@ class Processor:
     def offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Ids of a text whose pictures stand as placeholders, and the characters [start, end) of each."""
         found = self.tokenizer(
-            text, add_special_tokens=not self.starts_with_bos(text), return_offsets_mapping=True, return_attention_mask=False
+            text,
+            add_special_tokens=not self.starts_with_bos(text),
+            return_offsets_mapping=True,
+            return_attention_mask=False,
         )
         return list(found["input_ids"]), [(int(start), int(end)) for start, end in found["offset_mapping"]]
 
@@ -114,7 +117,9 @@ def _processor_class(folder: Path, config: Any) -> Any | None:
 
 def _refused(folder: Path, error: Exception) -> EngineError:
     if "torchvision" in str(error).lower():
-        return config_error(f"model.path: the processor of {folder} needs torchvision, got none; install it beside torch")
+        return config_error(
+            f"model.path: the processor of {folder} needs torchvision, got none; install it beside torch"
+        )
     return config_error(f"model.path: {folder} must hold its processor's files, got: {first_line(error)}")
 
 
@@ -122,10 +127,7 @@ def _without_missing_parts(processor_class: Any) -> Any:
     """The processor's class, whose image processor computes with Pillow, and which has no part for video where
     torchvision, which such parts need, is not installed."""
     from transformers import AutoFeatureExtractor
-
-    # By its module: the package's own name for it asks for torchvision.
-    from transformers.models.auto.image_processing_auto import AutoImageProcessor
-    from transformers.utils import is_torchvision_available
+    from transformers.utils.import_utils import is_torchvision_available
 
     class Adapted(processor_class):  # type: ignore[misc]
         @classmethod
@@ -135,7 +137,7 @@ def _without_missing_parts(processor_class: Any) -> Any:
                 if part == "tokenizer":
                     parts.append(_load_tokenizer(Path(folder)))
                 elif part == "image_processor":
-                    parts.append(AutoImageProcessor.from_pretrained(folder, backend="pil", **_NO_NETWORK))
+                    parts.append(_image_processor(folder))
                 elif part == "feature_extractor":
                     parts.append(_or_none(AutoFeatureExtractor, folder))
                 elif part == "video_processor" and is_torchvision_available():
@@ -156,6 +158,14 @@ def _without_missing_parts(processor_class: Any) -> Any:
     return Adapted
 
 
+def _image_processor(folder: Any) -> Any:
+    # By its module: the package's own name for it asks for torchvision.
+    from transformers.models.auto import image_processing_auto
+
+    auto_class: Any = image_processing_auto.AutoImageProcessor
+    return auto_class.from_pretrained(folder, backend="pil", **_NO_NETWORK)
+
+
 def _or_none(auto_class: Any, folder: Any) -> Any | None:
     """A part of the processor that a folder may lack."""
     try:
@@ -166,8 +176,9 @@ def _or_none(auto_class: Any, folder: Any) -> Any | None:
 
 def _spare_optional_packages() -> None:
     """SmolVLM's processor refuses to be made without num2words, with which it writes the texts of videos alone."""
-    from transformers.models.smolvlm import processing_smolvlm
+    from transformers.models.smolvlm import processing_smolvlm as module
 
+    processing_smolvlm: Any = module
     if processing_smolvlm.num2words is None:
         processing_smolvlm.num2words = str
 

@@ -159,7 +159,7 @@ class DenseSigns:
         for start in range(0, segment.count, at_once):
             block = values[:, start : start + at_once].double()
             part += block @ self._signs(segment.start + start, block.shape[1], values.device)
-        return part * self.sketch**-0.5
+        return part.mul_(float(self.sketch) ** -0.5)
 
     def _signs(self, first: int, count: int, device: torch.device) -> torch.Tensor:
         """[coordinate, sketch] of ±1, float64."""

@@ -28,7 +28,10 @@ class Scorer:
         found = answers(self.model, batch)
         counts = torch.tensor(found.counts, dtype=torch.float64)
         right = sums_by_example(guessed(found), found)
-        return {"loss": sums_by_example(cross_entropies(found), found) / counts, "correct": (right == counts).to(torch.uint8)}
+        return {
+            "loss": sums_by_example(cross_entropies(found), found) / counts,
+            "correct": (right == counts).to(torch.uint8),
+        }
 
     def close(self) -> None:
         if self.adapter is not None:

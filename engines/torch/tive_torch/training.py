@@ -16,7 +16,7 @@ from .rows import Batch
 
 
 class Trainer:
-    """Float32 values, moments and gradient of an adapter, on the device; the model computes with a copy in its dtype."""
+    """Float32 values, moments and gradient of an adapter, on the device; the model has a copy in its dtype."""
 
     def __init__(self, adapter: Adapter, request: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
         self.adapter = adapter
@@ -26,7 +26,10 @@ class Trainer:
         settings = Settings.read(request["optimizer"])
         step = int(request["step"])
         moments = {
-            kind: {name: _moment(f"{kind}.{name}", adapter.values[name], tensors, step).to(device) for name in adapter.names}
+            kind: {
+                name: _moment(f"{kind}.{name}", adapter.values[name], tensors, step).to(device)
+                for name in adapter.names
+            }
             for kind in ("first", "second")
         }
         self._optimizer = AdamW(self._values, moments["first"], moments["second"], step, settings)
@@ -38,7 +41,7 @@ class Trainer:
         self.adapter.activate({name: _gradient_into(made) for name in self.adapter.names})
         found = answers(self.adapter.model, batch)
         losses = cross_entropies(found)
-        (losses.sum() * weight).backward()
+        (losses.sum() * weight).backward()  # type: ignore[no-untyped-call]
         for name, gradient in made.items():
             held = self._gradient.get(name)
             self._gradient[name] = gradient if held is None else held.add_(gradient)

@@ -85,9 +85,7 @@ def _last_supervised(tokens: Sequence[TextToken]) -> int:
     return max(index for index, token in enumerate(tokens) if token.supervised)
 
 
-def _find(
-    segment: Sequence[TextToken], ids: Sequence[int], cursor: int, first: bool, last: bool
-) -> tuple[int, int]:
+def _find(segment: Sequence[TextToken], ids: Sequence[int], cursor: int, first: bool, last: bool) -> tuple[int, int]:
     """Place of a segment's tokens in the ids at or behind `cursor`, and how many at its start were left out.
 
     Beside a placeholder up to two unsupervised tokens may differ; as few as possible are left out.
