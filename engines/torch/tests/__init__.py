@@ -1,0 +1,1 @@
+"""Tests of the torch engine's process, on tiny random folders of each family."""

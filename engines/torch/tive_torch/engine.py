@@ -1,0 +1,191 @@
+"""The calls: a request's head and tensors to a result and tensors."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import torch
+
+from . import environment
+from .adapter import Adapter
+from .errors import config_error
+from .folder import Folder, Model, open_folder
+from .frames import Tensors
+from .gradients import GradientReader
+from .processor import Processor
+from .rows import Batch, EncodedRow, encode_row, make_batch, read_rows
+from .scoring import Scorer
+from .training import Trainer
+
+Request = Mapping[str, Any]
+Result = tuple[dict[str, Any], Tensors]
+Handle = GradientReader | Trainer | Scorer
+Opened = TypeVar("Opened", GradientReader, Trainer, Scorer)
+Made = TypeVar("Made")
+
+
+class Engine:
+    """One process's state: a folder, its model, and what was opened on it."""
+
+    def __init__(self) -> None:
+        self._folder: Folder | None = None
+        self._model: Model | None = None
+        self._handles: dict[int, Handle] = {}
+        self._last_handle = 0
+        self._calls: dict[str, Callable[[Request, Tensors], Result]] = {
+            "describe": lambda _request, _tensors: (environment.describe(), {}),
+            "memory": lambda _request, _tensors: (environment.memory(), {}),
+            "inspect": self._inspect,
+            "load": self._load,
+            "encode": self._encode,
+            "open_gradients": self._open_gradients,
+            "gradients": self._gradients,
+            "open_training": self._open_training,
+            "add_micro_batch": self._add_micro_batch,
+            "update": self._update,
+            "state": self._state,
+            "open_scoring": self._open_scoring,
+            "score": self._score,
+            "close": self._close,
+        }
+
+    def answer(self, request: Request, tensors: Tensors) -> Result:
+        call = self._calls.get(str(request.get("call")))
+        if call is None:
+            raise config_error(f"call: must be one of {', '.join(self._calls)}, got {request.get('call')!r}")
+        try:
+            return call(request, tensors)
+        except KeyError as error:
+            raise config_error(f"{request['call']}: must have {error}, got none") from error
+
+    def _inspect(self, request: Request, _: Tensors) -> Result:
+        # A folder that is looked at beside the loaded one must not take its place.
+        folder = self._opened(request["folder"])
+        if self._model is None:
+            self._folder = folder
+        return folder.facts, {}
+
+    def _opened(self, path: str) -> Folder:
+        if self._folder is not None and str(self._folder.path) == path:
+            return self._folder
+        return open_folder(path)
+
+    def _load(self, request: Request, _: Tensors) -> Result:
+        self._handles.clear()
+        self._model = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._folder = open_folder(request["folder"])
+        device = torch.device(environment.device_name())
+        dtype = _dtype(request.get("dtype", "auto"), device)
+        self._model = Model(self._folder, dtype, bool(request.get("recompute", False)), device)
+        return {**self._folder.facts, "dtype": str(dtype).removeprefix("torch.")}, {}
+
+    def _encode(self, request: Request, tensors: Tensors) -> Result:
+        if self._folder is None:
+            raise config_error("encode: a folder must be inspected or loaded before, got none")
+        cutoff = int(request["cutoff"])
+        results: list[dict[str, Any]] = []
+        body: Tensors = {}
+        for number, row in enumerate(read_rows(request["rows"], tensors)):
+            found = encode_row(self._folder.processor, row, cutoff)
+            if isinstance(found, EncodedRow):
+                body[f"row.{number}.ids"] = torch.tensor(found.ids, dtype=torch.int32)
+                body[f"row.{number}.labels"] = torch.tensor(found.labels, dtype=torch.int32)
+                results.append(_encoded(found))
+            else:
+                results.append({"reason": found.reason, "detail": found.detail})
+        return {"rows": results}, body
+
+    def _loaded(self) -> Model:
+        if self._model is None:
+            raise config_error("model: must be loaded before, got none; call load")
+        return self._model
+
+    def _open(self, handle: Handle) -> Result:
+        self._last_handle += 1
+        self._handles[self._last_handle] = handle
+        return {"handle": self._last_handle}, {}
+
+    def _open_gradients(self, request: Request, tensors: Tensors) -> Result:
+        adapter = Adapter(self._loaded(), request["adapter"], tensors)
+        return self._open(_or_removed(adapter, lambda: GradientReader(adapter, request)))
+
+    def _open_training(self, request: Request, tensors: Tensors) -> Result:
+        adapter = Adapter(self._loaded(), request["adapter"], tensors)
+        return self._open(_or_removed(adapter, lambda: Trainer(adapter, request, tensors)))
+
+    def _open_scoring(self, request: Request, tensors: Tensors) -> Result:
+        model, described = self._loaded(), request.get("adapter")
+        adapter = None if described is None else Adapter(model, described, tensors)
+        return self._open(Scorer(model, adapter, int(request["cutoff"])))
+
+    def _gradients(self, request: Request, tensors: Tensors) -> Result:
+        reader = self._handle(request, GradientReader)
+        return {}, reader.read(self._batch(request, tensors, reader.cutoff))
+
+    def _add_micro_batch(self, request: Request, tensors: Tensors) -> Result:
+        trainer = self._handle(request, Trainer)
+        return {
+            "loss": trainer.add_micro_batch(self._batch(request, tensors, trainer.cutoff), float(request["weight"]))
+        }, {}
+
+    def _update(self, request: Request, _: Tensors) -> Result:
+        norm, step = self._handle(request, Trainer).update(float(request["learningRate"]))
+        return {"norm": norm, "step": step}, {}
+
+    def _state(self, request: Request, _: Tensors) -> Result:
+        step, tensors = self._handle(request, Trainer).state()
+        return {"step": step}, tensors
+
+    def _score(self, request: Request, tensors: Tensors) -> Result:
+        scorer = self._handle(request, Scorer)
+        return {}, scorer.score(self._batch(request, tensors, scorer.cutoff))
+
+    def _close(self, request: Request, _: Tensors) -> Result:
+        handle = self._handles.pop(request["handle"], None)
+        if handle is not None:
+            handle.close()
+        return {}, {}
+
+    def _handle(self, request: Request, kind: type[Opened]) -> Opened:
+        found = self._handles.get(request["handle"])
+        if not isinstance(found, kind):
+            got = "none" if found is None else type(found).__name__
+            raise config_error(f"handle {request['handle']}: must be a {kind.__name__} that is open, got {got}")
+        return found
+
+    def _batch(self, request: Request, tensors: Tensors, cutoff: int) -> Batch:
+        processor: Processor = self._loaded().processor
+        return make_batch(processor, read_rows(request["rows"], tensors), cutoff)
+
+
+def _or_removed(adapter: Adapter, make: Callable[[], Made]) -> Made:
+    """What is made on an adapter; the adapter goes again where it cannot be made."""
+    try:
+        return make()
+    except BaseException:
+        adapter.remove()
+        raise
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if name == "float32":
+        return torch.float32
+    if name == "bfloat16":
+        return torch.bfloat16
+    raise config_error(f"model.dtype: must be auto, float32 or bfloat16, got {name!r}")
+
+
+def _encoded(row: EncodedRow) -> dict[str, Any]:
+    return {
+        "tokens": len(row.ids),
+        "imageTokens": row.image_tokens,
+        "supervisedTokens": row.supervised_tokens,
+        "truncated": row.truncated,
+    }

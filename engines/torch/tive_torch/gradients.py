@@ -1,0 +1,122 @@
+"""Gradients of single examples, all rows of a call in one forward and one backward pass.
+
+For y = x Wᵀ the gradient of example j is dW_j = dy_jᵀ x_j, sums over its tokens. Each is made, measured, projected
+and dropped where the backward pass meets its matrix; what is left is [example, sketch].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from .adapter import Adapter
+from .errors import EngineError, config_error
+from .head import answers, cross_entropies, errors_l2, sums_by_example
+from .projection import Projector, Segment, make_projector
+from .rows import Batch
+
+
+class GradientReader:
+    """An adapter whose gradient vector is read, and its projection."""
+
+    def __init__(self, adapter: Adapter, request: Mapping[str, Any]) -> None:
+        self.adapter = adapter
+        self.cutoff = int(request["cutoff"])
+        self.segments = _segments(adapter, request["coordinates"])
+        projection = request["projection"]
+        self.projector: Projector = make_projector(
+            projection["kind"],
+            int(projection["sketch"]),
+            int(projection["seed"]),
+            list(self.segments.values()),
+            int(request["parameterCount"]),
+            adapter.model.device,
+        )
+
+    def read(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """`loss`, `norm`, `el2n` float64, `count` int32 `[example]`, and `sketch` float32 `[example, sketch]`.
+
+        Losses are means over an example's answer tokens, and the gradient is that of this mean.
+        """
+        sums = _Sums(self.segments, self.projector, batch.example_count)
+        self.adapter.activate({name: sums.tap for name in self.segments})
+        found = answers(self.adapter.model, batch)
+        losses = cross_entropies(found)
+        counts = torch.tensor(found.counts, dtype=torch.float64)
+        shares = torch.tensor([1 / found.counts[example] for example in found.examples], dtype=torch.float32)
+        (losses * shares.to(losses.device)).sum().backward()  # type: ignore[no-untyped-call]
+        norm, sketch = sums.finish()
+        return {
+            "loss": sums_by_example(losses, found) / counts,
+            "count": counts.int(),
+            "norm": norm,
+            "el2n": sums_by_example(errors_l2(found), found) / counts,
+            "sketch": sketch,
+        }
+
+    def close(self) -> None:
+        self.adapter.remove()
+
+
+def _segments(adapter: Adapter, coordinates: list[Mapping[str, Any]]) -> dict[str, Segment]:
+    """Coordinates of each parameter, in ascending order."""
+    segments: dict[str, Segment] = {}
+    for coordinate in sorted(coordinates, key=lambda found: int(found["start"])):
+        name = coordinate["name"]
+        if name not in adapter.modules or name in segments:
+            raise config_error(f"coordinates: must name parameters of the adapter, each once, got {name}")
+        segments[name] = Segment(int(coordinate["start"]), adapter.modules[name].weight.numel())
+    if not segments:
+        raise config_error("coordinates: must name at least one parameter, got none")
+    return segments
+
+
+class _Sums:
+    """Squared norms and parts of sketches as they come, added in one order whatever the order of coming."""
+
+    def __init__(self, segments: Mapping[str, Segment], projector: Projector, example_count: int) -> None:
+        self._segments = segments
+        self._projector = projector
+        self._examples = example_count
+        # The backward pass meets the last parameter first.
+        self._order = list(segments)[::-1]
+        self._next = 0
+        self._parts: dict[str, torch.Tensor] = {}
+        self._squares: dict[str, torch.Tensor] = {}
+        self._sketch: torch.Tensor | None = None
+
+    @torch.no_grad()
+    def tap(self, name: str, x: torch.Tensor, dy: torch.Tensor) -> None:
+        if name in self._squares:
+            raise EngineError("config", f"adapter: {name} must be used once in a forward pass, got twice; leave it out")
+        gradient = per_example(x, dy, self._examples)
+        self._squares[name] = torch.linalg.vector_norm(gradient, dim=1, dtype=torch.float64).square()
+        self._parts[name] = self._projector.project(self._segments[name], gradient)
+        while self._next < len(self._order) and self._order[self._next] in self._parts:
+            self._add(self._order[self._next])
+            self._next += 1
+
+    def _add(self, name: str) -> None:
+        part = self._parts.pop(name)
+        self._sketch = part if self._sketch is None else self._sketch.add_(part)
+
+    def finish(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Norm `[example]` float64 and sketch `[example, sketch]` float32, on the host."""
+        for name in self._order[self._next :]:
+            if name in self._parts:
+                self._add(name)
+        squares = [self._squares[name] for name in self._order if name in self._squares]
+        if self._sketch is None:
+            raise EngineError("config", "adapter: a parameter must be used in a forward pass, got none")
+        return torch.stack(squares).sum(0).sqrt().cpu(), self._sketch.float().cpu()
+
+
+def per_example(x: torch.Tensor, dy: torch.Tensor, example_count: int) -> torch.Tensor:
+    """`[example, out · in]` float32: dy_jᵀ x_j of x [example · token, in] and dy [example · token, out]."""
+    inputs = x.reshape(example_count, -1, x.shape[-1]).float()
+    outputs = dy.reshape(example_count, -1, dy.shape[-1]).float()
+    if inputs.shape[1] != outputs.shape[1]:
+        raise EngineError("internal", f"tap: tokens must agree, got {inputs.shape[1]} and {outputs.shape[1]}")
+    return torch.bmm(outputs.transpose(1, 2), inputs).reshape(example_count, -1)

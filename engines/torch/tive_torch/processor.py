@@ -1,0 +1,207 @@
+"""A model's own processor: found in its folder, and called for a batch of texts and pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL.Image import Image
+
+from .errors import EngineError, config_error, data_error, first_line
+
+_NO_NETWORK = {"local_files_only": True, "trust_remote_code": False}
+
+
+class Processor:
+    """The processor of a vision-language model, or the tokenizer alone of a model of text.
+
+    Its image processor is the one that computes with Pillow and numpy where there are two, so that a picture has the
+    same numbers whether torchvision is installed or not.
+    """
+
+    def __init__(self, folder: Path, config: Any, takes_more_than_text: bool) -> None:
+        # A text model's tokenizer may name the processor of its larger brothers.
+        self._joint = _load_joint(folder, config) if takes_more_than_text else None
+        tokenizer = self._joint.tokenizer if self._joint is not None else _load_tokenizer(folder)
+        if not getattr(tokenizer, "is_fast", False):
+            raise config_error(
+                f"model.path: {folder} must hold tokenizer.json, got {type(tokenizer).__name__} without offsets; "
+                "save the tokenizer with transformers' save_pretrained"
+            )
+        self.tokenizer: Any = tokenizer
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        joint = self._joint
+        self.image_token: str | None = getattr(joint, "image_token", None)
+        self.chat_template: str | None = _template(joint) or _template(tokenizer)
+        self.modalities: list[str] = _modalities(config, joint)
+        self.image_ids: frozenset[int] = _image_ids(config, joint)
+
+    def takes_pictures(self) -> bool:
+        return "image" in self.modalities
+
+    def starts_with_bos(self, text: str) -> bool:
+        bos = self.tokenizer.bos_token
+        return bos is not None and bos != "" and text.startswith(bos)
+
+    def offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Ids of a text whose pictures stand as placeholders, and the characters [start, end) of each."""
+        found = self.tokenizer(
+            text,
+            add_special_tokens=not self.starts_with_bos(text),
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+        )
+        return list(found["input_ids"]), [(int(start), int(end)) for start, end in found["offset_mapping"]]
+
+    def __call__(self, texts: list[str], pictures: list[list[Image]]) -> dict[str, torch.Tensor]:
+        """One call for a batch, padded on the right: the model's inputs, `[example, token]` and pictures.
+
+        Raises whatever the processor raises.
+        """
+        with_bos = [self.starts_with_bos(text) for text in texts]
+        if any(with_bos) != all(with_bos):
+            raise data_error("rows: all texts of a call must begin with the bos text, or none; got both")
+        options: dict[str, Any] = {
+            "padding": True,
+            "padding_side": "right",
+            "return_tensors": "pt",
+            "add_special_tokens": not with_bos[0],
+        }
+        if self._joint is None:
+            found = self.tokenizer(texts, **options)
+        elif not any(pictures):
+            found = self._joint(text=texts, **options)
+        else:
+            found = self._joint(text=texts, images=pictures, **options)
+        return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, **_NO_NETWORK)
+    except Exception as error:
+        raise config_error(f"model.path: {folder} must hold a tokenizer, got: {first_line(error)}") from error
+
+
+def _load_joint(folder: Path, config: Any) -> Any | None:
+    """The processor where the model takes more than text."""
+    try:
+        processor_class = _processor_class(folder, config)
+        if processor_class is None:
+            return None
+        _spare_optional_packages()
+        return _without_missing_parts(processor_class).from_pretrained(folder, **_NO_NETWORK)
+    except Exception as error:
+        raise _refused(folder, error) from error
+
+
+def _processor_class(folder: Path, config: Any) -> Any | None:
+    import transformers
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+    for file in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        path = folder / file
+        if not path.is_file():
+            continue
+        name = json.loads(path.read_text(encoding="utf-8")).get("processor_class")
+        found = getattr(transformers, name, None) if isinstance(name, str) else None
+        if found is not None:
+            return found
+    return PROCESSOR_MAPPING.get(type(config), None)
+
+
+def _refused(folder: Path, error: Exception) -> EngineError:
+    if "torchvision" in str(error).lower():
+        return config_error(
+            f"model.path: the processor of {folder} needs torchvision, got none; install it beside torch"
+        )
+    return config_error(f"model.path: {folder} must hold its processor's files, got: {first_line(error)}")
+
+
+def _without_missing_parts(processor_class: Any) -> Any:
+    """The processor's class, whose image processor computes with Pillow, and which has no part for video where
+    torchvision, which such parts need, is not installed."""
+    from transformers import AutoFeatureExtractor
+    from transformers.utils.import_utils import is_torchvision_available
+
+    class Adapted(processor_class):  # type: ignore[misc]
+        @classmethod
+        def _get_arguments_from_pretrained(cls, folder: Any, processor_dict: Any = None, **kwargs: Any) -> list[Any]:
+            parts: list[Any] = []
+            for part in cls.get_attributes():
+                if part == "tokenizer":
+                    parts.append(_load_tokenizer(Path(folder)))
+                elif part == "image_processor":
+                    parts.append(_image_processor(folder))
+                elif part == "feature_extractor":
+                    parts.append(_or_none(AutoFeatureExtractor, folder))
+                elif part == "video_processor" and is_torchvision_available():
+                    from transformers import AutoVideoProcessor
+
+                    parts.append(_or_none(AutoVideoProcessor, folder))
+                else:
+                    parts.append(None)
+            return parts
+
+        def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+            if argument is None:
+                return None
+            return super().check_argument_for_proper_class(argument_name, argument)
+
+    Adapted.__name__ = processor_class.__name__
+    Adapted.__qualname__ = processor_class.__qualname__
+    return Adapted
+
+
+def _image_processor(folder: Any) -> Any:
+    # By its module: the package's own name for it asks for torchvision.
+    from transformers.models.auto import image_processing_auto
+
+    auto_class: Any = image_processing_auto.AutoImageProcessor
+    return auto_class.from_pretrained(folder, backend="pil", **_NO_NETWORK)
+
+
+def _or_none(auto_class: Any, folder: Any) -> Any | None:
+    """A part of the processor that a folder may lack."""
+    try:
+        return auto_class.from_pretrained(folder, **_NO_NETWORK)
+    except (OSError, ValueError, ImportError):
+        return None
+
+
+def _spare_optional_packages() -> None:
+    """SmolVLM's processor refuses to be made without num2words, with which it writes the texts of videos alone."""
+    from transformers.models.smolvlm import processing_smolvlm as module
+
+    processing_smolvlm: Any = module
+    if processing_smolvlm.num2words is None:
+        processing_smolvlm.num2words = str
+
+
+def _template(holder: Any) -> str | None:
+    template = getattr(holder, "chat_template", None)
+    if isinstance(template, dict):
+        template = template.get("default")
+    return template if isinstance(template, str) else None
+
+
+def _modalities(config: Any, joint: Any) -> list[str]:
+    parts = {"image": "image_processor", "video": "video_processor", "audio": "feature_extractor"}
+    found = [modality for modality, part in parts.items() if getattr(joint, part, None) is not None]
+    # A processor may take what a smaller model of its family has no tower for.
+    return [modality for modality in found if modality != "audio" or getattr(config, "audio_config", True) is not None]
+
+
+def _image_ids(config: Any, joint: Any) -> frozenset[int]:
+    """Ids of the tokens that stand for a picture's vectors."""
+    for holder in (config, joint):
+        for name in ("image_token_id", "image_token_index"):
+            found = getattr(holder, name, None)
+            if isinstance(found, int):
+                return frozenset([found])
+    return frozenset()

@@ -1,0 +1,165 @@
+"""Rows as the model reads them: ids and labels of one row, and the inputs of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+
+from .errors import data_error, first_line, is_out_of_memory
+from .processor import Processor
+from .walk import Mismatch, supervised_positions, text_tokens
+
+IGNORED_LABEL = -100
+
+
+@dataclass(frozen=True)
+class Row:
+    """A dialogue as its chat template writes it, and its pictures in the order of their placeholders."""
+
+    text: str
+    """The joined pieces."""
+    spans: list[tuple[int, int]]
+    """Characters [start, end) of the supervised pieces."""
+    pictures: list[Image.Image]
+
+
+@dataclass(frozen=True)
+class EncodedRow:
+    ids: list[int]
+    labels: list[int]
+    """`[token]`, -100 where there is no loss."""
+    image_tokens: int
+    supervised_tokens: int
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a row has no ids: a reason of the product's list, and the details in words."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one call, padded on the right."""
+
+    inputs: dict[str, torch.Tensor]
+    """What the model's forward takes: `[example, token]` tensors cut at the cutoff, pictures as they came."""
+    labels: torch.Tensor
+    """`[example, token]`, -100 where there is no loss."""
+
+    @property
+    def example_count(self) -> int:
+        return self.labels.shape[0]
+
+
+def read_rows(described: Sequence[Mapping[str, Any]], tensors: Mapping[str, torch.Tensor]) -> list[Row]:
+    """Rows of a request: `{ pieces: [{ text, supervised }], pictures }` and `row.{i}.picture.{j}`, uint8 [h, w, 3]."""
+    return [_read_row(number, row, tensors) for number, row in enumerate(described)]
+
+
+def _read_row(number: int, row: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Row:
+    text, spans = "", []
+    for piece in row["pieces"]:
+        start, text = len(text), text + piece["text"]
+        if piece["supervised"] and len(text) > start:
+            spans.append((start, len(text)))
+    pictures = []
+    for index in range(int(row.get("pictures", 0))):
+        name = f"row.{number}.picture.{index}"
+        pixels = tensors.get(name)
+        if pixels is None or pixels.dtype != torch.uint8 or pixels.dim() != 3 or pixels.shape[2] != 3:
+            got = "none" if pixels is None else f"{pixels.dtype} {list(pixels.shape)}"
+            raise data_error(f"{name}: must be uint8 [height, width, 3], got {got}")
+        pictures.append(Image.fromarray(pixels.numpy()))
+    return Row(text, spans, pictures)
+
+
+def encode_row(processor: Processor, row: Row, cutoff: int) -> EncodedRow | Rejection:
+    """Ids and labels of one row, or why it has none."""
+    placeholders = row.text.count(processor.image_token) if processor.image_token else 0
+    if placeholders != len(row.pictures):
+        return Rejection(
+            "image_count_mismatch",
+            f"placeholders of pictures must be as many as pictures, got {placeholders} and {len(row.pictures)}",
+        )
+    try:
+        inputs = processor([row.text], [row.pictures])
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return Rejection("processor_refused", f"the model's processor must take the row, got: {first_line(error)}")
+    ids: list[int] = inputs["input_ids"][0].tolist()
+    try:
+        labels = label(processor, row, ids)
+    except Mismatch as error:
+        return Rejection("tokenization_mismatch", f"{error}; check chat template and tokenizer")
+    return _cut(ids, labels, processor.image_ids, cutoff)
+
+
+def label(processor: Processor, row: Row, ids: list[int]) -> list[int]:
+    """Labels of a row's ids: the ids themselves at the tokens of its supervised pieces, -100 elsewhere."""
+    text_ids, offsets = processor.offsets(row.text)
+    placeholder = None
+    if row.pictures and processor.image_token is not None:
+        placeholder = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
+    tokens = text_tokens(text_ids, offsets, row.spans, row.text)
+    labels = [IGNORED_LABEL] * len(ids)
+    for place in supervised_positions(tokens, placeholder, ids):
+        labels[place] = ids[place]
+    return labels
+
+
+def _cut(ids: list[int], labels: list[int], image_ids: frozenset[int], cutoff: int) -> EncodedRow | Rejection:
+    behind = sum(1 for token in ids[cutoff:] if token in image_ids)
+    if behind > 0:
+        return Rejection(
+            "image_cut_off",
+            f"pictures must lie within cutoff_len {cutoff}, got {behind} image tokens behind it; raise cutoff_len",
+        )
+    kept = labels[:cutoff]
+    supervised = sum(1 for value in kept[1:] if value != IGNORED_LABEL)
+    if supervised == 0:
+        first = next((place for place, value in enumerate(labels) if value != IGNORED_LABEL), -1)
+        return Rejection(
+            "no_supervised_tokens",
+            f"an answer token must lie within cutoff_len {cutoff}, got the first at {first}; raise cutoff_len",
+        )
+    return EncodedRow(
+        ids=ids[:cutoff],
+        labels=kept,
+        image_tokens=sum(1 for token in ids[:cutoff] if token in image_ids),
+        supervised_tokens=supervised,
+        truncated=len(ids) > cutoff,
+    )
+
+
+def make_batch(processor: Processor, rows: Sequence[Row], cutoff: int) -> Batch:
+    """One processor call for all rows. A row that cannot be used is an error here: `encode` sets rows aside before."""
+    if not rows:
+        raise data_error("rows: must be at least one, got none")
+    try:
+        inputs = processor([row.text for row in rows], [row.pictures for row in rows])
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise data_error(f"rows: the model's processor must take them, got: {first_line(error)}") from error
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    labels = torch.full_like(ids, IGNORED_LABEL)
+    for number, row in enumerate(rows):
+        length = int(mask[number].sum())
+        try:
+            labels[number, :length] = torch.tensor(label(processor, row, ids[number, :length].tolist()))
+        except Mismatch as error:
+            raise data_error(f"rows[{number}]: {error}; set the row aside") from error
+        if not bool((labels[number, 1:cutoff] != IGNORED_LABEL).any()):
+            raise data_error(f"rows[{number}]: an answer token must lie within cutoff {cutoff}; set the row aside")
+    shape = ids.shape
+    cut = {name: value[:, :cutoff] if value.shape == shape else value for name, value in inputs.items()}
+    return Batch(cut, labels[:, :cutoff])
