@@ -159,8 +159,9 @@ class Engine:
         return found
 
     def _batch(self, request: Request, tensors: Tensors, cutoff: int) -> Batch:
+        """@param cutoff: the handle's; a request's own goes before it."""
         processor: Processor = self._loaded().processor
-        return make_batch(processor, read_rows(request["rows"], tensors), cutoff)
+        return make_batch(processor, read_rows(request["rows"], tensors), int(request.get("cutoff", cutoff)))
 
 
 def _or_removed(adapter: Adapter, make: Callable[[], Made]) -> Made:

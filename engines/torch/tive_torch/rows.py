@@ -60,7 +60,10 @@ class Batch:
 
 
 def read_rows(described: Sequence[Mapping[str, Any]], tensors: Mapping[str, torch.Tensor]) -> list[Row]:
-    """Rows of a request: `{ pieces: [{ text, supervised }], pictures }` and `row.{i}.picture.{j}`, uint8 [h, w, 3]."""
+    """Rows of a request: `{ pieces: [{ text, supervised }], pictures }` and `row.{i}.picture.{j}`, uint8 [h, w, 3].
+
+    Rows to encode may have `sizes: [[height, width], ...]` in place of pictures.
+    """
     return [_read_row(number, row, tensors) for number, row in enumerate(described)]
 
 
@@ -70,7 +73,8 @@ def _read_row(number: int, row: Mapping[str, Any], tensors: Mapping[str, torch.T
         start, text = len(text), text + piece["text"]
         if piece["supervised"] and len(text) > start:
             spans.append((start, len(text)))
-    pictures = []
+    # Of pictures that only tokens are made of, the size is enough.
+    pictures = [Image.new("RGB", (int(width), int(height))) for height, width in row.get("sizes", ())]
     for index in range(int(row.get("pictures", 0))):
         name = f"row.{number}.picture.{index}"
         pixels = tensors.get(name)
