@@ -7,7 +7,8 @@ import { readTextFile } from '../contracts/outside-file.ts';
 import { readArchitecture } from './architectures/read-architecture.ts';
 import type { Architecture } from './architectures/architecture.ts';
 import { openSafetensors, requireFloats } from './safetensors.ts';
-import type { SafetensorsFile, StoredTensor } from './safetensors.ts';
+import type { SafetensorsFile } from './safetensors.ts';
+import type { StoredTensor } from './safetensors-header.ts';
 import { canonicalName } from './weight-names.ts';
 import { weightShapes } from './weight-shapes.ts';
 

@@ -3,24 +3,13 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
-import { isJsonObject, requireShallow } from '../contracts/json-object.ts';
 import { fileSize } from '../contracts/outside-file.ts';
-
-/** One tensor as it lies on disk. */
-export interface StoredTensor {
-  dtype: string;
-  shape: number[];
-  /** Half-open byte range, counted from the end of the header. */
-  byteStart: number;
-  byteEnd: number;
-}
+import { parseTensorTable, tensorTable } from './safetensors-header.ts';
+import type { StoredTensor, TensorTable, TensorValues } from './safetensors-header.ts';
 
 /** An open file: its table of tensors, and reads one tensor at a time. */
-export interface SafetensorsFile {
+export interface SafetensorsFile extends TensorTable {
   path: string;
-  tensors: ReadonlyMap<string, StoredTensor>;
-  /** Texts that the writer has put beside the tensors. */
-  metadata: Readonly<Record<string, string>>;
   /** Values as float32, row-major. BF16 and F16 are widened, F64 narrowed. */
   read(name: string): Promise<Float32Array>;
   close(): Promise<void>;
@@ -57,7 +46,7 @@ export async function openSafetensors(path: string, pieceBytes = PIECE_BYTES): P
     }
     const dataStart = 8 + headerLength;
     const header = (await readAt(8, headerLength)).toString('utf8');
-    const { tensors, metadata } = parseHeader(header, size - dataStart, name);
+    const { tensors, metadata } = parseTensorTable(header, size - dataStart, name);
     return {
       path,
       tensors,
@@ -112,71 +101,6 @@ async function readExactly(
   return buffer;
 }
 
-function parseHeader(text: string, dataBytes: number, file: string): Pick<SafetensorsFile, 'tensors' | 'metadata'> {
-  requireShallow(text, `${file}: header`);
-  let header: unknown;
-  try {
-    header = JSON.parse(text);
-  } catch (error) {
-    throw new InvalidConfigError(
-      `${file}: header must be JSON, got ${error instanceof Error ? error.message : 'an error'}`,
-    );
-  }
-  if (!isJsonObject(header)) {
-    throw new InvalidConfigError(`${file}: header must be an object, got ${JSON.stringify(header)?.slice(0, 40)}`);
-  }
-  const { __metadata__: metadata, ...entries } = header;
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, entry] of Object.entries(entries)) tensors.set(name, parseEntry(name, entry, dataBytes, file));
-  requireWholeRanges(tensors, dataBytes, file);
-  return { tensors, metadata: (metadata ?? {}) as Record<string, string> };
-}
-
-function parseEntry(name: string, entry: unknown, dataBytes: number, file: string): StoredTensor {
-  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-  if (
-    typeof dtype !== 'string' ||
-    !Array.isArray(shape) ||
-    !shape.every(isCount) ||
-    !Array.isArray(offsets) ||
-    !offsets.every(isCount)
-  ) {
-    throw new InvalidConfigError(
-      `${file}: ${name} must have dtype, shape and data_offsets, got ${JSON.stringify(entry)?.slice(0, 80)}`,
-    );
-  }
-  const [byteStart = 0, byteEnd = 0] = offsets;
-  // Of other types the bytes a value are not known.
-  const width = FLOAT_BYTES[dtype];
-  const byteCount = width === undefined ? byteEnd - byteStart : shape.reduce((product, size) => product * size, width);
-  if (byteCount < 0 || byteEnd > dataBytes || byteEnd - byteStart !== byteCount) {
-    throw new InvalidConfigError(
-      `${file}: ${name} must hold ${byteCount} bytes within ${dataBytes}, got the range ${byteStart}–${byteEnd}`,
-    );
-  }
-  return { dtype, shape, byteStart, byteEnd };
-}
-
-/** Ranges cover the data one after the other: no byte belongs to two tensors, or to none. */
-function requireWholeRanges(tensors: ReadonlyMap<string, StoredTensor>, dataBytes: number, file: string): void {
-  const ranges = [...tensors].sort(([, a], [, b]) => a.byteStart - b.byteStart || a.byteEnd - b.byteEnd);
-  let covered = 0;
-  for (const [name, { byteStart, byteEnd }] of ranges) {
-    if (byteStart !== covered) {
-      throw new InvalidConfigError(
-        `${file}: ${name} must begin at byte ${covered}, where the tensor before it ends, got ${byteStart}–${byteEnd}; save the file again`,
-      );
-    }
-    covered = byteEnd;
-  }
-  if (covered !== dataBytes) {
-    throw new InvalidConfigError(
-      `${file}: tensors must cover all ${dataBytes} bytes of data, got ${covered}; save the file again`,
-    );
-  }
-}
-
 /** Values of whole bytes, little-endian. */
 function toFloat32(bytes: Buffer, dtype: string): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -202,11 +126,11 @@ function halfToFloatBits(half: number): number {
   return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
 }
 
-/** A tensor to write, float32 row-major. */
-export interface NamedTensor {
+/** A tensor to write, row-major. */
+export interface NamedTensor<Values extends TensorValues = Float32Array> {
   name: string;
   shape: number[];
-  values: Float32Array;
+  values: Values;
 }
 
 /**
@@ -214,25 +138,26 @@ export interface NamedTensor {
  * `metadata` has string values; transformers asks for `{ format: 'pt' }`.
  */
 export function encodeSafetensors(
-  tensors: NamedTensor[],
+  tensors: readonly NamedTensor<TensorValues>[],
   metadata: Record<string, string> = { format: 'pt' },
 ): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let offset = 0;
-  for (const { name, shape, values } of tensors) {
-    const byteCount = values.length * 4;
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + byteCount] };
-    offset += byteCount;
-  }
-  const json = Buffer.from(JSON.stringify(header));
-  const headerLength = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(8 + headerLength + offset).fill(0x20, 8, 8 + headerLength);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);
-  bytes.set(json, 8);
-  let position = 8 + headerLength;
-  for (const { values } of tensors) {
-    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), position);
-    position += values.byteLength;
+  const parts = safetensorsParts(tensors, metadata);
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let position = 0;
+  for (const part of parts) {
+    bytes.set(part, position);
+    position += part.length;
   }
   return bytes;
+}
+
+/** The same bytes in parts: the header, then every tensor's values where they lie, without a copy. */
+export function safetensorsParts(
+  tensors: readonly NamedTensor<TensorValues>[],
+  metadata: Record<string, string>,
+): Uint8Array[] {
+  const values = tensors.map(({ values: { buffer, byteOffset, byteLength } }) => {
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  });
+  return [tensorTable(tensors, metadata), ...values];
 }
