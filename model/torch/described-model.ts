@@ -32,12 +32,17 @@ const TARGET_ORDER: readonly LoraTarget[] = [
 ];
 
 /** @param version of what the processor runs on */
-export function describedModel(child: TorchChild, result: JsonObject, version: string): ModelDescription {
+export function describedModel(
+  child: TorchChild,
+  folder: string,
+  result: JsonObject,
+  version: string,
+): ModelDescription {
   const inspected = result as unknown as Inspected;
   return {
     decoder: decoderOf(inspected),
     parameterCount: inspected.parameterCount,
-    processor: processorOf(child, inspected, version),
+    processor: processorOf(child, folder, inspected, version),
   };
 }
 
@@ -54,7 +59,7 @@ export function decoderOf({ decoderPath, layers }: Inspected): DecoderLayers {
   return { path: decoderPath, layers: found };
 }
 
-function processorOf(child: TorchChild, inspected: Inspected, version: string): RowProcessor {
+function processorOf(child: TorchChild, folder: string, inspected: Inspected, version: string): RowProcessor {
   const { chatTemplate, imageToken, specialTexts, eosToken, namedTokens } = inspected;
   const reservedTexts = specialTexts.filter((text) => text !== imageToken);
   return {
@@ -66,7 +71,7 @@ function processorOf(child: TorchChild, inspected: Inspected, version: string): 
         pieces,
         sizes: pictures.map(({ width, height }) => [height, width]),
       }));
-      const { result, tensors } = await child.call('encode', { rows: described, cutoff: cutoffLen });
+      const { result, tensors } = await child.call('encode', { folder, rows: described, cutoff: cutoffLen });
       const found = result['rows'] as EncodedRow[];
       return found.map((row, index) => {
         if ('reason' in row) return row;

@@ -35,7 +35,7 @@ export async function loadTorch(dtype: Dtype): Promise<Engine> {
       fallbackReason: null,
       loadModel: (folder, breathe) => TorchModel.load(child, folder, description.dtype, breathe),
       describeModel: async (folder): Promise<ModelDescription> =>
-        describedModel(child, (await child.call('inspect', { folder })).result, description.transformers),
+        describedModel(child, folder, (await child.call('inspect', { folder })).result, description.transformers),
       isLost: () => child.hasEnded(),
       dispose: () => child.dispose(),
     };

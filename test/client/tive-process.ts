@@ -45,7 +45,8 @@ export function tiveProcess(folder: string, ...args: string[]): Promise<Finished
   return startTive(folder, ...args).finished;
 }
 
-function childrenOf(pid: number, name: string): number[] {
+/** Process ids of a process's children whose command line has the name. */
+export function childrenOf(pid: number, name: string): number[] {
   const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(pid)], { encoding: 'utf8' });
   return stdout
     .split('\n')

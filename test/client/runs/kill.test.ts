@@ -1,14 +1,9 @@
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { joinEmbedded } from '../../../client/cluster/runtime.ts';
-import { findRun } from '../../../client/runs/runs.ts';
-import type { Stage } from '../../../contracts/stages.ts';
-import { namedRun } from '../../../client/runs/find-run.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
+import { reach } from './reach.ts';
 import { tive } from '../in-process.ts';
 import { hashesOf, processesWith, startTive, tiveProcess } from '../tive-process.ts';
 import type { TiveProcess } from '../tive-process.ts';
@@ -47,34 +42,6 @@ function freshFolder(name: string): string {
   mkdirSync(folder);
   writeSmallDataset(folder);
   return folder;
-}
-
-/** Waits until a stage has work in progress on the command's embedded server. */
-async function reach(folder: string, stage: Stage): Promise<void> {
-  const address = await vi.waitFor(
-    async () => {
-      const run = await namedRun('small', join(folder, 'runs'));
-      expect(run.address).not.toBeNull();
-      // A command that is given again has its server at another address than the one before.
-      const [host, port] = run.address!.split(':');
-      const socket = connect(Number(port), host);
-      await once(socket, 'connect').finally(() => socket.destroy());
-      return run.address!;
-    },
-    { timeout: 60_000, interval: 50 },
-  );
-  const runtime = await joinEmbedded(address);
-  try {
-    await vi.waitFor(
-      async () => {
-        const status = await (await findRun(runtime.client, 'small')).progress();
-        expect(status?.working.get(stage)).toBeDefined();
-      },
-      { timeout: 120_000, interval: 20 },
-    );
-  } finally {
-    await runtime.close();
-  }
 }
 
 function signalAll(process_: TiveProcess, signal: NodeJS.Signals): number {

@@ -1,0 +1,140 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { RunResult } from '../../../contracts/messages/run.ts';
+import { describeTorch } from '../../torch-environment.ts';
+import { tive, useCluster } from '../in-process.ts';
+import { USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
+import { childrenOf, hashesOf, startTive } from '../tive-process.ts';
+import { reach } from './reach.ts';
+
+/** Families that TensorFlow's code does not read, by what people call them. */
+const FAMILIES = {
+  qwen2_5_vl: 'qwen2-5-vl',
+  qwen3_vl: 'qwen3-vl',
+  gemma3: 'gemma3',
+  internvl: 'internvl',
+  llava_onevision: 'llava-onevision',
+} as const;
+
+const TIMEOUT_MS = 300_000;
+
+/** Room for a picture's tokens, and training long enough to be met in its midst. */
+const SETTINGS = ['gradients.cutoff_len=256', 'gradients.token_budget=512', 'warmup.epochs=8', 'finetune.epochs=8'];
+
+const TABLES: [string, string][] = [
+  ['values', 'values.arrow'],
+  ['selection', 'selection.arrow'],
+  ['warmup', 'adapter_model.safetensors'],
+  ['finetune', 'adapter_model.safetensors'],
+  ['evaluation', 'outcomes.arrow'],
+];
+
+/** Opens every adapter on its model with peft; prints how many of its tensors are not zero. */
+const OPEN_BY_PEFT = `
+import sys, torch
+from peft import PeftModel
+from transformers import AutoModelForImageTextToText
+for model, adapter in zip(sys.argv[1::2], sys.argv[2::2]):
+    base = AutoModelForImageTextToText.from_pretrained(model)
+    tuned = PeftModel.from_pretrained(base, adapter)
+    matrices = [p for n, p in tuned.named_parameters() if "lora_B" in n]
+    print(len(matrices), sum(1 for p in matrices if p.abs().max() > 0))
+`;
+
+describeTorch('models that the torch engine alone reads', (python) => {
+  const root = mkdtempSync(join(tmpdir(), 'tive-torch-'));
+  const models = join(root, 'models');
+  const hashes = (folder: string): string[][] =>
+    TABLES.map(([stage, name]) => hashesOf(join(folder, 'tive-store'), stage, name));
+  const runs = join(root, 'runs-of-families');
+  const runPython = (...words: string[]): string => {
+    const { status, stdout, stderr } = spawnSync(python, words, {
+      encoding: 'utf8',
+      env: { ...process.env, HF_HUB_OFFLINE: '1', OMP_NUM_THREADS: '1' },
+    });
+    expect(status, stderr).toBe(0);
+    return stdout;
+  };
+  process.env['TIVE_PYTHON'] = python;
+  const cluster = useCluster();
+  beforeAll(() => {
+    runPython(join(import.meta.dirname, '../../golden/torch_families.py'), models, ...Object.keys(FAMILIES));
+    mkdirSync(runs);
+    writeSmallDataset(runs);
+  }, TIMEOUT_MS);
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  test.each(Object.entries(FAMILIES))(
+    '%s runs to a selection, an adapter and a report, the engine being found by itself',
+    async (family, name) => {
+      const model = `model.path=${join(models, family)}`;
+      const words = ['recipe.yaml', model, `run.name=${name}`, ...SETTINGS, '--address', cluster.address];
+      const done = await tive(runs, 'run', ...words);
+      expect(done.exitCode, done.stderr).toBe(0);
+      const folder = join(runs, 'runs', name);
+      const result = JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8')) as RunResult;
+      expect(result.dataset?.usableCount).toBe(USABLE_ROWS);
+      for (const { value } of result.values!.tasks) expect(value).toBeGreaterThan(0);
+      expect(result.methods.map(({ selection }) => selection?.rowCount)).toEqual([8, 8]);
+      expect(result.warmup!.lastLoss).toBeLessThan(result.warmup!.firstLoss!);
+      expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('torch 2');
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'their adapters are opened by peft, every matrix trained',
+    async () => {
+      const words: string[] = [];
+      for (const [family, name] of Object.entries(FAMILIES)) {
+        const exported = await tive(runs, 'export', name, '--to', 'adapter');
+        expect(exported.exitCode, exported.stderr).toBe(0);
+        const adapter = readdirSync(join(runs, 'runs', name, 'export'), { withFileTypes: true });
+        words.push(join(models, family), join(runs, 'runs', name, 'export', adapter[0]!.name));
+      }
+      const lines = runPython('-c', OPEN_BY_PEFT, ...words)
+        .trim()
+        .split('\n');
+      expect(lines).toHaveLength(Object.keys(FAMILIES).length);
+      for (const line of lines) {
+        const [count, trained] = line.split(' ').map(Number);
+        expect(count).toBeGreaterThan(0);
+        expect(trained).toBe(count);
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'the engine’s process is killed in every stage, and the run ends by itself with the same bytes',
+    async () => {
+      const model = `model.path=${join(models, 'qwen2_5_vl')}`;
+      const alone = join(root, 'alone');
+      const struck = join(root, 'struck');
+      for (const folder of [alone, struck]) {
+        mkdirSync(folder);
+        writeSmallDataset(folder);
+      }
+      const words = ['run', 'recipe.yaml', model, ...SETTINGS];
+      const done = await tive(alone, ...words, '--address', cluster.address);
+      expect(done.exitCode, done.stderr).toBe(0);
+
+      const command = startTive(struck, ...words, '--processes', '1', '--heartbeat-timeout', '6');
+      const engines = (): number[] => command.computeProcesses().flatMap((pid) => childrenOf(pid, 'tive_torch'));
+      for (const stage of ['dataset', 'warmup', 'gradients', 'finetune', 'evaluation'] as const) {
+        await reach(struck, stage);
+        const found = await vi.waitUntil(() => engines().find((pid) => pid > 0), { timeout: 60_000, interval: 20 });
+        process.kill(found, 'SIGKILL');
+      }
+      const finished = await command.finished;
+      expect(finished.exitCode, finished.stderr).toBe(0);
+      expect(hashes(struck)).toEqual(hashes(alone));
+      const log = readFileSync(join(struck, 'runs/small/log.jsonl'), 'utf8');
+      expect(log.match(/SIGKILL/g)?.length).toBeGreaterThanOrEqual(3);
+    },
+    TIMEOUT_MS,
+  );
+});
