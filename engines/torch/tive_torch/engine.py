@@ -15,7 +15,7 @@ from .folder import Folder, Model, open_folder
 from .frames import Tensors
 from .gradients import GradientReader
 from .processor import Processor
-from .rows import Batch, EncodedRow, encode_row, make_batch, read_rows
+from .rows import Batch, EncodedRow, encode_rows, make_batch, read_rows
 from .scoring import Scorer
 from .training import Trainer
 
@@ -90,8 +90,8 @@ class Engine:
         cutoff = int(request["cutoff"])
         results: list[dict[str, Any]] = []
         body: Tensors = {}
-        for number, row in enumerate(read_rows(request["rows"], tensors)):
-            found = encode_row(self._folder.processor, row, cutoff)
+        rows = read_rows(request["rows"], tensors)
+        for number, found in enumerate(encode_rows(self._folder.processor, rows, cutoff)):
             if isinstance(found, EncodedRow):
                 body[f"row.{number}.ids"] = torch.tensor(found.ids, dtype=torch.int32)
                 body[f"row.{number}.labels"] = torch.tensor(found.labels, dtype=torch.int32)
