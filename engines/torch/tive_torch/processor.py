@@ -174,10 +174,11 @@ def _image_processor(folder: Any) -> Any:
 
 def _count_as_the_model(joint: Any, config: Any) -> None:
     """LLaVA's processor counts a picture's tokens by fields that older folders have in the model's config alone."""
-    vision = getattr(config, "vision_config", None)
-    if getattr(joint, "patch_size", 0) is None and vision is not None:
+    strategy = getattr(config, "vision_feature_select_strategy", None)
+    if strategy is not None and getattr(joint, "patch_size", 0) is None:
+        vision = config.vision_config
         joint.patch_size = vision.patch_size
-        joint.vision_feature_select_strategy = config.vision_feature_select_strategy
+        joint.vision_feature_select_strategy = strategy
         # CLIP's tower puts a token of its own before those of the patches.
         joint.num_additional_image_tokens = 1 if vision.model_type.startswith("clip") else 0
 
