@@ -50,13 +50,22 @@ class Batch:
     """Rows of one call, padded on the right."""
 
     inputs: dict[str, torch.Tensor]
-    """What the model's forward takes: `[example, token]` tensors cut at the cutoff, pictures as they came."""
+    """What the model's forward takes: `[example, token]` tensors and pictures, as the processor made them."""
     labels: torch.Tensor
     """`[example, token]`, -100 where there is no loss."""
 
     @property
     def example_count(self) -> int:
         return self.labels.shape[0]
+
+    def cut(self, cutoff: int) -> Batch:
+        """The first `cutoff` tokens of every example; pictures stay as they are."""
+        shape, labels = self.labels.shape, self.labels[:, :cutoff]
+        for number, supervised in enumerate((labels[:, 1:] != IGNORED_LABEL).any(1).tolist()):
+            if not supervised:
+                raise data_error(f"rows[{number}]: an answer token must lie within cutoff {cutoff}; set the row aside")
+        inputs = {name: value[:, :cutoff] if value.shape == shape else value for name, value in self.inputs.items()}
+        return Batch(inputs, labels)
 
 
 def read_rows(described: Sequence[Mapping[str, Any]], tensors: Mapping[str, torch.Tensor]) -> list[Row]:
@@ -174,7 +183,7 @@ def _cut(ids: list[int], labels: list[int], image_ids: frozenset[int], cutoff: i
     )
 
 
-def make_batch(processor: Processor, rows: Sequence[Row], cutoff: int) -> Batch:
+def make_batch(processor: Processor, rows: Sequence[Row]) -> Batch:
     """One processor call for all rows. A row that cannot be used is an error here: `encode` sets rows aside before."""
     if not rows:
         raise data_error("rows: must be at least one, got none")
@@ -184,15 +193,9 @@ def make_batch(processor: Processor, rows: Sequence[Row], cutoff: int) -> Batch:
         if is_out_of_memory(error):
             raise
         raise data_error(f"rows: the model's processor must take them, got: {first_line(error)}") from error
-    ids = inputs["input_ids"]
-    labels = torch.full_like(ids, IGNORED_LABEL)
+    labels = torch.full_like(inputs["input_ids"], IGNORED_LABEL)
     for number, found in enumerate(_labels(processor, rows, _unpadded(inputs))):
         if isinstance(found, Mismatch):
             raise data_error(f"rows[{number}]: {found}; set the row aside")
         labels[number, : len(found)] = torch.tensor(found)
-    for number, supervised in enumerate((labels[:, 1:cutoff] != IGNORED_LABEL).any(1).tolist()):
-        if not supervised:
-            raise data_error(f"rows[{number}]: an answer token must lie within cutoff {cutoff}; set the row aside")
-    shape = ids.shape
-    cut = {name: value[:, :cutoff] if value.shape == shape else value for name, value in inputs.items()}
-    return Batch(cut, labels[:, :cutoff])
+    return Batch(inputs, labels)
