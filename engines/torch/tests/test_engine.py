@@ -87,11 +87,8 @@ class EngineTest(unittest.TestCase):
         self.engine.answer({"call": "close", "handle": handle}, {})
         assert self.engine._model is not None
         self.assertFalse([name for name, _ in self.engine._model.module.named_parameters() if "lora" in name])
-        self.refused(
-            "config",
-            "must be a GradientReader that is open, got none",
-            {"call": "gradients", "handle": handle, "rows": []},
-        )
+        with self.assertRaisesRegex(EngineError, "must be a GradientReader that is open, got none"):
+            self.gradients(handle)
 
     def test_only_parameters_with_coordinates_count(self) -> None:
         adapter = adapter_of(self.facts)
@@ -194,6 +191,22 @@ class EngineTest(unittest.TestCase):
         self.engine.answer({"call": "close", "handle": handle}, {})
         self.assertEqual(int(found["count"][0]), whole[0]["supervisedTokens"] - 2)
 
+    def test_a_requests_own_cutoff_goes_before_its_handles(self) -> None:
+        whole = self.encode(4096)[0]
+        handle = open_gradients(self.engine, adapter_of(self.facts))
+        rows, tensors = self.rows.only(0)
+        request = {"call": "gradients", "handle": handle, "rows": rows, "cutoff": whole["tokens"] - 1}
+        found = self.engine.answer(request, tensors)[1]
+        self.engine.answer({"call": "close", "handle": handle}, {})
+        self.assertEqual(int(found["count"][0]), whole["supervisedTokens"] - 1)
+
+    def test_sizes_of_pictures_make_the_same_ids_as_the_pictures(self) -> None:
+        sizes = [
+            {**row, "pictures": 0, "sizes": [[image.height, image.width] for image in images]}
+            for row, images in zip(self.rows.described, self.rows.images, strict=True)
+        ]
+        self.assertEqual(self.encode(4096, sizes, {}), self.encode(4096))
+
     def test_rows_that_cannot_be_read_are_set_aside_beside_others(self) -> None:
         good, tensors = self.rows.only(0)
         fewer = {**good[0], "pictures": 0}
@@ -228,7 +241,7 @@ class EngineTest(unittest.TestCase):
         request = {"call": "open_scoring", "adapter": described_adapter, "cutoff": 4096}
         name = described_adapter["parameters"][0]["name"]
         self.refused("config", "call: must be one of", {"call": "guess"})
-        self.refused("config", "must have 'adapter'|must have 'cutoff'", {"call": "open_training"})
+        self.refused("config", "must have 'adapter'", {"call": "open_training"})
         self.refused("data", f"{name}: must be float32", request, {**tensors, name: tensors[name].double()})
         self.refused("config", r"must have matrices \[rank, 64\]", request, {**tensors, name: torch.zeros(RANK, 63)})
         unknown = {"parameters": [{"name": "no.such.lora_A"}, {"name": "no.such.lora_B"}], "scales": {"no.such": 1}}

@@ -81,12 +81,17 @@ class ProcessTest(unittest.TestCase):
                 handle = child.ask("open_scoring", adapter=None, cutoff=4096)[0]["result"]["handle"]
                 child.ask("score", rows.only(1)[1], handle=handle, rows=rows.only(1)[0])
             handle = child.ask("open_gradients", tensors, **opening)[0]["result"]["handle"]
-            # The second request is sent before the first one is answered.
+            # Others are sent before the first one is answered; rows are read by the folder that is theirs.
             child.send("gradients", rows.tensors, handle=handle, rows=rows.described)
             child.send("memory")
-            (first, body), (second, _) = child.receive(), child.receive()
-            self.assertEqual(second["id"], first["id"] + 1)
+            child.send("encode", rows.tensors, rows=rows.described, cutoff=4096)
+            child.send("load", folder=family_folder("qwen2_5_vl"), dtype="float32")
+            child.send("encode", rows.tensors, rows=rows.described, cutoff=4096)
+            (first, body), (second, _), (third, _), (_, _), (fifth, _) = (child.receive() for _ in range(5))
+            self.assertEqual(fifth["id"], first["id"] + 4)
             self.assertGreater(second["result"]["peakBytes"], 2**20)
+            self.assertEqual(third["result"]["rows"][1]["imageTokens"], 10)
+            self.assertEqual(fifth["result"]["rows"][1]["imageTokens"], 12)
             bodies.append(body)
             self.assertEqual(child.end(), 0)
         self.assertEqual(bodies[0], bodies[1])

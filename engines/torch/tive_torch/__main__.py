@@ -7,14 +7,13 @@ import queue
 import select
 import sys
 import threading
-import traceback
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from . import environment
 
 _READ_AHEAD = 2
 
-Requests = queue.Queue[tuple[dict[str, object], bytes]]
+Requests = queue.Queue[tuple[dict[str, Any], bytes]]
 
 
 def main() -> None:
@@ -27,7 +26,9 @@ def main() -> None:
     requests: Requests = queue.Queue(_READ_AHEAD)
     threading.Thread(target=_read, args=(sys.stdin.buffer, requests), daemon=True).start()
     environment.make_deterministic()
-    _serve(requests, output)
+    from .serve import serve
+
+    serve(requests, output)
 
 
 def _read(stream: BinaryIO, requests: Requests) -> None:
@@ -45,7 +46,7 @@ def _read(stream: BinaryIO, requests: Requests) -> None:
     os._exit(0)
 
 
-def _put(requests: Requests, frame: tuple[dict[str, object], bytes]) -> bool:
+def _put(requests: Requests, frame: tuple[dict[str, Any], bytes]) -> bool:
     try:
         requests.put(frame, timeout=0.2)
     except queue.Full:
@@ -58,23 +59,6 @@ def _hung_up(stream: BinaryIO) -> bool:
     poll = select.poll()
     poll.register(stream.fileno(), select.POLLHUP)
     return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
-
-
-def _serve(requests: Requests, output: BinaryIO) -> None:
-    from .engine import Engine
-    from .errors import described
-    from .frames import tensors_of, write_frame
-
-    engine = Engine()
-    while True:
-        head, body = requests.get()
-        try:
-            result, tensors = engine.answer(head, tensors_of(body))
-        except Exception as error:
-            traceback.print_exc(file=sys.stderr)
-            write_frame(output, {"id": head.get("id"), "error": described(error)})
-        else:
-            write_frame(output, {"id": head.get("id"), "result": result}, tensors)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -14,8 +15,7 @@ from .errors import config_error
 from .folder import Folder, Model, open_folder
 from .frames import Tensors
 from .gradients import GradientReader
-from .processor import Processor
-from .rows import Batch, EncodedRow, encode_row, make_batch, read_rows
+from .rows import Batch, EncodedRow, Rejection, encode_rows, make_batch, read_rows
 from .scoring import Scorer
 from .training import Trainer
 
@@ -26,6 +26,41 @@ Opened = TypeVar("Opened", GradientReader, Trainer, Scorer)
 Made = TypeVar("Made")
 
 
+PREPARED_CALLS = ("encode", "gradients", "add_micro_batch", "score")
+"""Calls with rows."""
+
+FOLDER_CALLS = ("inspect", "load")
+"""Calls that change what prepares rows."""
+
+
+class Arguments(dict[str, Any]):
+    """A request's object, in which what is not there is the caller's mistake."""
+
+    @staticmethod
+    def of(value: Any) -> Any:
+        if isinstance(value, Arguments):
+            return value
+        if isinstance(value, dict):
+            return Arguments({key: Arguments.of(item) for key, item in value.items()})
+        return [Arguments.of(item) for item in value] if isinstance(value, list) else value
+
+    def __missing__(self, key: str) -> Any:
+        raise config_error(f"request: must have {key!r}, got none")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the processor made of a request's rows."""
+
+    batch: Batch | None = None
+    encoded: Sequence[EncodedRow | Rejection] = ()
+
+    def cut(self, request: Request, cutoff: int) -> Batch:
+        """The batch, cut at the request's own cutoff, or where it has none at its handle's."""
+        assert self.batch is not None
+        return self.batch.cut(int(request.get("cutoff", cutoff)))
+
+
 class Engine:
     """One process's state: a folder, its model, and what was opened on it."""
 
@@ -34,9 +69,9 @@ class Engine:
         self._model: Model | None = None
         self._handles: dict[int, Handle] = {}
         self._last_handle = 0
-        self._calls: dict[str, Callable[[Request, Tensors], Result]] = {
-            "describe": lambda _request, _tensors: (environment.describe(), {}),
-            "memory": lambda _request, _tensors: (environment.memory(), {}),
+        self._calls: dict[str, Callable[[Request, Tensors, Prepared], Result]] = {
+            "describe": lambda *_: (environment.describe(), {}),
+            "memory": lambda *_: (environment.memory(), {}),
             "inspect": self._inspect,
             "load": self._load,
             "encode": self._encode,
@@ -51,16 +86,27 @@ class Engine:
             "close": self._close,
         }
 
-    def answer(self, request: Request, tensors: Tensors) -> Result:
+    def answer(self, request: Request, tensors: Tensors, prepared: Prepared | None = None) -> Result:
+        """The answer to a request, with what was prepared of it where that was done before."""
         call = self._calls.get(str(request.get("call")))
         if call is None:
             raise config_error(f"call: must be one of {', '.join(self._calls)}, got {request.get('call')!r}")
-        try:
-            return call(request, tensors)
-        except KeyError as error:
-            raise config_error(f"{request['call']}: must have {error}, got none") from error
+        arguments = Arguments.of(request)
+        if request["call"] in PREPARED_CALLS:
+            return call(arguments, {}, prepared or self.prepare(arguments, tensors))
+        return call(arguments, tensors, Prepared())
 
-    def _inspect(self, request: Request, _: Tensors) -> Result:
+    def prepare(self, request: Request, tensors: Tensors) -> Prepared:
+        """The part of an answer that the processor makes. It needs a folder, and changes nothing."""
+        arguments = Arguments.of(request)
+        if self._folder is None:
+            raise config_error(f"{request['call']}: a folder must be inspected or loaded before, got none")
+        rows = read_rows(arguments["rows"], tensors)
+        if request["call"] == "encode":
+            return Prepared(encoded=encode_rows(self._folder.processor, rows, int(arguments["cutoff"])))
+        return Prepared(batch=make_batch(self._folder.processor, rows))
+
+    def _inspect(self, request: Request, _: Tensors, __: Prepared) -> Result:
         # A folder that is looked at beside the loaded one must not take its place.
         folder = self._opened(request["folder"])
         if self._model is None:
@@ -72,7 +118,7 @@ class Engine:
             return self._folder
         return open_folder(path)
 
-    def _load(self, request: Request, _: Tensors) -> Result:
+    def _load(self, request: Request, _: Tensors, __: Prepared) -> Result:
         self._handles.clear()
         self._model = None
         gc.collect()
@@ -84,14 +130,10 @@ class Engine:
         self._model = Model(self._folder, dtype, bool(request.get("recompute", False)), device)
         return {**self._folder.facts, "dtype": str(dtype).removeprefix("torch.")}, {}
 
-    def _encode(self, request: Request, tensors: Tensors) -> Result:
-        if self._folder is None:
-            raise config_error("encode: a folder must be inspected or loaded before, got none")
-        cutoff = int(request["cutoff"])
+    def _encode(self, _: Request, __: Tensors, prepared: Prepared) -> Result:
         results: list[dict[str, Any]] = []
         body: Tensors = {}
-        for number, row in enumerate(read_rows(request["rows"], tensors)):
-            found = encode_row(self._folder.processor, row, cutoff)
+        for number, found in enumerate(prepared.encoded):
             if isinstance(found, EncodedRow):
                 body[f"row.{number}.ids"] = torch.tensor(found.ids, dtype=torch.int32)
                 body[f"row.{number}.labels"] = torch.tensor(found.labels, dtype=torch.int32)
@@ -110,42 +152,40 @@ class Engine:
         self._handles[self._last_handle] = handle
         return {"handle": self._last_handle}, {}
 
-    def _open_gradients(self, request: Request, tensors: Tensors) -> Result:
+    def _open_gradients(self, request: Request, tensors: Tensors, _: Prepared) -> Result:
         adapter = Adapter(self._loaded(), request["adapter"], tensors)
         return self._open(_or_removed(adapter, lambda: GradientReader(adapter, request)))
 
-    def _open_training(self, request: Request, tensors: Tensors) -> Result:
+    def _open_training(self, request: Request, tensors: Tensors, _: Prepared) -> Result:
         adapter = Adapter(self._loaded(), request["adapter"], tensors)
         return self._open(_or_removed(adapter, lambda: Trainer(adapter, request, tensors)))
 
-    def _open_scoring(self, request: Request, tensors: Tensors) -> Result:
+    def _open_scoring(self, request: Request, tensors: Tensors, _: Prepared) -> Result:
         model, described = self._loaded(), request.get("adapter")
         adapter = None if described is None else Adapter(model, described, tensors)
         return self._open(Scorer(model, adapter, int(request["cutoff"])))
 
-    def _gradients(self, request: Request, tensors: Tensors) -> Result:
+    def _gradients(self, request: Request, _: Tensors, prepared: Prepared) -> Result:
         reader = self._handle(request, GradientReader)
-        return {}, reader.read(self._batch(request, tensors, reader.cutoff))
+        return {}, reader.read(prepared.cut(request, reader.cutoff))
 
-    def _add_micro_batch(self, request: Request, tensors: Tensors) -> Result:
+    def _add_micro_batch(self, request: Request, _: Tensors, prepared: Prepared) -> Result:
         trainer = self._handle(request, Trainer)
-        return {
-            "loss": trainer.add_micro_batch(self._batch(request, tensors, trainer.cutoff), float(request["weight"]))
-        }, {}
+        return {"loss": trainer.add_micro_batch(prepared.cut(request, trainer.cutoff), float(request["weight"]))}, {}
 
-    def _update(self, request: Request, _: Tensors) -> Result:
+    def _update(self, request: Request, _: Tensors, __: Prepared) -> Result:
         norm, step = self._handle(request, Trainer).update(float(request["learningRate"]))
         return {"norm": norm, "step": step}, {}
 
-    def _state(self, request: Request, _: Tensors) -> Result:
+    def _state(self, request: Request, _: Tensors, __: Prepared) -> Result:
         step, tensors = self._handle(request, Trainer).state()
         return {"step": step}, tensors
 
-    def _score(self, request: Request, tensors: Tensors) -> Result:
+    def _score(self, request: Request, _: Tensors, prepared: Prepared) -> Result:
         scorer = self._handle(request, Scorer)
-        return {}, scorer.score(self._batch(request, tensors, scorer.cutoff))
+        return {}, scorer.score(prepared.cut(request, scorer.cutoff))
 
-    def _close(self, request: Request, _: Tensors) -> Result:
+    def _close(self, request: Request, _: Tensors, __: Prepared) -> Result:
         handle = self._handles.pop(request["handle"], None)
         if handle is not None:
             handle.close()
@@ -157,11 +197,6 @@ class Engine:
             got = "none" if found is None else type(found).__name__
             raise config_error(f"handle {request['handle']}: must be a {kind.__name__} that is open, got {got}")
         return found
-
-    def _batch(self, request: Request, tensors: Tensors, cutoff: int) -> Batch:
-        """@param cutoff: the handle's; a request's own goes before it."""
-        processor: Processor = self._loaded().processor
-        return make_batch(processor, read_rows(request["rows"], tensors), int(request.get("cutoff", cutoff)))
 
 
 def _or_removed(adapter: Adapter, make: Callable[[], Made]) -> Made:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .errors import config_error, first_line
+from .errors import config_error, first_line, is_out_of_memory
 from .processor import Processor
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -191,6 +191,8 @@ def _read_weights(folder: Folder, dtype: torch.dtype) -> nn.Module:
                 raise
             model, loaded = read("eager")
     except (OSError, ValueError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise config_error(f"model.path: weights of {folder.path} must load, got: {first_line(error)}") from error
     missing = sorted(loaded["missing_keys"])
     if missing:
@@ -218,7 +220,12 @@ def _recompute(model: Any) -> None:
     """
     from transformers.modeling_layers import GradientCheckpointingLayer
 
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    try:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    except ValueError as error:
+        raise config_error(
+            f"recompute: {type(model).__name__} must be able to compute layers again, got: {first_line(error)}"
+        ) from error
     _, decoder = _decoder(model)
     for module in decoder.modules():
         if isinstance(module, GradientCheckpointingLayer):

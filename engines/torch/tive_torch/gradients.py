@@ -115,8 +115,13 @@ class _Sums:
 
 def per_example(x: torch.Tensor, dy: torch.Tensor, example_count: int) -> torch.Tensor:
     """`[example, out · in]` float32: dy_jᵀ x_j of x [example · token, in] and dy [example · token, out]."""
-    inputs = x.reshape(example_count, -1, x.shape[-1]).float()
-    outputs = dy.reshape(example_count, -1, dy.shape[-1]).float()
+    inputs = x.reshape(example_count, -1, x.shape[-1])
+    outputs = dy.reshape(example_count, -1, dy.shape[-1])
     if inputs.shape[1] != outputs.shape[1]:
         raise EngineError("internal", f"tap: tokens must agree, got {inputs.shape[1]} and {outputs.shape[1]}")
-    return torch.bmm(outputs.transpose(1, 2), inputs).reshape(example_count, -1)
+    if x.is_cuda and x.dtype == dy.dtype == torch.bfloat16:
+        # Products of bfloat16 are exact in float32: the same numbers as those of float32 copies, and faster.
+        products = torch.bmm(outputs.transpose(1, 2), inputs, out_dtype=torch.float32)
+    else:
+        products = torch.bmm(outputs.float().transpose(1, 2), inputs.float())
+    return products.reshape(example_count, -1)

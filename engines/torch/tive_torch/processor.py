@@ -35,6 +35,9 @@ class Processor:
             tokenizer.pad_token = tokenizer.eos_token
         joint = self._joint
         self.image_token: str | None = getattr(joint, "image_token", None)
+        self.placeholder_id: int | None = (
+            None if self.image_token is None else tokenizer.convert_tokens_to_ids(self.image_token)
+        )
         self.chat_template: str | None = _template(joint) or _template(tokenizer)
         self.modalities: list[str] = _modalities(config, joint)
         self.image_ids: frozenset[int] = _image_ids(config, joint)
@@ -46,15 +49,15 @@ class Processor:
         bos = self.tokenizer.bos_token
         return bos is not None and bos != "" and text.startswith(bos)
 
-    def offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Ids of a text whose pictures stand as placeholders, and the characters [start, end) of each."""
+    def offsets(self, texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Ids of texts whose pictures stand as placeholders, and the characters [start, end) of each."""
         found = self.tokenizer(
-            text,
-            add_special_tokens=not self.starts_with_bos(text),
+            texts,
+            add_special_tokens=not self.starts_with_bos(texts[0]),
             return_offsets_mapping=True,
             return_attention_mask=False,
         )
-        return list(found["input_ids"]), [(int(start), int(end)) for start, end in found["offset_mapping"]]
+        return list(zip(found["input_ids"], found["offset_mapping"], strict=True))
 
     def __call__(self, texts: list[str], pictures: list[list[Image]]) -> dict[str, torch.Tensor]:
         """One call for a batch, padded on the right: the model's inputs, `[example, token]` and pictures.
@@ -95,7 +98,10 @@ def _load_joint(folder: Path, config: Any) -> Any | None:
         if processor_class is None:
             return None
         _spare_optional_packages()
-        return _without_missing_parts(processor_class).from_pretrained(folder, **_NO_NETWORK)
+        joint = _without_missing_parts(processor_class).from_pretrained(folder, **_NO_NETWORK)
+        if not (folder / "processor_config.json").is_file():
+            _count_as_the_model(joint, config)
+        return joint
     except Exception as error:
         raise _refused(folder, error) from error
 
@@ -164,6 +170,17 @@ def _image_processor(folder: Any) -> Any:
 
     auto_class: Any = image_processing_auto.AutoImageProcessor
     return auto_class.from_pretrained(folder, backend="pil", **_NO_NETWORK)
+
+
+def _count_as_the_model(joint: Any, config: Any) -> None:
+    """LLaVA's processor counts a picture's tokens by fields that older folders have in the model's config alone."""
+    strategy = getattr(config, "vision_feature_select_strategy", None)
+    if strategy is not None and getattr(joint, "patch_size", 0) is None:
+        vision = config.vision_config
+        joint.patch_size = vision.patch_size
+        joint.vision_feature_select_strategy = strategy
+        # CLIP's tower puts a token of its own before those of the patches.
+        joint.num_additional_image_tokens = 1 if vision.model_type.startswith("clip") else 0
 
 
 def _or_none(auto_class: Any, folder: Any) -> Any | None:

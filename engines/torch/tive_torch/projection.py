@@ -105,14 +105,19 @@ class HostCountSketch:
         self._tables = {s: packed_buckets(s, sketch, seed, torch.device("cpu")) for s in segments}
 
     def project(self, segment: Segment, values: torch.Tensor) -> torch.Tensor:
-        # A bin for each bucket and sign spares the product by the sign. In blocks that stay in the cache.
+        # A bin for each bucket and sign spares the product by the sign. In blocks that stay in the cache: parts of one
+        # example's values, or several whole examples, whose bins lie one behind the other.
         table = self._tables[segment]
-        bins = torch.zeros((values.shape[0], 2 * self.sketch), dtype=torch.float64)
-        for start in range(0, segment.count, _BLOCK):
-            index = table[start : start + _BLOCK].int()
-            block = values[:, start : start + _BLOCK].double()
-            for example in range(values.shape[0]):
-                bins[example].index_add_(0, index, block[example])
+        examples, width = values.shape[0], 2 * self.sketch
+        bins = torch.zeros((examples, width), dtype=torch.float64)
+        at_once = max(1, _BLOCK // segment.count)
+        for first in range(0, examples, at_once):
+            last = min(first + at_once, examples)
+            places = torch.arange(last - first, dtype=torch.int32).unsqueeze(1) * width
+            for start in range(0, segment.count, _BLOCK):
+                index = table[start : start + _BLOCK].int() + places
+                block = values[first:last, start : start + _BLOCK].double()
+                bins[first:last].view(-1).index_add_(0, index.view(-1), block.view(-1))
         return bins[:, 1::2] - bins[:, 0::2]
 
 

@@ -50,13 +50,22 @@ class Batch:
     """Rows of one call, padded on the right."""
 
     inputs: dict[str, torch.Tensor]
-    """What the model's forward takes: `[example, token]` tensors cut at the cutoff, pictures as they came."""
+    """What the model's forward takes: `[example, token]` tensors and pictures, as the processor made them."""
     labels: torch.Tensor
     """`[example, token]`, -100 where there is no loss."""
 
     @property
     def example_count(self) -> int:
         return self.labels.shape[0]
+
+    def cut(self, cutoff: int) -> Batch:
+        """The first `cutoff` tokens of every example; pictures stay as they are."""
+        shape, labels = self.labels.shape, self.labels[:, :cutoff]
+        for number, supervised in enumerate((labels[:, 1:] != IGNORED_LABEL).any(1).tolist()):
+            if not supervised:
+                raise data_error(f"rows[{number}]: an answer token must lie within cutoff {cutoff}; set the row aside")
+        inputs = {name: value[:, :cutoff] if value.shape == shape else value for name, value in self.inputs.items()}
+        return Batch(inputs, labels)
 
 
 def read_rows(described: Sequence[Mapping[str, Any]], tensors: Mapping[str, torch.Tensor]) -> list[Row]:
@@ -85,39 +94,69 @@ def _read_row(number: int, row: Mapping[str, Any], tensors: Mapping[str, torch.T
     return Row(text, spans, pictures)
 
 
-def encode_row(processor: Processor, row: Row, cutoff: int) -> EncodedRow | Rejection:
-    """Ids and labels of one row, or why it has none."""
-    placeholders = row.text.count(processor.image_token) if processor.image_token else 0
-    if placeholders != len(row.pictures):
-        return Rejection(
-            "image_count_mismatch",
-            f"placeholders of pictures must be as many as pictures, got {placeholders} and {len(row.pictures)}",
-        )
+def encode_rows(processor: Processor, rows: Sequence[Row], cutoff: int) -> list[EncodedRow | Rejection]:
+    """Ids and labels of each row, or why it has none. Rows that fail together are tried alone."""
+    wrong = [_wrong_count(processor, row) for row in rows]
+    good = [row for row, rejection in zip(rows, wrong, strict=True) if rejection is None]
     try:
-        inputs = processor([row.text], [row.pictures])
+        encoded = iter(_encode(processor, good, cutoff) if good else [])
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        encoded = iter([_encode_alone(processor, row, cutoff) for row in good])
+    return [next(encoded) if rejection is None else rejection for rejection in wrong]
+
+
+def _wrong_count(processor: Processor, row: Row) -> Rejection | None:
+    placeholders = row.text.count(processor.image_token) if processor.image_token else 0
+    if placeholders == len(row.pictures):
+        return None
+    return Rejection(
+        "image_count_mismatch",
+        f"placeholders of pictures must be as many as pictures, got {placeholders} and {len(row.pictures)}",
+    )
+
+
+def _encode_alone(processor: Processor, row: Row, cutoff: int) -> EncodedRow | Rejection:
+    try:
+        return _encode(processor, [row], cutoff)[0]
     except Exception as error:
         if is_out_of_memory(error):
             raise
         return Rejection("processor_refused", f"the model's processor must take the row, got: {first_line(error)}")
-    ids: list[int] = inputs["input_ids"][0].tolist()
-    try:
-        labels = label(processor, row, ids)
-    except Mismatch as error:
-        return Rejection("tokenization_mismatch", f"{error}; check chat template and tokenizer")
-    return _cut(ids, labels, processor.image_ids, cutoff)
 
 
-def label(processor: Processor, row: Row, ids: list[int]) -> list[int]:
-    """Labels of a row's ids: the ids themselves at the tokens of its supervised pieces, -100 elsewhere."""
-    text_ids, offsets = processor.offsets(row.text)
-    placeholder = None
-    if row.pictures and processor.image_token is not None:
-        placeholder = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
-    tokens = text_tokens(text_ids, offsets, row.spans, row.text)
-    labels = [IGNORED_LABEL] * len(ids)
-    for place in supervised_positions(tokens, placeholder, ids):
-        labels[place] = ids[place]
-    return labels
+def _encode(processor: Processor, rows: Sequence[Row], cutoff: int) -> list[EncodedRow | Rejection]:
+    inputs = processor([row.text for row in rows], [row.pictures for row in rows])
+    found: list[EncodedRow | Rejection] = []
+    ids = _unpadded(inputs)
+    for row_ids, labels in zip(ids, _labels(processor, rows, ids), strict=True):
+        if isinstance(labels, Mismatch):
+            found.append(Rejection("tokenization_mismatch", f"{labels}; check chat template and tokenizer"))
+        else:
+            found.append(_cut(row_ids, labels, processor.image_ids, cutoff))
+    return found
+
+
+def _unpadded(inputs: Mapping[str, torch.Tensor]) -> list[list[int]]:
+    lengths = inputs["attention_mask"].sum(1).tolist()
+    return [row[:length] for row, length in zip(inputs["input_ids"].tolist(), lengths, strict=True)]
+
+
+def _labels(processor: Processor, rows: Sequence[Row], ids: Sequence[list[int]]) -> list[list[int] | Mismatch]:
+    """Labels of each row's ids: the ids themselves at the tokens of its supervised pieces, -100 elsewhere."""
+    found: list[list[int] | Mismatch] = []
+    for row, row_ids, (text_ids, offsets) in zip(rows, ids, processor.offsets([row.text for row in rows]), strict=True):
+        placeholder = processor.placeholder_id if row.pictures else None
+        try:
+            tokens = text_tokens(text_ids, offsets, row.spans, row.text)
+            labels = [IGNORED_LABEL] * len(row_ids)
+            for place in supervised_positions(tokens, placeholder, row_ids):
+                labels[place] = row_ids[place]
+            found.append(labels)
+        except Mismatch as error:
+            found.append(error)
+    return found
 
 
 def _cut(ids: list[int], labels: list[int], image_ids: frozenset[int], cutoff: int) -> EncodedRow | Rejection:
@@ -144,7 +183,7 @@ def _cut(ids: list[int], labels: list[int], image_ids: frozenset[int], cutoff: i
     )
 
 
-def make_batch(processor: Processor, rows: Sequence[Row], cutoff: int) -> Batch:
+def make_batch(processor: Processor, rows: Sequence[Row]) -> Batch:
     """One processor call for all rows. A row that cannot be used is an error here: `encode` sets rows aside before."""
     if not rows:
         raise data_error("rows: must be at least one, got none")
@@ -154,16 +193,9 @@ def make_batch(processor: Processor, rows: Sequence[Row], cutoff: int) -> Batch:
         if is_out_of_memory(error):
             raise
         raise data_error(f"rows: the model's processor must take them, got: {first_line(error)}") from error
-    ids, mask = inputs["input_ids"], inputs["attention_mask"]
-    labels = torch.full_like(ids, IGNORED_LABEL)
-    for number, row in enumerate(rows):
-        length = int(mask[number].sum())
-        try:
-            labels[number, :length] = torch.tensor(label(processor, row, ids[number, :length].tolist()))
-        except Mismatch as error:
-            raise data_error(f"rows[{number}]: {error}; set the row aside") from error
-        if not bool((labels[number, 1:cutoff] != IGNORED_LABEL).any()):
-            raise data_error(f"rows[{number}]: an answer token must lie within cutoff {cutoff}; set the row aside")
-    shape = ids.shape
-    cut = {name: value[:, :cutoff] if value.shape == shape else value for name, value in inputs.items()}
-    return Batch(cut, labels[:, :cutoff])
+    labels = torch.full_like(inputs["input_ids"], IGNORED_LABEL)
+    for number, found in enumerate(_labels(processor, rows, _unpadded(inputs))):
+        if isinstance(found, Mismatch):
+            raise data_error(f"rows[{number}]: {found}; set the row aside")
+        labels[number, : len(found)] = torch.tensor(found)
+    return Batch(inputs, labels)

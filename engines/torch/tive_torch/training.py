@@ -11,6 +11,7 @@ import torch
 from .adamw import AdamW, Settings
 from .adapter import Adapter
 from .errors import data_error
+from .gradients import per_example
 from .head import answers, cross_entropies, sums_by_example
 from .rows import Batch
 
@@ -74,7 +75,7 @@ class Trainer:
 def _gradient_into(made: dict[str, torch.Tensor]) -> Any:
     @torch.no_grad()
     def tap(name: str, x: torch.Tensor, dy: torch.Tensor) -> None:
-        gradient = dy.reshape(-1, dy.shape[-1]).float().T @ x.reshape(-1, x.shape[-1]).float()
+        gradient = per_example(x, dy, 1).reshape(dy.shape[-1], x.shape[-1])
         made[name] = made[name].add_(gradient) if name in made else gradient
 
     return tap
