@@ -25,6 +25,7 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY --from=build /app/package.json ./
 COPY --from=build /app/setup/tive.mjs /app/setup/bootstrap.mjs ./setup/
+COPY --from=build /app/engines/torch ./engines/torch
 COPY --from=build /app/examples/demo ./examples/demo
 ENV NODE_ENV=production TIVE_CACHE=/cache TIVE_TENSORFLOW_DIR=/opt/tensorflow TIVE_GPU=0
 USER 1000:1000

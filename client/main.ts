@@ -9,6 +9,7 @@ import { compareCommand, listCommand, showCommand } from './commands/look.ts';
 import { planCommand } from './commands/plan.ts';
 import { demoCommand, runCommand } from './commands/run.ts';
 import { scheduleCommand } from './commands/schedule.ts';
+import { setupCommand } from './commands/setup.ts';
 import { initCommand, schemaCommand } from './commands/start.ts';
 import { storeCommand } from './commands/store.ts';
 import { workerCommand } from './commands/worker.ts';
@@ -66,6 +67,7 @@ function commandTree() {
     storeCommand(),
     dataCommand(),
     workerCommand(),
+    setupCommand(),
     doctorCommand(),
     schemaCommand(),
     completionCommand(() => program),

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
@@ -12,14 +13,22 @@ export interface CommandOutput {
   stderr: string;
 }
 
-/** Runs a program without a shell. @throws Error with the last lines of its output when it fails */
+/**
+ * Runs a program without a shell.
+ * @param onLine gets what it writes to stdout, line by line, as it comes
+ * @throws Error with the last lines of its output when it fails
+ */
 export async function runProgram(
   program: string,
   args: readonly string[],
   environment: NodeJS.ProcessEnv = process.env,
+  onLine?: (line: string) => void,
 ): Promise<CommandOutput> {
   try {
-    return await execute(program, [...args], { env: environment, maxBuffer: 64 * 1024 * 1024 });
+    const running = execute(program, [...args], { env: environment, maxBuffer: 64 * 1024 * 1024 });
+    const { stdout } = running.child;
+    if (onLine !== undefined && stdout !== null) createInterface({ input: stdout }).on('line', onLine);
+    return await running;
   } catch (error) {
     const { stderr = '', message } = error as { stderr?: string; message: string };
     const said = stderr.trim().split('\n').slice(-3).join(' ').trim();

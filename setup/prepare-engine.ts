@@ -9,6 +9,7 @@ import { findProgram, runProgram } from './commands.ts';
 import { TENSORFLOW_VERSION, chooseEngine, cudaRequirement, libraryPath } from './engine-choice.ts';
 import type { EngineChoice } from './engine-choice.ts';
 import { listGpus } from './gpu.ts';
+import { torchEnvironment } from './torch-python.ts';
 import { unpackWheel } from './wheel.ts';
 
 /** Node's binary interface that the addon is compiled for; every supported Node has it. */
@@ -26,12 +27,18 @@ export interface EngineSetup {
   reason: string | null;
 }
 
+/** {@link prepareNativeEngine}, and where the torch engine's Python is, if there is one. */
+export async function prepareEngine(say: (text: string) => void): Promise<EngineSetup> {
+  const native = await prepareNativeEngine(say);
+  return { ...native, environment: { ...native.environment, ...torchEnvironment() } };
+}
+
 /**
  * Makes the native engine ready, once: the TensorFlow library (`TIVE_TENSORFLOW_DIR`, else an installed `tensorflow`
  * of the right version, else its wheel), then one compiler call. Every step is skipped when it is done. A failure is no
  * error: the wasm engine is used and the reason is told.
  */
-export async function prepareEngine(say: (text: string) => void): Promise<EngineSetup> {
+async function prepareNativeEngine(say: (text: string) => void): Promise<EngineSetup> {
   const refusesNative = process.env['TIVE_ENGINE'] === 'wasm';
   const gpus = await listGpus();
   const choice = chooseEngine({

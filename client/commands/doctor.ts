@@ -7,11 +7,12 @@ import { Command } from '@commander-js/extra-typings';
 import { cacheFolder } from '../../store/machine-folder.ts';
 import { prepareEngine, probeEngine } from '../../setup/prepare-engine.ts';
 import { prepareTemporal, temporalVersion } from '../../setup/temporal.ts';
+import { findTorch, torchText } from '../../setup/torch-python.ts';
 
 /** `tive doctor`: what this machine has, in lines to paste into a bug report. */
 export function doctorCommand() {
   return new Command('doctor')
-    .description('versions, engine, cores, memory, disk and Temporal, to paste into a bug report')
+    .description('versions, engines, cores, memory, disk and Temporal, to paste into a bug report')
     .option('--json', 'as JSON')
     .action(async ({ json }) => {
       const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -19,6 +20,7 @@ export function doctorCommand() {
         ['tive', packageVersion()],
         ['node', `${process.version} ${process.platform} ${process.arch}, kernel ${release()}`],
         ...(await engineLines(say)),
+        ['torch', await torchLine()],
         ['temporal', await temporalLine(say)],
         ['cores', `${availableParallelism()} (${cpus()[0]?.model.trim() ?? 'unknown'})`],
         ['memory', `${gibibytes(totalmem())} GiB, ${gibibytes(freemem())} free`],
@@ -35,6 +37,15 @@ async function engineLines(say: (text: string) => void): Promise<[string, string
   if (probed.version === null) return [['engine', `wasm; not tensorflow: ${probed.reason}`]];
   const device = setup.gpuCount > 0 ? `${setup.gpuCount} GPUs` : 'CPU; no NVIDIA GPU found';
   return [['engine', `tensorflow ${probed.version}, ${device}`]];
+}
+
+async function torchLine(): Promise<string> {
+  try {
+    const torch = await findTorch();
+    return torch === null ? 'not set up: tive setup torch' : torchText(torch);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 async function temporalLine(say: (text: string) => void): Promise<string> {

@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { delimiter } from 'node:path';
 import { createInterface } from 'node:readline';
+import { torchEngineFolder } from '../../contracts/engine-folder.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { deathError, replyError, startError } from './child-errors.ts';
 import { encodeFrame, readFrames } from './frames.ts';
 import type { Frame } from './frames.ts';
-import { ENGINE_MODULE, enginePath } from './python.ts';
 import { decodeBody, encodeBody } from './tensors.ts';
 import type { FrameTensor } from './tensors.ts';
 
@@ -36,6 +36,9 @@ interface PendingCall {
   resolve: (reply: TorchReply) => void;
   reject: (error: Error) => void;
 }
+
+/** The package that `python -m` runs, in the engine's folder. */
+const ENGINE_MODULE = 'tive_torch';
 
 /** Lines of stderr that the error of a death repeats, and how much of each. */
 const LAST_LINES = 20;
@@ -187,7 +190,9 @@ function childEnvironment(threadCount: number | null): NodeJS.ProcessEnv {
   const inherited = process.env['PYTHONPATH'];
   return {
     ...process.env,
-    PYTHONPATH: [enginePath(), ...(inherited === undefined || inherited === '' ? [] : [inherited])].join(delimiter),
+    PYTHONPATH: [torchEngineFolder(), ...(inherited === undefined || inherited === '' ? [] : [inherited])].join(
+      delimiter,
+    ),
     PYTHONUNBUFFERED: '1',
     PYTHONSAFEPATH: '1',
     HF_HUB_OFFLINE: '1',

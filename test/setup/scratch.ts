@@ -7,6 +7,7 @@ import { onTestFinished, vi } from 'vitest';
 const SETUP_VARIABLES = [
   'TIVE_ENGINE',
   'TIVE_GPU',
+  'TIVE_PYTHON',
   'TIVE_TENSORFLOW_DIR',
   'TEMPORAL_CLI_PATH',
   'CXX',

@@ -17,12 +17,14 @@ _PYTHON = ("Py", "_Py")
 
 def main(folder: Path) -> None:
     loaded, missing = _reachable(folder)
+    if not missing:
+        return
     offered = {name for library in loaded for name in library.defined}
     wanted = {symbol for library in loaded for symbol in library.undefined}
     # Versions bear the name of the library, or of a part of it.
     free = [s for s in wanted if s.version is None and s.name not in offered and not s.name.startswith(_PYTHON)]
     machine = loaded[0].machine
-    if missing and machine not in MACHINES:
+    if machine not in MACHINES:
         raise SystemExit(f"stand_ins: the machine must be x86-64 or aarch64, got ELF's number {machine}")
     for index, name in enumerate(sorted(missing)):
         stem = name.split(".")[0].removesuffix("_host")

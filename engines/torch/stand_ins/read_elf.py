@@ -46,6 +46,8 @@ def _read(data: mmap.mmap) -> Library:
     size, count = struct.unpack_from("<HH", data, 58)
     headers = [struct.unpack_from("<IIQQQQIIQQ", data, table + size * index) for index in range(count)]
     sections = {kind: (offset, length, link) for _, kind, _, _, offset, length, link, *_ in headers}
+    if _DYNSYM not in sections:  # a stand-in
+        return Library(machine, (), frozenset(), frozenset())
     start, length, link = sections[_DYNSYM]
     texts = headers[link][4]
     offset, dynamic_length, _ = sections[_DYNAMIC]

@@ -163,7 +163,7 @@ test('doctor prints one line each of what a bug report needs', async () => {
     .trim()
     .split('\n')
     .map((line) => line.split(' ')[0]);
-  expect(names).toEqual(['tive', 'node', 'engine', 'temporal', 'cores', 'memory', 'disk']);
+  expect(names).toEqual(['tive', 'node', 'engine', 'torch', 'temporal', 'cores', 'memory', 'disk']);
   expect(stdout).toContain(`node       ${process.version}`);
 }, 60_000);
 

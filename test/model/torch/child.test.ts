@@ -6,9 +6,9 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { torchEngineFolder } from '../../../contracts/engine-folder.ts';
 import { InvalidConfigError, InvalidDatasetError, NON_RETRYABLE_ERRORS } from '../../../contracts/failures.ts';
 import { TorchChild } from '../../../model/torch/child.ts';
-import { enginePath } from '../../../model/torch/python.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures');
 const PROGRAM = join(FIXTURES, 'torch_child.py');
@@ -112,7 +112,7 @@ describe.skipIf(!hasPython)('a call', () => {
     const { child } = start({ threadCount: 3 });
     const { result } = await child.call('environment');
     expect(result['variables']).toMatchObject({
-      PYTHONPATH: `${enginePath()}${delimiter}/elsewhere`,
+      PYTHONPATH: `${torchEngineFolder()}${delimiter}/elsewhere`,
       HF_HUB_OFFLINE: '1',
       TRANSFORMERS_OFFLINE: '1',
       PYTHONUNBUFFERED: '1',

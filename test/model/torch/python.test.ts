@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
+import { torchEngineFolder } from '../../../contracts/engine-folder.ts';
 import { InvalidConfigError } from '../../../contracts/failures.ts';
-import { enginePath, requireTorchPython, torchPython } from '../../../model/torch/python.ts';
+import { requireTorchPython, torchPython } from '../../../model/torch/python.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
@@ -21,8 +22,8 @@ test.each([undefined, ''])('without a name, %j, there is none, and the way to on
 });
 
 test('the engine’s folder is the package’s, and travels in it', () => {
-  expect(enginePath()).toBe(join(ROOT, 'engines', 'torch'));
-  expect(existsSync(join(enginePath(), 'requirements-cpu.txt'))).toBe(true);
+  expect(torchEngineFolder()).toBe(join(ROOT, 'engines', 'torch'));
+  expect(existsSync(join(torchEngineFolder(), 'requirements-cpu.txt'))).toBe(true);
   const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: string[] };
   expect(files).toContain('engines/torch');
 });
