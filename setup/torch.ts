@@ -25,7 +25,7 @@ const PYTHONS = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.1
 
 /** What an environment takes with its downloads, at most, and what it takes when it is made. */
 const DISK_BYTES = { cpu: 2.5e9, gpu: 9e9 };
-const SIZE_WORDS = { cpu: '0.6 GB to fetch, 1.6 GB on disk', gpu: '2.9 GB to fetch, 6 GB on disk' };
+const SIZE_WORDS = { cpu: '0.6 GB to fetch, 1.6 GB on disk', gpu: '2.7 GB to fetch, 5 GB on disk' };
 
 /** Downloads that are told of. */
 const LARGE_DOWNLOAD = /^\s*Downloading (\S+?)-[^-]+-\S+ \((\d+(?:\.\d+)? MB|\d+(?:\.\d+)? GB)\)/;
