@@ -1,9 +1,9 @@
 // Running other programs.
-import { execFile } from "node:child_process";
-import { access, constants, stat } from "node:fs/promises";
-import { delimiter, isAbsolute, join } from "node:path";
-import { createInterface } from "node:readline";
-import { promisify } from "node:util";
+import { execFile } from 'node:child_process';
+import { access, constants, stat } from 'node:fs/promises';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
@@ -27,18 +27,18 @@ export async function runProgram(
   try {
     const running = execute(program, [...args], { env: environment, maxBuffer: 64 * 1024 * 1024 });
     const { stdout } = running.child;
-    if (onLine !== undefined && stdout !== null) createInterface({ input: stdout }).on("line", onLine);
+    if (onLine !== undefined && stdout !== null) createInterface({ input: stdout }).on('line', onLine);
     return await running;
   } catch (error) {
-    const { stderr = "", message } = error as { stderr?: string; message: string };
-    const said = stderr.trim().split("\n").slice(-3).join(" ").trim();
-    throw new Error(`${program} must succeed, got ${said === "" ? message : said}`, { cause: error });
+    const { stderr = '', message } = error as { stderr?: string; message: string };
+    const said = stderr.trim().split('\n').slice(-3).join(' ').trim();
+    throw new Error(`${program} must succeed, got ${said === '' ? message : said}`, { cause: error });
   }
 }
 
 /** Full path of the first of the programs that there is, by full path or on `PATH`, or null. */
 export async function findProgram(...names: string[]): Promise<string | null> {
-  const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   for (const name of names) {
     const paths = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name));
     for (const path of paths) if (await isExecutable(path)) return path;

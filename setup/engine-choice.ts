@@ -1,7 +1,7 @@
 // Which TensorFlow library a machine gets: pure, from what is known of the machine.
 
 /** TensorFlow release whose library the addon is linked against. */
-export const TENSORFLOW_VERSION = "2.21.0";
+export const TENSORFLOW_VERSION = '2.21.0';
 
 /** What decides which library is taken. */
 export interface EngineHost {
@@ -29,19 +29,19 @@ export interface EngineChoice {
  * a package of its own; elsewhere the plain package is.
  */
 export function chooseEngine({ platform, architecture, gpuCount, refusesGpu }: EngineHost): EngineChoice {
-  const usesGpu = platform === "linux" && gpuCount > 0 && !refusesGpu;
+  const usesGpu = platform === 'linux' && gpuCount > 0 && !refusesGpu;
   const none = (reason: string): EngineChoice => ({ wheel: null, usesGpu: false, libraries: [], reason });
-  if (platform === "linux" && (architecture === "x64" || architecture === "arm64")) {
-    const name = architecture === "x64" && !usesGpu ? "tensorflow-cpu" : "tensorflow";
+  if (platform === 'linux' && (architecture === 'x64' || architecture === 'arm64')) {
+    const name = architecture === 'x64' && !usesGpu ? 'tensorflow-cpu' : 'tensorflow';
     return {
       wheel: `${name}==${TENSORFLOW_VERSION}`,
       usesGpu,
-      libraries: ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"],
+      libraries: ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'],
       reason: null,
     };
   }
-  if (platform === "darwin" && architecture === "arm64") {
-    const libraries = ["libtensorflow_cc.2.dylib", "libtensorflow_framework.2.dylib"];
+  if (platform === 'darwin' && architecture === 'arm64') {
+    const libraries = ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'];
     return { wheel: `tensorflow==${TENSORFLOW_VERSION}`, usesGpu: false, libraries, reason: null };
   }
   return none(`no TensorFlow library is published for ${platform} ${architecture}`);
@@ -54,5 +54,5 @@ export function cudaRequirement(): string {
 
 /** `LD_LIBRARY_PATH` with every `nvidia/<library>/lib` folder first: it must be set before Node starts. */
 export function libraryPath(folders: readonly string[], inherited: string | undefined): string {
-  return [...folders, ...(inherited === undefined || inherited === "" ? [] : [inherited])].join(":");
+  return [...folders, ...(inherited === undefined || inherited === '' ? [] : [inherited])].join(':');
 }

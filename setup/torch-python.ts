@@ -1,24 +1,24 @@
 // The Python that the torch engine runs in: which there is, and what it has. Nothing is imported to find out.
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { torchEngineFolder } from "../contracts/engine-folder.ts";
-import { InvalidConfigError } from "../contracts/failures.ts";
-import { isJsonObject } from "../contracts/json-object.ts";
-import { machineFolder } from "../store/machine-folder.ts";
-import { runProgram } from "./commands.ts";
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { torchEngineFolder } from '../contracts/engine-folder.ts';
+import { InvalidConfigError } from '../contracts/failures.ts';
+import { isJsonObject } from '../contracts/json-object.ts';
+import { machineFolder } from '../store/machine-folder.ts';
+import { runProgram } from './commands.ts';
 
 /** Packages without which the engine does not start. */
-const NEEDED = ["torch", "transformers", "peft", "safetensors", "numpy", "pillow"] as const;
+const NEEDED = ['torch', 'transformers', 'peft', 'safetensors', 'numpy', 'pillow'] as const;
 
 /** What an environment of the cache is made for. */
-export type TorchKind = "cpu" | "gpu";
+export type TorchKind = 'cpu' | 'gpu';
 
 /** A Python with torch. */
 export interface TorchPython {
   /** Its program. */
   path: string;
-  source: "TIVE_PYTHON" | "cache";
+  source: 'TIVE_PYTHON' | 'cache';
   /** What the cache's was made for; null for the user's own. */
   kind: TorchKind | null;
   /** Versions of `python` and of every package that the engine needs. */
@@ -26,34 +26,34 @@ export interface TorchPython {
 }
 
 /** File of an environment that set-up has made, tried and found whole: its versions. */
-export const TORCH_MARK = "tive.json";
+export const TORCH_MARK = 'tive.json';
 
 /** Pin files of an environment, to be installed without dependencies. */
 export function torchPins(kind: TorchKind): string[] {
-  const names = kind === "cpu" ? ["requirements-cpu.txt"] : ["requirements-cpu.txt", "requirements-gpu.txt"];
+  const names = kind === 'cpu' ? ['requirements-cpu.txt'] : ['requirements-cpu.txt', 'requirements-gpu.txt'];
   return names.map((name) => join(torchEngineFolder(), name));
 }
 
 /** Where an environment with these pins lies, or will. */
 export function torchFolder(kind: TorchKind): string {
-  const hash = createHash("sha256");
+  const hash = createHash('sha256');
   for (const path of torchPins(kind)) hash.update(readFileSync(path));
-  return join(machineFolder("torch"), `${kind}-${hash.digest("hex").slice(0, 12)}`);
+  return join(machineFolder('torch'), `${kind}-${hash.digest('hex').slice(0, 12)}`);
 }
 
 /** The program of an environment. */
 export function pythonIn(folder: string): string {
-  return process.platform === "win32" ? join(folder, "Scripts", "python.exe") : join(folder, "bin", "python");
+  return process.platform === 'win32' ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
 }
 
 /** The environment that set-up has made in the cache, for GPUs first; null where there is none with these pins. */
-export function cachedTorch(kinds: readonly TorchKind[] = ["gpu", "cpu"]): TorchPython | null {
+export function cachedTorch(kinds: readonly TorchKind[] = ['gpu', 'cpu']): TorchPython | null {
   for (const kind of kinds) {
     try {
       const folder = torchFolder(kind);
-      const mark: unknown = JSON.parse(readFileSync(join(folder, TORCH_MARK), "utf8"));
+      const mark: unknown = JSON.parse(readFileSync(join(folder, TORCH_MARK), 'utf8'));
       if (isJsonObject(mark))
-        return { path: pythonIn(folder), source: "cache", kind, versions: mark as Record<string, string> };
+        return { path: pythonIn(folder), source: 'cache', kind, versions: mark as Record<string, string> };
     } catch {
       // Not made yet.
     }
@@ -63,7 +63,7 @@ export function cachedTorch(kinds: readonly TorchKind[] = ["gpu", "cpu"]): Torch
 
 /** Environment of processes that may start the torch engine: which Python, where set-up knows one. */
 export function torchEnvironment(): Record<string, string> {
-  if (process.env["TIVE_PYTHON"]) return {};
+  if (process.env['TIVE_PYTHON']) return {};
   const cached = cachedTorch();
   return cached === null ? {} : { TIVE_PYTHON: cached.path };
 }
@@ -73,31 +73,31 @@ export function torchEnvironment(): Record<string, string> {
  * @throws InvalidConfigError where the one that is named lacks a package, with all that it has
  */
 export async function findTorch(): Promise<TorchPython | null> {
-  const named = process.env["TIVE_PYTHON"];
-  if (named === undefined || named === "") return cachedTorch();
+  const named = process.env['TIVE_PYTHON'];
+  if (named === undefined || named === '') return cachedTorch();
   const versions = await installedVersions(named).catch((error: Error) => {
     throw new InvalidConfigError(`TIVE_PYTHON must name a Python, got ${named}: ${error.message}`);
   });
   const missing = NEEDED.filter((name) => versions[name] === undefined);
-  if (missing.length === 0) return { path: named, source: "TIVE_PYTHON", kind: null, versions };
-  const list = (names: readonly string[]): string => names.map((name) => `${name} ${versions[name] ?? "?"}`).join(", ");
-  const found = ["python", ...NEEDED].filter((name) => versions[name] !== undefined);
+  if (missing.length === 0) return { path: named, source: 'TIVE_PYTHON', kind: null, versions };
+  const list = (names: readonly string[]): string => names.map((name) => `${name} ${versions[name] ?? '?'}`).join(', ');
+  const found = ['python', ...NEEDED].filter((name) => versions[name] !== undefined);
   throw new InvalidConfigError(
-    `TIVE_PYTHON: ${named} must have ${NEEDED.join(", ")}, got ${list(found)}; ` +
-      `${named} -m pip install ${missing.map((name) => pinOf(name)).join(" ")}, or unset TIVE_PYTHON and run \`tive setup torch\``,
+    `TIVE_PYTHON: ${named} must have ${NEEDED.join(', ')}, got ${list(found)}; ` +
+      `${named} -m pip install ${missing.map((name) => pinOf(name)).join(' ')}, or unset TIVE_PYTHON and run \`tive setup torch\``,
   );
 }
 
 /** What there is, in a line. */
 export function torchText({ path, source, versions, kind }: TorchPython): string {
   const { torch, transformers, peft, python } = versions;
-  const device = kind === null ? "" : kind === "gpu" ? ", with CUDA" : ", CPU";
+  const device = kind === null ? '' : kind === 'gpu' ? ', with CUDA' : ', CPU';
   return `${torch}, transformers ${transformers}, peft ${peft}, Python ${python}${device} (${source}: ${path})`;
 }
 
 /** Versions that a Python has, by its packages' metadata. */
 export async function installedVersions(python: string): Promise<Record<string, string>> {
-  const { stdout } = await runProgram(python, ["-c", VERSIONS, ...NEEDED]);
+  const { stdout } = await runProgram(python, ['-c', VERSIONS, ...NEEDED]);
   return JSON.parse(stdout) as Record<string, string>;
 }
 
@@ -114,9 +114,9 @@ print(json.dumps(found))
 
 /** The release that the engine is tested with, as pip takes it. */
 function pinOf(name: string): string {
-  const [path] = torchPins("cpu");
-  const pin = readFileSync(path!, "utf8")
-    .split("\n")
+  const [path] = torchPins('cpu');
+  const pin = readFileSync(path!, 'utf8')
+    .split('\n')
     .find((line) => line.startsWith(`${name}==`));
   return pin ?? name;
 }

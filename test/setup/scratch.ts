@@ -1,17 +1,17 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { onTestFinished, vi } from "vitest";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished, vi } from 'vitest';
 
 /** What a caller's environment may hold that set-up reads. */
 const SETUP_VARIABLES = [
-  "TIVE_ENGINE",
-  "TIVE_GPU",
-  "TIVE_PYTHON",
-  "TIVE_TENSORFLOW_DIR",
-  "TEMPORAL_CLI_PATH",
-  "CXX",
-  "LD_LIBRARY_PATH",
+  'TIVE_ENGINE',
+  'TIVE_GPU',
+  'TIVE_PYTHON',
+  'TIVE_TENSORFLOW_DIR',
+  'TEMPORAL_CLI_PATH',
+  'CXX',
+  'LD_LIBRARY_PATH',
 ];
 
 /** A machine of a test's own: an empty cache, and a `PATH` that holds only the programs that the test makes. */
@@ -31,11 +31,11 @@ export interface Scratch {
 
 /** For the running test: everything is undone when it ends. */
 export function scratch(): Scratch {
-  const folder = mkdtempSync(join(tmpdir(), "tive-setup-"));
-  const [cache, bin, log] = [join(folder, "cache"), join(folder, "bin"), join(folder, "calls.log")];
+  const folder = mkdtempSync(join(tmpdir(), 'tive-setup-'));
+  const [cache, bin, log] = [join(folder, 'cache'), join(folder, 'bin'), join(folder, 'calls.log')];
   mkdirSync(bin);
-  vi.stubEnv("TIVE_CACHE", cache);
-  vi.stubEnv("PATH", bin);
+  vi.stubEnv('TIVE_CACHE', cache);
+  vi.stubEnv('PATH', bin);
   for (const name of SETUP_VARIABLES) vi.stubEnv(name, undefined);
   onTestFinished(() => {
     vi.unstubAllEnvs();
@@ -52,11 +52,11 @@ export function scratch(): Scratch {
     cache,
     bin,
     program,
-    python: ({ files = [], failure, name = "python3" }) => program(name, pythonScript(files, failure)),
-    calls: () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []),
+    python: ({ files = [], failure, name = 'python3' }) => program(name, pythonScript(files, failure)),
+    calls: () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []),
     file: (path) => {
       mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, "");
+      writeFileSync(path, '');
       return path;
     },
   };
@@ -68,12 +68,12 @@ function pythonScript(files: readonly string[], failure: string | undefined): st
   return [
     'case "$*" in',
     '  "-m pip "*)',
-    failure === undefined ? "" : `    echo "noise" >&2; echo "${failure}" >&2; exit 1`,
+    failure === undefined ? '' : `    echo "noise" >&2; echo "${failure}" >&2; exit 1`,
     '    while [ "$1" != --dest ]; do shift; done',
     '    touch "$2/package-1.0-py3-none-any.whl" ;;',
-    `  "-m zipfile "*) ${unpack.join("; ") || "true"} ;;`,
-    "esac",
-  ].join("\n");
+    `  "-m zipfile "*) ${unpack.join('; ') || 'true'} ;;`,
+    'esac',
+  ].join('\n');
 }
 
 /** Collects what set-up tells the user. */
