@@ -89,9 +89,12 @@ const importRules = folders.flatMap((folder) =>
       selector: `ImportExpression[source.value=/${imports(other).replaceAll('/', '\\/')}/]`,
       message: `${folder}/ may not import from ${other}/.`,
     }));
-    // What an engine does stands in model/engine.ts; how TensorFlow does it is its own affair.
+    // What an engine does stands in model/engine.ts; how one does it is its own affair.
     if (!['model', 'setup'].includes(folder))
-      patterns.push({ regex: '/model/tensorflow/', message: 'Only model/ knows an engine; use model/engine.ts.' });
+      patterns.push({
+        regex: '/model/(tensorflow|torch)/',
+        message: 'Only model/ knows an engine; use model/engine.ts.',
+      });
     return {
       files: [`${folder}/${'*/'.repeat(depth)}*.ts`],
       rules: {

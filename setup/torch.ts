@@ -1,5 +1,5 @@
 // The torch engine's Python environment in the cache: made once, tried, then in place.
-import { mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { torchEngineFolder } from '../contracts/engine-folder.ts';
@@ -25,7 +25,7 @@ const PYTHONS = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.1
 
 /** What an environment takes with its downloads, at most, and what it takes when it is made. */
 const DISK_BYTES = { cpu: 2.5e9, gpu: 9e9 };
-const SIZE_WORDS = { cpu: '0.6 GB to fetch, 1.6 GB on disk', gpu: '2.9 GB to fetch, 6 GB on disk' };
+const SIZE_WORDS = { cpu: '0.6 GB to fetch, 1.6 GB on disk', gpu: '2.7 GB to fetch, 5 GB on disk' };
 
 /** Downloads that are told of. */
 const LARGE_DOWNLOAD = /^\s*Downloading (\S+?)-[^-]+-\S+ \((\d+(?:\.\d+)? MB|\d+(?:\.\d+)? GB)\)/;
@@ -88,15 +88,25 @@ async function make(kind: TorchKind, say: (text: string) => void): Promise<void>
 
 /** Fetches first, into a folder that a broken attempt leaves to the next one, and installs from there. */
 async function install(python: string, kind: TorchKind, wheels: string, say: (text: string) => void): Promise<void> {
-  const pins = torchPins(kind).flatMap((path) => ['-r', path]);
+  const pins = torchPins(kind);
+  const files = pins.flatMap((path) => ['-r', path]);
   const pip = ['-m', 'pip', '--disable-pip-version-check', '--no-input'];
   const download = [...pip, 'download', '--no-cache-dir', '--no-deps', '--only-binary=:all:', '--dest', wheels];
-  await runProgram(python, [...download, ...pins], process.env, (line) => {
+  const tell = (line: string): void => {
     const [, name, size] = LARGE_DOWNLOAD.exec(line) ?? [];
     if (name !== undefined) say(`fetching ${name} (${size})`);
-  });
+  };
+  // pip keeps what it fetches when a call ends, so what is large has a call of its own.
+  for (const part of [...(await largePins(pins)).map((pin) => [pin]), files])
+    await runProgram(python, [...download, ...part], process.env, tell);
   say('installing (about a minute)');
-  await runProgram(python, [...pip, 'install', '--quiet', '--no-deps', '--no-index', '--find-links', wheels, ...pins]);
+  await runProgram(python, [...pip, 'install', '--quiet', '--no-deps', '--no-index', '--find-links', wheels, ...files]);
+}
+
+/** Pins of the packages that are most of the download. */
+async function largePins(pins: readonly string[]): Promise<string[]> {
+  const texts = await Promise.all(pins.map((path) => readFile(path, 'utf8')));
+  return texts.flatMap((text) => text.split('\n').filter((line) => /^(torch|triton|nvidia-.*)==/.test(line)));
 }
 
 /** Libraries in the place of CUDA's, which torch's wheel for Linux names but a CPU never calls. */

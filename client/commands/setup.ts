@@ -9,7 +9,7 @@ export function setupCommand() {
       const { setUpTorch } = await import('../../setup/torch.ts');
       const { torchText } = await import('../../setup/torch-python.ts');
       const torch = await setUpTorch((text) => void process.stderr.write(`${text}\n`));
-      process.stdout.write(`${torchText(torch)}\n`);
+      process.stdout.write(`torch ${torchText(torch)}\n`);
     }),
   );
   return command;

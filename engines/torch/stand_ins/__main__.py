@@ -6,7 +6,7 @@ import ctypes
 import sys
 from pathlib import Path
 
-from .read_elf import Library, read_library
+from .read_elf import Library, Symbol, read_library
 from .write_elf import MACHINES, library_bytes
 
 # What Python loads when it imports torch; what is opened later, on a GPU, may fail.
