@@ -66,6 +66,8 @@ class Engine:
 
     def __init__(self) -> None:
         self._folder: Folder | None = None
+        """The loaded one; before it, the one that was inspected last."""
+        self._folders: dict[str, Folder] = {}
         self._model: Model | None = None
         self._handles: dict[int, Handle] = {}
         self._last_handle = 0
@@ -99,12 +101,14 @@ class Engine:
     def prepare(self, request: Request, tensors: Tensors) -> Prepared:
         """The part of an answer that the processor makes. It needs a folder, and changes nothing."""
         arguments = Arguments.of(request)
-        if self._folder is None:
+        encodes = request["call"] == "encode"
+        folder = self._opened(request["folder"]) if encodes and "folder" in request else self._folder
+        if folder is None:
             raise config_error(f"{request['call']}: a folder must be inspected or loaded before, got none")
         rows = read_rows(arguments["rows"], tensors)
-        if request["call"] == "encode":
-            return Prepared(encoded=encode_rows(self._folder.processor, rows, int(arguments["cutoff"])))
-        return Prepared(batch=make_batch(self._folder.processor, rows))
+        if encodes:
+            return Prepared(encoded=encode_rows(folder.processor, rows, int(arguments["cutoff"])))
+        return Prepared(batch=make_batch(folder.processor, rows))
 
     def _inspect(self, request: Request, _: Tensors, __: Prepared) -> Result:
         # A folder that is looked at beside the loaded one must not take its place.
@@ -114,9 +118,10 @@ class Engine:
         return folder.facts, {}
 
     def _opened(self, path: str) -> Folder:
-        if self._folder is not None and str(self._folder.path) == path:
-            return self._folder
-        return open_folder(path)
+        """A folder that was looked into; several may be, beside the loaded one."""
+        if path not in self._folders:
+            self._folders[path] = open_folder(path)
+        return self._folders[path]
 
     def _load(self, request: Request, _: Tensors, __: Prepared) -> Result:
         self._handles.clear()
@@ -124,7 +129,8 @@ class Engine:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self._folder = open_folder(request["folder"])
+        # Its files may be others by now.
+        self._folder = self._folders[request["folder"]] = open_folder(request["folder"])
         device = torch.device(environment.device_name())
         dtype = _dtype(request.get("dtype", "auto"), device)
         self._model = Model(self._folder, dtype, bool(request.get("recompute", False)), device)
