@@ -29,9 +29,6 @@ Made = TypeVar("Made")
 PREPARED_CALLS = ("encode", "gradients", "add_micro_batch", "score")
 """Calls with rows."""
 
-FOLDER_CALLS = ("inspect", "load")
-"""Calls that change what prepares rows."""
-
 
 class Arguments(dict[str, Any]):
     """A request's object, in which what is not there is the caller's mistake."""
@@ -97,6 +94,11 @@ class Engine:
         if request["call"] in PREPARED_CALLS:
             return call(arguments, {}, prepared or self.prepare(arguments, tensors))
         return call(arguments, tensors, Prepared())
+
+    def opens_folder(self, request: Request) -> bool:
+        """Whether an answer opens a folder: transformers changes torch's defaults for that time, of all threads."""
+        named = request.get("call") == "encode" and "folder" in request
+        return request.get("call") in ("inspect", "load") or (named and str(request["folder"]) not in self._folders)
 
     def prepare(self, request: Request, tensors: Tensors) -> Prepared:
         """The part of an answer that the processor makes. It needs a folder, and changes nothing."""

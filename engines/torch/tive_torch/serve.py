@@ -12,7 +12,7 @@ from typing import BinaryIO
 import torch
 
 from . import environment
-from .engine import FOLDER_CALLS, PREPARED_CALLS, Engine, Prepared
+from .engine import PREPARED_CALLS, Engine, Prepared
 from .errors import described
 from .frames import Head, Tensors, tensors_of, write_frame
 
@@ -25,12 +25,13 @@ class Ready:
 
     head: Head
     tensors: Tensors
+    opens_folder: bool = False
     prepared: Prepared | None = None
     error: Exception | None = None
 
 
 def serve(requests: Requests, output: BinaryIO) -> None:
-    """Answers without end. One thread prepares rows, the only one that calls processors; this one computes."""
+    """Answers without end. One thread prepares rows, this one computes, and opens folders while the other waits."""
     engine = Engine()
     ready: queue.Queue[Ready] = queue.Queue(1)
     settled = threading.Event()
@@ -39,7 +40,7 @@ def serve(requests: Requests, output: BinaryIO) -> None:
     while True:
         request = ready.get()
         _answer(engine, request, output)
-        if request.head.get("call") in FOLDER_CALLS:
+        if request.opens_folder:
             settled.set()
 
 
@@ -47,16 +48,16 @@ def _prepare(engine: Engine, requests: Requests, ready: queue.Queue[Ready], sett
     torch.set_num_threads(environment.thread_count())
     while True:
         head, body = requests.get()
-        # Behind a call for a folder everything waits until it is there.
+        # Behind a call that opens a folder everything waits until it is there.
         settled.wait()
-        request = Ready(head, {})
+        request = Ready(head, {}, engine.opens_folder(head))
         try:
             request.tensors = tensors_of(body)
-            if head.get("call") in PREPARED_CALLS:
+            if head.get("call") in PREPARED_CALLS and not request.opens_folder:
                 request.prepared = engine.prepare(head, request.tensors)
         except Exception as error:
             request.error = error
-        if head.get("call") in FOLDER_CALLS:
+        if request.opens_folder:
             settled.clear()
         ready.put(request)
 
