@@ -8,8 +8,15 @@ import { namedRun } from '../../../client/runs/find-run.ts';
 import { findRun } from '../../../client/runs/runs.ts';
 import type { Stage } from '../../../contracts/stages.ts';
 
-/** Waits until a stage has work in progress of the run `small` on the command's embedded server. */
-export async function reach(folder: string, stage: Stage): Promise<void> {
+/** A run that goes on in a command of its own. */
+export interface WatchedRun {
+  /** Waits until a stage has work in progress. */
+  reach(stage: Stage): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Watches the run `small` on the command's embedded server. */
+export async function watchRun(folder: string): Promise<WatchedRun> {
   const address = await vi.waitFor(
     async () => {
       const run = await namedRun('small', join(folder, 'runs'));
@@ -23,15 +30,26 @@ export async function reach(folder: string, stage: Stage): Promise<void> {
     { timeout: 60_000, interval: 50 },
   );
   const runtime = await joinEmbedded(address);
+  return {
+    close: () => runtime.close(),
+    reach: async (stage) => {
+      await vi.waitFor(
+        async () => {
+          const status = await (await findRun(runtime.client, 'small')).progress();
+          expect(status?.working.get(stage)).toBeDefined();
+        },
+        { timeout: 120_000, interval: 20 },
+      );
+    },
+  };
+}
+
+/** Waits until a stage of the run `small` has work in progress on the command's embedded server. */
+export async function reach(folder: string, stage: Stage): Promise<void> {
+  const run = await watchRun(folder);
   try {
-    await vi.waitFor(
-      async () => {
-        const status = await (await findRun(runtime.client, 'small')).progress();
-        expect(status?.working.get(stage)).toBeDefined();
-      },
-      { timeout: 120_000, interval: 20 },
-    );
+    await run.reach(stage);
   } finally {
-    await runtime.close();
+    await run.close();
   }
 }

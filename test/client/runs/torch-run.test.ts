@@ -8,7 +8,7 @@ import { describeTorch } from '../../torch-environment.ts';
 import { tive, useCluster } from '../in-process.ts';
 import { USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
 import { childrenOf, hashesOf, startTive } from '../tive-process.ts';
-import { reach } from './reach.ts';
+import { watchRun } from './reach.ts';
 
 /** Families that TensorFlow's code does not read, by what people call them. */
 const FAMILIES = {
@@ -124,11 +124,15 @@ describeTorch('models that the torch engine alone reads', (python) => {
 
       const command = startTive(struck, ...words, '--processes', '1', '--heartbeat-timeout', '6');
       const engines = (): number[] => command.computeProcesses().flatMap((pid) => childrenOf(pid, 'tive_torch'));
+      const run = await watchRun(struck);
       for (const stage of ['dataset', 'warmup', 'gradients', 'finetune', 'evaluation'] as const) {
-        await reach(struck, stage);
+        // A run that fails before says why.
+        const ended = command.finished.then(({ stderr }) => expect(stderr).toBe(`${stage} to be reached`));
+        await Promise.race([run.reach(stage), ended]);
         const found = await vi.waitUntil(() => engines().find((pid) => pid > 0), { timeout: 60_000, interval: 20 });
         process.kill(found, 'SIGKILL');
       }
+      await run.close();
       const finished = await command.finished;
       expect(finished.exitCode, finished.stderr).toBe(0);
       expect(hashes(struck)).toEqual(hashes(alone));
