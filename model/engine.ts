@@ -280,7 +280,7 @@ export interface Trainer {
    * @returns global norm before clipping; where it is not finite, nothing was updated
    */
   update(learningRate: number): Promise<number>;
-  /** The state as it can be saved. */
+  /** The state as it can be saved; the arrays are its own until the next update changes them. */
   state(): Promise<TrainingState>;
   dispose(): void;
 }

@@ -20,14 +20,20 @@ export function adapterGradient(model: LoadedModel, values: AdapterValues): Micr
       parameters: values.parameters.map((parameter, index) => ({ ...parameter, values: parameters[index]! })),
     };
     const adapter = toTensors(current);
-    const gradients: Float32Array[] = parameters.map(({ length }) => new Float32Array(length));
+    const found = new Map<number, Float32Array>();
+    const take = (name: string, left: tf.Tensor2D, right: tf.Tensor2D): void => {
+      found.set(
+        places.get(name)!,
+        tf.tidy(() => tf.matMul(left, right, true, false).dataSync<'float32'>()),
+      );
+    };
     const sink: LoraSink = (path, { x, h, dh, dy }) => {
-      gradients[places.get(`${path}.lora_A`)!] = tf.matMul(dh, x, true, false).dataSync<'float32'>();
-      gradients[places.get(`${path}.lora_B`)!] = tf.matMul(dy, h, true, false).dataSync<'float32'>();
+      take(`${path}.lora_A`, dh, x);
+      take(`${path}.lora_B`, dy, h);
     };
     const loss = summedLoss(model, adapter, examples, weight, sink);
     disposeAdapter(adapter);
-    return { loss, gradients };
+    return { loss, gradients: parameters.map(({ length }, index) => found.get(index) ?? new Float32Array(length)) };
   };
 }
 
