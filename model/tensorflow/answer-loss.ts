@@ -1,11 +1,9 @@
 // The loss of the answers, and its gradient at the hidden states.
 import * as tf from '@tensorflow/tfjs';
+import { MAX_LOGITS } from '../memory/bounds.ts';
 import type { Decoder } from './decoder.ts';
 import type { SupervisedPositions } from './micro-batch.ts';
 import type { Weights } from './weights.ts';
-
-/** Logits formed at once, in values: 64 MiB of float32. Longer batches go through the head in pieces. */
-const MAX_LOGITS = 2 ** 24;
 
 /** What the head says about each supervised position. */
 export interface AnswerLoss {

@@ -1,9 +1,6 @@
 // Attention of heads that lie together: whole, or in blocks of query rows where its table would be large.
 import * as tf from '@tensorflow/tfjs';
 
-/** Largest table of attention that is formed at once, in values: 64 MiB of float32. */
-export const MAX_ATTENTION_TABLE = 2 ** 24;
-
 /** Queries, keys and values of one layer; what is one head here may be the heads of a group that share a key. */
 export interface AttentionInput {
   /** `[head, query, headDimension]`, scaled by 1 / √headDimension */

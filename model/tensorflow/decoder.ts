@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { LoraTarget } from '../../contracts/config.ts';
 import type { Adapter } from './adapter-tensors.ts';
-import { MAX_ATTENTION_TABLE, attend, attendBackward, inTidy } from './attention.ts';
+import { MAX_ATTENTION_TABLE } from '../memory/bounds.ts';
+import { attend, attendBackward, inTidy } from './attention.ts';
 import type { QueryBlock } from './attention.ts';
 import { causalBlocks, rotaryTables, rotate, rotateBackward } from './attention-tables.ts';
 import type { RotaryTables } from './attention-tables.ts';

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { LoadedModel } from './load-model.ts';
 import { patchSide, towerVectorCount } from '../architectures/architecture.ts';
 import type { VisionConfig } from '../architectures/architecture.ts';
-import { MAX_ATTENTION_TABLE, attend, openBlocks } from './attention.ts';
+import { MAX_ATTENTION_TABLE } from '../memory/bounds.ts';
+import { attend, openBlocks } from './attention.ts';
 import { usedVisionLayers } from '../weight-shapes.ts';
 import type { Weights } from './weights.ts';
 

@@ -63,7 +63,7 @@ function sinkGradients(examples: TokenExample[], recomputedLayerCount = 0): Floa
   const adapter = toTensors(values);
   const gradients = examples.map(() => new Float32Array(parameterCount).fill(Number.NaN));
   const receive: GradientReceiver = (example, start, piece) => gradients[example]!.set(piece, start);
-  exampleGradients(model, adapter, places, examples, receive, recomputedLayerCount);
+  exampleGradients(model, adapter, places, examples, receive, () => recomputedLayerCount);
   disposeAdapter(adapter);
   return gradients;
 }
