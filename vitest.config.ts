@@ -10,6 +10,7 @@ const CLI = [
   'test/client/{cluster,commands,runs}/**/*.test.ts',
   'test/client/data/data-command.test.ts',
   'test/examples/{forms,models}.test.ts',
+  'test/model/memory/peak.test.ts',
   'test/setup/{bootstrap,cache}.test.ts',
   'test/store/s3-store.test.ts',
   'test/workers/supervisor.test.ts',

@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { computeEnvironment } from '../workers/compute-environment.ts';
+import { computeEnvironment, planComputeSlots, thisHost } from '../workers/compute-environment.ts';
 
 /** A part of a bench that runs in a process of its own; see `child-process.ts`. */
 export interface BenchChild {
@@ -31,7 +31,7 @@ export async function startChild(
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const program = fileURLToPath(new URL(`./child-process.${extension}`, import.meta.url));
   const child = fork(program, [module, JSON.stringify(input)], {
-    env: computeEnvironment({ index: 0, gpu: null }, process.env),
+    env: computeEnvironment(planComputeSlots(thisHost(0), null)[0]!, process.env),
     execArgv: [...process.execArgv, ...nodeOptions],
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   });

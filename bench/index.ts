@@ -16,10 +16,11 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   start: () => import('./start.ts'),
   values: () => import('./values.ts'),
   rows: () => import('./rows.ts'),
+  'large-model': () => import('./large-model.ts'),
 };
 
-/** Need some 25 and 5 GB on the disk of temporary files and many minutes, so they run only when they are named. */
-const LARGE = ['values', 'rows'];
+/** Need some 25, 5 and 2 GB on the disk of temporary files and many minutes, so they run only when they are named. */
+const LARGE = ['values', 'rows', 'large-model'];
 
 const { values, positionals } = parseArgs({
   options: { bytes: { type: 'string', default: '1e9' }, rows: { type: 'string' } },

@@ -8,14 +8,23 @@ export function ownPeakBytes(): number | null {
 
 /** Resident memory of a process and all that descend from it, summed: pages that several share count several times. */
 export function treeBytes(root: number): number {
+  return descendants(root).reduce((bytes, pid) => bytes + (statusBytes(String(pid), 'VmRSS') ?? 0), 0);
+}
+
+/** Peak resident memory so far of a process and of each that descends from it, by process id. */
+export function peaksOfTree(root: number): Map<number, number> {
+  return new Map(descendants(root).map((pid) => [pid, statusBytes(String(pid), 'VmHWM') ?? 0]));
+}
+
+/** A process and all that descend from it. */
+function descendants(root: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of listProc()) {
     const parent = Number(readStatus(name)?.match(/^PPid:\s+(\d+)/m)?.[1] ?? -1);
     children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
   }
-  const sum = (pid: number): number =>
-    (children.get(pid) ?? []).reduce((bytes, child) => bytes + sum(child), statusBytes(String(pid), 'VmRSS') ?? 0);
-  return sum(root);
+  const below = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap(below)];
+  return below(root);
 }
 
 function listProc(): string[] {

@@ -1,12 +1,12 @@
 // Bench of the demo from an empty folder, and again with all of it in the store.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { short } from './bench.ts';
 import type { BenchLine } from './bench.ts';
+import { packageFolder } from './package-folder.ts';
 import { treeBytes } from './processes.ts';
 
 const SAMPLE_MS = 200;
@@ -42,11 +42,4 @@ async function runDemo(folder: string): Promise<{ seconds: number; peakBytes: nu
   clearInterval(sampler);
   if (code !== 0) throw new Error(`start: the demo must end with 0, got ${code}\n${stderr}`);
   return { seconds: (performance.now() - start) / 1000, peakBytes };
-}
-
-/** The folder with `package.json`, from the sources as from the build. */
-function packageFolder(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
 }

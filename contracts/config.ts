@@ -136,8 +136,8 @@ export interface GradientsConfig {
   projection: ProjectionKind;
   projectionSeed: number;
   storage: 'float32' | 'int8';
-  /** Padded tokens of one micro-batch. */
-  tokenBudget: number;
+  /** Padded tokens of one micro-batch; `auto` takes what there is memory for, and writes it beside the rows. */
+  tokenBudget: number | 'auto';
   /** Least rows of one shard; a shard is a run of whole micro-batches. */
   shardRows: number;
 }

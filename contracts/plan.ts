@@ -17,9 +17,17 @@ export interface RunPlan {
   memory: {
     parameterCount: number;
     weightBytes: number;
+    /** What one compute process may use. */
     hostBytes: number;
     /** Free space of the store; null where nobody knows, as in a bucket. */
     freeBytes: number | null;
+    /** Padded tokens of a micro-batch, and whether they were picked. */
+    tokenBudget: number;
+    isPicked: boolean;
+    /** The largest micro-batch that is expected. */
+    batch: { rowCount: number; tokenCount: number };
+    /** What each kind of work needs of a compute process's memory. */
+    works: PlannedWork[];
   };
   /** Null where none was made. */
   probe: Probe | null;
@@ -30,6 +38,17 @@ export interface RunPlan {
   /** What would make the run's numbers say little, with what to do. */
   checks: string[];
   warnings: string[];
+}
+
+/** The memory of one kind of work at the moment at which most is needed. */
+export interface PlannedWork {
+  work: string;
+  totalBytes: number;
+  /** By kind: weights, activations, … */
+  bytes: Record<string, number>;
+  /** Layers whose forward pass is done again in the backward pass, so that it fits, of all. */
+  recomputedLayerCount: number;
+  layerCount: number;
 }
 
 /** One stage: what it has to do, and what that takes. Null: not known, or nothing. */

@@ -5,6 +5,7 @@ import type { ProjectionOptions } from '../algorithms/projection.ts';
 import type { Dtype, TensorflowEngine } from '../contracts/config.ts';
 import type { Reason } from '../contracts/reasons.ts';
 import type { AdapterValues } from './adapter.ts';
+import type { ModelSizes } from './memory/model-sizes.ts';
 import type { LinearLayer } from './weight-shapes.ts';
 
 /** What computes the tensors, and everything of it that can change bits: part of the address of computed artifacts. */
@@ -73,6 +74,8 @@ export interface DecoderLayers {
 export interface ModelDescription {
   decoder: DecoderLayers;
   parameterCount: number;
+  /** What its memory follows from. */
+  sizes: ModelSizes;
   /** The model's own processor, which makes its input of rows; null where rows come as tokens and vectors. */
   processor: RowProcessor | null;
 }
@@ -280,7 +283,7 @@ export interface Trainer {
    * @returns global norm before clipping; where it is not finite, nothing was updated
    */
   update(learningRate: number): Promise<number>;
-  /** The state as it can be saved. */
+  /** The state as it can be saved; the arrays are its own until the next update changes them. */
   state(): Promise<TrainingState>;
   dispose(): void;
 }

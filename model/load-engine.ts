@@ -3,7 +3,7 @@ import type { Dtype, EngineName, ModelConfig } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { readArchitecture } from './architectures/read-architecture.ts';
 import type { Engine } from './engine.ts';
-import { firstDeviceBytes } from './model-memory.ts';
+import { deviceMemory } from './memory/machine-memory.ts';
 import { torchPython } from './torch/python.ts';
 
 /**
@@ -15,7 +15,7 @@ export async function chooseEngine({
   path,
 }: Pick<ModelConfig, 'engine' | 'path'>): Promise<'auto' | EngineName> {
   if (engine !== 'auto' || torchPython() === null) return engine;
-  if (process.env['CUDA_VISIBLE_DEVICES'] !== '-1' && firstDeviceBytes() !== null) return 'torch';
+  if (process.env['CUDA_VISIBLE_DEVICES'] !== '-1' && deviceMemory() !== null) return 'torch';
   try {
     await readArchitecture(path);
     return 'auto';

@@ -19,7 +19,7 @@ export interface SafetensorsFile extends TensorTable {
 const MAX_HEADER_BYTES = 100_000_000;
 
 /** Bytes that are read at once, a multiple of every value's: one call of the system takes less than 2 GiB. */
-const PIECE_BYTES = 64 * 1024 ** 2;
+const PIECE_BYTES = 16 * 1024 ** 2;
 
 /** Types that are widened or narrowed to float32, with their bytes a value. */
 const FLOAT_BYTES: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2, F64: 8 };
@@ -60,7 +60,7 @@ export async function openSafetensors(path: string, pieceBytes = PIECE_BYTES): P
         const values = new Float32Array((byteEnd - byteStart) / width);
         for (let start = byteStart; start < byteEnd; start += pieceBytes) {
           const bytes = await readAt(dataStart + start, Math.min(pieceBytes, byteEnd - start));
-          values.set(toFloat32(bytes, dtype), (start - byteStart) / width);
+          widen(bytes, dtype, values.subarray((start - byteStart) / width));
         }
         return values;
       },
@@ -101,17 +101,19 @@ async function readExactly(
   return buffer;
 }
 
-/** Values of whole bytes, little-endian. */
-function toFloat32(bytes: Buffer, dtype: string): Float32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // A buffer of its own begins at a multiple of four.
-  if (dtype === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  if (dtype === 'F64')
-    return Float32Array.from({ length: bytes.length / 8 }, (_, index) => view.getFloat64(index * 8, true));
-  const bits = new Uint32Array(bytes.length / 2);
-  const widen = dtype === 'BF16' ? (half: number) => half << 16 : halfToFloatBits;
-  for (let index = 0; index < bits.length; index += 1) bits[index] = widen(view.getUint16(index * 2, true));
-  return new Float32Array(bits.buffer);
+/** Writes the values of whole bytes, little-endian, to the beginning of `values`. */
+function widen(bytes: Buffer, dtype: string, values: Float32Array): void {
+  // A buffer of its own begins at a multiple of eight.
+  const { buffer, byteOffset, length } = bytes;
+  if (dtype === 'F32') values.set(new Float32Array(buffer, byteOffset, length / 4));
+  else if (dtype === 'F64') values.set(new Float64Array(buffer, byteOffset, length / 8));
+  else {
+    const halves = new Uint16Array(buffer, byteOffset, length / 2);
+    const bits = new Uint32Array(values.buffer, values.byteOffset, halves.length);
+    const isBfloat = dtype === 'BF16';
+    for (let index = 0; index < halves.length; index += 1)
+      bits[index] = isBfloat ? halves[index]! << 16 : halfToFloatBits(halves[index]!);
+  }
 }
 
 /** Bits of the float32 that equals an IEEE 754 half. */

@@ -1,4 +1,6 @@
 // The rows table: every row of a dataset with its identity, its task and its place in the plan of the work.
+import type { GradientsConfig } from '../contracts/config.ts';
+import { ArtifactMismatchError } from '../contracts/failures.ts';
 import type { ScanResult } from '../contracts/messages/dataset.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import type { CountedPlace } from '../contracts/row-place.ts';
@@ -51,6 +53,23 @@ export type PlanDetails = Pick<RowsDetails, 'rowCount' | 'usableCount' | 'shardC
  */
 export function readRowsDetails(store: Store, rows: ArtifactReference): Promise<RowsDetails> {
   return readDetails<RowsDetails>(store, rows);
+}
+
+/**
+ * Padded tokens of a micro-batch of a rows table: as the recipe says, or as was picked when the table was made,
+ * whatever this machine would pick.
+ */
+export async function readTokenBudget(
+  store: Store,
+  rows: ArtifactReference,
+  { tokenBudget }: Pick<GradientsConfig, 'tokenBudget'>,
+): Promise<number> {
+  if (tokenBudget !== 'auto') return tokenBudget;
+  const picked = (await readRowsDetails(store, rows)).tokenBudget;
+  if (picked !== undefined) return picked;
+  throw new ArtifactMismatchError(
+    `${rows.uri}: must say the token budget that was picked, got none; run the dataset stage anew`,
+  );
 }
 
 /** How many shards a rows table is cut into. */

@@ -24,6 +24,9 @@ import { datasetFingerprint, promptFingerprint } from '../shared/fingerprints.ts
 import { keepBeating, startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
+import { budgetNotes, memoryFacts, requireBatch, tokenBudgetFor, worksOf } from '../shared/memory-plan.ts';
+import type { MemoryFacts } from '../shared/memory-plan.ts';
+import { LargestBatch } from './largest-batch.ts';
 import { countRows } from '../shared/metrics.ts';
 import { checkModel } from '../shared/model-checks.ts';
 import type { ModelHost } from '../shared/model-host.ts';
@@ -45,9 +48,10 @@ export function createDatasetActivities({ openStore, models }: ComputeDependenci
     const dataset = await keepBeating(pulse, localDataset(openStore, given, null));
     const labelled = await keepBeating(pulse, labelledBy(openStore, config, dataset));
     const place = outputPlace('dataset', await determine(config, models, dataset, labelled));
-    const output = await makeOutput(store, place, () =>
-      writeRows(store, place, { config, models, dataset, labelled, stage, pulse }),
-    );
+    const output = await makeOutput(store, place, async () => {
+      const memory = await memoryFacts(config, models, worksOf(config, source));
+      return writeRows(store, place, { config, models, dataset, labelled, memory, stage, pulse });
+    });
     if (output.cached) requireKnownTasks(output.details, dataset);
     return resultOf(output);
   };
@@ -118,12 +122,14 @@ interface ScanWork {
   dataset: LocalDataset;
   /** The dataset whose rows decide over the labels. */
   labelled: LocalDataset;
+  memory: MemoryFacts;
   stage: Stage;
   pulse: Pulse;
 }
 
 async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Promise<WrittenOutput<RowsDetails>> {
-  const { config, models, dataset, labelled, pulse } = work;
+  const { config, models, dataset, labelled, memory, pulse } = work;
+  const tokenBudget = tokenBudgetFor(memory, config);
   const tally = new RowTally();
   const setAside = new PassThrough();
   const quarantine = writeFile(store, place, QUARANTINE_FILE, setAside);
@@ -132,7 +138,7 @@ async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Prom
   try {
     const { label, notes } = await keepBeating(pulse, labellingOf(labelled));
     const encoder = await encoderOf(config, models);
-    const batches = rowBatches(work, { dataset, label, encoder }, tally, setAside);
+    const batches = rowBatches(work, { dataset, label, encoder }, tokenBudget, tally, setAside);
     const file = await rowsTable.write(store, place.folder, batches);
     setAside.end();
     const { extensionDiffersCount, unreadKeys, ...counts } = tally.result();
@@ -140,8 +146,11 @@ async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Prom
       ...datasetWarnings(counts, { extensionDiffersCount, unreadKeys }, dataset),
       ...notes,
       ...encoder.notes(),
+      ...budgetNotes(config, tokenBudget),
     ];
-    return { files: [file, await quarantine], details: { ...counts, warnings } };
+    // What the recipe says is in the address; what was picked is in the artifact.
+    const picked = config.gradients.tokenBudget === 'auto' ? { tokenBudget } : {};
+    return { files: [file, await quarantine], details: { ...counts, ...picked, warnings } };
   } catch (error) {
     setAside.destroy(error as Error);
     throw error;
@@ -153,20 +162,23 @@ async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Prom
  * bad.
  */
 async function* rowBatches(
-  { config, stage, pulse }: ScanWork,
+  { config, memory, stage, pulse }: ScanWork,
   scan: ScanOptions,
+  tokenBudget: number,
   tally: RowTally,
   setAside: PassThrough,
 ): AsyncGenerator<RowsBatch> {
   let batch: PlannedRow[] = [];
+  const largest = new LargestBatch();
   let rowCount = 0;
-  for await (const window of planRows(scanDataset(scan), config.gradients)) {
+  for await (const window of planRows(scanDataset(scan), { ...config.gradients, tokenBudget })) {
     for (const row of window) {
       tally.add(row);
       const line = setAsideLine(row);
       if (line !== null && !setAside.write(line)) await once(setAside, 'drain');
       batch.push(row);
     }
+    largest.add(window);
     rowCount += window.length;
     countRows(stage, window.length);
     await pulse.committed(rowCount, 0);
@@ -178,5 +190,7 @@ async function* rowBatches(
   const quarantined = new Map(total.quarantined.map(({ reason, count }) => [reason, count]));
   requireUsable({ ...total, quarantined }, scan.dataset);
   requireKnownTasks(total, scan.dataset);
+  const worst = largest.found;
+  if (worst !== null) requireBatch(memory, worst);
   if (batch.length > 0) yield toRowsBatch(batch);
 }

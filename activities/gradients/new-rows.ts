@@ -9,7 +9,7 @@ import { readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { joinGradients, openGradientTable } from '../../tables/gradients.ts';
 import { RowLookup } from '../../tables/row-lookup.ts';
-import { rowsTable, usableRows } from '../../tables/rows.ts';
+import { readTokenBudget, rowsTable, usableRows } from '../../tables/rows.ts';
 import type { PlanDetails, RowsBatch } from '../../tables/rows.ts';
 import { evaluationDataset } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
@@ -127,10 +127,11 @@ async function writeNewRows(
     ...settingsOf('newRows', config),
   });
   const { reference } = await makeOutput<PlanDetails>(store, place, async () => {
+    const tokenBudget = await readTokenBudget(store, rows, config.gradients);
     let [shardCount, microBatchCount] = [0, 0];
     const batches = async function* (): AsyncGenerator<RowsBatch> {
       const records = readRecords(store, rows, (rowIndex) => !known.has(rowIndex));
-      for await (const window of planRows(records, config.gradients)) {
+      for await (const window of planRows(records, { ...config.gradients, tokenBudget })) {
         for (const { place: planned } of window) {
           shardCount = Math.max(shardCount, (planned?.shard ?? -1) + 1);
           microBatchCount = Math.max(microBatchCount, (planned?.microBatch ?? -1) + 1);

@@ -7,7 +7,8 @@ import { workOf } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
 import { rowsOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
-import { modelMemory } from '../../model/model-memory.ts';
+import { largestBatch } from '../../model/memory/pick-memory.ts';
+import type { MicroBatchSize } from '../../model/memory/memory-question.ts';
 import { checkRun, findingText } from '../../report/checks.ts';
 import type { CheckedTraining } from '../../report/checks.ts';
 import { findDataset } from '../dataset/stage.ts';
@@ -17,6 +18,8 @@ import { allocateMethod } from '../selection/allocation.ts';
 import { evaluationDataset } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { localDataset } from '../shared/local-dataset.ts';
+import { budgetNotes, memoryFacts, requireBatch, tokenBudgetFor, workMemory, worksOf } from '../shared/memory-plan.ts';
+import type { MemoryFacts } from '../shared/memory-plan.ts';
 import { checkModel } from '../shared/model-checks.ts';
 import { findReference } from '../training/warmup.ts';
 import { findValues } from '../values/stage.ts';
@@ -39,7 +42,7 @@ export async function planRun(
   processCount = 1,
 ): Promise<RunPlan> {
   await checkModel(config, models);
-  const { decoder, parameterCount } = await models.describe(config.model);
+  const { decoder } = await models.describe(config.model);
   const store = openStore(config.store.uri);
   const dataset = await localDataset(openStore, config.dataset, null);
   const scanned = await findDataset({ openStore, models }, config);
@@ -52,8 +55,12 @@ export async function planRun(
   const input = scanned && reference && { config, rows: scanned.rows, adapter: reference.adapter };
   const gradients = input && (await findGradients(store, input, models));
   const values = input && gradients && (await findValues(store, { ...input, gradients: [gradients.gradients] }));
-  const probe = withProbe ? await probeRows(config, { openStore, models }, dataset, rows.places) : null;
-  const { weightBytes, hostBytes } = modelMemory(parameterCount, false);
+  const { fallbackReason } = await models.engine(config.model);
+  const facts = await memoryFacts(config, models, worksOf(config, 'dataset'));
+  const tokenBudget = scanned?.tokenBudget ?? tokenBudgetFor(facts, config);
+  const batch = largestBatch(tokenBudget, Math.min(config.gradients.cutoffLen, sample.longestTokenCount));
+  if (scanned === null) requireBatch(facts, batch);
+  const probe = withProbe ? await probeRows(config, { openStore, models }, dataset, rows.places, tokenBudget) : null;
   const cached = { dataset: scanned, warmup: reference, gradients, values };
   const work = workOf(config, until);
   const stages = planStages({
@@ -77,14 +84,15 @@ export async function planRun(
     imageRowCount,
     sampledReasons,
     stages,
-    memory: { parameterCount, weightBytes, hostBytes, freeBytes },
+    memory: { ...memoryOf(facts, config, tokenBudget, batch), freeBytes },
     probe,
     quotas: values === null ? null : quotasOf(config, values, rows.rowCount),
     total: totalOf(stages, processCount, work),
     checks: checksOf(config, work, stages, { usableCount, taskCount: scanned?.tasks.length ?? null }),
     warnings: [
-      ...warningsOf(stages, freeBytes, (await models.engine(config.model)).fallbackReason),
+      ...warningsOf(stages, freeBytes, fallbackReason),
       ...sample.notes,
+      ...budgetNotes(config, tokenBudget),
       ...(problem === null ? [] : [`of ${sample.sampleCount} rows: ${problem.message}`]),
     ],
   };
@@ -94,6 +102,34 @@ function totalOf(stages: readonly PlannedStage[], processCount: number, { method
   const seconds = totalSeconds(stages, processCount, methods.length);
   const secondsOnOne = totalSeconds(stages, 1, methods.length);
   return seconds === null || secondsOnOne === null ? null : { processCount, seconds, secondsOnOne };
+}
+
+/** What a compute process needs, by kind of work. */
+function memoryOf(
+  facts: MemoryFacts,
+  { gradients }: Config,
+  tokenBudget: number,
+  batch: MicroBatchSize,
+): Omit<RunPlan['memory'], 'freeBytes'> {
+  const { sizes, valueBytes } = facts.questions[0]!;
+  const { parameterCount, layerCount } = sizes;
+  const works = workMemory(facts, batch).map(({ work, count, totalBytes, recomputedLayerCount }) => ({
+    work,
+    totalBytes,
+    bytes: { ...count },
+    recomputedLayerCount,
+    layerCount,
+  }));
+  const { rowCount, tokenCount } = batch;
+  return {
+    parameterCount,
+    weightBytes: valueBytes * parameterCount,
+    hostBytes: facts.memoryBytes,
+    tokenBudget,
+    isPicked: gradients.tokenBudget === 'auto',
+    batch: { rowCount, tokenCount },
+    works,
+  };
 }
 
 /** Rows of a dataset, up to its limit. */

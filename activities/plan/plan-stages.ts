@@ -7,7 +7,7 @@ import type { PlannedStage, Probe, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { reaches } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
-import { gradientLayout, initialAdapter } from '../../model/adapter.ts';
+import { adapterSizes } from '../../model/memory/count-memory.ts';
 import { tableBytes } from '../gradients/table-place.ts';
 import type { LinearLayer } from '../../model/weight-shapes.ts';
 
@@ -37,7 +37,7 @@ export interface PlanFacts {
 export function planStages(facts: PlanFacts): PlannedStage[] {
   const { config, work, rows, isCached } = facts;
   const { rowCount, usableCount } = rows;
-  const sizes = adapterSizes(facts);
+  const sizes = adapterBytes(facts);
   const budget = Math.round(requestedRows(config.allocation, usableCount, rowCount));
   const stages: PlannedStage[] = [
     planned('dataset', { isCached: isCached('dataset'), rowCount, seconds: readingSeconds(facts) }),
@@ -148,9 +148,8 @@ function secondsFor({ rows, probe }: PlanFacts, rowCount: number, epochs: number
 }
 
 /** Bytes of an adapter, and coordinates of a whole gradient. */
-function adapterSizes({ config, layers }: PlanFacts): { bytes: number; gradientLength: number } {
-  const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
-  const adapter = initialAdapter(layers, { rank, alpha, targets }, () => 0.5);
-  const bytes = 4 * adapter.parameters.reduce((sum, { values }) => sum + values.length, 0);
-  return { bytes, gradientLength: gradientLayout(adapter).length };
+function adapterBytes({ config, layers }: PlanFacts): { bytes: number; gradientLength: number } {
+  const { loraRank: rank, loraTarget: targets } = config.warmup;
+  const { parameterCount, gradientLength } = adapterSizes(layers, { rank, targets });
+  return { bytes: 4 * parameterCount, gradientLength };
 }

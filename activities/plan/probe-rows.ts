@@ -7,13 +7,16 @@ import { planMicroBatches } from '../../dataset/rows/micro-batches.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { initialAdapter } from '../../model/adapter.ts';
 import { tokenCountOf } from '../../model/engine.ts';
-import type { ModelExample } from '../../model/engine.ts';
+import type { GradientComputer, ModelExample } from '../../model/engine.ts';
 import { examplesOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import type { ExampleSource } from '../shared/examples.ts';
 import { projectionOf } from '../gradients/table-place.ts';
 
 const PROBED_ROWS = 8;
+
+/** What takes longer needs no warming up, and no more rows. */
+const SLOW_SECONDS = 5;
 
 /** Of rows that cannot be read, a picture missing for instance, the next is taken. */
 const MOST_TRIED = 64;
@@ -27,6 +30,7 @@ export async function probeRows(
   { models }: ComputeDependencies,
   dataset: LocalDataset,
   places: readonly CountedPlace[],
+  tokenBudget: number,
 ): Promise<Probe | null> {
   const model = await models.model(config.model, () => Promise.resolve());
   const { description } = await models.engine(config.model);
@@ -37,33 +41,44 @@ export async function probeRows(
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;
   const random = createRandom('probe', 0);
   const adapter = initialAdapter(model.decoder.layers, { rank, alpha, targets }, () => random.uniform());
-  const { tokenBudget } = config.gradients;
   const computer = model.openGradients(adapter, projectionOf(config));
   const lengths = read.examples.map(tokenCountOf);
   const batches = planMicroBatches(lengths, tokenBudget).map((batch) => batch.map((index) => read.examples[index]!));
-  const compute = async (): Promise<void> => {
-    for (const batch of batches) await computer.compute(batch);
-  };
-  await compute();
-  const startedAt = performance.now();
-  await compute();
-  const seconds = (performance.now() - startedAt) / 1000;
+  const { examples, seconds } = await timeBatches(computer, batches);
   computer.dispose();
-  const tokenCount = read.examples.reduce((sum, example) => sum + tokenCountOf(example), 0);
+  const tokenCount = examples.reduce((sum, example) => sum + tokenCountOf(example), 0);
   return {
     engine: `${description.engine} ${description.libraryVersion} on ${description.device}`,
-    rowCount: read.examples.length,
+    rowCount: examples.length,
     tokenCount,
     secondsPerToken: seconds / tokenCount,
     secondsPerImage: read.imageCount === 0 ? 0 : read.imageSeconds / read.imageCount,
   };
 }
 
+/** Takes all micro-batches once to warm up and once with the clock running; of a slow model the first one is enough. */
+async function timeBatches(
+  computer: GradientComputer,
+  batches: readonly ModelExample[][],
+): Promise<{ examples: ModelExample[]; seconds: number }> {
+  const time = async (some: readonly ModelExample[][]): Promise<number> => {
+    const startedAt = performance.now();
+    for (const batch of some) await computer.compute(batch);
+    return (performance.now() - startedAt) / 1000;
+  };
+  const first = await time(batches.slice(0, 1));
+  if (first > SLOW_SECONDS) return { examples: batches[0]!, seconds: first };
+  await time(batches.slice(1));
+  return { examples: batches.flat(), seconds: await time(batches) };
+}
+
 /** The first rows whose pictures can be read; what is set up once is set up here. */
 async function readablePlaces(source: ExampleSource, places: readonly CountedPlace[]): Promise<CountedPlace[]> {
   const readable: CountedPlace[] = [];
+  const startedAt = performance.now();
   for (const [index, place] of places.slice(0, MOST_TRIED).entries()) {
-    if (readable.length === PROBED_ROWS) break;
+    const isSlow = performance.now() - startedAt > 1000 * SLOW_SECONDS;
+    if (readable.length === PROBED_ROWS || (isSlow && readable.length > 0)) break;
     try {
       await source.examples([place], await source.scope(`row ${index}`, [place]));
       readable.push(place);

@@ -31,6 +31,8 @@ export interface RowSample extends RowFacts, Pick<RunPlan, 'isCounted'> {
   /** What a person should know of the prompts. */
   notes: readonly string[];
   sampledReasons: Record<string, number>;
+  /** Of the longest row that can be used as far as was looked; at least 1. */
+  longestTokenCount: number;
   /** Rows that can be used as far as was looked, for the probe. */
   places: CountedPlace[];
 }
@@ -107,6 +109,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset, models: 
     isWhole: sample.length === rowCount && pictures.isWhole,
     notes: encoder.notes(),
     sampledReasons,
+    longestTokenCount: usable.reduce((most, { place }) => Math.max(most, place.tokenCount), 1),
     places: usable.map(({ place }) => place),
   };
 }

@@ -7,7 +7,7 @@ import { readAdapter } from '../../model/adapter-files.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { checkModelFiles } from '../../model/model-files.ts';
 import { chooseEngine } from '../../model/load-engine.ts';
-import { modelMemory, requireMemory } from '../../model/model-memory.ts';
+import { modelMemory, requireMemory } from '../../model/memory/weights-memory.ts';
 import { countParameters, weightShapes } from '../../model/weight-shapes.ts';
 import type { ModelHost } from './model-host.ts';
 

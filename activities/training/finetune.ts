@@ -6,7 +6,7 @@ import type { ArtifactReference } from '../../contracts/references.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import { readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
-import { usableRows } from '../../tables/rows.ts';
+import { readTokenBudget, usableRows } from '../../tables/rows.ts';
 import type { UsableRow } from '../../tables/rows.ts';
 import { readCopies } from '../../tables/selection.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
@@ -27,7 +27,8 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
       const output = await makeOutput(store, place, async () => {
         const places = await selectedRows(store, rows, selection);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
-        return tuneAdapter({ store, place, config, dataset, schedule, places, pulse }, models);
+        const tokenBudget = await readTokenBudget(store, rows, config.gradients);
+        return tuneAdapter({ store, place, config, dataset, tokenBudget, schedule, places, pulse }, models);
       });
       return adapterResult(output, schedule);
     },

@@ -38,6 +38,8 @@ export interface TuneRequest {
   config: Config;
   /** The config's, as files of this machine. */
   dataset: LocalDataset;
+  /** Padded tokens of a micro-batch. */
+  tokenBudget: number;
   /** As it is done; everything else is as in the warm-up. */
   schedule: TrainingSchedule;
   /** Rows in row order; a row drawn n times stands n times. */
@@ -124,11 +126,11 @@ function planBatches(rowCount: number, { epochs, batchSize }: TuneRequest['sched
   return batches;
 }
 
-function settingsOf({ config, schedule }: TuneRequest): TrainingSettings {
+function settingsOf({ config, schedule, tokenBudget }: TuneRequest): TrainingSettings {
   const { schedule: kind, warmupFraction } = config.warmup;
   return {
     schedule: { kind, learningRate: schedule.learningRate, warmupFraction },
-    tokenBudget: config.gradients.tokenBudget,
+    tokenBudget,
   };
 }
 

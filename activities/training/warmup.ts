@@ -9,7 +9,7 @@ import type { ModelDescription } from '../../model/engine.ts';
 import { detailsOf, readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { hashColumn } from '../../tables/hash-column.ts';
-import { readUsableRows } from '../../tables/rows.ts';
+import { readTokenBudget, readUsableRows } from '../../tables/rows.ts';
 import type { RowsDetails, UsableRow } from '../../tables/rows.ts';
 import type { AdapterDetails } from '../../tables/training.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
@@ -33,7 +33,8 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
           return importAdapter(store, place, config.model.adapter, await models.describe(config.model));
         const places = chooseRows(await readUsableRows(store, rows), config);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
-        return tuneAdapter({ store, place, config, dataset, schedule, places, pulse }, models);
+        const tokenBudget = await readTokenBudget(store, rows, config.gradients);
+        return tuneAdapter({ store, place, config, dataset, tokenBudget, schedule, places, pulse }, models);
       });
       return adapterResult(output, config.model.adapter === null ? schedule : null);
     },

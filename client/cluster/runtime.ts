@@ -1,12 +1,11 @@
 // What a command needs of Temporal: a client, and with an embedded server the workers too.
-import { availableParallelism, freemem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { prepareEngine } from '../../setup/prepare-engine.ts';
 import type { EngineSetup } from '../../setup/prepare-engine.ts';
 import { prepareTemporal } from '../../setup/temporal.ts';
-import { planComputeSlots } from '../../workers/compute-environment.ts';
+import { planComputeSlots, thisHost } from '../../workers/compute-environment.ts';
 import { connectionConfig } from '../../workers/connection.ts';
 import type { ServerAddress } from '../../workers/connection.ts';
 import { startControlWorker } from '../../workers/control-worker.ts';
@@ -91,8 +90,7 @@ async function openEmbedded({
   const server = await startEmbeddedServer({ program: temporal.path, databasePath, withUi, isFresh, say });
   const address: ServerAddress = { address: server.address, namespace: 'default', isEmbedded: true };
   const runtime = await connectWhenServing(address);
-  const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine?.gpuCount ?? 0 };
-  const supervisor = new Supervisor(address, planComputeSlots(host, processCount), log);
+  const supervisor = new Supervisor(address, planComputeSlots(thisHost(engine?.gpuCount ?? 0), processCount), log);
   supervisor.start();
   const control = await startControlWorker(address);
   return {

@@ -55,7 +55,8 @@ export function planLines(runName: string, plan: RunPlan, config: Config): strin
   return [
     `run ${runName}: ${grouped(plan.rowCount)} rows, ${about}${grouped(plan.usableCount)} usable, ${about}${grouped(plan.tokenCount)} tokens`,
     ...(reasons.length === 0 ? [] : [`in a sample of the rows: ${reasons.join(', ')}`]),
-    `model: ${grouped(memory.parameterCount)} parameters, ${bytes(memory.weightBytes)} in float32; ${bytes(memory.hostBytes)} of memory here${free}`,
+    `model: ${grouped(memory.parameterCount)} parameters, ${bytes(memory.weightBytes)} in float32; ${bytes(memory.hostBytes)} of memory a process${free}`,
+    ...memoryLines(memory),
     probe === null
       ? 'no probe: times are not known'
       : `probe: ${grouped(probe.rowCount)} rows of ${grouped(probe.tokenCount)} tokens on ${probe.engine}, one process: ` +
@@ -70,6 +71,25 @@ export function planLines(runName: string, plan: RunPlan, config: Config): strin
     ...warnings.map((text) => `warning: ${text}`),
   ];
 }
+
+/** What each kind of work needs of a process, and what was picked so that it fits. */
+function memoryLines({ tokenBudget, isPicked, batch, works }: RunPlan['memory']): string[] {
+  const picked = isPicked ? ' (auto)' : '';
+  const rows = `${grouped(batch.rowCount)} ${batch.rowCount === 1 ? 'row' : 'rows'} of ${grouped(batch.tokenCount)}`;
+  return [
+    `micro-batches: up to ${grouped(tokenBudget)} padded tokens${picked}, ${rows} at most`,
+    ...works.map(({ work, totalBytes, bytes: kinds, recomputedLayerCount, layerCount }) => {
+      const shown = Object.entries(kinds).filter(([, count]) => count >= LEAST_SHOWN_BYTES);
+      const again =
+        recomputedLayerCount === 0 ? '' : `; ${recomputedLayerCount} of ${layerCount} layers computed twice`;
+      const words = shown.sort(([, left], [, right]) => right - left).map(([kind, count]) => `${kind} ${bytes(count)}`);
+      return `${work}: ${bytes(totalBytes)} a process: ${words.join(', ')}${again}`;
+    }),
+  ];
+}
+
+/** Kinds of memory below this are not worth a word. */
+const LEAST_SHOWN_BYTES = 10e6;
 
 function shardLines(stages: readonly PlannedStage[]): string[] {
   const isShown = stages.some(({ unit }) => unit === 'shards');
@@ -138,7 +158,12 @@ function short(value: number): string {
 }
 
 function bytes(value: number): string {
-  const units: [number, string][] = [[1e12, 'TB'], [1e9, 'GB'], [1e6, 'MB'], [1e3, 'kB']]; // oxfmt-ignore
+  const units: [number, string][] = [
+    [1e12, "TB"],
+    [1e9, "GB"],
+    [1e6, "MB"],
+    [1e3, "kB"],
+  ]; // oxfmt-ignore
   const found = units.find(([size]) => value >= size);
   return found === undefined ? `${value} bytes` : `${(value / found[0]).toFixed(1)} ${found[1]}`;
 }

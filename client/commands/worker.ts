@@ -1,7 +1,6 @@
 // `tive worker`: serves a cluster.
-import { availableParallelism, freemem } from 'node:os';
 import { Argument, Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { planComputeSlots } from '../../workers/compute-environment.ts';
+import { planComputeSlots, thisHost } from '../../workers/compute-environment.ts';
 import type { WorkerAddress } from '../../workers/connection.ts';
 import { deploymentVersion } from '../../workers/deployment.ts';
 import { parseMetricsAddress } from '../../workers/metrics-address.ts';
@@ -88,8 +87,7 @@ async function startSupervisor(
   const { Supervisor } = await import('../../workers/supervisor.ts');
   const engine = await prepareEngine(say);
   useEngine(engine, say);
-  const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine.gpuCount };
-  const supervisor = new Supervisor(server, planComputeSlots(host, processCount), log, settings);
+  const supervisor = new Supervisor(server, planComputeSlots(thisHost(engine.gpuCount), processCount), log, settings);
   supervisor.start();
   return supervisor;
 }

@@ -2,6 +2,7 @@
 import { encoderOf, evaluationDataset } from '../../activities/shared/compute-context.ts';
 import { datasetWarnings, ofTestRows, requireKnownTasks, testWarnings } from '../../activities/dataset/warnings.ts';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
+import { mostTokens } from '../../activities/shared/memory-plan.ts';
 import { checkModel } from '../../activities/shared/model-checks.ts';
 import { ModelHost } from '../../activities/shared/model-host.ts';
 import { setAsideLine } from '../../activities/shared/rows-batch.ts';
@@ -53,7 +54,10 @@ async function validateWith(
     );
     const tally = new RowTally();
     const encoder = await encoderOf(config, models);
-    for await (const window of planRows(scanDataset({ dataset, label, encoder }), config.gradients)) {
+    for await (const window of planRows(scanDataset({ dataset, label, encoder }), {
+      ...config.gradients,
+      tokenBudget: mostTokens(config),
+    })) {
       for (const row of window) {
         tally.add(row);
         const line = setAsideLine(row);

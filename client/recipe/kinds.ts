@@ -22,6 +22,12 @@ export const integer = (least: number, most = Number.MAX_SAFE_INTEGER) => {
   return z.number(what).int(what).min(least, what).max(most, what);
 };
 
+/** A whole number, or `auto`. */
+export const integerOrAuto = (least: number) => {
+  const what = says(`auto or a whole number of at least ${least}`);
+  return z.union([z.literal('auto'), z.number().int().min(least)], what);
+};
+
 /** In (0, 1]; who wrote per cent is told. */
 export const fraction = () => {
   const what = {

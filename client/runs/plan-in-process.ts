@@ -1,12 +1,11 @@
 // A run's plan, made in a process of its own.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { availableParallelism, freemem } from 'node:os';
 import type { PlanAnswer, PlanQuestion } from '../../activities/plan/plan-process.ts';
 import * as failures from '../../contracts/failures.ts';
 import type { RunPlan } from '../../contracts/plan.ts';
 import { prepareEngine } from '../../setup/prepare-engine.ts';
-import { computeEnvironment, planComputeSlots } from '../../workers/compute-environment.ts';
+import { computeEnvironment, planComputeSlots, thisHost } from '../../workers/compute-environment.ts';
 
 import { useEngine } from '../cluster/runtime.ts';
 
@@ -19,12 +18,12 @@ export async function planInProcess(
   say: (text: string) => void,
 ): Promise<RunPlan> {
   const engine = await prepareEngine(say);
-  const host = { coreCount: availableParallelism(), memoryBytes: freemem(), gpuCount: engine.gpuCount };
+  const slots = planComputeSlots(thisHost(engine.gpuCount), processCount);
   useEngine(engine, say);
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const path = fileURLToPath(new URL(`../../activities/plan/plan-process.${ending}`, import.meta.url));
   const child = fork(path, [], {
-    env: computeEnvironment({ index: 0, gpu: engine.gpuCount > 0 ? 0 : null }, process.env),
+    env: computeEnvironment(slots[0] ?? planComputeSlots(thisHost(engine.gpuCount), 1)[0]!, process.env),
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   const answered = new Promise<PlanAnswer>((resolve, reject) => {
@@ -34,7 +33,7 @@ export async function planInProcess(
       reject(new Error(`plan: the process must answer, got its end (${signal ?? code}); it may lack memory`)),
     );
   });
-  child.send({ ...question, processCount: planComputeSlots(host, processCount).length } satisfies PlanQuestion);
+  child.send({ ...question, processCount: slots.length } satisfies PlanQuestion);
   const answer = await answered;
   if ('plan' in answer) return answer.plan;
   const { name, message } = answer.error;

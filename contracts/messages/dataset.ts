@@ -32,6 +32,8 @@ export interface ScanResult {
   shardCount: number;
   /** Tokens of all usable rows, image tokens included. */
   tokenCount: number;
+  /** Padded tokens of a micro-batch that were picked; not there where the recipe says them. */
+  tokenBudget?: number;
   warnings: string[];
   cached: boolean;
 }

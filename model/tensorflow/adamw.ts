@@ -8,8 +8,8 @@ export function initAdamW(parameters: readonly Float32Array[]): AdamWState {
 }
 
 /**
- * One update: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p(1 − ηλ) − η · m̂ / (√v̂ + ε) with bias-corrected m̂, v̂.
- * Computed in float64, stored as float32; the arguments are left as they were.
+ * One update, in place: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p(1 − ηλ) − η · m̂ / (√v̂ + ε) with bias-corrected
+ * m̂, v̂. Computed in float64, stored as float32; the gradients are left as they were.
  */
 export function updateAdamW(
   gradients: readonly Float32Array[],
@@ -17,31 +17,22 @@ export function updateAdamW(
   parameters: readonly Float32Array[],
   learningRate: number,
   { beta1, beta2, epsilon, weightDecay }: AdamWSettings,
-): { parameters: Float32Array[]; state: AdamWState } {
-  const step = state.step + 1;
-  const stepSize = learningRate / (1 - beta1 ** step);
-  const secondCorrection = Math.sqrt(1 - beta2 ** step);
+): void {
+  state.step += 1;
+  const stepSize = learningRate / (1 - beta1 ** state.step);
+  const secondCorrection = Math.sqrt(1 - beta2 ** state.step);
   const decay = 1 - learningRate * weightDecay;
-  const next = {
-    parameters: [] as Float32Array[],
-    state: { step, first: [] as Float32Array[], second: [] as Float32Array[] },
-  };
-  parameters.forEach((before, index) => {
+  parameters.forEach((values, index) => {
     const gradient = gradients[index]!;
-    const after = new Float32Array(before.length);
-    const first = Float32Array.from(state.first[index]!);
-    const second = Float32Array.from(state.second[index]!);
-    for (let place = 0; place < before.length; place += 1) {
+    const first = state.first[index]!;
+    const second = state.second[index]!;
+    for (let place = 0; place < values.length; place += 1) {
       const slope = gradient[place]!;
       const mean = (first[place] = beta1 * first[place]! + (1 - beta1) * slope);
       const square = (second[place] = beta2 * second[place]! + (1 - beta2) * slope * slope);
-      after[place] = before[place]! * decay - (stepSize * mean) / (Math.sqrt(square) / secondCorrection + epsilon);
+      values[place] = values[place]! * decay - (stepSize * mean) / (Math.sqrt(square) / secondCorrection + epsilon);
     }
-    next.parameters.push(after);
-    next.state.first.push(first);
-    next.state.second.push(second);
   });
-  return next;
 }
 
 /** √Σ g² over all arrays, summed in float64. */

@@ -9,25 +9,34 @@ import { Decoder } from './decoder.ts';
 import type { LoraSink } from './decoder.ts';
 import type { MicroBatchGradient } from './host-trainer.ts';
 import type { LoadedModel } from './load-model.ts';
+import { recomputation } from './recomputation.ts';
+import type { Recomputation } from './recomputation.ts';
 import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
 
 /** Gradient of a LoRA adapter's parameters, in the order of `values.parameters`; everything else is frozen. */
 export function adapterGradient(model: LoadedModel, values: AdapterValues): MicroBatchGradient {
   const places = new Map(values.parameters.map(({ name }, index) => [name, index]));
+  const recomputed = recomputation(model, values, null);
   return (examples, weight, parameters) => {
     const current = {
       ...values,
       parameters: values.parameters.map((parameter, index) => ({ ...parameter, values: parameters[index]! })),
     };
     const adapter = toTensors(current);
-    const gradients: Float32Array[] = parameters.map(({ length }) => new Float32Array(length));
-    const sink: LoraSink = (path, { x, h, dh, dy }) => {
-      gradients[places.get(`${path}.lora_A`)!] = tf.matMul(dh, x, true, false).dataSync<'float32'>();
-      gradients[places.get(`${path}.lora_B`)!] = tf.matMul(dy, h, true, false).dataSync<'float32'>();
+    const found = new Map<number, Float32Array>();
+    const take = (name: string, left: tf.Tensor2D, right: tf.Tensor2D): void => {
+      found.set(
+        places.get(name)!,
+        tf.tidy(() => tf.matMul(left, right, true, false).dataSync<'float32'>()),
+      );
     };
-    const loss = summedLoss(model, adapter, examples, weight, sink);
+    const sink: LoraSink = (path, { x, h, dh, dy }) => {
+      take(`${path}.lora_A`, dh, x);
+      take(`${path}.lora_B`, dy, h);
+    };
+    const loss = summedLoss(model, adapter, examples, weight, sink, recomputed);
     disposeAdapter(adapter);
-    return { loss, gradients };
+    return { loss, gradients: parameters.map(({ length }, index) => found.get(index) ?? new Float32Array(length)) };
   };
 }
 
@@ -37,6 +46,7 @@ function summedLoss(
   examples: readonly TokenExample[],
   weight: number,
   sink: LoraSink,
+  recomputed: Recomputation,
 ): number {
   const shape = batchShape(examples);
   const positions = supervisedPositions(examples, shape.tokenCount);
@@ -44,7 +54,12 @@ function summedLoss(
   const embedded = tf.tidy(() =>
     embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)),
   );
-  const { hidden, backward } = decoder.forwardForGradients(embedded, shape, positions.rows);
+  const { hidden, backward } = decoder.forwardForGradients(
+    embedded,
+    shape,
+    positions.rows,
+    recomputed(shape, positions),
+  );
   const { loss, dHidden } = answerLoss(
     weights,
     decoder,

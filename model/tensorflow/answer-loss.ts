@@ -1,11 +1,9 @@
 // The loss of the answers, and its gradient at the hidden states.
 import * as tf from '@tensorflow/tfjs';
+import { MAX_LOGITS } from '../memory/bounds.ts';
 import type { Decoder } from './decoder.ts';
 import type { SupervisedPositions } from './micro-batch.ts';
 import type { Weights } from './weights.ts';
-
-/** Logits formed at once, in values: 64 MiB of float32. Longer batches go through the head in pieces. */
-const MAX_LOGITS = 2 ** 24;
 
 /** What the head says about each supervised position. */
 export interface AnswerLoss {
@@ -74,13 +72,23 @@ function headPiece(
 ): tf.Tensor2D | null {
   const targets = tf.tensor1d(positions.targets.subarray(start, end), 'int32');
   const { normed, cache } = decoder.finalNorm(tf.slice(hidden, [start, 0], [end - start, hidden.shape[1]]));
-  const logits = weights.linear(normed, head);
-  const logProbability = tf.logSoftmax(logits);
-  const target = tf.oneHot(targets, logits.shape[1]);
-  const difference = tf.sub(tf.exp(logProbability), target);
-  loss.crossEntropy.set(tf.neg(tf.sum(tf.mul(logProbability, target), -1)).dataSync(), start);
-  loss.error.set(tf.sqrt(tf.sum(tf.square(difference), -1)).dataSync(), start);
-  loss.correct.set(tf.equal(tf.argMax(logits, -1), targets).dataSync(), start);
+  // Each value of the vocabulary is formed and left in turn: at most three tables of logits are there at once.
+  const logProbability = tf.tidy(() => {
+    const logits = weights.linear(normed, head);
+    loss.correct.set(tf.equal(tf.argMax(logits, -1), targets).dataSync(), start);
+    return tf.logSoftmax(logits);
+  });
+  const difference = tf.tidy(() => {
+    const target = tf.oneHot(targets, logProbability.shape[1]);
+    tf.tidy(() => {
+      loss.crossEntropy.set(tf.neg(tf.sum(tf.mul(logProbability, target), -1)).dataSync(), start);
+    });
+    return tf.sub(tf.exp(logProbability), target);
+  });
+  logProbability.dispose();
+  tf.tidy(() => {
+    loss.error.set(tf.sqrt(tf.sum(tf.square(difference), -1)).dataSync(), start);
+  });
   if (weight === null) return null;
   const scale = tf.tensor2d(weight.subarray(start, end), [end - start, 1]);
   const dNormed = weights.linearBackward(tf.mul(difference, scale), head);

@@ -1,6 +1,8 @@
 // What attention reads beside its inputs: rotary tables and the causal mask.
 import * as tf from '@tensorflow/tfjs';
 import type { TextConfig } from '../architectures/architecture.ts';
+import { openBlocks } from './attention.ts';
+import type { QueryBlock } from './attention.ts';
 
 /** Rotary position tables of one micro-batch shape, as wide as the rows they multiply. */
 export interface RotaryTables {
@@ -77,12 +79,20 @@ export function rotateBackward(
 }
 
 /**
- * 0 where a token may look, −1e9 at later ones: `[1, group · token, token]`. Right padding needs no mask of its own.
+ * 0 where a token may look, −1e9 at later ones: rows `rowStart … rowEnd` of `[1, group · token, token]`.
+ * Right padding needs no mask of its own.
  */
-export function causalMask(tokenCount: number, groupSize: number): tf.Tensor3D {
-  const values = new Float32Array(groupSize * tokenCount * tokenCount);
-  for (let row = 0; row < groupSize * tokenCount; row += 1) {
-    values.fill(-1e9, row * tokenCount + (row % tokenCount) + 1, (row + 1) * tokenCount);
+export function causalMask(tokenCount: number, rowStart: number, rowEnd: number): tf.Tensor3D {
+  const values = new Float32Array((rowEnd - rowStart) * tokenCount);
+  for (let row = rowStart; row < rowEnd; row += 1) {
+    const place = (row - rowStart) * tokenCount;
+    values.fill(-1e9, place + (row % tokenCount) + 1, place + tokenCount);
   }
-  return tf.tensor3d(values, [1, groupSize * tokenCount, tokenCount]);
+  return tf.tensor3d(values, [1, rowEnd - rowStart, tokenCount]);
+}
+
+/** The blocks in which a causal layer's queries `[group · token]` attend, with their masks, which the caller frees. */
+export function causalBlocks(headCount: number, groupSize: number, tokenCount: number, maxTable: number): QueryBlock[] {
+  const blocks = openBlocks(headCount, groupSize * tokenCount, tokenCount, maxTable);
+  return blocks.map((block) => ({ ...block, mask: causalMask(tokenCount, block.start, block.end) }));
 }

@@ -2,7 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { LoraTarget } from '../../contracts/config.ts';
 import type { Adapter } from './adapter-tensors.ts';
-import { causalMask, rotaryTables, rotate, rotateBackward } from './attention-tables.ts';
+import { MAX_ATTENTION_TABLE } from '../memory/bounds.ts';
+import { attend, attendBackward, inTidy } from './attention.ts';
+import type { QueryBlock } from './attention.ts';
+import { causalBlocks, rotaryTables, rotate, rotateBackward } from './attention-tables.ts';
 import type { RotaryTables } from './attention-tables.ts';
 import type { TextConfig } from '../architectures/architecture.ts';
 import { decoderLinearPath } from '../weight-shapes.ts';
@@ -36,8 +39,8 @@ interface LayerCache {
   /** `[example · kv, token, headDimension]`, as `value` */
   key: tf.Tensor3D;
   value: tf.Tensor3D;
-  /** `[example · kv, group · token, token]` */
-  attention: tf.Tensor3D;
+  /** `[example · kv, group · token, token]`; null where it was formed in blocks. */
+  attention: tf.Tensor3D | null;
   mixed: tf.Tensor2D;
   mlpInput: NormCache;
   mlpNormed: tf.Tensor2D;
@@ -48,6 +51,15 @@ interface LayerCache {
   active: tf.Tensor2D;
   /** Per adapted linear layer: scale · x Aᵀ `[row, rank]`. */
   low: Record<string, tf.Tensor2D>;
+}
+
+/** What all layers of a micro-batch share. */
+interface Shared {
+  shape: BatchShape;
+  tables: RotaryTables;
+  blocks: QueryBlock[];
+  /** `[position]` rows that are asked for, ascending. */
+  wanted: Int32Array;
 }
 
 interface NormCache {
@@ -69,10 +81,14 @@ export class Decoder {
   readonly #text: TextConfig;
   readonly #adapter: Adapter | null;
 
-  constructor(weights: Weights, text: TextConfig, adapter: Adapter | null) {
+  readonly #maxTable: number;
+
+  /** @param maxTable values of an attention table that are formed at once */
+  constructor(weights: Weights, text: TextConfig, adapter: Adapter | null, maxTable = MAX_ATTENTION_TABLE) {
     this.#weights = weights;
     this.#text = text;
     this.#adapter = adapter;
+    this.#maxTable = maxTable;
   }
 
   /**
@@ -84,11 +100,13 @@ export class Decoder {
    */
   forward(embedded: tf.Tensor2D, shape: BatchShape, wanted: Int32Array): tf.Tensor2D {
     return tf.tidy(() => {
-      const tables = this.#tables(shape);
-      const mask = this.#mask(shape);
+      const shared = this.#shared(shape, wanted);
       let x = embedded;
-      for (let layer = 0; layer < this.#text.layerCount; layer += 1)
-        x = this.#layerForward(x, layer, shape, tables, mask, wanted).output;
+      for (let layer = 0; layer < this.#text.layerCount; layer += 1) {
+        const input = x;
+        x = tf.tidy(() => this.#layerForward(input, layer, shared).output);
+        if (input !== embedded) input.dispose();
+      }
       return x;
     });
   }
@@ -98,28 +116,32 @@ export class Decoder {
    * Call `backward` exactly once: it frees what was kept.
    *
    * @param wanted `[position]` rows whose hidden states are needed, ascending
+   * @param recomputedLayerCount of so many layers, from the first on, only the input is kept: their forward pass is
+   * done again in the backward pass, which gives the same bits
    * @returns `hidden` `[position, hidden]` (freed by `backward`) and `backward(dHidden)`, which feeds the sink.
    */
   forwardForGradients(
     embedded: tf.Tensor2D,
     shape: BatchShape,
     wanted: Int32Array,
+    recomputedLayerCount = 0,
   ): { hidden: tf.Tensor2D; backward: (dHidden: tf.Tensor2D, sink: LoraSink) => void } {
-    const tables = tf.tidy(() => this.#tables(shape) as unknown as tf.TensorContainer) as unknown as RotaryTables;
-    const mask = tf.tidy(() => this.#mask(shape));
+    const shared = this.#shared(shape, wanted);
+    const inputs: tf.Tensor2D[] = [];
     const caches: LayerCache[] = [];
     let hidden = embedded;
     for (let layer = 0; layer < this.#text.layerCount; layer += 1) {
       const input = hidden;
-      const kept = tf.tidy(
-        () => this.#layerForward(input, layer, shape, tables, mask, wanted) as unknown as tf.TensorContainer,
-      );
-      const { output, cache } = kept as unknown as { output: tf.Tensor2D; cache: LayerCache };
+      inputs.push(input);
+      if (layer < recomputedLayerCount) {
+        hidden = tf.tidy(() => this.#layerForward(input, layer, shared).output);
+        continue;
+      }
+      const { output, cache } = inTidy(() => this.#layerForward(input, layer, shared));
       if (input !== embedded) input.dispose();
-      caches.push(cache);
+      caches[layer] = cache;
       hidden = output;
     }
-    mask.dispose();
     const last = hidden;
     return {
       hidden: last,
@@ -127,13 +149,15 @@ export class Decoder {
         last.dispose();
         let dx = dHidden;
         for (let layer = this.#text.layerCount - 1; layer >= 0; layer -= 1) {
-          const cache = caches[layer]!;
-          const dy = dx;
-          dx = tf.tidy(() => this.#layerBackward(dy, layer, shape, tables, cache, wanted, sink));
+          const [input, dy] = [inputs[layer]!, dx];
+          const cache = caches[layer] ?? inTidy(() => this.#layerForward(input, layer, shared).cache);
+          if (layer < recomputedLayerCount && input !== embedded) input.dispose();
+          dx = tf.tidy(() => this.#layerBackward(dy, layer, shared, cache, sink));
           if (dy !== dHidden) dy.dispose();
           disposeCache(cache);
         }
-        tf.dispose([dx, tables.cosine, tables.sine, tables.queryCosine, tables.querySine, tables.rotation]);
+        dx.dispose();
+        disposeShared(shared);
       },
     };
   }
@@ -150,21 +174,21 @@ export class Decoder {
     return this.#rmsNormBackward(dy, 'model.language_model.norm', cache);
   }
 
-  #tables({ exampleCount, tokenCount }: BatchShape): RotaryTables {
-    return rotaryTables(this.#text, exampleCount, tokenCount);
-  }
-
-  #mask({ tokenCount }: BatchShape): tf.Tensor3D {
-    return causalMask(tokenCount, this.#text.headCount / this.#text.keyValueHeadCount);
+  #shared(shape: BatchShape, wanted: Int32Array): Shared {
+    const { headCount, keyValueHeadCount } = this.#text;
+    const { exampleCount, tokenCount } = shape;
+    const groupSize = headCount / keyValueHeadCount;
+    const tensors = inTidy(() => ({
+      tables: rotaryTables(this.#text, exampleCount, tokenCount),
+      blocks: causalBlocks(exampleCount * keyValueHeadCount, groupSize, tokenCount, this.#maxTable),
+    }));
+    return { shape, wanted, ...tensors };
   }
 
   #layerForward(
     x: tf.Tensor2D,
     layer: number,
-    shape: BatchShape,
-    tables: RotaryTables,
-    mask: tf.Tensor3D,
-    wanted: Int32Array,
+    { shape, tables, blocks, wanted }: Shared,
   ): { output: tf.Tensor2D; cache: LayerCache } {
     const base = `model.language_model.layers.${layer}`;
     const low: Record<string, tf.Tensor2D> = {};
@@ -184,11 +208,11 @@ export class Decoder {
       keyValueHeadCount,
     );
     const value = this.#split(linear(attentionNormed, 'v_proj'), shape, keyValueHeadCount);
-    const attention = tf.softmax(tf.add(tf.matMul(query, key, false, true), mask)) as tf.Tensor3D;
+    const { mixed: heads, table: attention } = attend({ query, key, value }, blocks);
     const pick = this.#isLast(layer)
       ? (rows: tf.Tensor2D) => tf.gather(rows, tf.tensor1d(wanted, 'int32'))
       : (rows: tf.Tensor2D) => rows;
-    const mixed = pick(this.#merge(tf.matMul(attention, value), shape, headCount));
+    const mixed = pick(this.#merge(heads, shape, headCount));
     const middle = tf.add(pick(x), linear(mixed, 'o_proj')) as tf.Tensor2D;
 
     const { normed: mlpNormed, cache: mlpInput } = this.#rmsNorm(middle, `${base}.post_attention_layernorm`);
@@ -202,15 +226,8 @@ export class Decoder {
     return { output, cache: { ...attended, mlpInput, mlpNormed, up, sigmoid, silu, active, low } };
   }
 
-  #layerBackward(
-    dOutput: tf.Tensor2D,
-    layer: number,
-    shape: BatchShape,
-    tables: RotaryTables,
-    cache: LayerCache,
-    wanted: Int32Array,
-    sink: LoraSink,
-  ): tf.Tensor2D {
+  #layerBackward(dOutput: tf.Tensor2D, layer: number, shared: Shared, cache: LayerCache, sink: LoraSink): tf.Tensor2D {
+    const { shape, wanted } = shared;
     const rowCount = shape.exampleCount * shape.tokenCount;
     const spread = this.#isLast(layer)
       ? (rows: tf.Tensor2D) =>
@@ -221,9 +238,9 @@ export class Decoder {
     const back = (dy: tf.Tensor2D, x: tf.Tensor2D, target: LoraTarget): tf.Tensor2D =>
       this.#linearBackward(dy, x, path(target), low, spread, sink);
 
-    const dMiddle = tf.add(dOutput, this.#mlpBackward(dOutput, layer, cache, back)) as tf.Tensor2D;
+    const dMiddle = tf.tidy(() => tf.add(dOutput, this.#mlpBackward(dOutput, layer, cache, back)) as tf.Tensor2D);
     const dMixed = this.#split(spread(back(dMiddle, cache.mixed, 'o_proj')), shape, this.#text.headCount);
-    const { dQuery, dKey, dValue } = this.#attentionBackward(dMixed, shape, tables, cache);
+    const { dQuery, dKey, dValue } = this.#attentionBackward(dMixed, shared, cache);
     const x = cache.attentionNormed;
     const whole = (dy: tf.Tensor2D, target: LoraTarget): tf.Tensor2D =>
       this.#linearBackward(dy, x, path(target), low, (rows) => rows, sink);
@@ -252,20 +269,19 @@ export class Decoder {
 
   #attentionBackward(
     dMixed: tf.Tensor3D,
-    shape: BatchShape,
-    { queryCosine, querySine, cosine, sine, rotation }: RotaryTables,
-    { query, key, value, attention }: LayerCache,
+    { shape, tables, blocks }: Shared,
+    { attention, ...input }: LayerCache,
   ): { dQuery: tf.Tensor2D; dKey: tf.Tensor2D; dValue: tf.Tensor2D } {
     const { headCount, keyValueHeadCount } = this.#text;
-    const weighted = tf.mul(tf.matMul(dMixed, value, false, true), attention);
-    const dScores = tf.sub(weighted, tf.mul(attention, tf.sum(weighted, -1, true))) as tf.Tensor3D;
-    const dRotatedQuery = this.#merge(tf.matMul(dScores, key), shape, headCount);
-    const dRotatedKey = this.#merge(tf.matMul(dScores, query, true, false), shape, keyValueHeadCount);
-    return {
-      dQuery: rotateBackward(dRotatedQuery, queryCosine, querySine, rotation),
-      dKey: rotateBackward(dRotatedKey, cosine, sine, rotation),
-      dValue: this.#merge(tf.matMul(attention, dMixed, true, false), shape, keyValueHeadCount),
-    };
+    const { queryCosine, querySine, cosine, sine, rotation } = tables;
+    return inTidy(() => {
+      const { dQuery, dKey, dValue } = attendBackward(dMixed, input, attention, blocks);
+      return {
+        dQuery: rotateBackward(this.#merge(dQuery, shape, headCount), queryCosine, querySine, rotation),
+        dKey: rotateBackward(this.#merge(dKey, shape, keyValueHeadCount), cosine, sine, rotation),
+        dValue: this.#merge(dValue, shape, keyValueHeadCount),
+      };
+    });
   }
 
   #isLast(layer: number): boolean {
@@ -334,11 +350,16 @@ export class Decoder {
   }
 }
 
-function disposeCache({ attentionInput, mlpInput, low, ...tensors }: LayerCache): void {
+function disposeCache({ attentionInput, mlpInput, low, attention, ...tensors }: LayerCache): void {
   tf.dispose([
+    ...(attention === null ? [] : [attention]),
     ...Object.values(tensors),
     ...Object.values(attentionInput),
     ...Object.values(mlpInput),
     ...Object.values(low),
   ]);
+}
+
+function disposeShared({ tables, blocks }: Shared): void {
+  tf.dispose([...Object.values(tables), ...blocks.map(({ mask }) => mask!)]);
 }

@@ -2,6 +2,7 @@
 import type { TensorflowEngine } from '../../contracts/config.ts';
 import type { AdapterValues } from '../adapter.ts';
 import type { Engine, EngineModel, Scorer } from '../engine.ts';
+import { cacheBytesOf, processMemory } from '../memory/machine-memory.ts';
 import { disposeAdapter, toTensors } from './adapter-tensors.ts';
 import { loadBackend } from './backend.ts';
 import { scoreExamples } from './evaluate.ts';
@@ -14,9 +15,6 @@ import { linearLayers } from '../weight-shapes.ts';
 import { loadModel } from './load-model.ts';
 import { tokenExamples } from './micro-batch.ts';
 import type { LoadedModel } from './load-model.ts';
-
-/** Bound of the pictures' vectors that a process keeps. */
-const FEATURE_CACHE_BYTES = 512 * 1024 * 1024;
 
 /** @throws InvalidConfigError as `loadBackend` */
 export async function loadTensorflow(name: 'auto' | TensorflowEngine): Promise<Engine> {
@@ -36,7 +34,7 @@ export function engineModel(model: LoadedModel): EngineModel {
     folder: model.folder,
     decoder: { path: model.config.decoderPath, layers: linearLayers(model.config.text) },
     whileWaiting: () => undefined,
-    openPictures: (readPixels) => new ImageFeatures(model, readPixels, FEATURE_CACHE_BYTES),
+    openPictures: (readPixels) => new ImageFeatures(model, readPixels, cacheBytesOf(processMemory())),
     openGradients: (adapter, projection) => openGradients(model, adapter, projection),
     openTraining: (start, settings, resumed) => {
       const initial = start.parameters.map(({ values }) => values);

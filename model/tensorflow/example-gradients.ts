@@ -8,6 +8,8 @@ import { Decoder } from './decoder.ts';
 import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
 import type { TokenExample } from '../engine.ts';
+import { NO_RECOMPUTATION } from './recomputation.ts';
+import type { Recomputation } from './recomputation.ts';
 
 /** What receives a piece of one example's gradient vector: consecutive coordinates from `start`. */
 export type GradientReceiver = (example: number, start: number, values: Float32Array) => void;
@@ -30,6 +32,7 @@ export interface ExampleScalars {
  * whole vectors `[example, parameter]` never exist at once: `receive` gets them piece by piece, last layer first.
  *
  * @param places the gradient vector's layout (`gradientLayout`): parameters without a place are not computed
+ * @param recomputed layers whose forward pass is done twice, to keep less; the bits are the same
  * @see arXiv:2403.09559
  */
 export function exampleGradients(
@@ -38,6 +41,7 @@ export function exampleGradients(
   places: readonly ParameterPlace[],
   examples: readonly TokenExample[],
   receive: GradientReceiver,
+  recomputed: Recomputation = NO_RECOMPUTATION,
 ): ExampleScalars[] {
   const { weights, config } = model;
   const shape = batchShape(examples);
@@ -47,7 +51,12 @@ export function exampleGradients(
   const embedded = tf.tidy(() =>
     embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)),
   );
-  const { hidden, backward } = decoder.forwardForGradients(embedded, shape, positions.rows);
+  const { hidden, backward } = decoder.forwardForGradients(
+    embedded,
+    shape,
+    positions.rows,
+    recomputed(shape, positions),
+  );
   const { loss, dHidden } = answerLoss(weights, decoder, hidden, positions, weight);
   backward(dHidden!, perExampleSink(shape, places, receive));
   tf.dispose([embedded, dHidden!]);
@@ -58,8 +67,9 @@ function perExampleSink(shape: BatchShape, places: readonly ParameterPlace[], re
   const starts = new Map(places.map(({ name, start }) => [name, start]));
   const deliver = (start: number | undefined, left: tf.Tensor2D, right: tf.Tensor2D): void => {
     if (start === undefined) return;
-    const product = tf.matMul(byExample(left, shape), byExample(right, shape), true, false);
-    const values = product.dataSync<'float32'>();
+    const values = tf.tidy(() =>
+      tf.matMul(byExample(left, shape), byExample(right, shape), true, false).dataSync<'float32'>(),
+    );
     const length = values.length / shape.exampleCount;
     for (let example = 0; example < shape.exampleCount; example += 1) {
       receive(example, start, values.subarray(example * length, (example + 1) * length));

@@ -5,8 +5,10 @@ import type { AdapterValues } from '../adapter.ts';
 import type { ExampleGradients, GradientComputer, ProjectionSettings, TokenExample } from '../engine.ts';
 import { disposeAdapter, toTensors } from './adapter-tensors.ts';
 import { exampleGradients } from './example-gradients.ts';
+import type { GradientReceiver } from './example-gradients.ts';
 import type { LoadedModel } from './load-model.ts';
 import { tokenExamples } from './micro-batch.ts';
+import { recomputation } from './recomputation.ts';
 
 /**
  * Differs: pieces of a gradient are projected in the order in which the backward pass meets them, last layer first,
@@ -21,15 +23,17 @@ export function openGradients(
   const sketch = sketchWidth(projection, parameterCount);
   const projector = createProjector({ ...projection, sketch, parameterCount });
   const adapter = toTensors(values);
+  const recomputed = recomputation(model, values, projection);
   const compute = (examples: readonly TokenExample[]): ExampleGradients => {
     const sums = new Float64Array(examples.length * sketch);
     const squares = new Float64Array(examples.length);
-    const scalars = exampleGradients(model, adapter, places, examples, (example, start, piece) => {
+    const receive: GradientReceiver = (example, start, piece) => {
       let sum = 0;
       for (const value of piece) sum += value * value;
       squares[example]! += sum;
       projector.add(start, piece, sums, example * sketch);
-    });
+    };
+    const scalars = exampleGradients(model, adapter, places, examples, receive, recomputed);
     return {
       loss: Float64Array.from(scalars, ({ loss }) => loss),
       supervisedTokenCount: Uint32Array.from(scalars, ({ supervisedTokenCount }) => supervisedTokenCount),

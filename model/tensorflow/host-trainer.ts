@@ -3,7 +3,7 @@ import type { OptimizerSettings, TokenExample, Trainer, TrainingState } from '..
 import { tokenExamples } from './micro-batch.ts';
 import { clipGradients, globalNorm, initAdamW, updateAdamW } from './adamw.ts';
 
-/** Sum over a micro-batch of weighted cross-entropies, and its gradient for each parameter array. */
+/** Sum over a micro-batch of weighted cross-entropies, and its gradient by parameter array, which the caller owns. */
 export type MicroBatchGradient = (
   examples: readonly TokenExample[],
   weight: number,
@@ -20,13 +20,14 @@ export function hostTrainer(
   { adamW, maxGradientNorm }: OptimizerSettings,
   resumed: TrainingState | null,
 ): Trainer {
-  let state: TrainingState = resumed ?? { parameters: [...initial], optimizer: initAdamW(initial) };
+  // Of its own, since it is changed in place.
+  const state: TrainingState = copyOf(resumed ?? { parameters: [...initial], optimizer: initAdamW(initial) });
   let sums: Float32Array[] | null = null;
   const noGradient = (): Float32Array[] => state.parameters.map(({ length }) => new Float32Array(length));
   const addMicroBatch = (examples: readonly TokenExample[], weight: number): number => {
     const part = gradient(examples, weight, state.parameters);
-    sums ??= noGradient();
-    for (const [index, values] of part.gradients.entries()) addInto(sums[index]!, values);
+    if (sums === null) sums = part.gradients;
+    else for (const [index, values] of part.gradients.entries()) addInto(sums[index]!, values);
     return part.loss;
   };
   const update = (learningRate: number): number => {
@@ -35,8 +36,7 @@ export function hostTrainer(
     const norm = globalNorm(gradients);
     if (!Number.isFinite(norm)) return norm;
     clipGradients(gradients, norm, maxGradientNorm);
-    const next = updateAdamW(gradients, state.optimizer, state.parameters, learningRate, adamW);
-    state = { parameters: next.parameters, optimizer: next.state };
+    updateAdamW(gradients, state.optimizer, state.parameters, learningRate, adamW);
     return norm;
   };
   return {
@@ -48,6 +48,11 @@ export function hostTrainer(
     state: () => Promise.resolve(state),
     dispose: () => undefined,
   };
+}
+
+function copyOf({ parameters, optimizer: { step, first, second } }: TrainingState): TrainingState {
+  const copies = (arrays: readonly Float32Array[]): Float32Array[] => arrays.map((values) => values.slice());
+  return { parameters: copies(parameters), optimizer: { step, first: copies(first), second: copies(second) } };
 }
 
 function addInto(sum: Float32Array, values: Float32Array): void {

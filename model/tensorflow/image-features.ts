@@ -1,11 +1,9 @@
 // Pictures' vectors by the vision tower, kept within a bound.
 import type { ImageScope, PictureEncoder } from '../engine.ts';
 import { patchSide } from '../architectures/architecture.ts';
+import { GROUP_TOKENS } from '../memory/bounds.ts';
 import type { LoadedModel } from './load-model.ts';
 import { encodeImages } from './vision-tower.ts';
-
-/** Vision tokens that are encoded together: small towers need a batch to be fast, large ones do not. */
-const GROUP_TOKENS = 1024;
 
 /**
  * Pictures' vectors, each encoded once within a memory bound.

@@ -13,7 +13,7 @@ import {
 } from '../model-files.ts';
 import { readArchitecture } from '../architectures/read-architecture.ts';
 import type { Architecture } from '../architectures/architecture.ts';
-import { modelMemory, requireMemory } from '../model-memory.ts';
+import { modelMemory, requireMemory } from '../memory/weights-memory.ts';
 import { countParameters, weightShapes } from '../weight-shapes.ts';
 import { Weights } from './weights.ts';
 
@@ -50,7 +50,7 @@ export async function loadModel(
     if (config.text.tiedHead && shapes.has(HEAD) && (await areEqual(sources.get(HEAD)!, sources.get(EMBEDDING)!)))
       shapes.delete(HEAD);
     for (const [name, shape] of shapes) {
-      tensors.set(name, tf.tensor(await readSource(sources.get(name)!), shape, 'float32'));
+      tensors.set(name, toEngine(await readSource(sources.get(name)!), shape));
       await breathe();
     }
     return { folder, config, weights: new Weights(tensors) };
@@ -60,4 +60,15 @@ export async function loadModel(
   } finally {
     await closeAll(found.files);
   }
+}
+
+/**
+ * A tensor whose values lie with the native library at once. By itself tfjs keeps them until the first use, and they
+ * would be there twice for as long as the garbage collector takes.
+ */
+function toEngine(values: Float32Array, shape: number[]): tf.Tensor {
+  const tensor = tf.tensor(values, shape, 'float32');
+  const native = tf.backend() as unknown as { getInputTensorIds?: (tensors: tf.Tensor[]) => number[] };
+  native.getInputTensorIds?.([tensor]);
+  return tensor;
 }

@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { LoadedModel } from './load-model.ts';
 import { patchSide, towerVectorCount } from '../architectures/architecture.ts';
 import type { VisionConfig } from '../architectures/architecture.ts';
+import { MAX_ATTENTION_TABLE } from '../memory/bounds.ts';
+import { attend, openBlocks } from './attention.ts';
 import { usedVisionLayers } from '../weight-shapes.ts';
 import type { Weights } from './weights.ts';
 
@@ -18,9 +20,11 @@ export function encodeImages({ config, weights }: LoadedModel, pictures: Float32
   if (vision === null) throw new RangeError('encodeImages: model must have a vision tower, got a model of text');
   return tf.tidy(() => {
     const vectorCount = towerVectorCount(vision);
-    let x = embedPatches(weights, vision, pictures);
+    let x = tf.tidy(() => embedPatches(weights, vision, pictures));
     for (let layer = 0; layer < usedVisionLayers(vision.layerCount, config.visionFeatureLayer); layer += 1) {
-      x = encoderLayer(weights, vision, x, layer, pictures.length, vectorCount);
+      const input = x;
+      x = tf.tidy(() => encoderLayer(weights, vision, input, layer, pictures.length, vectorCount));
+      input.dispose();
     }
     if (vision.norm === 'post_layernorm') x = layerNorm(weights, x, `${TOWER}.post_layernorm`, vision.layerNormEpsilon);
     const kept = config.visionFeatureStrategy === 'full' ? x : withoutFirst(x, pictures.length, vectorCount);
@@ -107,8 +111,7 @@ function encoderLayer(
   const path = `${TOWER}.encoder.layers.${layer}`;
   const { headCount, hiddenSize, layerNormEpsilon } = vision;
   const headDimension = hiddenSize / headCount;
-  const normed = layerNorm(weights, x, `${path}.layer_norm1`, layerNormEpsilon);
-  const split = (name: string): tf.Tensor3D => {
+  const split = (normed: tf.Tensor2D, name: string): tf.Tensor3D => {
     const rows = tf.reshape(weights.linear(normed, `${path}.self_attn.${name}`), [
       exampleCount,
       tokenCount,
@@ -117,16 +120,20 @@ function encoderLayer(
     ]);
     return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [exampleCount * headCount, tokenCount, headDimension]);
   };
-  const scores = tf.matMul(tf.mul(split('q_proj'), 1 / Math.sqrt(headDimension)), split('k_proj'), false, true);
-  const mixed = tf.matMul(tf.softmax(scores), split('v_proj'));
-  const heads = tf.transpose(tf.reshape(mixed, [exampleCount, headCount, tokenCount, headDimension]), [0, 2, 1, 3]);
-  const attended = weights.linear(
-    tf.reshape(heads, [exampleCount * tokenCount, hiddenSize]) as tf.Tensor2D,
-    `${path}.self_attn.out_proj`,
+  const middle = tf.tidy(() => {
+    const normed = layerNorm(weights, x, `${path}.layer_norm1`, layerNormEpsilon);
+    const query = tf.mul(split(normed, 'q_proj'), 1 / Math.sqrt(headDimension)) as tf.Tensor3D;
+    const input = { query, key: split(normed, 'k_proj'), value: split(normed, 'v_proj') };
+    const { mixed } = attend(input, openBlocks(exampleCount * headCount, tokenCount, tokenCount, MAX_ATTENTION_TABLE));
+    const heads = tf.transpose(tf.reshape(mixed, [exampleCount, headCount, tokenCount, headDimension]), [0, 2, 1, 3]);
+    const rows = tf.reshape(heads, [exampleCount * tokenCount, hiddenSize]) as tf.Tensor2D;
+    return tf.add(x, weights.linear(rows, `${path}.self_attn.out_proj`)) as tf.Tensor2D;
+  });
+  const wide = tf.tidy(() =>
+    weights.linear(layerNorm(weights, middle, `${path}.layer_norm2`, layerNormEpsilon), `${path}.mlp.fc1`),
   );
-  const middle = tf.add(x, attended) as tf.Tensor2D;
-  const wide = weights.linear(layerNorm(weights, middle, `${path}.layer_norm2`, layerNormEpsilon), `${path}.mlp.fc1`);
-  return tf.add(middle, weights.linear(activate(wide, vision.activation), `${path}.mlp.fc2`));
+  const active = tf.tidy(() => activate(wide, vision.activation));
+  return tf.add(middle, weights.linear(active, `${path}.mlp.fc2`));
 }
 
 function withoutFirst(x: tf.Tensor2D, exampleCount: number, tokenCount: number): tf.Tensor2D {

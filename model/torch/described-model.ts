@@ -4,6 +4,8 @@ import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { DecoderLayers, ModelDescription, RowProcessor, RowRefusal, RowTokens } from '../engine.ts';
 import { IGNORED_LABEL } from '../engine.ts';
+import { sizesOfLayers } from '../memory/model-sizes.ts';
+import type { ModelSizes } from '../memory/model-sizes.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
 import type { TorchChild } from './child.ts';
 import { canonicalPath } from './paths.ts';
@@ -13,6 +15,9 @@ export interface Inspected {
   decoderPath: string;
   layers: { path: string; target: LoraTarget; out: number; in: number }[];
   parameterCount: number;
+  layerCount: number;
+  hiddenSize: number;
+  vocabularySize: number;
   chatTemplate: string | null;
   imageToken: string | null;
   specialTexts: string[];
@@ -42,8 +47,16 @@ export function describedModel(
   return {
     decoder: decoderOf(inspected),
     parameterCount: inspected.parameterCount,
+    sizes: memorySizesOf(inspected),
     processor: processorOf(child, folder, inspected, version),
   };
+}
+
+/** Attention's tables are not formed, and pictures have no fixed size. */
+function memorySizesOf(inspected: Inspected): ModelSizes {
+  const { parameterCount, hiddenSize, layerCount, vocabularySize } = inspected;
+  const widths = sizesOfLayers(decoderOf(inspected).layers, hiddenSize, layerCount);
+  return { ...widths, parameterCount, vocabularySize, headCount: 0, tower: null };
 }
 
 /** Layers by their canonical paths, layer by layer. */

@@ -14,7 +14,7 @@ import { sourceChanges } from '../../client/runs/source-changes.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
 import { loadEngine } from '../../model/load-engine.ts';
-import { requireMemory } from '../../model/model-memory.ts';
+import { requireMemory } from '../../model/memory/weights-memory.ts';
 import { fileOf, readManifest } from '../../store/artifacts.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { streamVerified } from '../../store/verified.ts';

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { MEMORY_VARIABLE } from '../../contracts/memory-variable.ts';
 import { modelFolder } from '../client/small-dataset.ts';
 import { tiveProcess } from '../client/tive-process.ts';
 import { startServer } from '../operations/live.ts';
@@ -11,9 +12,11 @@ import { limitMemory } from './memory-limit.ts';
 const TIMEOUT_MS = 300_000;
 
 /**
- * Enough to load the model, too little for 32 rows of 1,000 tokens at once: the attention of a layer alone has 768 MB.
+ * Enough to load the model, too little for 32 rows of 1,000 tokens at once. The node is told of more memory than it
+ * has, as an operator's mistake may tell it; otherwise the run would be refused before any work.
  */
 const LIMIT_BYTES = 1e9;
+const SAID_BYTES = 64e9;
 const ROW_COUNT = 32;
 
 function writeLongRows(folder: string): void {
@@ -51,14 +54,21 @@ test(
     onTestFinished(() => server.stop());
     writeLongRows(folder);
     const { address } = server;
-    const worker = (name: string, prefix: readonly string[], ...args: string[]): Component => {
-      const component = new Component(join(folder, name), name, ['worker', ...args, '--address', address], {}, prefix);
+    const worker = (
+      name: string,
+      prefix: readonly string[],
+      said: Record<string, string>,
+      ...args: string[]
+    ): Component => {
+      const arguments_ = ['worker', ...args, '--address', address];
+      const component = new Component(join(folder, name), name, arguments_, said, prefix);
       component.start();
       onTestFinished(() => component.stop());
       return component;
     };
-    worker('control', [], 'control');
-    const node = worker('node', limit.prefix, 'compute', '--processes', '1');
+    worker('control', [], {}, 'control');
+    const said = { [MEMORY_VARIABLE]: String(SAID_BYTES) };
+    const node = worker('node', limit.prefix, said, 'compute', '--processes', '1');
 
     const run = ['run', 'recipe.yaml', '--until', 'gradients', '--heartbeat-timeout', '3', '--address', address];
     const { exitCode, stderr } = await tiveProcess(folder, ...run);

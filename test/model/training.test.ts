@@ -59,7 +59,7 @@ async function run(
     if (step === null) microBatchCount += 1;
     else {
       steps.push(step);
-      states.push(await trainer.state());
+      states.push(structuredClone(await trainer.state()));
     }
   }
   return { steps, states, microBatchCount, final: await trainer.state() };
@@ -115,7 +115,7 @@ describe('five steps of AdamW on the adapter, as torch and peft take them', () =
   test('a finished run resumed has nothing to do', async () => {
     const { steps, final } = await run(adapterGradient(model, values), whole.final);
     expect(steps).toEqual([]);
-    expect(final).toBe(whole.final);
+    expect(final).toEqual(whole.final);
   });
 
   test('smaller micro-batches give the same steps up to rounding', async () => {

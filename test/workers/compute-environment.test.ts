@@ -19,7 +19,12 @@ describe('planComputeSlots', () => {
     [4, 64, 0, 0],
   ])('gives %i cores and %d GiB, wanted %s, %i processes', (coreCount, memoryGib, wanted, expected) => {
     const slots = planComputeSlots(cpu(coreCount, memoryGib), wanted);
-    expect(slots).toEqual(Array.from({ length: expected }, (_, index) => ({ index, gpu: null })));
+    expect(slots.map(({ index, gpu }) => ({ index, gpu }))).toEqual(
+      Array.from({ length: expected }, (_, index) => ({ index, gpu: null })),
+    );
+    const all = slots.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+    expect(all).toBeLessThanOrEqual(0.95 * memoryGib * GIB);
+    expect(all).toBeGreaterThan(0.95 * memoryGib * GIB * (expected > 0 ? 1 : -1) - expected - 1);
   });
 
   test.each([
@@ -31,29 +36,33 @@ describe('planComputeSlots', () => {
     [2, 0, 0],
   ])('gives %i GPUs, wanted %s, %i processes, whatever cores and memory are', (gpuCount, wanted, expected) => {
     const slots = planComputeSlots({ coreCount: 1, memoryBytes: GIB, gpuCount }, wanted);
-    expect(slots).toEqual(Array.from({ length: expected }, (_, index) => ({ index, gpu: index })));
+    expect(slots.map(({ index, gpu }) => ({ index, gpu }))).toEqual(
+      Array.from({ length: expected }, (_, index) => ({ index, gpu: index })),
+    );
   });
 });
 
 describe('computeEnvironment', () => {
-  test('gives a CPU process one thread, no GPU and a heap that keeps freed memory', () => {
-    expect(computeEnvironment({ index: 1, gpu: null }, {})).toEqual({
+  test('gives a CPU process one thread, no GPU and a heap that keeps an eighth of its memory', () => {
+    expect(computeEnvironment({ index: 1, gpu: null, memoryBytes: 8 * GIB }, {})).toEqual({
       TF_CPP_MIN_LOG_LEVEL: '2',
       TF_DETERMINISTIC_OPS: '1',
+      TIVE_MEMORY_BYTES: String(8 * GIB),
       CUDA_VISIBLE_DEVICES: '-1',
       TF_NUM_INTRAOP_THREADS: '1',
       TF_NUM_INTEROP_THREADS: '1',
       MALLOC_MMAP_THRESHOLD_: '33554432',
-      MALLOC_TRIM_THRESHOLD_: '17179869184',
+      MALLOC_TRIM_THRESHOLD_: String(GIB),
       MALLOC_TOP_PAD_: '67108864',
       MALLOC_ARENA_MAX: '1',
     });
   });
 
   test('gives a GPU process its own device and memory that grows', () => {
-    expect(computeEnvironment({ index: 3, gpu: 3 }, {})).toEqual({
+    expect(computeEnvironment({ index: 3, gpu: 3, memoryBytes: 8 * GIB }, {})).toEqual({
       TF_CPP_MIN_LOG_LEVEL: '2',
       TF_DETERMINISTIC_OPS: '1',
+      TIVE_MEMORY_BYTES: String(8 * GIB),
       CUDA_VISIBLE_DEVICES: '3',
       TF_FORCE_GPU_ALLOW_GROWTH: 'true',
       TF_GPU_ALLOCATOR: 'cuda_malloc_async',
@@ -66,18 +75,25 @@ describe('computeEnvironment', () => {
       TF_NUM_INTRAOP_THREADS: '8',
       TF_CPP_MIN_LOG_LEVEL: '0',
       MALLOC_ARENA_MAX: '4',
+      TIVE_MEMORY_BYTES: '5e9',
     };
-    expect(computeEnvironment({ index: 0, gpu: null }, inherited)).toMatchObject({
+    expect(computeEnvironment({ index: 0, gpu: null, memoryBytes: GIB }, inherited)).toMatchObject({
       ...inherited,
       TF_NUM_INTEROP_THREADS: '1',
     });
-    const gpu = computeEnvironment({ index: 0, gpu: 0 }, { TF_GPU_ALLOCATOR: 'bfc', TF_DETERMINISTIC_OPS: '0' });
+    const gpu = computeEnvironment(
+      { index: 0, gpu: 0, memoryBytes: GIB },
+      { TF_GPU_ALLOCATOR: 'bfc', TF_DETERMINISTIC_OPS: '0' },
+    );
     expect(gpu).toMatchObject({ TF_GPU_ALLOCATOR: 'bfc', TF_DETERMINISTIC_OPS: '0' });
   });
 
   test('does not let two processes share the device that one of them owns', () => {
     const devices = [0, 1].map(
-      (gpu) => computeEnvironment({ index: gpu, gpu }, { CUDA_VISIBLE_DEVICES: '0' })['CUDA_VISIBLE_DEVICES'],
+      (gpu) =>
+        computeEnvironment({ index: gpu, gpu, memoryBytes: GIB }, { CUDA_VISIBLE_DEVICES: '0' })[
+          'CUDA_VISIBLE_DEVICES'
+        ],
     );
     expect(devices).toEqual(['0', '1']);
   });

@@ -6,7 +6,7 @@ import type { LogSink, RuntimeSettings } from '../../workers/install-runtime.ts'
 import { Supervisor } from '../../workers/supervisor.ts';
 
 const CHILD = fileURLToPath(new URL('../fixtures/compute-child.mjs', import.meta.url));
-const TWO: ComputeSlot[] = [0, 1].map((index) => ({ index, gpu: null }));
+const TWO: ComputeSlot[] = [0, 1].map((index) => ({ index, gpu: null, memoryBytes: 4e9 }));
 const ONE = TWO.slice(0, 1);
 
 type Line = Parameters<LogSink>[0];
@@ -45,8 +45,8 @@ function isAlive(pid: number): boolean {
 describe('Supervisor', () => {
   test('starts one process a slot and hands on what they log, with the number of the process', async () => {
     const { supervisor, log } = supervise('works', [
-      { index: 0, gpu: 0 },
-      { index: 1, gpu: 1 },
+      { index: 0, gpu: 0, memoryBytes: 4e9 },
+      { index: 1, gpu: 1, memoryBytes: 4e9 },
     ]);
     await soon(() => expect(saying(log, 'up')).toHaveLength(2));
     await soon(() => expect(log.filter(({ level }) => level === 'debug')).toHaveLength(2));

@@ -1,5 +1,5 @@
 // What is kept of each row's gradient, and how rows and tasks are valued by it.
-import { flag, integer, oneOf, powerOfTwo, section } from '../kinds.ts';
+import { flag, integer, integerOrAuto, oneOf, powerOfTwo, section } from '../kinds.ts';
 
 export const gradients = section('the gradient of every row', {
   cutoff_len: integer(1).default(2048).describe('longest example in tokens; the rest is cut off'),
@@ -13,7 +13,9 @@ export const gradients = section('the gradient of every row', {
   storage: oneOf('float32', 'int8')
     .default('float32')
     .describe('type of the stored gradient; int8 is a quarter of the size'),
-  token_budget: integer(1).default(8192).describe('padded tokens of a micro-batch: memory against speed'),
+  token_budget: integerOrAuto(1)
+    .default('auto')
+    .describe('padded tokens of a micro-batch; auto = up to 8192, as there is memory'),
   shard_rows: integer(1)
     .default(4096)
     .describe('least rows of a shard, the unit of retry; a run has at most 8,000 shards'),

@@ -9,6 +9,7 @@ import { Decoder } from '../../../model/tensorflow/decoder.ts';
 import { loadEngine } from '../../../model/load-engine.ts';
 import { scoreExamples } from '../../../model/tensorflow/evaluate.ts';
 import { exampleGradients } from '../../../model/tensorflow/example-gradients.ts';
+import type { GradientReceiver } from '../../../model/tensorflow/example-gradients.ts';
 import { fullGradient } from '../../../model/tensorflow/full-training.ts';
 import type { PixelExample } from '../../../model/tensorflow/full-training.ts';
 import { loadModel } from '../../../model/tensorflow/load-model.ts';
@@ -58,10 +59,11 @@ function everyPlace({ parameters }: AdapterValues): { places: ParameterPlace[]; 
 }
 
 /** Gradients `[example][parameter]` of the code under test. */
-function sinkGradients(examples: TokenExample[]): Float32Array[] {
+function sinkGradients(examples: TokenExample[], recomputedLayerCount = 0): Float32Array[] {
   const adapter = toTensors(values);
   const gradients = examples.map(() => new Float32Array(parameterCount).fill(Number.NaN));
-  exampleGradients(model, adapter, places, examples, (example, start, piece) => gradients[example]!.set(piece, start));
+  const receive: GradientReceiver = (example, start, piece) => gradients[example]!.set(piece, start);
+  exampleGradients(model, adapter, places, examples, receive, () => recomputedLayerCount);
   disposeAdapter(adapter);
   return gradients;
 }
@@ -157,6 +159,14 @@ describe('gradients of the adapter', () => {
       const reference = plainGradient(example);
       expect(gradients[index]!).toBeAllclose(reference, { rtol: 0, atol: 2e-6 * Math.max(1, largest(reference)) });
     });
+  });
+
+  test('have the same bits when layers are computed again in the backward pass, and leave no tensor behind', () => {
+    const examples = [short, plain, long];
+    const kept = sinkGradients(examples);
+    const before = tf.memory().numTensors;
+    for (const count of [1, 2, model.config.text.layerCount]) expect(sinkGradients(examples, count)).toEqual(kept);
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   test('do not feel the padding behind a row, nor the other rows of the micro-batch', () => {

@@ -1,14 +1,13 @@
-// The memory that a model needs, and whether this machine has it.
-import { spawnSync } from 'node:child_process';
-import { totalmem } from 'node:os';
-import { InvalidConfigError } from '../contracts/failures.ts';
+// Whether this process has the memory for a model's weights, before they are read.
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import { deviceMemory, processMemory } from './machine-memory.ts';
 
 /** What a model needs, and what there is. */
 export interface ModelMemory {
   parameterCount: number;
   /** Of the weights in float32, as they are computed with. Activations and caches come on top. */
   weightBytes: number;
-  /** Memory of this machine, or of the container that the process runs in. */
+  /** What this process may use of the machine, or of the container that it runs in. */
   hostBytes: number;
   /** Memory of the first GPU; null where none is used, or none tells. */
   deviceBytes: number | null;
@@ -20,18 +19,16 @@ const WASM_COPIES = 2;
 
 /** @param usesDevice whether the weights are to lie on a GPU */
 export function modelMemory(parameterCount: number, usesDevice: boolean): ModelMemory {
-  // No limit is a number beyond any machine.
-  const limit = process.constrainedMemory();
   return {
     parameterCount,
     weightBytes: 4 * parameterCount,
-    hostBytes: limit > 0 ? Math.min(limit, totalmem()) : totalmem(),
-    deviceBytes: usesDevice ? firstDeviceBytes() : null,
+    hostBytes: processMemory(),
+    deviceBytes: usesDevice ? deviceMemory() : null,
   };
 }
 
 /**
- * Whether the weights alone fit where they are to lie; nothing else is promised.
+ * Whether the weights alone fit where they are to lie; what comes on top is counted by `countMemory`.
  * @throws InvalidConfigError naming parameters, bytes needed, bytes there and what to do
  */
 export function requireMemory(memory: ModelMemory, isWasm: boolean): void {
@@ -57,14 +54,7 @@ export function requireMemory(memory: ModelMemory, isWasm: boolean): void {
   }
 }
 
-function gigabytes(bytes: number): string {
+/** Bytes in words. */
+export function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
-}
-
-/** Memory of the first GPU; null where there is none, or none tells. */
-export function firstDeviceBytes(): number | null {
-  const query = ['--query-gpu=memory.total', '--format=csv,noheader,nounits'];
-  const { stdout, status } = spawnSync('nvidia-smi', query, { encoding: 'utf8', timeout: 5000 });
-  const mebibytes = status === 0 ? Number(stdout.split('\n')[0]) : NaN;
-  return mebibytes > 0 ? mebibytes * 1024 ** 2 : null;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { InvalidConfigError } from '../../contracts/failures.ts';
-import { modelMemory, requireMemory } from '../../model/model-memory.ts';
-import type { ModelMemory } from '../../model/model-memory.ts';
+import { InvalidConfigError } from '../../../contracts/failures.ts';
+import { modelMemory, requireMemory } from '../../../model/memory/weights-memory.ts';
+import type { ModelMemory } from '../../../model/memory/weights-memory.ts';
 
 const VICUNA: ModelMemory = {
   parameterCount: 7_063_427_072,

@@ -1,0 +1,10 @@
+// Bounds of what the TensorFlow engine forms at once: they decide over bits, so they follow from shapes alone.
+
+/** Values of an attention table that are formed at once: 64 MiB of float32. Larger tables go in blocks of queries. */
+export const MAX_ATTENTION_TABLE = 2 ** 24;
+
+/** Logits that are formed at once: 64 MiB of float32. Longer batches go through the head in pieces. */
+export const MAX_LOGITS = 2 ** 24;
+
+/** Vision tokens that are encoded together: small towers need a batch to be fast, large ones do not. */
+export const GROUP_TOKENS = 1024;

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { LARGE, configOf } from '../../../bench/large-model-folder.ts';
+import type { LoraTarget } from '../../../contracts/config.ts';
+import { initialAdapter, gradientLayout } from '../../../model/adapter.ts';
+import { parseArchitecture } from '../../../model/architectures/read-architecture.ts';
+import { adapterSizes, countMemory } from '../../../model/memory/count-memory.ts';
+import { sizesOf } from '../../../model/memory/model-sizes.ts';
+import { totalBytes } from '../../../model/memory/memory-question.ts';
+import type { MemoryQuestion } from '../../../model/memory/memory-question.ts';
+import { countParameters, linearLayers, weightShapes } from '../../../model/weight-shapes.ts';
+
+const ALL: LoraTarget[] = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+const architecture = parseArchitecture(configOf(LARGE));
+const QUESTION: MemoryQuestion = {
+  sizes: sizesOf(architecture),
+  engine: 'tensorflow',
+  valueBytes: 4,
+  work: 'gradients',
+  adapter: { rank: 128, targets: ALL },
+  projection: { kind: 'sparse', sketch: 8192 },
+  batch: { rowCount: 1, tokenCount: 745, supervisedCount: 10 },
+  recomputedLayerCount: 0,
+  cacheBytes: 0,
+};
+const total = (change: Partial<MemoryQuestion>): number => totalBytes(countMemory({ ...QUESTION, ...change }));
+
+describe('the sizes of an adapter', () => {
+  test.each([[ALL], [['q_proj', 'v_proj'] satisfies LoraTarget[]], [['up_proj'] satisfies LoraTarget[]]])(
+    'are those of a real one: %j',
+    (targets) => {
+      const small = parseArchitecture(
+        configOf({ ...LARGE, hidden: 32, layers: 3, intermediate: 48, keyValueHeads: 4 }),
+      );
+      const values = initialAdapter(linearLayers(small.text), { rank: 4, alpha: 4, targets }, () => 0.5);
+      const sizes = adapterSizes(linearLayers(small.text), { rank: 4, targets });
+      expect(sizes.parameterCount).toBe(values.parameters.reduce((sum, parameter) => sum + parameter.values.length, 0));
+      expect(sizes.gradientLength).toBe(gradientLayout(values).length);
+    },
+  );
+
+  test('are none without an adapter', () => {
+    expect(adapterSizes(linearLayers(architecture.text), null).parameterCount).toBe(0);
+  });
+});
+
+describe('the memory of a process', () => {
+  test('holds the weights once in their own type, on the wasm heap twice', () => {
+    const weights = (change: Partial<MemoryQuestion>): number => countMemory({ ...QUESTION, ...change }).weights;
+    expect(weights({})).toBe(4 * countParameters(weightShapes(architecture)));
+    expect(weights({ engine: 'wasm' })).toBe(2 * weights({}));
+    expect(weights({ engine: 'torch', valueBytes: 2 })).toBe(weights({}) / 2);
+  });
+
+  test('keeps of a layer what the backward pass reads, worked out by hand', () => {
+    // 745 tokens of 4 norms, q, k, v, mixed (1,024), 4 of 2,816, 7 × 128; behind attention 10 rows of the last layer.
+    const before = 5 * 1024 + 7 * 128;
+    const behind = 3 * 1024 + 4 * 2816;
+    const { activations, attention } = countMemory(QUESTION);
+    expect(activations).toBe(4 * (24 * 745 * before + (23 * 745 + 10) * behind));
+    expect(attention).toBe(24 * 4 * 16 * 745 ** 2);
+  });
+
+  test('grows with rows, tokens, layers that are kept and moments of a training', () => {
+    const one = total({});
+    expect(total({ batch: { rowCount: 2, tokenCount: 745, supervisedCount: 20 } })).toBeGreaterThan(one);
+    expect(total({ batch: { rowCount: 1, tokenCount: 800, supervisedCount: 10 } })).toBeGreaterThan(one);
+    expect(total({ work: 'training' })).toBeGreaterThan(one);
+    expect(total({ work: 'scoring' })).toBeLessThan(one);
+    const recomputed = [0, 6, 12, 24].map((recomputedLayerCount) => total({ recomputedLayerCount }));
+    expect(recomputed).toEqual([...recomputed].sort((left, right) => right - left));
+    expect(recomputed.at(-1)!).toBeLessThan(5.2e9);
+  });
+
+  test('has no table of attention of its own where it is formed in blocks', () => {
+    const batch = { rowCount: 1, tokenCount: 2048, supervisedCount: 10 };
+    expect(countMemory({ ...QUESTION, batch }).attention).toBe(0);
+    expect(countMemory({ ...QUESTION, batch, engine: 'torch' }).attention).toBe(0);
+  });
+
+  test('has the pictures’ need where it is the larger one', () => {
+    const batch = { rowCount: 1, tokenCount: 16, supervisedCount: 1 };
+    const { activations, attention, work } = countMemory({ ...QUESTION, batch });
+    expect([activations, attention]).toEqual([0, 0]);
+    expect(work).toBeGreaterThan(100e6);
+  });
+});
