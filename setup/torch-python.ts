@@ -28,16 +28,19 @@ export interface TorchPython {
 /** File of an environment that set-up has made, tried and found whole: its versions. */
 export const TORCH_MARK = 'tive.json';
 
+const STAND_INS = ['__main__.py', 'read_elf.py', 'write_elf.py'];
+
 /** Pin files of an environment, to be installed without dependencies. */
 export function torchPins(kind: TorchKind): string[] {
   const names = kind === 'cpu' ? ['requirements-cpu.txt'] : ['requirements-cpu.txt', 'requirements-gpu.txt'];
   return names.map((name) => join(torchEngineFolder(), name));
 }
 
-/** Where an environment with these pins lies, or will. */
+/** Where an environment of these pins lies, or will; one for the CPU is made by the code of the stand-ins too. */
 export function torchFolder(kind: TorchKind): string {
   const hash = createHash('sha256');
-  for (const path of torchPins(kind)) hash.update(readFileSync(path));
+  const code = kind === 'cpu' ? STAND_INS.map((name) => join(torchEngineFolder(), 'stand_ins', name)) : [];
+  for (const path of [...torchPins(kind), ...code]) hash.update(readFileSync(path));
   return join(machineFolder('torch'), `${kind}-${hash.digest('hex').slice(0, 12)}`);
 }
 

@@ -9,7 +9,11 @@ const canLink =
   process.platform === 'linux' && ['python3', 'gcc'].every((program) => spawnSync(program, ['--version']).status === 0);
 
 function run(program: string, ...args: string[]): string {
-  return execFileSync(program, args, { encoding: 'utf8', env: { ...process.env, PYTHONPATH: torchEngineFolder() } });
+  return execFileSync(program, args, {
+    encoding: 'utf8',
+    stdio: 'pipe',
+    env: { ...process.env, PYTHONPATH: torchEngineFolder() },
+  });
 }
 
 /** A folder `torch/lib` whose one library needs two that are gone, as torch's needs CUDA's. */
@@ -60,6 +64,13 @@ describe.skipIf(!canLink)('stand-ins', () => {
     expect(run('python3', '-m', 'stand_ins', folder)).toBe('libgone.so.13 3\nlibplain.so.2 0\n');
     // 100 is CUDA's word for "no device".
     expect(run('python3', '-c', LOAD, folder)).toBe('7 300\n');
+  });
+
+  test('hide a GPU from the Python that has them', () => {
+    const folder = torchLibraries();
+    run('python3', '-m', 'stand_ins', folder);
+    const site = 'import os, site, sys; site.addsitedir(sys.argv[1]); print(os.environ["CUDA_VISIBLE_DEVICES"])';
+    expect(run('python3', '-c', site, join(folder, '../..'))).toBe('-1\n');
   });
 
   test('are not written for what is there', () => {

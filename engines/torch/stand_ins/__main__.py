@@ -13,6 +13,8 @@ from .write_elf import MACHINES, library_bytes
 _FIRST = ("libtorch_global_deps.so", "libtorch_python.so")
 # Those of the program itself.
 _PYTHON = ("Py", "_Py")
+# Read by Python when it starts: with stand-ins a GPU is of no use, also where a driver shows one.
+_HIDE_GPUS = 'import os; os.environ["CUDA_VISIBLE_DEVICES"] = "-1"\n'
 
 
 def main(folder: Path) -> None:
@@ -32,6 +34,7 @@ def main(folder: Path) -> None:
         symbols = sorted([*own, *(free if index == 0 else [])], key=lambda symbol: symbol.name)
         (folder / name).write_bytes(library_bytes(name, symbols, machine))
         print(name, len(symbols))
+    (folder.parent.parent / "stand_ins.pth").write_text(_HIDE_GPUS)
 
 
 def _reachable(folder: Path) -> tuple[list[Library], set[str]]:
