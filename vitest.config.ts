@@ -9,6 +9,7 @@ const CHAOS = ['test/chaos/**/*.test.ts'];
 const CLI = [
   'test/client/{cluster,commands,runs}/**/*.test.ts',
   'test/client/data/data-command.test.ts',
+  'test/engines/**/*.test.ts',
   'test/examples/{forms,models}.test.ts',
   'test/model/memory/peak.test.ts',
   'test/setup/{bootstrap,cache}.test.ts',

@@ -49,9 +49,11 @@ export interface Engine {
   /**
    * Loads a model folder in Hugging Face layout. The caller disposes it.
    * @param breathe awaited between tensors, so that heartbeats go out while a large model loads
+   * @param recompute whether layers keep their inputs alone and are computed again in backward passes, for an engine
+   * that does not decide so itself; changes no bits
    * @throws InvalidConfigError for a folder that is no model, or one that does not fit the memory
    */
-  loadModel(folder: string, breathe?: () => Promise<void>): Promise<EngineModel>;
+  loadModel(folder: string, breathe?: () => Promise<void>, recompute?: boolean): Promise<EngineModel>;
   /**
    * What is known of a model folder without its weights.
    * @throws InvalidConfigError for a folder that is no model

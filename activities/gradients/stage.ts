@@ -52,7 +52,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const parts = createShardParts(store, shardFolder(input));
       const done = await parts.done();
       pulse.requireProgress(`shard ${shard + 1} of ${shardCount}`, () => describeNext(windows, done));
-      const model = await models.model(config.model, () => pulse.breathe());
+      const model = await models.model(config, () => pulse.breathe());
       const adapter = await adapterOf(store, input, models);
       const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       const source = await examplesOf(config, dataset, model, models);

@@ -32,7 +32,7 @@ export async function probeRows(
   places: readonly CountedPlace[],
   tokenBudget: number,
 ): Promise<Probe | null> {
-  const model = await models.model(config.model, () => Promise.resolve());
+  const model = await models.model(config, () => Promise.resolve());
   const { description } = await models.engine(config.model);
   const open = (): Promise<ExampleSource> => examplesOf(config, dataset, model, models);
   const readable = await readablePlaces(await open(), places);

@@ -90,6 +90,13 @@ export function workMemory({ memoryBytes, questions }: MemoryFacts, batch: Micro
   });
 }
 
+/** Whether layers must be computed again in backward passes so that the longest rows that are allowed fit. */
+export async function needsRecomputation(config: Config, models: ModelHost): Promise<boolean> {
+  const facts = await memoryFacts(config, models, ['training', 'gradients']);
+  const batch = largestBatch(tokenBudgetFor(facts, config), config.gradients.cutoffLen);
+  return workMemory(facts, batch).some(({ recomputedLayerCount }) => recomputedLayerCount > 0);
+}
+
 /** @throws InvalidConfigError where a micro-batch does not fit, with the numbers and what to do */
 export function requireBatch(facts: MemoryFacts, batch: MicroBatchSize): void {
   const worst = workMemory(facts, batch).find((found) => found.totalBytes > facts.memoryBytes);

@@ -1,9 +1,10 @@
 // The process's engine, and the one model that is resident in it.
 import { resolve } from 'node:path';
-import type { EngineName, ModelConfig } from '../../contracts/config.ts';
+import type { Config, EngineName, ModelConfig } from '../../contracts/config.ts';
 import { describeTokenModel } from '../../model/describe-token-model.ts';
 import type { Engine, EngineModel, ModelDescription } from '../../model/engine.ts';
 import { chooseEngine, loadEngine } from '../../model/load-engine.ts';
+import { needsRecomputation } from './memory-plan.ts';
 
 export class ModelHost {
   #engineKey: string | null = null;
@@ -39,13 +40,14 @@ export class ModelHost {
    * The model of the config, loaded once and kept until another one is asked for.
    * @param breathe called between tensors, and while another process computes, so that heartbeats go out
    */
-  async model(config: ModelConfig, breathe: () => Promise<void>): Promise<EngineModel> {
-    const engine = await this.engine(config);
-    const folder = resolve(config.path);
+  async model(config: Config, breathe: () => Promise<void>): Promise<EngineModel> {
+    const engine = await this.engine(config.model);
+    const folder = resolve(config.model.path);
     if (this.#model === null || this.#model.folder !== folder) {
       this.#model?.dispose();
       this.#model = null;
-      this.#model = await engine.loadModel(folder, breathe);
+      const recompute = engine.description.engine === 'torch' && (await needsRecomputation(config, this));
+      this.#model = await engine.loadModel(folder, breathe, recompute);
     }
     this.#model.whileWaiting(breathe);
     return this.#model;

@@ -33,7 +33,7 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
       const store = openStore(input.config.store.uri);
       const place = await evaluationPlace(input, models);
       const { reference, details, cached } = await makeOutput(store, place, async () => {
-        const model = await models.model(input.config.model, () => pulse.breathe());
+        const model = await models.model(input.config, () => pulse.breathe());
         const given = localDataset(openStore, evaluationDataset(input.config), input.rows);
         const source = await examplesOf(input.config, await keepBeating(pulse, given), model, models);
         const scored = await scoreRows(store, model, source, input, pulse);

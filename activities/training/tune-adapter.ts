@@ -65,7 +65,7 @@ export function adapterResult(
  * died: parameters, moments and position are exact, so the bytes are those of an undisturbed run.
  */
 export async function tuneAdapter(request: TuneRequest, models: ModelHost): Promise<WrittenOutput<AdapterDetails>> {
-  const model = await models.model(request.config.model, () => request.pulse.breathe());
+  const model = await models.model(request.config, () => request.pulse.breathe());
   const { store, config, places, pulse } = request;
   const { stage, address } = request.place;
   const { loraRank: rank, loraAlpha: alpha, loraTarget: targets } = config.warmup;

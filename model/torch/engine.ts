@@ -33,7 +33,8 @@ export async function loadTorch(dtype: Dtype): Promise<Engine> {
     return {
       description,
       fallbackReason: null,
-      loadModel: (folder, breathe) => TorchModel.load(child, folder, description.dtype, breathe),
+      loadModel: (folder, breathe, recompute = false) =>
+        TorchModel.load(child, { folder, dtype: description.dtype, recompute }, breathe),
       describeModel: async (folder): Promise<ModelDescription> =>
         describedModel(child, folder, (await child.call('inspect', { folder })).result, description.transformers),
       isLost: () => child.hasEnded(),

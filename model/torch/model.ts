@@ -49,13 +49,12 @@ export class TorchModel implements EngineModel {
   /** @throws InvalidConfigError for a folder that is no model, or one that does not fit the memory */
   static async load(
     child: TorchChild,
-    folder: string,
-    dtype: Dtype,
+    wanted: { folder: string; dtype: Dtype; recompute: boolean },
     breathe: () => Promise<void> = () => Promise.resolve(),
   ): Promise<TorchModel> {
-    const loading = child.call('load', { folder, dtype, recompute: false });
+    const loading = child.call('load', wanted);
     const { result } = await waited(loading, breathe);
-    return new TorchModel(child, folder, decoderOf(result as unknown as Inspected), breathe);
+    return new TorchModel(child, wanted.folder, decoderOf(result as unknown as Inspected), breathe);
   }
 
   whileWaiting(breathe: () => Promise<void>): void {

@@ -1,6 +1,6 @@
 // The models of a process, with a look at what is asked of the engine.
 import { ModelHost } from '../../activities/shared/model-host.ts';
-import type { ModelConfig } from '../../contracts/config.ts';
+import type { Config, ModelConfig } from '../../contracts/config.ts';
 import type { Engine, EngineModel } from '../../model/engine.ts';
 
 /** What is counted: micro-batches of gradients, optimiser steps, micro-batches that are scored. */
@@ -22,7 +22,7 @@ export class WatchedModels extends ModelHost {
     this.#next = { call, count, action };
   }
 
-  override async model(config: ModelConfig, breathe: () => Promise<void>): Promise<EngineModel> {
+  override async model(config: Config, breathe: () => Promise<void>): Promise<EngineModel> {
     const model = await super.model(config, breathe);
     const counted =
       <Args extends unknown[], Result>(call: Call, compute: (...args: Args) => Promise<Result>) =>
