@@ -6,11 +6,15 @@ import type { RunPlan } from '../../contracts/plan.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { CountedPlace, RowPlace } from '../../contracts/row-place.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
+import type { ImageSize } from '../../dataset/images/image-decode.ts';
+import type { EncodedPrompt, PromptEncoder } from '../../dataset/prompts/prompt.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
+import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { checkImage } from '../../dataset/rows/scan-dataset.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
+import type { Rejection } from '../../dataset/rows/row-outcome.ts';
 import { folderOfImage, rowsOf } from '../../dataset/rows/row-source.ts';
-import type { LocalDataset } from '../../dataset/rows/row-source.ts';
+import type { LocalDataset, RowSource } from '../../dataset/rows/row-source.ts';
 import { encoderOf } from '../shared/compute-context.ts';
 import type { ModelHost } from '../shared/model-host.ts';
 import type { RowFacts } from './plan-stages.ts';
@@ -70,17 +74,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset, models: 
   for (const { place, bytes } of sample) {
     const source = dataset.sources[place.sourceIndex]!;
     const row = parseRow(bytes, { ...dataset, form: source.form });
-    const imageSizes = (paths: readonly string[]) => async () => {
-      const checks = await Promise.all(paths.map((path) => checkImage(folderOfImage(source, path), path)));
-      return checks.map(({ size }) => size);
-    };
-    const prompt = isRejection(row)
-      ? row
-      : (
-          await encoder.encodeAll([
-            { turns: row.promptTurns, imageCount: row.images.length, imageSizes: imageSizes(row.images) },
-          ])
-        )[0]!;
+    const prompt = isRejection(row) ? row : await encodeAlone(encoder, row, source);
     if (isRejection(row) || isRejection(prompt)) {
       const { reason } = prompt as { reason: string };
       sampledReasons[reason] = (sampledReasons[reason] ?? 0) + 1;
@@ -112,6 +106,19 @@ export async function sampleRows(config: Config, dataset: LocalDataset, models: 
     longestTokenCount: usable.reduce((most, { place }) => Math.max(most, place.tokenCount), 1),
     places: usable.map(({ place }) => place),
   };
+}
+
+async function encodeAlone(
+  encoder: PromptEncoder,
+  { promptTurns: turns, images }: ParsedRow,
+  source: RowSource,
+): Promise<EncodedPrompt | Rejection> {
+  const imageSizes = async (): Promise<ImageSize[] | Rejection> => {
+    const checks = await Promise.all(images.map((path) => checkImage(folderOfImage(source, path), path)));
+    return checks.find(({ rejection }) => rejection !== null)?.rejection ?? checks.map(({ size }) => size);
+  };
+  const [prompt] = await encoder.encodeAll([{ turns, imageCount: images.length, imageSizes }]);
+  return prompt!;
 }
 
 /** A row of the sample that can be used by its text. */

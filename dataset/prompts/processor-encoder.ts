@@ -39,6 +39,12 @@ export interface ProcessorEncoder extends PromptEncoder {
   write(turns: readonly Turn[], imageCount: number): PromptPiece[] | Rejection;
 }
 
+async function withSizes(pieces: PromptPiece[] | Rejection, row: PromptRow): Promise<SizedText | Rejection> {
+  if (isRejection(pieces)) return pieces;
+  const pictures = await row.imageSizes();
+  return isRejection(pictures) ? pictures : { pieces, pictures };
+}
+
 /**
  * The encoder of a model whose pictures differ in their vectors.
  * @throws InvalidConfigError for a template that cannot be read
@@ -64,12 +70,10 @@ export function createProcessorEncoder({ template, texts, process }: ProcessorOp
   };
   const encodeAll = async (rows: readonly PromptRow[]): Promise<(EncodedPrompt | Rejection)[]> => {
     const written = guard(() => rows.map(({ turns, imageCount }) => write(turns, imageCount)));
-    const sized: SizedText[] = [];
-    for (const [index, pieces] of written.entries())
-      if (!isRejection(pieces)) sized.push({ pieces, pictures: await rows[index]!.imageSizes() });
-    const tokens = await process(sized);
+    const sized = await Promise.all(written.map((pieces, index) => withSizes(pieces, rows[index]!)));
+    const tokens = await process(sized.filter((row): row is SizedText => !isRejection(row)));
     let next = 0;
-    return written.map((pieces) => (isRejection(pieces) ? pieces : tokens[next++]!));
+    return sized.map((row) => (isRejection(row) ? row : tokens[next++]!));
   };
   return {
     notes: () => writer.notes(lastAnswerCount),

@@ -49,8 +49,8 @@ export interface PromptOptions {
 export interface PromptRow {
   turns: readonly Turn[];
   imageCount: number;
-  /** Asked for by models whose pictures differ in their vectors. @throws where a picture is not readable */
-  imageSizes(): Promise<ImageSize[]>;
+  /** Asked for by models whose pictures differ in their vectors; why a picture cannot be used, where one cannot. */
+  imageSizes(): Promise<ImageSize[] | Rejection>;
 }
 
 /** Turns dialogues into ids and labels. */
