@@ -35,11 +35,8 @@ export function parseArchitecture(config: JsonObject): Architecture {
   const modelType = config['model_type'];
   const kind = ARCHITECTURES.find(({ modelTypes: types }) => types.some((type) => type === modelType));
   if (kind === undefined || typeof modelType !== 'string') {
-    const hint = /^llava_(next|onevision)/.test(String(modelType))
-      ? '; image tiles are not supported'
-      : `; of text alone: ${eitherOf(modelTypes(false))}`;
     throw new InvalidConfigError(
-      `config.json: model_type must be ${eitherOf(modelTypes(true))}, got ${JSON.stringify(modelType)}${hint}`,
+      `config.json: model_type must be ${eitherOf([...modelTypes(true), ...modelTypes(false)])}, got ${JSON.stringify(modelType)}; others run by the torch engine: tive setup torch`,
     );
   }
   const parts = [config, config['text_config'], config['vision_config']].filter(isJsonObject);

@@ -55,7 +55,7 @@ export const MODEL: Case[] = [
     'another architecture',
     (world) => stops(() => readArchitecture(world.modelWith({ model_type: 'llava_next' }))),
     config(
-      'config.json: model_type must be llava, idefics3 or smolvlm, got "llava_next"; image tiles are not supported',
+      'config.json: model_type must be llava, idefics3, smolvlm, llama or qwen2, got "llava_next"; others run by the torch engine: tive setup torch',
     ),
   ],
   [

@@ -185,7 +185,7 @@ describe('architectures', () => {
 
   test('another one is refused with those that are read', () => {
     expect(() => parseArchitecture({ model_type: 'bert' })).toThrow(
-      'config.json: model_type must be llava, idefics3 or smolvlm, got "bert"; of text alone: llama or qwen2',
+      'config.json: model_type must be llava, idefics3, smolvlm, llama or qwen2, got "bert"; others run by the torch engine: tive setup torch',
     );
   });
 });

@@ -210,12 +210,12 @@ describe('a folder that is no usable model is refused with what to do', () => {
     [
       'tiles',
       (config) => (config['model_type'] = 'llava_next'),
-      'config.json: model_type must be llava, idefics3 or smolvlm, got "llava_next"; image tiles are not supported',
+      'config.json: model_type must be llava, idefics3, smolvlm, llama or qwen2, got "llava_next"; others run by the torch engine: tive setup torch',
     ],
     [
       'another architecture',
       (config) => (config['model_type'] = 'gpt2'),
-      'config.json: model_type must be llava, idefics3 or smolvlm, got "gpt2"; of text alone: llama or qwen2',
+      'config.json: model_type must be llava, idefics3, smolvlm, llama or qwen2, got "gpt2"; others run by the torch engine: tive setup torch',
     ],
     [
       'quantised',
