@@ -77,6 +77,23 @@ function padToSquare({ width, height, data }: RgbImage, mean: ImageSettings['mea
   return { width: side, height: side, data: output };
 }
 
+/** Levels of each channel's 256 bytes, by settings: made once, since a table costs as much as a small picture. */
+const levelsOf = new WeakMap<ImageSettings, readonly Float32Array[]>();
+
+function channelLevels(settings: ImageSettings): readonly Float32Array[] {
+  const found = levelsOf.get(settings);
+  if (found !== undefined) return found;
+  const { rescaleFactor, mean, standardDeviation } = settings;
+  const levels = mean.map((centre, channel) =>
+    Float32Array.from({ length: 256 }, (_, value) => {
+      const rescaled = Math.fround(value * rescaleFactor);
+      return Math.fround(rescaled - Math.fround(centre)) / Math.fround(standardDeviation[channel]!);
+    }),
+  );
+  levelsOf.set(settings, levels);
+  return levels;
+}
+
 /**
  * Pixels by their levels, `[3, height, width]`.
  * @param place where the picture's first pixel lies; what it does not cover is black
@@ -84,22 +101,19 @@ function padToSquare({ width, height, data }: RgbImage, mean: ImageSettings['mea
 function normalise(
   { width: imageWidth, height: imageHeight, data }: RgbImage,
   { x, y }: { x: number; y: number },
-  { width, height, rescaleFactor, mean, standardDeviation }: ImageSettings,
+  settings: ImageSettings,
 ): Float32Array {
-  const pixels = new Float32Array(3 * height * width);
-  for (let channel = 0; channel < 3; channel += 1) {
-    // There are only 256 levels: one table a channel.
-    const levels = Float32Array.from({ length: 256 }, (_, value) => {
-      const rescaled = Math.fround(value * rescaleFactor);
-      return Math.fround(rescaled - Math.fround(mean[channel]!)) / Math.fround(standardDeviation[channel]!);
-    });
-    const start = channel * height * width;
-    if (imageWidth < width || imageHeight < height) pixels.fill(levels[0]!, start, start + height * width);
+  const { width, height } = settings;
+  const plane = height * width;
+  const pixels = new Float32Array(3 * plane);
+  for (const [channel, levels] of channelLevels(settings).entries()) {
+    const start = channel * plane;
+    if (imageWidth < width || imageHeight < height) pixels.fill(levels[0]!, start, start + plane);
+    let source = channel;
     for (let row = 0; row < imageHeight; row += 1) {
       const target = start + (y + row) * width + x;
-      const source = row * imageWidth * 3 + channel;
-      for (let column = 0; column < imageWidth; column += 1)
-        pixels[target + column] = levels[data[source + column * 3]!]!;
+      for (let pixel = target; pixel < target + imageWidth; pixel += 1, source += 3)
+        pixels[pixel] = levels[data[source]!]!;
     }
   }
   return pixels;

@@ -25,10 +25,9 @@ export function adapterGradient(model: LoadedModel, values: AdapterValues): Micr
     const adapter = toTensors(current);
     const found = new Map<number, Float32Array>();
     const take = (name: string, left: tf.Tensor2D, right: tf.Tensor2D): void => {
-      found.set(
-        places.get(name)!,
-        tf.tidy(() => tf.matMul(left, right, true, false).dataSync<'float32'>()),
-      );
+      const product = tf.matMul(left, right, true, false);
+      found.set(places.get(name)!, product.dataSync<'float32'>());
+      product.dispose();
     };
     const sink: LoraSink = (path, { x, h, dh, dy }) => {
       take(`${path}.lora_A`, dh, x);

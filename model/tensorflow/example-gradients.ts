@@ -67,9 +67,10 @@ function perExampleSink(shape: BatchShape, places: readonly ParameterPlace[], re
   const starts = new Map(places.map(({ name, start }) => [name, start]));
   const deliver = (start: number | undefined, left: tf.Tensor2D, right: tf.Tensor2D): void => {
     if (start === undefined) return;
-    const values = tf.tidy(() =>
-      tf.matMul(byExample(left, shape), byExample(right, shape), true, false).dataSync<'float32'>(),
-    );
+    const product = tf.tidy(() => tf.matMul(byExample(left, shape), byExample(right, shape), true, false));
+    // Outside of the tidy, which would walk through every value of what its function returns.
+    const values = product.dataSync<'float32'>();
+    product.dispose();
     const length = values.length / shape.exampleCount;
     for (let example = 0; example < shape.exampleCount; example += 1) {
       receive(example, start, values.subarray(example * length, (example + 1) * length));
