@@ -1,10 +1,18 @@
 // The largest micro-batch of a plan, as its rows stream by.
 import type { PlannedRow } from '../../dataset/rows/plan-rows.ts';
 import type { MicroBatchSize } from '../../model/memory/memory-question.ts';
+import type { RowsDetails } from '../../tables/rows.ts';
 
 /** Finds the micro-batch with the most padded tokens; of equal ones that with the longest row. */
 export class LargestBatch {
   found: MicroBatchSize | null = null;
+
+  /** What the artifact says of it. */
+  details(): Pick<RowsDetails, 'largestBatch'> {
+    if (this.found === null) return {};
+    const { rowCount, tokenCount } = this.found;
+    return { largestBatch: { rowCount, tokenCount } };
+  }
 
   /** @param rows of whole micro-batches: one planning window */
   add(rows: readonly PlannedRow[]): void {

@@ -130,6 +130,7 @@ interface ScanWork {
 async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Promise<WrittenOutput<RowsDetails>> {
   const { config, models, dataset, labelled, memory, pulse } = work;
   const tokenBudget = tokenBudgetFor(memory, config);
+  const largest = new LargestBatch();
   const tally = new RowTally();
   const setAside = new PassThrough();
   const quarantine = writeFile(store, place, QUARANTINE_FILE, setAside);
@@ -138,7 +139,7 @@ async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Prom
   try {
     const { label, notes } = await keepBeating(pulse, labellingOf(labelled));
     const encoder = await encoderOf(config, models);
-    const batches = rowBatches(work, { dataset, label, encoder }, tokenBudget, tally, setAside);
+    const batches = rowBatches(work, { dataset, label, encoder }, { tokenBudget, largest }, tally, setAside);
     const file = await rowsTable.write(store, place.folder, batches);
     setAside.end();
     const { extensionDiffersCount, unreadKeys, ...counts } = tally.result();
@@ -149,7 +150,7 @@ async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Prom
       ...budgetNotes(config, tokenBudget),
     ];
     // What the recipe says is in the address; what was picked is in the artifact.
-    const picked = config.gradients.tokenBudget === 'auto' ? { tokenBudget } : {};
+    const picked = config.gradients.tokenBudget === 'auto' ? { tokenBudget, ...largest.details() } : {};
     return { files: [file, await quarantine], details: { ...counts, ...picked, warnings } };
   } catch (error) {
     setAside.destroy(error as Error);
@@ -164,12 +165,11 @@ async function writeRows(store: Store, place: OutputPlace, work: ScanWork): Prom
 async function* rowBatches(
   { config, memory, stage, pulse }: ScanWork,
   scan: ScanOptions,
-  tokenBudget: number,
+  { tokenBudget, largest }: { tokenBudget: number; largest: LargestBatch },
   tally: RowTally,
   setAside: PassThrough,
 ): AsyncGenerator<RowsBatch> {
   let batch: PlannedRow[] = [];
-  const largest = new LargestBatch();
   let rowCount = 0;
   for await (const window of planRows(scanDataset(scan), { ...config.gradients, tokenBudget })) {
     for (const row of window) {

@@ -12,11 +12,12 @@ import { sumByReason } from '../../contracts/reasons.ts';
 import { gradientLayout } from '../../model/adapter.ts';
 import { sha256 } from '../../store/addresses.ts';
 import type { GradientDetails } from '../../tables/gradients.ts';
-import { readShardCount } from '../../tables/rows.ts';
+import { readRowsDetails, readShardCount } from '../../tables/rows.ts';
 import { examplesOf } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { keepBeating, openPulse, startPulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
+import { memoryFacts, recomputationNotes } from '../shared/memory-plan.ts';
 import { finishOutput } from '../shared/stage-output.ts';
 import { createShardParts } from './parts.ts';
 import { adapterOf, findTable, gradientPlace, projectionOf, requireSameEngine, requireSpace } from './table-place.ts';
@@ -36,7 +37,12 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const finished = await findTable(store, place);
       const { fallbackReason } = await models.engine(config.model);
       const warnings = fallbackReason === null ? [] : [fallbackReason];
-      if (finished === null) await requireSpace(store, input, models);
+      if (finished === null) {
+        await requireSpace(store, input, models);
+        const { largestBatch } = await readRowsDetails(store, rows);
+        if (largestBatch !== undefined)
+          warnings.push(...recomputationNotes(await memoryFacts(config, models, ['gradients']), largestBatch));
+      }
       return { address: place.address, workId, shardCount, finished, warnings };
     },
 

@@ -97,16 +97,31 @@ export async function needsRecomputation(config: Config, models: ModelHost): Pro
   return workMemory(facts, batch).some(({ recomputedLayerCount }) => recomputedLayerCount > 0);
 }
 
+/** What a person should know of layers that are computed twice on this machine: it takes time. */
+export function recomputationNotes(facts: MemoryFacts, batch: Omit<MicroBatchSize, 'supervisedCount'>): string[] {
+  const { layerCount } = facts.questions[0]!.sizes;
+  return workMemory(facts, { ...batch, supervisedCount: null })
+    .filter(({ recomputedLayerCount }) => recomputedLayerCount > 0)
+    .map(
+      ({ work, recomputedLayerCount }) =>
+        `${work}: all layers of the largest micro-batches, ${sizeText(batch)}, should fit in ` +
+        `${gigabytes(facts.memoryBytes)} of memory a compute process, got ${layerCount - recomputedLayerCount} of ` +
+        `${layerCount}; the others are computed twice`,
+    );
+}
+
+function sizeText({ rowCount, tokenCount }: Omit<MicroBatchSize, 'supervisedCount'>): string {
+  return `${rowCount.toLocaleString('en')} ${rowCount === 1 ? 'row' : 'rows'} of ${tokenCount.toLocaleString('en')} tokens`;
+}
+
 /** @throws InvalidConfigError where a micro-batch does not fit, with the numbers and what to do */
 export function requireBatch(facts: MemoryFacts, batch: MicroBatchSize): void {
   const worst = workMemory(facts, batch).find((found) => found.totalBytes > facts.memoryBytes);
   if (worst === undefined) return;
-  const { rowCount, tokenCount } = batch;
-  const size = `${rowCount.toLocaleString('en')} ${rowCount === 1 ? 'row' : 'rows'} of ${tokenCount.toLocaleString('en')} tokens`;
-  const smaller = rowCount > 1 ? 'gradients.token_budget' : 'gradients.cutoff_len or warmup.lora_rank';
+  const smaller = batch.rowCount > 1 ? 'gradients.token_budget' : 'gradients.cutoff_len or warmup.lora_rank';
   throw new InvalidConfigError(
     `model: ${worst.work} must fit in ${gigabytes(facts.memoryBytes)} of memory a compute process, ` +
-      `got ${gigabytes(worst.totalBytes)} for ${size} (${countText(worst.count)}); ` +
+      `got ${gigabytes(worst.totalBytes)} for ${sizeText(batch)} (${countText(worst.count)}); ` +
       `lower ${smaller}, start fewer compute processes, or take a machine with more memory`,
   );
 }

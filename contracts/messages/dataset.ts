@@ -34,6 +34,8 @@ export interface ScanResult {
   tokenCount: number;
   /** Padded tokens of a micro-batch that were picked; not there where the recipe says them. */
   tokenBudget?: number;
+  /** The largest micro-batch that came of it. */
+  largestBatch?: { rowCount: number; tokenCount: number };
   warnings: string[];
   cached: boolean;
 }

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { createGradientActivities } from '../../../activities/gradients/stage.ts';
 import { planRun } from '../../../activities/plan/plan-run.ts';
 import { InvalidConfigError } from '../../../contracts/failures.ts';
 import { MEMORY_VARIABLE } from '../../../contracts/memory-variable.ts';
-import { SmallRun } from '../small-run.ts';
+import { SmallRun, inActivity } from '../small-run.ts';
 
 const run = new SmallRun('gradients.cutoff_len=2048');
 const auto = run.config('gradients.token_budget=auto');
@@ -21,6 +22,7 @@ describe('the token budget', () => {
   test('that the recipe leaves open is picked, and written beside rows that are as if the recipe said it', async () => {
     const [picked, explicit] = [await run.scan(auto), await run.scan(said)];
     expect(picked).toMatchObject({ tokenBudget: 8192, warnings: [] });
+    expect(picked.largestBatch!.rowCount).toBeGreaterThan(1);
     expect(explicit.tokenBudget).toBeUndefined();
     const fileOf = ({ rows }: typeof picked): string => run.hashOf(rows, 'rows.arrow');
     expect(fileOf(picked)).toBe(fileOf(explicit));
@@ -45,6 +47,17 @@ describe('the token budget', () => {
     const tuned = await run.tune(auto);
     const hash = ({ adapter }: typeof tuned): string => run.hashOf(adapter, 'adapter_model.safetensors');
     expect(hash(tuned)).toBe(hash(explicit));
+  });
+
+  test('of another machine makes this one compute layers twice, which is said before', async () => {
+    const input = await run.gradientsInput(auto);
+    withMemory(SMALL_BYTES);
+    const { warnings } = await inActivity(createGradientActivities(run.dependencies).planGradients, input);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^gradients: all layers of the largest micro-batches, \d+ rows of \d+ tokens, should fit in 0\.6 GB of memory a compute process, got [012] of 3; the others are computed twice$/,
+      ),
+    ]);
   });
 
   test('with which a micro-batch does not fit is refused with the numbers, by plan and run', async () => {
