@@ -74,3 +74,17 @@ export function hashesOf(store: string, stage: string, name: string): string[] {
     )
     .sort();
 }
+
+/** What a whole run has computed: the tables and adapters that two runs share when they are equal. */
+const RESULTS: readonly [stage: string, name: string][] = [
+  ['values', 'values.arrow'],
+  ['selection', 'selection.arrow'],
+  ['warmup', 'adapter_model.safetensors'],
+  ['finetune', 'adapter_model.safetensors'],
+  ['evaluation', 'outcomes.arrow'],
+];
+
+/** Hashes of all that the whole runs of a folder have computed. */
+export function resultHashes(folder: string): string[][] {
+  return RESULTS.map(([stage, name]) => hashesOf(join(folder, 'tive-store'), stage, name));
+}

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { writeSmallDataset } from '../small-dataset.ts';
 import { reach } from './reach.ts';
 import { tive } from '../in-process.ts';
-import { hashesOf, processesWith, startTive, tiveProcess } from '../tive-process.ts';
+import { processesWith, resultHashes, startTive, tiveProcess } from '../tive-process.ts';
 import type { TiveProcess } from '../tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-kill-'));
@@ -24,18 +24,6 @@ const RUN = ['run', 'recipe.yaml', ...SLOW, ...OPTIONS];
 /** What the struck runs are compared with: nobody but one process has computed it. */
 const RUN_OF_ONE = ['run', 'recipe.yaml', ...SLOW, '--processes', '1'];
 const TIMEOUT_MS = 240_000;
-
-const TABLES: [string, string][] = [
-  ['values', 'values.arrow'],
-  ['selection', 'selection.arrow'],
-  ['warmup', 'adapter_model.safetensors'],
-  ['finetune', 'adapter_model.safetensors'],
-  ['evaluation', 'outcomes.arrow'],
-];
-
-function hashes(folder: string): string[][] {
-  return TABLES.map(([stage, name]) => hashesOf(join(folder, 'tive-store'), stage, name));
-}
 
 function freshFolder(name: string): string {
   const folder = join(root, name);
@@ -69,7 +57,7 @@ beforeAll(async () => {
   const folder = freshFolder('undisturbed');
   const done = await tiveProcess(folder, ...RUN_OF_ONE);
   expect(done.exitCode, done.stderr).toBe(0);
-  undisturbed = hashes(folder);
+  undisturbed = resultHashes(folder);
 }, TIMEOUT_MS);
 
 test(
@@ -84,7 +72,7 @@ test(
     }
     const done = await command.finished;
     expect(done.exitCode, done.stderr).toBe(0);
-    expect(hashes(folder)).toEqual(undisturbed);
+    expect(resultHashes(folder)).toEqual(undisturbed);
     expect(leftovers(folder)).toEqual([]);
     const log = readFileSync(join(folder, 'runs/small/log.jsonl'), 'utf8');
     expect(killed).toBeGreaterThanOrEqual(3);
@@ -110,7 +98,7 @@ test(
     expect(signalAll(command, 'SIGTERM')).toBeGreaterThan(0);
     const done = await command.finished;
     expect(done.exitCode, done.stderr).toBe(0);
-    expect(hashes(folder)).toEqual(undisturbed);
+    expect(resultHashes(folder)).toEqual(undisturbed);
     expect(processesWith(join(folder, 'runs/small/temporal.db'))).toEqual([]);
   },
   TIMEOUT_MS,
@@ -173,7 +161,7 @@ describe('the command stopped, killed and given again, on one store', () => {
     async () => {
       const again = await tiveProcess(folder, ...RUN);
       expect(again.exitCode, again.stderr).toBe(0);
-      expect(hashes(folder)).toEqual(undisturbed);
+      expect(resultHashes(folder)).toEqual(undisturbed);
     },
     TIMEOUT_MS,
   );

@@ -7,7 +7,7 @@ import type { RunResult } from '../../../contracts/messages/run.ts';
 import { describeTorch } from '../../torch-environment.ts';
 import { tive, useCluster } from '../in-process.ts';
 import { USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
-import { childrenOf, hashesOf, startTive } from '../tive-process.ts';
+import { childrenOf, resultHashes, startTive } from '../tive-process.ts';
 import { watchRun } from './reach.ts';
 
 /** Families that TensorFlow's code does not read, by what people call them. */
@@ -24,14 +24,6 @@ const TIMEOUT_MS = 300_000;
 /** Room for a picture's tokens, and training long enough to be met in its midst. */
 const SETTINGS = ['gradients.cutoff_len=256', 'gradients.token_budget=512', 'warmup.epochs=8', 'finetune.epochs=8'];
 
-const TABLES: [string, string][] = [
-  ['values', 'values.arrow'],
-  ['selection', 'selection.arrow'],
-  ['warmup', 'adapter_model.safetensors'],
-  ['finetune', 'adapter_model.safetensors'],
-  ['evaluation', 'outcomes.arrow'],
-];
-
 /** Opens every adapter on its model with peft; prints how many of its tensors are not zero. */
 const OPEN_BY_PEFT = `
 import sys, torch
@@ -47,8 +39,6 @@ for model, adapter in zip(sys.argv[1::2], sys.argv[2::2]):
 describeTorch('models that the torch engine alone reads', (python) => {
   const root = mkdtempSync(join(tmpdir(), 'tive-torch-'));
   const models = join(root, 'models');
-  const hashes = (folder: string): string[][] =>
-    TABLES.map(([stage, name]) => hashesOf(join(folder, 'tive-store'), stage, name));
   const runs = join(root, 'runs-of-families');
   const runPython = (...words: string[]): string => {
     const { status, stdout, stderr } = spawnSync(python, words, {
@@ -135,7 +125,7 @@ describeTorch('models that the torch engine alone reads', (python) => {
       await run.close();
       const finished = await command.finished;
       expect(finished.exitCode, finished.stderr).toBe(0);
-      expect(hashes(struck)).toEqual(hashes(alone));
+      expect(resultHashes(struck)).toEqual(resultHashes(alone));
       const log = readFileSync(join(struck, 'runs/small/log.jsonl'), 'utf8');
       expect(log.match(/SIGKILL/g)?.length).toBeGreaterThanOrEqual(3);
     },
