@@ -12,6 +12,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ prepare(input: never): St
   dataset: () => import('./dataset.ts'),
   inspect: () => import('./inspect.ts'),
   orchestration: () => import('./orchestration.ts'),
+  'torch-demo': () => import('./torch-demo.ts'),
   peak: () => import('./peak.ts'),
   values: () => import('./values.ts'),
 };

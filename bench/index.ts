@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   orchestration: () => import('./orchestration.ts'),
   recovery: () => import('./recovery.ts'),
   start: () => import('./start.ts'),
+  'torch-demo': () => import('./torch-demo.ts'),
   values: () => import('./values.ts'),
   rows: () => import('./rows.ts'),
   'large-model': () => import('./large-model.ts'),

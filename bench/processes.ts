@@ -1,4 +1,4 @@
-// Memory of processes as the kernel counts it.
+// Memory and processor time of processes as the kernel counts them.
 import { readFileSync, readdirSync } from 'node:fs';
 
 /** Peak resident memory of this process, or null where there is no /proc. */
@@ -14,6 +14,28 @@ export function treeBytes(root: number): number {
 /** Peak resident memory so far of a process and of each that descends from it, by process id. */
 export function peaksOfTree(root: number): Map<number, number> {
   return new Map(descendants(root).map((pid) => [pid, statusBytes(String(pid), 'VmHWM') ?? 0]));
+}
+
+/** Ticks of the kernel's counters of time: the same on all that Linux runs on today. */
+const TICKS_A_SECOND = 100;
+
+/** Processor time of a process and all that descend from it, those that have ended and were waited for included. */
+export function processorSeconds(root: number): number {
+  return descendants(root).reduce((seconds, pid) => seconds + ticksOf(pid) / TICKS_A_SECOND, 0);
+}
+
+/** User and system time, its own and that of ended children. */
+function ticksOf(pid: number): number {
+  try {
+    // Behind the name, which may hold anything.
+    const [, fields = ''] = /\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+    return fields
+      .split(' ')
+      .slice(11, 15)
+      .reduce((sum, field) => sum + Number(field), 0);
+  } catch {
+    return 0;
+  }
 }
 
 /** A process and all that descend from it. */

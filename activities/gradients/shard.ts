@@ -12,6 +12,7 @@ import type { GradientRows } from '../../tables/gradients.ts';
 import type { ExampleSource } from '../shared/examples.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { countRows } from '../shared/metrics.ts';
+import { workAhead } from '../shared/work-ahead.ts';
 import { gradientRows } from './gradient-rows.ts';
 import type { ShardParts } from './parts.ts';
 import type { Window } from './windows.ts';
@@ -36,19 +37,20 @@ export async function computeParts(
   let rowCount = 0;
   for (const window of windows) {
     const scope = await source.scope(`window ${window.index}`, window.rows);
-    for (const microBatch of [...window.batches.keys()].sort((left, right) => left - right)) {
-      const rows = window.batches.get(microBatch)!;
-      const known = done.get(microBatch);
-      const usable = known !== undefined && (await parts.read(known)) !== null;
-      keys.push(
-        usable
-          ? known
-          : await parts.save(
-              microBatch,
-              await gradientRows(computer, storage, rows, await source.examples(rows, scope)),
-            ),
-      );
-      if (!usable) countRows('gradients', rows.length);
+    const batches = [...window.batches].sort(([left], [right]) => left - right);
+    const found = workAhead(batches, {
+      load: async ([microBatch, rows]) => {
+        const known = done.get(microBatch);
+        if (known !== undefined && (await parts.read(known)) !== null) return known;
+        return source.examples(rows, scope);
+      },
+      work: async ([, rows], loaded) =>
+        typeof loaded === 'string' ? loaded : gradientRows(computer, storage, rows, loaded),
+      ahead: source.ahead,
+    });
+    for await (const [[microBatch, rows], result] of found) {
+      if (typeof result !== 'string') countRows('gradients', rows.length);
+      keys.push(typeof result === 'string' ? result : await parts.save(microBatch, result));
       rowCount += rows.length;
       await pulse.committed(rowCount, total);
     }

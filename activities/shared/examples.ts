@@ -12,6 +12,8 @@ const ENCODED_ROWS = 64;
 
 /** Turns rows of a table into examples for the model. */
 export interface ExampleSource {
+  /** Micro-batches that may be begun before one is done: none where the computing engine encodes the pictures. */
+  readonly ahead: number;
   /** The rows' pictures, each once, in the order of first use. */
   scope(id: string, places: readonly RowPlace[]): Promise<ImageScope>;
   /** The examples of the rows, in their order. */
@@ -21,6 +23,7 @@ export interface ExampleSource {
 
 /** Rows and their pictures for a model's own processor. */
 export class RowExamples implements ExampleSource {
+  readonly ahead = 1;
   readonly #loader: WrittenRowLoader;
   readonly #cutoffLen: number;
 
@@ -51,6 +54,7 @@ export class RowExamples implements ExampleSource {
 
 /** Tokens, and vectors of pictures that are encoded together. */
 export class TokenExamples implements ExampleSource {
+  readonly ahead = 0;
   readonly #loader: ExampleLoader;
   readonly #features: PictureEncoder;
   readonly #loaded = new Map<number, LoadedExample>();

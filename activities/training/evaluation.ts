@@ -21,6 +21,7 @@ import { localDataset } from '../shared/local-dataset.ts';
 import { countRows } from '../shared/metrics.ts';
 import { makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace } from '../shared/stage-output.ts';
+import { workAhead } from '../shared/work-ahead.ts';
 
 interface ScoredRow extends Outcome {
   row: UsableRow;
@@ -73,8 +74,12 @@ async function scoreRows(
     const table = await readUsableRows(store, rows);
     for (const { index, rows: windowRows, batches } of windowsOf(table)) {
       const scope = await source.scope(`test window ${index}`, windowRows);
-      for (const batch of batches) {
-        const outcomes = await scorer.score(await source.examples(batch, scope));
+      const found = workAhead(batches, {
+        load: (batch) => source.examples(batch, scope),
+        work: (_, examples) => scorer.score(examples),
+        ahead: source.ahead,
+      });
+      for await (const [batch, outcomes] of found) {
         batch.forEach((row, place) => scored.push({ row, ...outcomes[place]! }));
         countRows('evaluation', batch.length);
         await pulse.committed(scored.length, table.length);

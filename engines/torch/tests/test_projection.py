@@ -8,7 +8,8 @@ import torch
 
 from tive_torch.errors import EngineError
 from tive_torch.philox import philox4x32
-from tive_torch.projection import DeviceCountSketch, Segment, make_projector
+from tive_torch.projection import DeviceCountSketch, HostCountSketch, Segment, make_projector, packed_buckets
+from tive_torch.small_sketch import SmallCountSketch
 
 CPU = torch.device("cpu")
 SEED = 2**53 - 1
@@ -86,6 +87,15 @@ class ProjectionTest(unittest.TestCase):
             device = DeviceCountSketch(width, 1, [segment], CPU)
             difference = host.project(segment, rows) - device.project(segment, rows)
             self.assertLess(float(difference.abs().max()), 1e-12)
+
+    def test_small_sketches_are_those_of_large_adapters_to_the_last_bit(self) -> None:
+        segment = Segment(5, 4096)
+        rows = torch.randn(3, 4096, generator=torch.Generator().manual_seed(0))
+        for width in (64, 32768):
+            tables = {segment: packed_buckets(segment, width, 1, CPU)}
+            large = HostCountSketch(width, tables).project(segment, rows)
+            for given in (rows, rows.double()):
+                self.assertTrue(torch.equal(SmallCountSketch(width, tables).project(segment, given), large))
 
     def test_a_sketch_keeps_dot_products_on_average(self) -> None:
         rows = torch.randn(2, 4096, generator=torch.Generator().manual_seed(1))

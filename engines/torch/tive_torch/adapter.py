@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -20,25 +22,41 @@ Tap = Callable[[str, torch.Tensor, torch.Tensor], None]
 _numbers = count()
 
 
-class _TappedProduct(torch.autograd.Function):
-    """y = x Wᵀ, whose backward pass hands x and dy to a tap in place of making dW = dyᵀ x."""
+class _TappedLora(torch.autograd.Function):
+    """y = x Wᵀ + b + s (x Aᵀ) Bᵀ, whose backward pass hands inputs and gradients of A and B to taps.
+
+    In place of dA = dhᵀ x and dB = dyᵀ (s h) for all examples together, with h = x Aᵀ and dh = s dy B. One function for
+    the three products: none of the sums and scalings between them is kept or passed over by itself.
+    """
 
     @staticmethod
-    def forward(context: Any, x: torch.Tensor, weight: torch.Tensor, name: str, tap: Tap) -> torch.Tensor:
-        context.save_for_backward(x, weight)
-        context.name, context.tap = name, tap
-        return nn.functional.linear(x, weight)
+    def forward(
+        context: Any, x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, base: nn.Linear, lora: _Lora
+    ) -> torch.Tensor:
+        inputs = x.reshape(-1, x.shape[-1])
+        hidden = inputs @ a.T
+        y = nn.functional.linear(inputs, base.weight, base.bias).addmm_(hidden, b.T, alpha=lora.scale)
+        context.save_for_backward(inputs, hidden, a, b)
+        context.base, context.lora, context.shape = base, lora, x.shape
+        return y.view(*x.shape[:-1], -1)
 
     @staticmethod
-    def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, None, None, None]:
-        (dy,) = gradients
-        x, weight = context.saved_tensors
-        context.tap(context.name, x, dy)
-        return (dy @ weight if context.needs_input_grad[0] else None), None, None, None
+    def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, None, None, None, None]:
+        inputs, hidden, a, b = context.saved_tensors
+        lora: _Lora = context.lora
+        dy = gradients[0].reshape(-1, gradients[0].shape[-1])
+        dh = (dy @ b).mul_(lora.scale)
+        if lora.b.tap is not None:
+            lora.b.tap(lora.b.name, hidden * lora.scale, dy)
+        if lora.a.tap is not None:
+            lora.a.tap(lora.a.name, inputs, dh)
+        if not context.needs_input_grad[0]:
+            return None, None, None, None, None
+        return (dy @ context.base.weight).addmm_(dh, a).view(context.shape), None, None, None, None
 
 
 class TappedLinear(nn.Module):
-    """One of LoRA's two matrices. Without a tap it is a plain product without gradient."""
+    """One of LoRA's two matrices: a plain product, but for where it is tapped."""
 
     def __init__(self, name: str, weight: torch.Tensor) -> None:
         super().__init__()
@@ -47,11 +65,22 @@ class TappedLinear(nn.Module):
         self.tap: Tap | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.tap is None:
-            return nn.functional.linear(x, self.weight)
-        # The weight stands for everything that is learned: through it outputs want gradients though inputs may not.
-        weight = self.weight.requires_grad_(True)
-        product: torch.Tensor = _TappedProduct.apply(x, weight, self.name, self.tap)  # type: ignore[no-untyped-call]
+        return nn.functional.linear(x, self.weight)
+
+
+@dataclass(frozen=True)
+class _Lora:
+    """What stands beside a linear layer."""
+
+    a: TappedLinear
+    b: TappedLinear
+    scale: float
+
+    def forward(self, base: nn.Linear, x: torch.Tensor) -> torch.Tensor:
+        # The weights stand for everything that is learned: through them outputs want gradients though inputs may not.
+        tapped = self.a.tap is not None or self.b.tap is not None
+        a, b = self.a.weight.requires_grad_(tapped), self.b.weight.requires_grad_(tapped)
+        product: torch.Tensor = _TappedLora.apply(x, a, b, base, self)  # type: ignore[no-untyped-call]
         return product
 
 
@@ -66,6 +95,7 @@ class Adapter:
         self.names = [parameter["name"] for parameter in described["parameters"]]
         self.key = f"tive{next(_numbers)}"
         self.modules: dict[str, TappedLinear] = {}
+        self._loras: dict[str, _Lora] = {}
         paths = _paths(self.names)
         values = {name: _value(name, tensors) for name in self.names}
         _check_shapes(model.module, paths, values)
@@ -82,6 +112,8 @@ class Adapter:
                 weight = values[name].to(device=model.device, dtype=model.dtype, copy=True)
                 self.modules[name] = TappedLinear(name, weight)
                 getattr(layer, matrix)[self.key] = self.modules[name]
+            a, b = self.modules[f"{path}.lora_A"], self.modules[f"{path}.lora_B"]
+            self._loras[path] = _Lora(a, b, float(scales[path]))
         self.values = values
 
     def set_weights(self, values: Mapping[str, torch.Tensor]) -> None:
@@ -95,6 +127,11 @@ class Adapter:
         for name, module in self.modules.items():
             module.tap = taps.get(name)
             module.weight.requires_grad_(False)
+        if not taps:
+            return
+        for path, lora in self._loras.items():
+            layer = self.model.module.get_submodule(path)
+            layer.forward = partial(lora.forward, layer.base_layer)
 
     def remove(self) -> None:
         activate_only(self.model, None)
@@ -106,6 +143,8 @@ class Adapter:
 def activate_only(model: Model, key: str | None) -> None:
     """Makes one adapter active, or with None the base model alone."""
     for layer in _lora_layers(model.module):
+        # A tapped layer computes in its own way.
+        vars(layer).pop("forward", None)
         layer._disable_adapters = key is None or key not in layer.lora_A
         layer._active_adapter = [key] if key is not None and key in layer.lora_A else []
 

@@ -17,6 +17,9 @@ from .head import answers, cross_entropies, errors_l2, sums_by_example
 from .projection import Projector, Segment, make_projector
 from .rows import Batch
 
+# Values of a parameter's gradients that are copied as a whole to a wider type: 32 MB.
+_LARGEST_COPY = 2**22
+
 
 class GradientReader:
     """An adapter whose gradient vector is read, and its projection."""
@@ -92,6 +95,9 @@ class _Sums:
         if name in self._squares:
             raise EngineError("config", f"adapter: {name} must be used once in a forward pass, got twice; leave it out")
         gradient = per_example(x, dy, self._examples)
+        if gradient.numel() <= _LARGEST_COPY and not gradient.is_cuda:
+            # Both sums are made in float64: one copy serves both.
+            gradient = gradient.double()
         self._squares[name] = torch.linalg.vector_norm(gradient, dim=1, dtype=torch.float64).square()
         self._parts[name] = self._projector.project(self._segments[name], gradient)
         while self._next < len(self._order) and self._order[self._next] in self._parts:

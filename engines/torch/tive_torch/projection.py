@@ -7,6 +7,7 @@ table for each bucket elsewhere. No atomic adds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -14,6 +15,7 @@ import torch
 
 from .errors import config_error
 from .philox import philox4x32, philox_key
+from .small_sketch import SmallCountSketch, fits
 
 Kind = Literal["sparse", "rademacher", "none"]
 
@@ -36,7 +38,10 @@ class Projector(Protocol):
     sketch: int
 
     def project(self, segment: Segment, values: torch.Tensor) -> torch.Tensor:
-        """The part of z that a segment's values [example, coordinate] (float32) make: [example, sketch], float64."""
+        """The part of z that a segment's values [example, coordinate] make: [example, sketch], float64.
+
+        The values are float32, or the same numbers as float64.
+        """
         ...
 
 
@@ -59,7 +64,9 @@ def make_projector(
     if sketch & (sketch - 1) != 0 or sketch > 2**30:
         raise config_error(f"projection.sketch: must be a power of two up to 2^30 for kind sparse, got {sketch}")
     if device.type == "cpu":
-        return HostCountSketch(sketch, seed, segments)
+        tables = {segment: packed_buckets(segment, sketch, seed, device) for segment in segments}
+        small = fits(sum(segment.count for segment in segments))
+        return SmallCountSketch(sketch, tables) if small else HostCountSketch(sketch, tables)
     return DeviceCountSketch(sketch, seed, segments, device)
 
 
@@ -100,9 +107,10 @@ def packed_buckets(segment: Segment, sketch: int, seed: int, device: torch.devic
 class HostCountSketch:
     """z[h(c)] += ε(c) g_c on the host: 2 bytes a coordinate (4 above k = 16,384), about 3 ns a coordinate."""
 
-    def __init__(self, sketch: int, seed: int, segments: list[Segment]) -> None:
+    def __init__(self, sketch: int, tables: Mapping[Segment, torch.Tensor]) -> None:
+        """`tables` are the packed buckets of each segment."""
         self.sketch = sketch
-        self._tables = {s: packed_buckets(s, sketch, seed, torch.device("cpu")) for s in segments}
+        self._tables = tables
 
     def project(self, segment: Segment, values: torch.Tensor) -> torch.Tensor:
         # A bin for each bucket and sign spares the product by the sign. In blocks that stay in the cache: parts of one

@@ -1,0 +1,157 @@
+// Bench of the demo's gradients, pictures included: a torch script, the torch engine and the TensorFlow engine.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gradientRows } from '../activities/gradients/gradient-rows.ts';
+import { encoderOf, examplesOf } from '../activities/shared/compute-context.ts';
+import { ModelHost } from '../activities/shared/model-host.ts';
+import { workAhead } from '../activities/shared/work-ahead.ts';
+import { loadPreset } from '../client/recipe/recipe.ts';
+import type { Config } from '../contracts/config.ts';
+import { asSource } from '../dataset/rows/row-source.ts';
+import type { LocalDataset } from '../dataset/rows/row-source.ts';
+import { scanDataset } from '../dataset/rows/scan-dataset.ts';
+import { initialAdapter } from '../model/adapter.ts';
+import type { AdapterValues } from '../model/adapter.ts';
+import type { DecoderLayers } from '../model/engine.ts';
+import { requireTorchPython, torchPython } from '../model/torch/python.ts';
+import type { UsableRow } from '../tables/rows.ts';
+import { short } from './bench.ts';
+import type { BenchLine, BenchOptions } from './bench.ts';
+import { startChild } from './child.ts';
+import { packageFolder } from './package-folder.ts';
+import { processorSeconds } from './processes.ts';
+
+const ROWS = 1000;
+const BATCH_ROWS = 64;
+const REPEATS = 3;
+
+/** Goals as multiples of the script's time. */
+const GOALS = { torch: '≤ 1 by processor time', tensorflow: '≤ 1.5 by wall time, two threads each' } as const;
+
+type EngineUnderTest = keyof typeof GOALS;
+
+/** Seconds of one pass over the rows. */
+interface Seconds {
+  wall: number;
+  processor: number;
+}
+
+/** One thread each, one after the other, the least of the repeats; starting and loading do not count. */
+export async function* bench({ rowCount = ROWS }: BenchOptions): AsyncGenerator<BenchLine> {
+  if (torchPython() === null) {
+    yield { name: 'torch-demo', facts: ['skipped: needs a Python with torch; run `tive setup torch`'] };
+    return;
+  }
+  const names = ['torch', 'tensorflow'] as const;
+  const children = await Promise.all(names.map((engine) => startChild('torch-demo', { engine, rowCount })));
+  try {
+    // The first pass fills caches of code.
+    for (const child of children) await child.run('gradients');
+    const script: Seconds[] = [];
+    const passes = names.map((): Seconds[] => []);
+    for (let repeat = 0; repeat < REPEATS; repeat += 1) {
+      script.push(await runScript(rowCount));
+      for (const [index, child] of children.entries()) passes[index]!.push(await child.run<Seconds>('gradients'));
+    }
+    const best = least(script);
+    yield { name: 'demo script', facts: [facts(best, rowCount), `${rowCount} rows in batches of ${BATCH_ROWS}`] };
+    for (const [index, engine] of names.entries())
+      yield {
+        name: `demo ${engine}`,
+        facts: [...ratios(least(passes[index]!), best, rowCount), `goal ${GOALS[engine]}`],
+      };
+  } finally {
+    for (const child of children) await child.stop();
+  }
+}
+
+function least(passes: readonly Seconds[]): Seconds {
+  const smallest = (key: keyof Seconds): number => Math.min(...passes.map((pass) => pass[key]));
+  return { wall: smallest('wall'), processor: smallest('processor') };
+}
+
+function facts({ wall, processor }: Seconds, rowCount: number): string {
+  return `${short(processor)} s of processor time, ${short((1000 * processor) / rowCount)} ms a row; ${short(wall)} s of wall time`;
+}
+
+function ratios(seconds: Seconds, script: Seconds, rowCount: number): string[] {
+  const [processor, wall] = (['processor', 'wall'] as const).map((key) => (seconds[key] / script[key]).toFixed(2));
+  return [facts(seconds, rowCount), `${processor} and ${wall} of the script's`];
+}
+
+async function runScript(rowCount: number): Promise<Seconds> {
+  const script = join(packageFolder(), 'bench/torch-peer/demo_gradients.py');
+  const demo = join(packageFolder(), 'examples/demo');
+  const options = ['--rows', String(rowCount), '--threads', '1', '--batch', String(BATCH_ROWS)];
+  const { stdout } = await promisify(execFile)(requireTorchPython(), [script, demo, ...options], {
+    env: { ...process.env, OMP_NUM_THREADS: '1' },
+  });
+  const stages = JSON.parse(stdout) as Record<'reading' | 'pictures' | 'gradients', Seconds>;
+  const sum = (key: keyof Seconds): number => stages.reading[key] + stages.pictures[key] + stages.gradients[key];
+  return { wall: sum('wall'), processor: sum('processor') };
+}
+
+/** Step `gradients`: rows, with what was decoded or encoded before forgotten, to rows of the table. */
+export async function prepare({
+  engine,
+  rowCount,
+}: {
+  engine: EngineUnderTest;
+  rowCount: number;
+}): Promise<Record<string, () => unknown>> {
+  const { config } = loadPreset('demo', { overrides: [`model.engine=${engine}`] });
+  const models = new ModelHost();
+  const dataset = await datasetOf(config, rowCount);
+  const batches = await batchesOf(config, models, dataset);
+  const model = await models.model(config.model, () => Promise.resolve());
+  const computer = model.openGradients(adapterOf(model.decoder), { kind: 'sparse', sketch: 512, seed: 0 });
+  const gradients = async (): Promise<Seconds> => {
+    const [start, before] = [performance.now(), processorSeconds(process.pid)];
+    const source = await examplesOf(config, dataset, model, models);
+    const scope = await source.scope('bench', batches.flat());
+    const found = workAhead(batches, {
+      load: (rows) => source.examples(rows, scope),
+      work: (rows, examples) => gradientRows(computer, config.gradients.storage, rows, examples),
+      ahead: source.ahead,
+    });
+    let rowsDone = 0;
+    for await (const [, { rowCount: done }] of found) rowsDone += done;
+    await source.close();
+    if (rowsDone !== batches.flat().length) throw new Error(`torch-demo: must take all rows, got ${rowsDone}`);
+    return { wall: (performance.now() - start) / 1000, processor: processorSeconds(process.pid) - before };
+  };
+  return { gradients };
+}
+
+async function datasetOf({ dataset }: Config, maxRows: number): Promise<LocalDataset> {
+  return { ...dataset, maxRows, sources: [await asSource(dataset.path[0]!, [dataset.imageFolder].flat()[0]!)] };
+}
+
+/** Usable rows by their length, as the script has them. */
+async function batchesOf(config: Config, models: ModelHost, dataset: LocalDataset): Promise<UsableRow[][]> {
+  const rows: UsableRow[] = [];
+  for await (const chunk of scanDataset({
+    dataset,
+    encoder: await encoderOf(config, models),
+    label: ({ task }) => task,
+  }))
+    for (const row of chunk)
+      if (row.rejection === null)
+        rows.push({ ...row, task: row.task ?? '', position: rows.length, microBatch: 0, shard: 0 });
+  rows.sort((left, right) => left.tokenCount - right.tokenCount || left.position - right.position);
+  const count = Math.max(1, Math.floor(rows.length / BATCH_ROWS));
+  const size = Math.ceil(rows.length / count);
+  return Array.from({ length: count }, (_, batch) => rows.slice(batch * size, (batch + 1) * size));
+}
+
+/** LoRA of rank 16 on q, k, v and o, B not zero, as after training. */
+function adapterOf({ layers }: DecoderLayers): AdapterValues {
+  let draw = 0;
+  const uniform = (): number => (((draw++ * 7919) % 9973) + 0.5) / 9973;
+  const targets = ['q_proj', 'k_proj', 'v_proj', 'o_proj'] as const;
+  const adapter = initialAdapter(layers, { rank: 16, alpha: 32, targets: [...targets] }, uniform);
+  for (const { name, values } of adapter.parameters)
+    if (name.endsWith('.lora_B')) values.forEach((_, index) => (values[index] = 0.04 * (uniform() - 0.5)));
+  return adapter;
+}
