@@ -34,12 +34,12 @@ export const STAGE_SUMMARIES: Readonly<Record<Stage, string>> = {
  */
 export const STAGE_VERSIONS: Readonly<Record<Stage, number>> = {
   dataset: 4,
-  warmup: 2,
-  gradients: 2,
+  warmup: 3,
+  gradients: 3,
   values: 1,
   allocation: 1,
   selection: 1,
-  finetune: 2,
-  evaluation: 2,
+  finetune: 3,
+  evaluation: 3,
   report: 1,
 };

@@ -8,3 +8,6 @@ export const MAX_LOGITS = 2 ** 24;
 
 /** Vision tokens that are encoded together: small towers need a batch to be fast, large ones do not. */
 export const GROUP_TOKENS = 1024;
+
+/** Values of an adapter's layers up to which they are merged with it: 64 MiB of float32. */
+export const MAX_MERGED = 2 ** 24;

@@ -2,6 +2,7 @@
 import { sketchWidth } from '../../algorithms/projection.ts';
 import type { EngineName } from '../../contracts/config.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
+import { MAX_MERGED } from './bounds.ts';
 import {
   attentionTable,
   backwardBytes,
@@ -75,6 +76,7 @@ export function countMemory(question: MemoryQuestion): MemoryCount {
     weights,
     ...largest,
     ...adapter,
+    adapter: adapter.adapter + mergedBytes(question),
     cache: question.cacheBytes,
     slack: Math.round(SLACK_SHARE * moving),
   };
@@ -141,4 +143,13 @@ function adapterBytes(
     projection: table + batch.rowCount * width * 12,
     optimizer: 0,
   };
+}
+
+/** Copies of small adapted layers, merged with their adapter. */
+function mergedBytes({ engine, sizes, adapter }: MemoryQuestion): number {
+  if (adapter === null || engine === 'torch' || engine === 'wasm') return 0;
+  const values = sizes.layers
+    .filter(({ target }) => adapter.targets.includes(target))
+    .reduce((sum, { shape: [out, input] }) => sum + out * input, 0);
+  return values <= MAX_MERGED ? 4 * values : 0;
 }

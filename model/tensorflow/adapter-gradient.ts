@@ -22,16 +22,19 @@ export function adapterGradient(model: LoadedModel, values: AdapterValues): Micr
       ...values,
       parameters: values.parameters.map((parameter, index) => ({ ...parameter, values: parameters[index]! })),
     };
-    const adapter = toTensors(current);
+    const adapter = toTensors(current, model.weights);
     const found = new Map<number, Float32Array>();
     const take = (name: string, left: tf.Tensor2D, right: tf.Tensor2D): void => {
       const product = tf.matMul(left, right, true, false);
       found.set(places.get(name)!, product.dataSync<'float32'>());
       product.dispose();
     };
-    const sink: LoraSink = (path, { x, h, dh, dy }) => {
-      take(`${path}.lora_A`, dh, x);
-      take(`${path}.lora_B`, dy, h);
+    const sink: LoraSink = {
+      wants: () => true,
+      take: (path, { x, h, dh, dy }) => {
+        take(`${path}.lora_A`, dh, x);
+        take(`${path}.lora_B`, dy, h);
+      },
     };
     const loss = summedLoss(model, adapter, examples, weight, sink, recomputed);
     disposeAdapter(adapter);

@@ -11,15 +11,16 @@ import type { TextConfig } from '../architectures/architecture.ts';
 import { decoderLinearPath } from '../weight-shapes.ts';
 import type { Weights } from './weights.ts';
 
-/**
- * Receives what a LoRA layer's gradients are made of, in the backward pass, for all rows of the micro-batch:
- * dA_j = dh_jᵀ x_j `[rank, in]` and dB_j = dy_jᵀ h_j `[out, rank]` for the rows of example j.
- * `h` is scale · x Aᵀ and `dh` is scale · dy B, so the scale is already inside. The tensors die after the call.
- */
-export type LoraSink = (
-  path: string,
-  tensors: { x: tf.Tensor2D; h: tf.Tensor2D; dh: tf.Tensor2D; dy: tf.Tensor2D },
-) => void;
+/** Receives what the LoRA layers' gradients are made of, in the backward pass, for all rows of the micro-batch. */
+export interface LoraSink {
+  /** Whether the gradient of a layer's pair is wanted. */
+  wants(path: string): boolean;
+  /**
+   * dA_j = dh_jᵀ x_j `[rank, in]` and dB_j = dy_jᵀ h_j `[out, rank]` for the rows of example j.
+   * `h` is scale · x Aᵀ and `dh` is scale · dy B, so the scale is already inside. The tensors die after the call.
+   */
+  take(path: string, tensors: { x: tf.Tensor2D; h: tf.Tensor2D; dh: tf.Tensor2D; dy: tf.Tensor2D }): void;
+}
 
 /** Sizes of the micro-batch: `exampleCount` sequences, each padded on the right to `tokenCount`. */
 export interface BatchShape {
@@ -49,7 +50,7 @@ interface LayerCache {
   sigmoid: tf.Tensor2D;
   silu: tf.Tensor2D;
   active: tf.Tensor2D;
-  /** Per adapted linear layer: scale · x Aᵀ `[row, rank]`. */
+  /** Per adapted linear layer that is not merged: scale · x Aᵀ `[row, rank]`. */
   low: Record<string, tf.Tensor2D>;
 }
 
@@ -308,10 +309,11 @@ export class Decoder {
     return tf.reshape(heads, [exampleCount * tokenCount, headCount * headDimension]);
   }
 
-  /** x Wᵀ + scale · (x Aᵀ) Bᵀ; the low-rank half is kept in `low` for the backward pass. */
+  /** x Wᵀ + scale · (x Aᵀ) Bᵀ; the low-rank half, where there is one, is kept in `low` for the backward pass. */
   #linear(x: tf.Tensor2D, path: string, low: Record<string, tf.Tensor2D>): tf.Tensor2D {
-    const y = this.#weights.linear(x, path);
     const pair = this.#adapter?.pairs.get(path);
+    if (pair?.merged) return this.#weights.withBias(tf.matMul(x, pair.merged.weight, false, true), path);
+    const y = this.#weights.linear(x, path);
     if (pair === undefined) return y;
     const h = tf.mul(tf.matMul(x, pair.a, false, true), pair.scale) as tf.Tensor2D;
     low[path] = h;
@@ -327,11 +329,21 @@ export class Decoder {
     spread: (rows: tf.Tensor2D) => tf.Tensor2D,
     sink: LoraSink,
   ): tf.Tensor2D {
-    const dx = this.#weights.linearBackward(dy, path);
     const pair = this.#adapter?.pairs.get(path);
-    if (pair === undefined) return dx;
+    if (pair === undefined) return this.#weights.linearBackward(dy, path);
+    const { merged } = pair;
+    const take = (dh: tf.Tensor2D): void => {
+      if (!sink.wants(path)) return;
+      const h = merged === null ? low[path]! : tf.matMul<tf.Tensor2D>(x, merged.a, false, true);
+      sink.take(path, { x: spread(x), h: spread(h), dh: spread(dh), dy: spread(dy) });
+    };
+    if (merged !== null) {
+      if (sink.wants(path)) take(tf.matMul(dy, merged.b));
+      return tf.matMul(dy, merged.weight);
+    }
+    const dx = this.#weights.linearBackward(dy, path);
     const dh = tf.mul(tf.matMul(dy, pair.b), pair.scale) as tf.Tensor2D;
-    sink(path, { x: spread(x), h: spread(low[path]!), dh: spread(dh), dy: spread(dy) });
+    take(dh);
     return tf.add(dx, tf.matMul(dh, pair.a));
   }
 

@@ -46,7 +46,7 @@ export function engineModel(model: LoadedModel): EngineModel {
 }
 
 function openScoring(model: LoadedModel, values: AdapterValues | null): Scorer {
-  const adapter = values === null ? null : toTensors(values);
+  const adapter = values === null ? null : toTensors(values, model.weights);
   return {
     score: (examples) => Promise.resolve(scoreExamples(model, adapter, tokenExamples(examples))),
     dispose: () => {

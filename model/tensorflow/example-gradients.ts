@@ -65,8 +65,7 @@ export function exampleGradients(
 
 function perExampleSink(shape: BatchShape, places: readonly ParameterPlace[], receive: GradientReceiver): LoraSink {
   const starts = new Map(places.map(({ name, start }) => [name, start]));
-  const deliver = (start: number | undefined, left: tf.Tensor2D, right: tf.Tensor2D): void => {
-    if (start === undefined) return;
+  const deliver = (start: number, left: tf.Tensor2D, right: tf.Tensor2D): void => {
     const product = tf.tidy(() => tf.matMul(byExample(left, shape), byExample(right, shape), true, false));
     // Outside of the tidy, which would walk through every value of what its function returns.
     const values = product.dataSync<'float32'>();
@@ -76,9 +75,12 @@ function perExampleSink(shape: BatchShape, places: readonly ParameterPlace[], re
       receive(example, start, values.subarray(example * length, (example + 1) * length));
     }
   };
-  return (path, { x, h, dh, dy }) => {
-    deliver(starts.get(`${path}.lora_A`), dh, x);
-    deliver(starts.get(`${path}.lora_B`), dy, h);
+  return {
+    wants: (path) => starts.has(`${path}.lora_A`),
+    take: (path, { x, h, dh, dy }) => {
+      deliver(starts.get(`${path}.lora_A`)!, dh, x);
+      deliver(starts.get(`${path}.lora_B`)!, dy, h);
+    },
   };
 }
 

@@ -22,7 +22,7 @@ export function openGradients(
   const { places, length: parameterCount } = gradientLayout(values);
   const sketch = sketchWidth(projection, parameterCount);
   const projector = createProjector({ ...projection, sketch, parameterCount });
-  const adapter = toTensors(values);
+  const adapter = toTensors(values, model.weights);
   const recomputed = recomputation(model, values, projection);
   const compute = (examples: readonly TokenExample[]): ExampleGradients => {
     const sums = new Float64Array(examples.length * sketch);

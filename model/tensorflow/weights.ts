@@ -38,6 +38,11 @@ export class Weights {
     const product: tf.Tensor2D = this.#keepsTransposed
       ? tf.matMul(x, this.#transpose(`${path}.weight`))
       : tf.matMul(x, this.get<tf.Tensor2D>(`${path}.weight`), false, true);
+    return this.withBias(product, path);
+  }
+
+  /** Adds the bias of a linear layer, where it has one. */
+  withBias(product: tf.Tensor2D, path: string): tf.Tensor2D {
     return this.has(`${path}.bias`) ? tf.add(product, this.get<tf.Tensor1D>(`${path}.bias`)) : product;
   }
 

@@ -34,10 +34,10 @@ describe.each<[EngineName, string[]]>([
   let adapter: Adapter;
   let examples: TokenExample[];
 
-  const compute = (batch: TokenExample[]): Computed => {
+  const compute = (batch: TokenExample[], used = adapter): Computed => {
     const { places, length } = gradientLayout(values);
     const gradients = batch.map(() => new Float32Array(length).fill(Number.NaN));
-    const scalars = exampleGradients(model, adapter, places, batch, (example, start, piece) =>
+    const scalars = exampleGradients(model, used, places, batch, (example, start, piece) =>
       gradients[example]!.set(piece, start),
     );
     return { scalars, gradients };
@@ -96,5 +96,11 @@ describe.each<[EngineName, string[]]>([
       scalars: parts.flatMap(({ scalars }) => scalars),
       gradients: parts.flatMap(({ gradients }) => gradients),
     });
+  });
+
+  test('so are those of an adapter that is merged with the weights of its layers', async () => {
+    const merged = toTensors(values, model.weights);
+    await expectGolden(compute(examples, merged));
+    disposeAdapter(merged);
   });
 });

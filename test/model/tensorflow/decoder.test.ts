@@ -59,8 +59,12 @@ function everyPlace({ parameters }: AdapterValues): { places: ParameterPlace[]; 
 }
 
 /** Gradients `[example][parameter]` of the code under test. */
-function sinkGradients(examples: TokenExample[], recomputedLayerCount = 0): Float32Array[] {
-  const adapter = toTensors(values);
+function sinkGradients(
+  examples: TokenExample[],
+  recomputedLayerCount = 0,
+  merging: Weights | null = null,
+): Float32Array[] {
+  const adapter = toTensors(values, merging);
   const gradients = examples.map(() => new Float32Array(parameterCount).fill(Number.NaN));
   const receive: GradientReceiver = (example, start, piece) => gradients[example]!.set(piece, start);
   exampleGradients(model, adapter, places, examples, receive, () => recomputedLayerCount);
@@ -103,7 +107,7 @@ function plainGradient(example: TokenExample): Float32Array {
   const byName = new Map(values.parameters.map(({ name }, index) => [name, variables[index]!]));
   const pairs = new Map<string, LoraPair>();
   for (const [path, scale] of values.scales)
-    pairs.set(path, { a: byName.get(`${path}.lora_A`)!, b: byName.get(`${path}.lora_B`)!, scale });
+    pairs.set(path, { a: byName.get(`${path}.lora_A`)!, b: byName.get(`${path}.lora_B`)!, scale, merged: null });
   const adapter: Adapter = { settings: values.settings, pairs };
   const { weights, config } = model;
   const result = tf.variableGrads(() => {
@@ -161,12 +165,24 @@ describe('gradients of the adapter', () => {
     });
   });
 
-  test('have the same bits when layers are computed again in the backward pass, and leave no tensor behind', () => {
+  test.each(['apart', 'merged'])(
+    'have the same bits when layers are computed again in the backward pass, and leave no tensor behind: %s',
+    (form) => {
+      const merging = form === 'merged' ? model.weights : null;
+      const examples = [short, plain, long];
+      const kept = sinkGradients(examples, 0, merging);
+      const before = tf.memory().numTensors;
+      for (const count of [1, 2, model.config.text.layerCount])
+        expect(sinkGradients(examples, count, merging)).toEqual(kept);
+      expect(tf.memory().numTensors).toBe(before);
+    },
+  );
+
+  test('are the same where the adapter is merged with the weights of its layers', () => {
     const examples = [short, plain, long];
-    const kept = sinkGradients(examples);
-    const before = tf.memory().numTensors;
-    for (const count of [1, 2, model.config.text.layerCount]) expect(sinkGradients(examples, count)).toEqual(kept);
-    expect(tf.memory().numTensors).toBe(before);
+    const merged = sinkGradients(examples, 0, model.weights);
+    for (const [index, gradient] of sinkGradients(examples).entries())
+      expect(merged[index]!).toBeAllclose(gradient, { rtol: 0, atol: 2e-6 * Math.max(1, largest(gradient)) });
   });
 
   test('do not feel the padding behind a row, nor the other rows of the micro-batch', () => {
