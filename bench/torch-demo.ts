@@ -104,7 +104,7 @@ export async function prepare({
   const models = new ModelHost();
   const dataset = await datasetOf(config, rowCount);
   const batches = await batchesOf(config, models, dataset);
-  const model = await models.model(config.model, () => Promise.resolve());
+  const model = await models.model(config, () => Promise.resolve());
   const computer = model.openGradients(adapterOf(model.decoder), { kind: 'sparse', sketch: 512, seed: 0 });
   const gradients = async (): Promise<Seconds> => {
     const [start, before] = [performance.now(), processorSeconds(process.pid)];
