@@ -140,7 +140,7 @@ def main() -> None:
         encoded = [encode(tokenizer, row) for row in rows]
     with (seeing := Clock()), torch.no_grad():
         pictures = torch.from_numpy(np.stack([row["picture"] for row in rows]))
-        vectors = torch.cat([model.see(part) for part in pictures.split(PICTURES_AT_ONCE)])
+        vectors = torch.cat([model.see(part) for part in torch.split(pictures, PICTURES_AT_ONCE)])
     with (differentiating := Clock()):
         norms, _ = gradients(model, adapted, encoded, vectors, arguments.batch)
     stages = {"reading": reading, "pictures": seeing, "gradients": differentiating}

@@ -72,7 +72,8 @@ class TowerLayer(nn.Module):
         q, k, v = (heads_of(part(y), self.heads) for part in (self.q, self.k, self.v))
         x = x + self.o(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape))
         y = self.fc1(self.norm2(x))
-        return x + self.fc2(y * torch.sigmoid(1.702 * y))
+        fed: torch.Tensor = self.fc2(y * torch.sigmoid(1.702 * y))
+        return x + fed
 
 
 class Rms(nn.Module):
@@ -99,7 +100,8 @@ class DecoderLayer(nn.Module):
         attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.o(attended.transpose(1, 2).reshape(x.shape))
         y = self.norm2(x)
-        return x + self.down(F.silu(self.gate(y)) * self.up(y))
+        fed: torch.Tensor = self.down(F.silu(self.gate(y)) * self.up(y))
+        return x + fed
 
 
 def rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

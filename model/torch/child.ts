@@ -185,10 +185,14 @@ export class TorchChild {
   }
 }
 
-/** No network, no output that waits, no module out of the folder where the command was started. */
+/**
+ * No network, no output that waits, no module out of the folder where the command was started. Large pages for the heap
+ * of tensors, where glibc has them; a user's own settings of it win.
+ */
 function childEnvironment(threadCount: number | null): NodeJS.ProcessEnv {
   const inherited = process.env['PYTHONPATH'];
   return {
+    GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
     ...process.env,
     PYTHONPATH: [torchEngineFolder(), ...(inherited === undefined || inherited === '' ? [] : [inherited])].join(
       delimiter,

@@ -17,7 +17,8 @@ LARGEST_COUNT = 2**21
 
 def fits(count: int) -> bool:
     """Whether these products are there and their matrices small."""
-    return count <= LARGEST_COUNT and torch.backends.mkl.is_available()
+    has_products: bool = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+    return has_products and count <= LARGEST_COUNT
 
 
 class SmallCountSketch:
