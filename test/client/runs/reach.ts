@@ -12,6 +12,8 @@ import type { Stage } from '../../../contracts/stages.ts';
 export interface WatchedRun {
   /** Waits until a stage has work in progress. */
   reach(stage: Stage): Promise<void>;
+  /** Waits until a stage has begun, however short it is. */
+  begin(stage: Stage): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -32,6 +34,16 @@ export async function watchRun(folder: string): Promise<WatchedRun> {
   const runtime = await joinEmbedded(address);
   return {
     close: () => runtime.close(),
+    begin: async (stage) => {
+      await vi.waitFor(
+        async () => {
+          const status = await (await findRun(runtime.client, 'small')).progress();
+          const found = status?.stages.find((candidate) => candidate.stage === stage);
+          expect(found?.startedAtMs).toEqual(expect.any(Number));
+        },
+        { timeout: 120_000, interval: 20 },
+      );
+    },
     reach: async (stage) => {
       await vi.waitFor(
         async () => {

@@ -108,7 +108,7 @@ describeTorch('models that the torch engine alone reads', (python) => {
         mkdirSync(folder);
         writeSmallDataset(folder);
       }
-      const words = ['run', 'recipe.yaml', model, ...SETTINGS];
+      const words = ['run', 'recipe.yaml', model, ...SETTINGS, 'gradients.token_budget=128', 'finetune.epochs=24'];
       const done = await tive(alone, ...words, '--address', cluster.address);
       expect(done.exitCode, done.stderr).toBe(0);
 
@@ -118,7 +118,7 @@ describeTorch('models that the torch engine alone reads', (python) => {
       for (const stage of ['dataset', 'warmup', 'gradients', 'finetune', 'evaluation'] as const) {
         // A run that fails before says why.
         const ended = command.finished.then(({ stderr }) => expect(stderr).toBe(`${stage} to be reached`));
-        await Promise.race([run.reach(stage), ended]);
+        await Promise.race([run.begin(stage), ended]);
         const found = await vi.waitUntil(() => engines().find((pid) => pid > 0), { timeout: 60_000, interval: 20 });
         process.kill(found, 'SIGKILL');
       }
