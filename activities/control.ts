@@ -1,5 +1,7 @@
 // All light activities, for a worker on queue `tive-control`.
 import type { Stage } from '../contracts/stages.ts';
+import { createKeepCellActivities } from './benchmark/keep-cell.ts';
+import { createBenchmarkActivities } from './benchmark/stage.ts';
 import { createAwaitGradientsActivities } from './gradients/await.ts';
 import { createLastRunActivities } from './report/last-run.ts';
 import { createReportActivities } from './report/stage.ts';
@@ -18,6 +20,8 @@ export function createControlActivities(dependencies: ControlDependencies) {
     ...createSelectionChangeActivities(dependencies),
     ...createLastRunActivities(dependencies),
     ...createAwaitGradientsActivities(),
+    ...createKeepCellActivities(dependencies),
+    ...createBenchmarkActivities(dependencies),
   };
 }
 
@@ -34,4 +38,6 @@ export const CONTROL_STAGES: Readonly<Record<keyof ControlActivities, Stage>> = 
   writeReport: 'report',
   readLastRun: 'report',
   keepLastRun: 'report',
+  keepBenchmarkCell: 'report',
+  writeBenchmark: 'report',
 };

@@ -1,4 +1,4 @@
-// Quantiles of Student's t distribution.
+// Student's t distribution: quantiles and tail probabilities.
 
 const BISECTION_STEPS = 200;
 const FRACTION_STEPS = 300;
@@ -28,6 +28,20 @@ export function studentTQuantile(degreesOfFreedom: number, confidence: number): 
     else high = middle;
   }
   return Math.sqrt((degreesOfFreedom * (1 - high)) / high);
+}
+
+/**
+ * P(|T| ≥ |t|) of Student's t: the two-sided p-value of a statistic. t = ±∞ gives 0.
+ *
+ * @param degreesOfFreedom ≥ 1.
+ * @throws RangeError below that, and where t is not a number.
+ */
+export function studentTTail(t: number, degreesOfFreedom: number): number {
+  if (!(degreesOfFreedom >= 1) || Number.isNaN(t)) {
+    const got = `${degreesOfFreedom} and ${t}`;
+    throw new RangeError(`student t: degrees of freedom must be ≥ 1 and t a number, got ${got}`);
+  }
+  return incompleteBeta(degreesOfFreedom / (degreesOfFreedom + t * t), degreesOfFreedom / 2, 0.5);
 }
 
 /** Regularised incomplete beta function I_x(a, b), by its continued fraction. */

@@ -1,5 +1,6 @@
 // The entry of the command line: its process, its commands, its exit code.
 import { Command, CommanderError } from '@commander-js/extra-typings';
+import { benchmarkCommand } from './commands/benchmark.ts';
 import { approveCommand, cancelCommand, pauseCommand, resumeCommand, statusCommand } from './commands/control.ts';
 import { completionCommand } from './commands/completion.ts';
 import { dataCommand } from './commands/data.ts';
@@ -52,6 +53,7 @@ function commandTree() {
     planCommand(),
     runCommand(),
     demoCommand(),
+    benchmarkCommand(),
     statusCommand(),
     pauseCommand(),
     resumeCommand(),

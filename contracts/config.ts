@@ -20,6 +20,7 @@ export interface Config {
   evaluation: EvaluationConfig;
   report: ReportConfig;
   reselect: ReselectConfig;
+  benchmark: BenchmarkConfig;
 }
 
 export interface RunConfig {
@@ -196,4 +197,23 @@ export interface ReportConfig {
 export interface ReselectConfig {
   /** Up to this share of new rows an incremental run keeps its reference model. */
   maxNewFraction: number;
+}
+
+/** What the length of a training is held equal in, over budgets: passes over the chosen rows, or optimiser steps. */
+export type TrainingLength = 'epochs' | 'steps';
+
+/** Which runs a benchmark makes of the recipe. */
+export interface BenchmarkConfig {
+  /** Null = the selection's own and those that it is compared with. */
+  methods: SelectionMethod[] | null;
+  /** Shares of the base; null = the allocation's budget. */
+  budgets: number[] | null;
+  /** Number of seeds: `run.seed` and those after it. */
+  seeds: number;
+  /** Whether every seed tunes a reference model of its own, or all share that of `run.seed`. */
+  reference: 'per_seed' | 'shared';
+  /** Tables of results: equal epochs, equal steps. */
+  lengths: TrainingLength[];
+  /** Whether a model is tuned on all rows too, which relative performance is a share of. */
+  full: boolean;
 }

@@ -104,6 +104,8 @@ export const COVERED_BY_CONTENT = {
   'reselect.maxNewFraction': 'the reference model that was kept, in the address of the gradients',
 } as const satisfies { readonly [Path in ConfigPath]?: string };
 
+const RUNS = 'which runs a benchmark makes, each with a recipe of its own';
+
 /** Keys that change no result, and why not. */
 export const WITHOUT_EFFECT_ON_RESULTS = {
   'run.name': 'names the run’s folder and workflow',
@@ -113,6 +115,12 @@ export const WITHOUT_EFFECT_ON_RESULTS = {
   'report.thumbnails': 'what the page shows',
   'report.examplesPerTask': 'what the page shows',
   'report.sendTo': 'where the result goes when it is there',
+  'benchmark.methods': RUNS,
+  'benchmark.budgets': RUNS,
+  'benchmark.seeds': RUNS,
+  'benchmark.reference': RUNS,
+  'benchmark.lengths': RUNS,
+  'benchmark.full': RUNS,
 } as const satisfies { readonly [Path in ConfigPath]?: string };
 
 export type StageReads = typeof STAGE_READS;

@@ -3,23 +3,18 @@ import type { RunSummary } from '../contracts/summary.ts';
 import { biasSection } from './bias-section.ts';
 import { evaluationSection } from './evaluation-section.ts';
 import { exampleSection } from './example-section.ts';
-import { html, trusted } from './html.ts';
+import { html } from './html.ts';
 import type { Html } from './html.ts';
 import { effectiveShareFigure, instanceValueFigure, instanceValueText } from './instance-value-chart.ts';
 import { mixtureFigure } from './mixture-chart.ts';
+import { renderPage } from './page.ts';
 import { quarantineSection } from './quarantine-section.ts';
 import { reselectionSection } from './reselection-section.ts';
 import { runSection } from './run-section.ts';
-import { SORT_SCRIPT } from './sort-script.ts';
-import { STYLE } from './style.ts';
 import { spaceSection } from './space-section.ts';
 import { taskSection } from './task-section.ts';
 import { trainingSection } from './training-section.ts';
 import { verdictSection } from './verdict-section.ts';
-
-/** Nothing is requested from anywhere, whatever a dataset's text says. */
-const POLICY =
-  "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /**
  * The report of a run: one HTML file that needs nothing else, readable without script, in light and dark colours and on
@@ -39,35 +34,9 @@ export function renderReport(summary: RunSummary): string {
     { id: 'training', title: 'Training', content: trainingSection(summary) },
     { id: 'quarantine', title: 'Set aside', content: quarantineSection(summary) },
     { id: 'run', title: 'The run', content: runSection(summary) },
-  ].filter(({ content }) => content !== null);
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${trusted(POLICY)}" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="referrer" content="no-referrer" />
-        <title>${summary.runName} · tive report</title>
-        <style>
-          ${trusted(STYLE)}
-        </style>
-      </head>
-      <body>
-        <header>
-          <h1>tive report · <b>${summary.runName}</b></h1>
-        </header>
-        <nav aria-label="Sections">
-          <ul>
-            ${sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}
-          </ul>
-        </nav>
-        <main>${sections.map(({ content }) => content)}</main>
-        <footer>Made by tive from the artifacts of this run. Equal inputs give equal numbers.</footer>
-        <script>
-          ${trusted(SORT_SCRIPT)};
-        </script>
-      </body>
-    </html> `.markup;
+  ];
+  const origin = 'Made by tive from the artifacts of this run. Equal inputs give equal numbers.';
+  return renderPage({ kind: 'tive report', name: summary.runName, sections, origin });
 }
 
 function mixtureSection(summary: RunSummary): Html {

@@ -19,8 +19,11 @@ export function createContext(input: RunInput) {
   progress.skipAfter(input.until);
   setHandler(progressQuery, () => progress.stages, { description: 'Where the run stands, stage by stage.' });
   const work: Work = workOf(input.config, input.until);
+  const { config, referenceSeed } = input;
   return {
     input,
+    /** The recipe as the reference model and what is made by it see it. */
+    referenceConfig: referenceSeed === undefined ? config : { ...config, run: { ...config.run, seed: referenceSeed } },
     work,
     progress,
     gate,

@@ -5,7 +5,7 @@ import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import type { Config } from '../../contracts/config.ts';
 import { followedKeys, scheduleWords } from '../../contracts/training-words.ts';
-import { grouped, print, printable } from '../terminal/terminal-text.ts';
+import { durationText, grouped, print, printable } from '../terminal/terminal-text.ts';
 
 export function planCommand() {
   return new Command('plan')
@@ -99,9 +99,9 @@ function shardLines(stages: readonly PlannedStage[]): string[] {
 function totalLines(total: RunPlan['total']): string[] {
   if (total === null) return [];
   const { processCount, seconds, secondsOnOne } = total;
-  const several = processCount === 1 ? '' : `, about ${duration(seconds)} on ${processCount}`;
+  const several = processCount === 1 ? '' : `, about ${durationText(seconds)} on ${processCount}`;
   return [
-    `in all about ${duration(secondsOnOne)} on one process${several}; values, draws and the report take seconds beside`,
+    `in all about ${durationText(secondsOnOne)} on one process${several}; values, draws and the report take seconds beside`,
   ];
 }
 
@@ -123,7 +123,7 @@ function table(stages: readonly PlannedStage[]): string[] {
       rowCount === null ? '' : grouped(rowCount),
       partCount === null ? '' : `${grouped(partCount)} ${unit}`,
       diskBytes === null ? '' : bytes(diskBytes),
-      isCached ? 'cached' : seconds === null ? '' : duration(seconds),
+      isCached ? 'cached' : seconds === null ? '' : durationText(seconds),
     ]),
   ];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -166,10 +166,4 @@ function bytes(value: number): string {
   ]; // oxfmt-ignore
   const found = units.find(([size]) => value >= size);
   return found === undefined ? `${value} bytes` : `${(value / found[0]).toFixed(1)} ${found[1]}`;
-}
-
-/** On one process; several share the work. */
-function duration(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

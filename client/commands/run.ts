@@ -5,12 +5,14 @@ import type { OptionValues } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { STAGES } from '../../contracts/stages.ts';
+import { benchmarkRecipe } from './benchmark.ts';
+import { HEARTBEAT_TIMEOUT_SECONDS, warningLines } from './run-options.ts';
 import { parseCount, printPlan } from './plan.ts';
 import type { ExecutedRun } from '../runs/execute-run.ts';
 import type { LoadedRecipe } from '../recipe/recipe.ts';
 import { QUARANTINE_FILE, openRunFolder } from '../runs/run-folder.ts';
 import { hint } from '../terminal/own-command.ts';
-import { grouped, printable } from '../terminal/terminal-text.ts';
+import { grouped } from '../terminal/terminal-text.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { EXIT } from '../terminal/outcome.ts';
 
@@ -30,8 +32,15 @@ export function runCommand() {
     .option('--detach', 'start on a cluster and return at once')
     .option('--fresh', 'compute everything anew, in a store of its own below the recipe’s')
     .option('--yes', 'approve of the quotas in advance, where the recipe asks for an approval')
+    .option('--seeds <count>', 'as many seeds, compared: tive benchmark with the recipe’s own methods', parseCount)
     .action(async (recipe, overrides, options) => {
       const { address = null, limit, detach = false } = options;
+      if (options.seeds !== undefined) {
+        refuseBesideSeeds(options);
+        const own = [`benchmark.seeds=${options.seeds}`, 'benchmark.methods=null', 'benchmark.budgets=null'];
+        process.exitCode = await benchmarkRecipe(recipe, [...overrides, ...own], options);
+        return;
+      }
       if (options.dryRun === true)
         return printPlan(recipe, overrides, {
           probe: true,
@@ -65,6 +74,16 @@ export function runCommand() {
         process.exitCode = conclude(await execute(loaded, { ...options, detach }, { resumeCommand, recipe }), loaded);
     });
 }
+
+/** @throws InvalidConfigError for options of a run that many runs cannot follow */
+function refuseBesideSeeds(options: { [Name in (typeof WITHOUT_SEEDS)[number]]?: unknown }): void {
+  const name = WITHOUT_SEEDS.find((one) => options[one] !== undefined);
+  if (name === undefined) return;
+  const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  throw new InvalidConfigError(`--seeds: must stand without ${flag}, got both; leave one of them out`);
+}
+
+const WITHOUT_SEEDS = ['incremental', 'onChange', 'dryRun', 'detach', 'fresh', 'limit', 'until', 'repair'] as const;
 
 /** Runs now and after every change of the dataset, each time from what the last run has kept. */
 async function runOnChange(loaded: LoadedRecipe, options: RunOptions, source: RecipeSource): Promise<number> {
@@ -126,8 +145,6 @@ interface RecipeSource {
   recipe: string | null;
 }
 
-const HEARTBEAT_TIMEOUT_SECONDS = 120;
-
 /** How often the dataset is looked at, and how long a change must have come to rest. */
 const WATCH_POLL_MS = 2000;
 const WATCH_QUIET_MS = 3000;
@@ -173,16 +190,6 @@ function conclude({ exitCode, result, reportPath }: ExecutedRun, { runName, conf
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   return EXIT.done;
-}
-
-/** Warnings that a command prints at its end. */
-const SHOWN_WARNINGS = 8;
-
-/** What the stages warned of, a slow engine among it: the report lists all. */
-export function warningLines(warnings: readonly string[]): string[] {
-  const each = [...new Set(warnings)].map((text) => `warning: ${printable(text)}`);
-  const more = each.length - SHOWN_WARNINGS;
-  return more > 0 ? [...each.slice(0, SHOWN_WARNINGS), `warning: and ${more} more, in the report`] : each;
 }
 
 function doneUntil({ runName, stages }: RunResult): string {

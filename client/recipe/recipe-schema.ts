@@ -1,6 +1,7 @@
 // The schema of a whole recipe, held to the type of the config.
 import { z } from 'zod';
 import type { Config } from '../../contracts/config.ts';
+import { benchmark } from './sections/benchmark.ts';
 import { dataset } from './sections/dataset.ts';
 import { model } from './sections/model.ts';
 import { report, reselect, run, store } from './sections/run.ts';
@@ -46,6 +47,7 @@ export const recipeSchema = z
       evaluation,
       report,
       reselect,
+      benchmark,
     },
     says('a map of keys'),
   )

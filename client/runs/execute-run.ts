@@ -1,71 +1,40 @@
-// A run from start to end, as commands execute it: workers, progress, result, files.
+// A run from start to end, as commands execute it: progress, result, files.
 import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { checkModel } from '../../activities/shared/model-checks.ts';
-import { ModelHost } from '../../activities/shared/model-host.ts';
-import type { Config } from '../../contracts/config.ts';
-import { InvalidConfigError } from '../../contracts/failures.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { RunResult, StageProgress } from '../../contracts/messages/run.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import { endLeases, keepLease } from '../../store/leases.ts';
-import type { Lease } from '../../store/leases.ts';
+import { endLeases } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
-import { interruptible } from '../terminal/interrupt.ts';
 import { isAgreed } from '../terminal/agree.ts';
 import { hint } from '../terminal/own-command.ts';
 import { EXIT, outcomeOf } from '../terminal/outcome.ts';
 import { createProgressDisplay } from '../terminal/progress-display.ts';
 import type { ProgressDisplay } from '../terminal/progress-display.ts';
+import { attend } from './attend.ts';
+import type { Attended, AttendOptions } from './attend.ts';
 import { damageOf, setAllDamagedAside, setDamagedAside } from './mend-store.ts';
 import { keepFormer } from './former-result.ts';
-import {
-  LOG_FILE,
-  PROGRESS_FILE,
-  claimFolder,
-  recordCluster,
-  recordProgress,
-  runFolderOf,
-  saveResult,
-} from './run-folder.ts';
+import { PROGRESS_FILE, recordCluster, recordProgress, saveResult } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
-import { openRunLog } from '../terminal/run-log.ts';
-import { namedRun } from './find-run.ts';
-import { startRun, workflowIdOf } from './runs.ts';
+import { startRun } from './runs.ts';
 import { sendResult } from '../send/send-result.ts';
 import { sourceChanges } from './source-changes.ts';
 import type { RunHandle } from './runs.ts';
-import { answers } from '../cluster/embedded-server.ts';
-import { openRuntime } from '../cluster/runtime.ts';
-import type { Runtime } from '../cluster/runtime.ts';
 import { missingWorkers } from '../cluster/task-queues.ts';
 
 /** How a run is executed; what it computes is in its config. */
-export interface ExecuteOptions {
-  runName: string;
-  config: Config;
+export interface ExecuteOptions extends AttendOptions {
   until: Stage;
   /** Keeps what the last run of the name has computed, as far as its rows are still there. */
   incremental: boolean;
-  /** Server of a cluster, or null for the embedded one. */
-  address: string | null;
-  namespace: string | null;
   /** Starts the run and returns; only on a cluster. */
   detach: boolean;
-  withUi: boolean;
-  /** Compute processes, null = as fits the machine. */
-  processCount: number | null;
   heartbeatTimeoutMs: number;
   /** Command that resumes the run, for messages. */
   resumeCommand: string;
-  /** Shows the progress as lines that are redrawn. */
-  isTerminal: boolean;
-  /** Says nothing but results and errors. */
-  quiet: boolean;
   /** Sets a damaged artifact of the store aside and makes it again, without asking. */
   repair: boolean;
   /** File of the recipe, which is copied into the run's folder; null for a preset. */
@@ -85,68 +54,28 @@ const POLL_MS = 400;
 /** A run on a cluster without a worker of each kind is called out after this. */
 const NO_WORKER_MS = 60_000;
 
-async function checkModelHere(config: Config): Promise<void> {
-  const models = new ModelHost();
-  try {
-    await checkModel(config, models);
-  } finally {
-    await models.dispose();
-  }
-}
-
 /** Runs a config to its last stage, showing progress on standard error; joins or resumes a run of the same name. */
-export async function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
-  const { runName, config, address, isTerminal, quiet } = options;
-  const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
-  if (address === null) await checkModelHere(config);
-  const folder = runFolderOf(config, runName);
-  if (address === null) await refuseWhileAtWork(folder.path, runName);
-  await claimFolder(folder);
-  const before = await folder.result().catch(() => null);
-  const interrupt = interruptible(say);
-  const runtime = await openRuntime({
-    address,
-    namespace: options.namespace,
-    databasePath: join(folder.path, 'temporal.db'),
-    isFresh: true,
-    withUi: options.withUi,
-    processCount: options.processCount,
-    log: openRunLog(join(folder.path, LOG_FILE), { run: runName }),
-    say,
+export function executeRun(options: ExecuteOptions): Promise<ExecutedRun> {
+  const { runName, config, isTerminal, quiet } = options;
+  return attend(options, async (attended) => {
+    const { folder, say } = attended;
+    const before = await folder.result().catch(() => null);
+    const display = quiet ? null : createProgressDisplay(process.stderr, isTerminal);
+    const work = (): Promise<ExecutedRun> =>
+      mending(options, say, () => runOnce(options, { ...attended, before, display }));
+    const executed = await work();
+    if (!options.repair || executed.result === null) return executed;
+    // What is there already was not read; a second time makes again what was damaged of it.
+    const isWhole = !(await setAllDamagedAside(config.store.uri, config.run.outputDir, runName, say));
+    return isWhole ? executed : await work();
   });
-  interrupt.atOnce = () => runtime.supervisor?.kill();
-  const display = quiet ? null : createProgressDisplay(process.stderr, isTerminal);
-  try {
-    await folder.write('server.json', JSON.stringify({ address: runtime.address, pid: process.pid }));
-    if (runtime.uiUrl !== null) say(`Temporal's own pages: ${runtime.uiUrl}`);
-    const lease = runtime.embedded ? await holdLease(config, runName) : null;
-    const shown = { runtime, folder, before, display, interrupted: interrupt.signal, say };
-    try {
-      const work = (): Promise<ExecutedRun> => mending(options, say, () => runOnce(options, shown));
-      const executed = await work();
-      if (!options.repair || executed.result === null) return executed;
-      // What is there already was not read; a second time makes again what was damaged of it.
-      const isWhole = !(await setAllDamagedAside(config.store.uri, config.run.outputDir, runName, say));
-      return isWhole ? executed : await work();
-    } finally {
-      await lease?.end();
-    }
-  } finally {
-    await runtime.close();
-    await folder.remove('server.json');
-    interrupt.release();
-  }
 }
 
 /** What the attempts at a run share. */
-interface Shown {
-  runtime: Runtime;
-  folder: RunFolder;
+interface Shown extends Attended {
   /** The last result of the name. */
   before: RunResult | null;
   display: ProgressDisplay | null;
-  interrupted: AbortSignal;
-  say: (text: string) => void;
 }
 
 /** Does the work again after damage in the store was set aside, each artifact once. */
@@ -207,20 +136,6 @@ async function runOnce(options: ExecuteOptions, shown: Shown): Promise<ExecutedR
   return { exitCode: EXIT.done, result, reportPath: await saveResult(folder, store, result, say) };
 }
 
-/** The command's own lease: it holds between two pieces of work too, and ends with the command. */
-async function holdLease(config: Config, run: string): Promise<{ end(): Promise<void> }> {
-  const store = openStore(config.store.uri);
-  const workflowId = workflowIdOf(run);
-  const lease: Lease = { run, holder: `${hostname()}/${process.pid}`, isAtWork: true, uris: [] };
-  const letGo = await keepLease(store, workflowId, 'command', lease);
-  return {
-    end: async () => {
-      letGo();
-      await endLeases(store, workflowId).catch(() => undefined);
-    },
-  };
-}
-
 /** Writes what the run is of and where, once it has begun: what another recipe of the name has left goes first. */
 async function describeRun(
   { runName, config, namespace, recipeFile }: ExecuteOptions,
@@ -233,15 +148,6 @@ async function describeRun(
   await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
   await folder.remove(PROGRESS_FILE);
   await recordCluster(folder, runtime.embedded ? null : { address: runtime.address, namespace });
-}
-
-/** @throws InvalidConfigError where another command on this machine is at the run */
-async function refuseWhileAtWork(path: string, runName: string): Promise<void> {
-  const { address } = await namedRun(path, '.');
-  if (address === null || !(await answers(address))) return;
-  throw new InvalidConfigError(
-    `run: name must not be at work, got "${runName}" at ${address}; tive status ${runName} shows it, or set another run.name`,
-  );
 }
 
 /** Shows the run until it ends. @returns null where the person interrupted it */

@@ -16,6 +16,12 @@ export function grouped(value: number): string {
   return value.toLocaleString('en');
 }
 
+/** A time that is expected, in the unit that says enough: `41 s`, `12 min`, `3.5 h`. */
+export function durationText(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
 /** Lines of a name, padded to a column, and what there is to say of it. */
 export function namedLines(lines: readonly (readonly [name: string, text: string])[]): string[] {
   return lines.map(([name, text]) => `${name.padEnd(13)} ${text}`);

@@ -22,6 +22,8 @@ export interface RunInput {
   shardWindow: number;
   /** Keeps the reference model and the gradients of the last run of the name, as far as its rows are still there. */
   incremental: boolean;
+  /** Seed of the reference model, where it is not the run's: other runs share it. */
+  referenceSeed?: number;
 }
 
 /** A new selection from the gradient table of a run that is there. */

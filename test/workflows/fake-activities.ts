@@ -196,6 +196,15 @@ export function honestControl({ last = null }: FakeFacts): ControlActivities {
       left: [{ reason: 'redrawn', count: 2 }],
     }),
     writeReport: async ({ result }) => ({ report: made('report', result.runName), verdict: ['tive is best'] }),
+    keepBenchmarkCell: async ({ cell, result }) => ({
+      cell: made('cell', cell.name),
+      scores: result.methods.map(({ method, evaluation }) => ({ method, macroAccuracy: evaluation!.macroAccuracy })),
+    }),
+    writeBenchmark: async ({ cells }) => ({
+      report: made('benchmark', ...cells),
+      lines: [],
+      verdict: ['tive is not behind'],
+    }),
   };
 }
 

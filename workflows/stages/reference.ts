@@ -5,12 +5,11 @@ import type { RunContext } from '../context.ts';
 import { adapterFacts, facts, stateOf } from '../progress-facts.ts';
 
 export async function tuneReference(
-  { input, compute, progress }: RunContext,
+  { referenceConfig: config, compute, progress }: RunContext,
   { rows }: ScanResult,
 ): Promise<AdapterResult> {
   progress.start('warmup');
   const summary = 'warmup: tune the reference model';
-  const { config } = input;
   const result = await compute.tuneReference.executeWithOptions({ summary }, [{ config, rows }]);
   progress.finish('warmup', stateOf(result), adapterFacts(result));
   return result;

@@ -6,14 +6,13 @@ import type { RunContext } from '../context.ts';
 import { stateOf } from '../progress-facts.ts';
 
 export async function estimateValues(
-  { input, control, progress, warnings }: RunContext,
+  { referenceConfig: config, control, progress, warnings }: RunContext,
   { rows }: ScanResult,
   made: GradientsResult,
 ): Promise<ValuesResult> {
   const gradients = [made.gradients, ...made.reused];
   progress.start('values');
   const summary = 'values: value tasks and rows';
-  const { config } = input;
   const result = await control.estimateValues.executeWithOptions({ summary }, [{ config, rows, gradients }]);
   warnings.push(...result.warnings);
   progress.finish('values', stateOf(result), `${result.tasks.length} tasks`);

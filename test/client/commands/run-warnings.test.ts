@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { warningLines } from '../../../client/commands/run.ts';
+import { warningLines } from '../../../client/commands/run-options.ts';
 
 test('a run ends with what its stages warned of, each once, and counts what would not fit', () => {
   const slow = 'engine: the tensorflow addon must load, got "none"; wasm is used, several times slower';

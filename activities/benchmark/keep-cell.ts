@@ -1,0 +1,48 @@
+// What one run of a benchmark has found, kept in the store: messages carry a reference to it.
+import type { BenchmarkCell } from '../../contracts/benchmark-cells.ts';
+import type { BenchmarkArm, KeepCellInput, KeptCell } from '../../contracts/messages/benchmark.ts';
+import type { MethodResult } from '../../contracts/messages/run.ts';
+import type { ControlDependencies } from '../shared/dependencies.ts';
+import { makeOutput, outputPlace } from '../shared/stage-output.ts';
+
+/** What the artifact of a run of a benchmark says. */
+export interface CellDetails {
+  arms: BenchmarkArm[];
+}
+
+export function createKeepCellActivities({ openStore }: ControlDependencies) {
+  return {
+    /** Keeps every method's choice and scores. Its address covers them. */
+    async keepBenchmarkCell({ config, cell, result }: KeepCellInput): Promise<KeptCell> {
+      const arms = result.methods.map((method) => armOf(cell, method));
+      const place = outputPlace('report', { benchmarkArms: arms });
+      const { reference } = await makeOutput<CellDetails>(openStore(config.store.uri), place, async () => ({
+        files: [],
+        details: { arms },
+      }));
+      return { cell: reference, scores: arms.map(({ method, macroAccuracy }) => ({ method, macroAccuracy })) };
+    },
+  };
+}
+
+/** @throws RangeError where the run was not scored */
+function armOf({ seed, budget, length, isFull, name }: BenchmarkCell, done: MethodResult): BenchmarkArm {
+  const { method, selection, finetune, evaluation } = done;
+  if (selection === null || finetune === null || evaluation === null)
+    throw new RangeError(`benchmark: ${method} of ${name} must be tuned and scored, got a run that ended before`);
+  const shares = selection.tasks.flatMap(({ effectiveShare }) => (effectiveShare === null ? [] : [effectiveShare]));
+  return {
+    seed,
+    budget,
+    length,
+    isFull,
+    method,
+    selection: selection.selection,
+    rowCount: selection.rowCount,
+    stepCount: finetune.stepCount,
+    effectiveShare: shares.length === 0 ? null : Math.min(...shares),
+    tasks: evaluation.tasks,
+    macroAccuracy: evaluation.macroAccuracy,
+    meanLoss: evaluation.meanLoss,
+  };
+}

@@ -1,0 +1,152 @@
+// A benchmark from start to end, as commands execute it: its time beforehand, progress, the page and the tables.
+import { setMaxListeners } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { stringify } from 'yaml';
+import { benchmarkGrid, gridProblem } from '../../contracts/benchmark-cells.ts';
+import { withDiskNames } from '../../contracts/disk-names.ts';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import type { BenchmarkInput, BenchmarkResult, CellProgress } from '../../contracts/messages/benchmark.ts';
+import { CONTROL_QUEUE } from '../../contracts/queues.ts';
+import type { StageProgress } from '../../contracts/messages/run.ts';
+import { endLeases } from '../../store/leases.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import { openStore } from '../../store/open-store.ts';
+import type { tiveBenchmark } from '../../workflows/benchmark.ts';
+import { benchmarkDisplay } from '../terminal/benchmark-display.ts';
+import type { BenchmarkStatus } from '../terminal/benchmark-display.ts';
+import { EXIT } from '../terminal/outcome.ts';
+import { attend } from './attend.ts';
+import type { Attended, AttendOptions } from './attend.ts';
+import { benchmarkSeconds } from './benchmark-time.ts';
+import { recipeHash } from './recipe-mark.ts';
+import { copyFiles, recordCluster } from './run-folder.ts';
+import { workflowIdOf } from './runs.ts';
+
+/** How a benchmark is executed; what it compares is in its config. */
+export interface BenchmarkOptions extends AttendOptions {
+  heartbeatTimeoutMs: number;
+  /** Command that goes on with it, for messages. */
+  resumeCommand: string;
+  /** File of the recipe, which is copied into the folder; null for a preset. */
+  recipeFile: string | null;
+}
+
+/** What a finished benchmark left. */
+export interface ExecutedBenchmark {
+  exitCode: number;
+  /** Null where it was interrupted. */
+  result: BenchmarkResult | null;
+  /** Place of its page. */
+  pagePath: string | null;
+}
+
+const POLL_MS = 500;
+const SHARD_WINDOW = 8;
+/** Seeds in work at a time: enough that no process waits while a reference model is tuned. */
+const SEED_WINDOW = 4;
+
+/** Name of a recipe's benchmark, of its folder and its workflow: that of its run, cut so that it stays a name. */
+export function benchmarkNameOf(runName: string): string {
+  return `${runName.slice(0, 64 - '-benchmark'.length)}-benchmark`;
+}
+
+/**
+ * Runs a recipe's benchmark, showing progress on standard error; goes on with one that was stopped.
+ * @throws InvalidConfigError where the recipe names no test rows, or too many runs
+ */
+export async function executeBenchmark(options: BenchmarkOptions): Promise<ExecutedBenchmark> {
+  const { config, quiet, address } = options;
+  const grid = benchmarkGrid(config);
+  const problem = gridProblem(grid, config);
+  if (problem !== null) throw new InvalidConfigError(problem);
+  const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
+  const count = grid.cells.reduce((sum, { methods }) => sum + methods.length, 0);
+  const seeds = `${grid.seeds.length} ${grid.seeds.length === 1 ? 'seed' : 'seeds'}`;
+  say(`${count} trainings: ${grid.methods.join(', ')} with ${seeds}`);
+  // A cluster's machines are not this one.
+  if (address === null && !quiet) say(await benchmarkSeconds(config, options.processCount, say));
+  return attend(options, (attended) => workThrough(options, attended));
+}
+
+async function workThrough(options: BenchmarkOptions, attended: Attended): Promise<ExecutedBenchmark> {
+  const { config, resumeCommand, recipeFile, namespace } = options;
+  const { runtime, folder, say } = attended;
+  const handle = await startBenchmark(options, attended);
+  if (recipeFile !== null) await folder.write('recipe.yaml', await readFile(recipeFile));
+  await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
+  await recordCluster(folder, runtime.embedded ? null : { address: runtime.address, namespace });
+  const store = openStore(config.store.uri);
+  const result = await follow(handle, options, attended);
+  if (result === null) {
+    say(`${runtime.embedded ? 'stopped; go on' : 'it goes on; follow it'}: ${resumeCommand}`);
+    return { exitCode: EXIT.interrupted, result: null, pagePath: null };
+  }
+  for (const { workflowId } of result.cells) await endLeases(store, workflowId).catch(() => undefined);
+  await endLeases(store, handle.workflowId).catch(() => undefined);
+  await copyFiles(store, result.report, new LocalStore(folder.path, { isPrivate: true }));
+  return { exitCode: EXIT.done, result, pagePath: `${folder.path}/benchmark.html` };
+}
+
+/** Starts the benchmark, or joins the open one of the same name and recipe. */
+async function startBenchmark(
+  { runName, config, heartbeatTimeoutMs }: BenchmarkOptions,
+  { runtime }: Attended,
+): Promise<WorkflowHandle<typeof tiveBenchmark>> {
+  const input: BenchmarkInput = {
+    benchmarkName: runName,
+    config,
+    heartbeatTimeoutMs,
+    shardWindow: SHARD_WINDOW,
+    seedWindow: SEED_WINDOW,
+  };
+  const handle = await runtime.client.workflow.start<typeof tiveBenchmark>('tiveBenchmark', {
+    taskQueue: CONTROL_QUEUE,
+    workflowId: workflowIdOf(runName),
+    workflowIdConflictPolicy: runtime.embedded ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
+    args: [input],
+    staticSummary: `benchmark of ${benchmarkGrid(config).methods.join(', ')}`.slice(0, 100),
+    memo: { recipe: recipeHash(config) },
+  });
+  const open = (await handle.describe()).memo?.['recipe'];
+  if (open === recipeHash(config)) return handle;
+  throw new InvalidConfigError(
+    `run.name: must be that of one recipe, got "${runName}", which is open with another; end it, or set another run.name`,
+  );
+}
+
+/** Shows the benchmark until it ends. @returns null where the person interrupted it */
+async function follow(
+  handle: WorkflowHandle<typeof tiveBenchmark>,
+  { quiet, isTerminal }: BenchmarkOptions,
+  { runtime, interrupted }: Attended,
+): Promise<BenchmarkResult | null> {
+  const show = quiet ? null : benchmarkDisplay(process.stderr, isTerminal);
+  let settled = false;
+  setMaxListeners(0, interrupted);
+  const result = runtime.client.withAbortSignal(interrupted, () => handle.result());
+  const end = (): void => {
+    settled = !interrupted.aborted;
+  };
+  result.then(end, end);
+  while (!settled && !interrupted.aborted) {
+    const status = await statusOf(runtime.client, handle).catch(() => null);
+    if (status !== null) show?.(status);
+    await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => undefined);
+  }
+  return settled ? result : null;
+}
+
+/** Its runs, and the stages of those that are at work; a run that has just begun does not answer yet. */
+async function statusOf(client: Client, handle: WorkflowHandle<typeof tiveBenchmark>): Promise<BenchmarkStatus> {
+  const cells = await handle.query<CellProgress[]>('benchmarkProgress');
+  const working = cells.filter(({ state }) => state === 'running');
+  const stages = await Promise.all(
+    working.map(async ({ name, workflowId }) => {
+      const run = client.workflow.getHandle(workflowId);
+      return [name, await run.query<StageProgress[]>('progress').catch(() => [])] as const;
+    }),
+  );
+  return { cells, stages: new Map(stages) };
+}

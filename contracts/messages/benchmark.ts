@@ -1,0 +1,89 @@
+// What a benchmark is started with, what it finds, and where it stands.
+import type { Config, SelectionMethod, TrainingLength } from '../config.ts';
+import type { ArtifactReference } from '../references.ts';
+import type { BenchmarkCell } from '../benchmark-cells.ts';
+import type { RunResult } from './run.ts';
+import type { TaskScore } from './training.ts';
+
+/** What a benchmark is started with: the only argument of its workflow. */
+export interface BenchmarkInput {
+  /** `[a-z0-9-]{1,64}`. */
+  benchmarkName: string;
+  config: Config;
+  heartbeatTimeoutMs: number;
+  shardWindow: number;
+  /** Seeds in work at a time. */
+  seedWindow: number;
+}
+
+/** One method in one run of a benchmark: what was chosen, and what it is worth. */
+export interface BenchmarkArm {
+  seed: number;
+  /** Share of the base; null for a budget in rows. */
+  budget: number | null;
+  length: TrainingLength;
+  /** Whether it was tuned on all rows. */
+  isFull: boolean;
+  method: SelectionMethod;
+  selection: ArtifactReference;
+  rowCount: number;
+  stepCount: number;
+  /** Smallest ESS_t/n_t over the tasks; null where rows are not weighted. */
+  effectiveShare: number | null;
+  tasks: TaskScore[];
+  macroAccuracy: number;
+  meanLoss: number;
+}
+
+/** All that one run of a benchmark has found, as it lies in the store. */
+export interface KeptCell {
+  /** Holds the arms. */
+  cell: ArtifactReference;
+  /** In words, for who watches. */
+  scores: { method: SelectionMethod; macroAccuracy: number }[];
+}
+
+export interface KeepCellInput {
+  config: Config;
+  cell: BenchmarkCell;
+  result: RunResult;
+}
+
+/** One run of a benchmark as a person sees it. */
+export interface CellProgress {
+  name: string;
+  /** Id of its workflow. */
+  workflowId: string;
+  seed: number;
+  /** Trainings that it makes. */
+  trainingCount: number;
+  state: 'waiting' | 'running' | 'done';
+  scores: KeptCell['scores'];
+  startedAtMs: number | null;
+  durationMs: number | null;
+}
+
+export interface WriteBenchmarkInput {
+  config: Config;
+  benchmarkName: string;
+  cells: ArtifactReference[];
+  baseOutcome: { macroAccuracy: number; tasks: TaskScore[] };
+  warnings: string[];
+  durationMs: number;
+}
+
+export interface BenchmarkReport {
+  report: ArtifactReference;
+  /** The scores as a text table. */
+  lines: string[];
+  /** What was measured, in sentences: the recipe's own method first. */
+  verdict: string[];
+}
+
+/** Everything that a benchmark has found. */
+export interface BenchmarkResult extends BenchmarkReport {
+  benchmarkName: string;
+  config: Config;
+  cells: CellProgress[];
+  warnings: string[];
+}

@@ -1,0 +1,177 @@
+import { parquetReadObjects } from 'hyparquet';
+import { describe, expect, test } from 'vitest';
+import { resultsParquet } from '../../activities/benchmark/results-table.ts';
+import { compareMethods } from '../../algorithms/compare-methods.ts';
+import type { BenchmarkSummary } from '../../contracts/benchmark-summary.ts';
+import type { SelectionMethod } from '../../contracts/config.ts';
+import type { BenchmarkArm } from '../../contracts/messages/benchmark.ts';
+import { benchmarkVerdict } from '../../report/benchmark/benchmark-verdict.ts';
+import { renderBenchmark } from '../../report/benchmark/render-benchmark.ts';
+import { benchmarkLines } from '../../report/benchmark/text-table.ts';
+import { DEMO_CONFIG } from './demo-summary.ts';
+
+const NOWHERE = { uri: 'artifacts/selection/none', sha256: '0'.repeat(64), rowCount: 1, schemaVersion: 1 };
+
+/** One task of 1,000 rows; right answers by seed. */
+function armsOf(method: SelectionMethod, correct: readonly number[], budget: number | null = 0.15): BenchmarkArm[] {
+  return correct.map((correctCount, index) => ({
+    seed: 42 + index,
+    budget,
+    length: 'epochs',
+    isFull: false,
+    method,
+    selection: NOWHERE,
+    rowCount: 1194,
+    stepCount: 225,
+    effectiveShare: method === 'tive' ? 0.98 : null,
+    tasks: [{ task: 'name <b>', rowCount: 1000, correctCount, meanLoss: 0.5 }],
+    macroAccuracy: correctCount / 1000,
+    meanLoss: 0.5,
+  }));
+}
+
+const BALANCED = [634, 594, 610, 618, 605];
+const TIVE = [593, 570, 536, 596, 592];
+
+function summaryOf(arms: readonly BenchmarkArm[], changes: Partial<BenchmarkSummary> = {}): BenchmarkSummary {
+  const budgets = [...new Set(arms.map(({ budget }) => budget))];
+  return {
+    benchmarkName: 'demo-benchmark',
+    config: DEMO_CONFIG,
+    seeds: [...new Set(arms.map(({ seed }) => seed))],
+    baseline: arms.some(({ method }) => method === 'task_balanced') ? 'task_balanced' : null,
+    baseAccuracy: 0.111,
+    testRowCount: 1000,
+    tables: budgets.map((budget) => ({
+      budget,
+      length: 'epochs',
+      methods: compareMethods(
+        arms.filter((arm) => arm.budget === budget),
+        null,
+      ),
+    })),
+    full: null,
+    overlaps: [
+      { left: 'tive', right: 'tive', jaccard: 0.081 },
+      { left: 'tive', right: 'task_balanced', jaccard: 0.31 },
+    ],
+    warnings: [],
+    durationMs: 372_000,
+    versions: [{ name: 'tive', version: '0.1.0' }],
+    ...changes,
+  };
+}
+
+const BEHIND = summaryOf([...armsOf('tive', TIVE), ...armsOf('task_balanced', BALANCED)]);
+
+describe('the verdict of a benchmark', () => {
+  test('says behind where the interval leaves out 0', () => {
+    expect(plain(benchmarkVerdict(BEHIND)[0]!)).toBe(
+      'tive reached 57.7 % ± 2.5 over 5 seeds at 15 % of the rows, the task-balanced random choice 61.2 % ' +
+        '(−3.5 points, 95 % −6.5 to −0.5, adjusted p 0.032): it was worse here.',
+    );
+  });
+
+  test('says ahead only then, too', () => {
+    const ahead = summaryOf([...armsOf('tive', BALANCED), ...armsOf('task_balanced', TIVE)]);
+    expect(benchmarkVerdict(ahead)[0]).toContain('it was better here.');
+  });
+
+  test('says what an interval around 0 excludes', () => {
+    const undecided = summaryOf([...armsOf('tive', [600, 610, 590]), ...armsOf('task_balanced', [602, 604, 597])]);
+    expect(plain(benchmarkVerdict(undecided)[0]!)).toContain(
+      'no difference could be shown; it is not more than 1.6 points better and not more than 1.8 worse.',
+    );
+  });
+
+  test('counts nothing as shown that the number of methods could have brought about', () => {
+    const many = ['grand', 'random', 'tive_task', 'tive_instance'] satisfies SelectionMethod[];
+    const others = many.flatMap((method) => armsOf(method, [600, 611, 590, 620, 601]));
+    const crowded = summaryOf([...armsOf('tive', TIVE), ...others, ...armsOf('task_balanced', BALANCED)]);
+    expect(benchmarkVerdict(crowded)[0]).toContain('not shown, once adjusted for all methods that were compared.');
+  });
+
+  test('claims nothing from one seed, or without a random choice', () => {
+    const one = summaryOf([...armsOf('tive', [593]), ...armsOf('task_balanced', [634])]);
+    expect(benchmarkVerdict(one)[0]).toContain('one seed does not show whether they differ.');
+    const alone = summaryOf(armsOf('tive', TIVE));
+    expect(benchmarkVerdict(alone)[0]).toContain('no random choice is beside it');
+  });
+
+  test('says first where no model gets anything right', () => {
+    const nothing = summaryOf([...armsOf('tive', [0, 0]), ...armsOf('task_balanced', [0, 0])]);
+    expect(benchmarkVerdict(nothing)[0]).toContain('No model gets a single test row right');
+    expect(benchmarkVerdict(nothing)[1]).toContain('the scores are the same in every seed.');
+  });
+
+  test('ends with what the numbers do not cover', () => {
+    expect(benchmarkVerdict(BEHIND).at(-1)).toContain('Fewer than 10 seeds leave the intervals themselves uncertain.');
+    const shared = { ...DEMO_CONFIG, benchmark: { ...DEMO_CONFIG.benchmark, reference: 'shared' as const } };
+    expect(benchmarkVerdict({ ...BEHIND, config: shared }).at(-1)).toContain('the reference model is the same in all');
+  });
+});
+
+describe('the page of a benchmark', () => {
+  test('shows verdict, scores, forest plot, tasks and overlap, and escapes what comes from the dataset', () => {
+    const page = renderBenchmark(BEHIND);
+    expect(page).toContain('<p class="verdict behind">tive reached');
+    expect(page).toContain('0 of 1 shown to be better, 1 worse.');
+    expect(page).toMatch(/<th scope="row" ?>name &lt;b&gt;<\/th>/);
+    expect(page).not.toContain('name <b>');
+    expect(page).toContain('itself, next seed');
+    expect(page).toContain('6 min 12 s'.replaceAll(' ', '\u00a0'));
+    // One budget has no curve.
+    expect(page).not.toContain('id="budgets"');
+  });
+
+  test('draws curves over several budgets', () => {
+    const several = [0.05, 0.15].flatMap((budget) => [
+      ...armsOf('tive', TIVE, budget),
+      ...armsOf('task_balanced', BALANCED, budget),
+    ]);
+    const page = renderBenchmark(summaryOf(several));
+    expect(page).toContain('highest at 5\u00a0% is task-balanced random choice');
+    expect(page).toContain('id="table-2"');
+  });
+
+  test('is the same for the same summary and asks nothing of the network', () => {
+    expect(renderBenchmark(BEHIND)).toBe(renderBenchmark(structuredClone(BEHIND)));
+    expect(renderBenchmark(BEHIND)).not.toMatch(/(src|href)="(?!#|data:)/);
+  });
+});
+
+test('the lines for a terminal have the highest score first and the baseline without a difference', () => {
+  expect(benchmarkLines(BEHIND).map(plain)).toEqual([
+    '',
+    '15 % of the rows, equal epochs, 5 seeds',
+    'method             accuracy  minus task_balanced  95 % interval  adjusted p',
+    'task_balanced  61.2 % ± 1.5',
+    'tive           57.7 % ± 2.5                 −3.5   −6.5 to −0.5       0.032',
+  ]);
+});
+
+test('results.parquet has a line for every training and task', async () => {
+  const bytes = resultsParquet([...armsOf('tive', [593]), ...armsOf('random', [500], null)]);
+  const lines = await parquetReadObjects({ file: bytes.buffer as ArrayBuffer });
+  expect(lines).toEqual([
+    {
+      seed: 42n,
+      budget: 0.15,
+      length: 'epochs',
+      full: false,
+      method: 'tive',
+      rows: 1194,
+      steps: 225,
+      task: 'name <b>',
+      test_rows: 1000,
+      correct: 593,
+      accuracy: 0.593,
+      mean_loss: 0.5,
+    },
+    expect.objectContaining({ method: 'random', budget: null, correct: 500 }),
+  ]);
+});
+
+function plain(text: string): string {
+  return text.replaceAll('\u00a0', ' ');
+}
