@@ -29,7 +29,7 @@ function describeStatus({ runName, state, address, progress, reason, notes, resu
   const waiting = (progress?.stages ?? []).filter((line) => line.state === 'waiting').map(({ stage }) => stage);
   return [
     `${runName}: ${state}${where}`,
-    ...(progress === null ? nobody : stageLines(progress)),
+    ...(progress !== null ? stageLines(progress) : notes.length > 0 ? [] : nobody),
     ...(waiting.length === 0 ? [] : [`waiting: ${waiting.join(', ')}`]),
     ...(reason === null ? [] : [`reason: ${reason}`]),
     ...notes,

@@ -11,7 +11,6 @@ import type { BenchmarkInput, BenchmarkResult, CellProgress } from '../../contra
 import { CONTROL_QUEUE } from '../../contracts/queues.ts';
 import type { StageProgress } from '../../contracts/messages/run.ts';
 import { endLeases } from '../../store/leases.ts';
-import { LocalStore } from '../../store/local-store.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { tiveBenchmark } from '../../workflows/benchmark.ts';
 import { benchmarkDisplay } from '../terminal/benchmark-display.ts';
@@ -19,9 +18,10 @@ import type { BenchmarkStatus } from '../terminal/benchmark-display.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import { attend } from './attend.ts';
 import type { Attended, AttendOptions } from './attend.ts';
+import { recordBenchmark, saveBenchmark } from './benchmark-folder.ts';
 import { benchmarkSeconds } from './benchmark-time.ts';
 import { recipeHash } from './recipe-mark.ts';
-import { copyFiles, recordCluster } from './run-folder.ts';
+import { recordCluster } from './run-folder.ts';
 import { workflowIdOf } from './runs.ts';
 
 /** How a benchmark is executed; what it compares is in its config. */
@@ -42,7 +42,7 @@ export interface ExecutedBenchmark {
   pagePath: string | null;
 }
 
-const POLL_MS = 500;
+const POLL_MS = 1000;
 const SHARD_WINDOW = 8;
 /** Seeds in work at a time: enough that no process waits while a reference model is tuned. */
 const SEED_WINDOW = 4;
@@ -85,8 +85,7 @@ async function workThrough(options: BenchmarkOptions, attended: Attended): Promi
   }
   for (const { workflowId } of result.cells) await endLeases(store, workflowId).catch(() => undefined);
   await endLeases(store, handle.workflowId).catch(() => undefined);
-  await copyFiles(store, result.report, new LocalStore(folder.path, { isPrivate: true }));
-  return { exitCode: EXIT.done, result, pagePath: `${folder.path}/benchmark.html` };
+  return { exitCode: EXIT.done, result, pagePath: await saveBenchmark(folder, store, result) };
 }
 
 /** Starts the benchmark, or joins the open one of the same name and recipe. */
@@ -120,8 +119,9 @@ async function startBenchmark(
 async function follow(
   handle: WorkflowHandle<typeof tiveBenchmark>,
   { quiet, isTerminal }: BenchmarkOptions,
-  { runtime, interrupted }: Attended,
+  { runtime, folder, interrupted }: Attended,
 ): Promise<BenchmarkResult | null> {
+  let recorded = '';
   const show = quiet ? null : benchmarkDisplay(process.stderr, isTerminal);
   let settled = false;
   setMaxListeners(0, interrupted);
@@ -133,6 +133,9 @@ async function follow(
   while (!settled && !interrupted.aborted) {
     const status = await statusOf(runtime.client, handle).catch(() => null);
     if (status !== null) show?.(status);
+    const states = status?.cells.map(({ state }) => state).join() ?? recorded;
+    if (states !== recorded) await recordBenchmark(folder, { cells: status!.cells, verdict: null });
+    recorded = states;
     await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => undefined);
   }
   return settled ? result : null;

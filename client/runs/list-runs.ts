@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import { seenBenchmark } from './benchmark-folder.ts';
 import { namedRun } from './find-run.ts';
 import type { NamedRun } from './find-run.ts';
 
@@ -44,7 +45,7 @@ export async function listRuns(runsFolder: string): Promise<ListedRun[]> {
 /** @param away clusters that have not answered, which are asked once */
 async function stateOf(named: NamedRun, result: RunResult | null, away: Set<string>): Promise<ListedRun['state']> {
   if (named.address !== null) return 'running';
-  if (result !== null) return 'done';
+  if (result !== null || (await isFinishedBenchmark(named))) return 'done';
   const cluster = await named.folder.cluster();
   if (cluster === null) return ((await named.folder.progress())?.reason ?? null) === null ? 'stopped' : 'failed';
   if (away.has(cluster.address)) return 'away';
@@ -53,6 +54,11 @@ async function stateOf(named: NamedRun, result: RunResult | null, away: Set<stri
   if (state === 'lost') away.add(cluster.address);
   const words = { running: 'running', completed: 'done', lost: 'away', canceled: 'stopped' } as const;
   return state in words ? words[state as keyof typeof words] : 'failed';
+}
+
+async function isFinishedBenchmark({ folder }: NamedRun): Promise<boolean> {
+  const { verdict = null } = (await seenBenchmark(folder)) ?? {};
+  return verdict !== null;
 }
 
 function factsOf(result: RunResult | null): Omit<ListedRun, 'runName' | 'state' | 'changedAt'> {

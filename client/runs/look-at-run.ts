@@ -1,10 +1,13 @@
 // One look at a run, wherever it is: on a cluster, on the server of a living command, or left on this disk.
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { CellProgress } from '../../contracts/messages/benchmark.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { endLeases } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Runtime } from '../cluster/runtime.ts';
 import { outcomeOf } from '../terminal/outcome.ts';
+import type { tiveBenchmark } from '../../workflows/benchmark.ts';
+import { benchmarkNotes, saveBenchmark, seenBenchmark } from './benchmark-folder.ts';
 import type { NamedRun } from './find-run.ts';
 import { saveResult } from './run-folder.ts';
 import type { ClusterPlace } from './run-folder.ts';
@@ -107,6 +110,11 @@ function emptyLook(runName: string): LookedAtRun {
 
 /** What the last command has left: its result, else how far it got. */
 async function lookAtDisk({ runName, folder }: NamedRun): Promise<LookedAtRun> {
+  const benchmark = await seenBenchmark(folder);
+  if (benchmark !== null) {
+    const state = benchmark.verdict === null ? 'stopped' : 'completed';
+    return { ...emptyLook(runName), state, notes: benchmarkNotes(benchmark) };
+  }
   const recorded = await folder.progress();
   const result = await folder.result().catch((error: unknown) => {
     if (recorded === null) throw error;
@@ -141,8 +149,9 @@ async function lookAtServer(named: NamedRun, { client }: Runtime, address: strin
     throw error;
   });
   if (handle === null) return lookAtDisk(named);
-  const { status } = await handle.workflow.describe();
+  const { status, type } = await handle.workflow.describe();
   const state = stateOf(status.name);
+  if (type === 'tiveBenchmark') return lookAtBenchmark(named, handle, { ...emptyLook(named.runName), state, address });
   const progress = await handle.progress();
   const found = { ...emptyLook(named.runName), state, address, progress };
   if (state === 'running') return { ...found, notes: await waitingNotes(client, address) };
@@ -153,6 +162,19 @@ async function lookAtServer(named: NamedRun, { client }: Runtime, address: strin
   if (JSON.stringify(here) !== JSON.stringify(result))
     await saveResult(named.folder, openStore(result.config.store.uri), result);
   return { ...found, progress: progress ?? atRest(result.stages), result };
+}
+
+/** A benchmark by its runs; what it has found is fetched into its folder. */
+async function lookAtBenchmark({ folder }: NamedRun, handle: RunHandle, found: LookedAtRun): Promise<LookedAtRun> {
+  if (found.state !== 'running' && found.state !== 'completed') return { ...found, ...(await failureOf(handle)) };
+  const workflow = handle.workflow as unknown as WorkflowHandle<typeof tiveBenchmark>;
+  if (found.state === 'running') {
+    const cells = await workflow.query<CellProgress[]>('benchmarkProgress').catch(() => []);
+    return { ...found, notes: benchmarkNotes({ cells, verdict: null }) };
+  }
+  const result = await workflow.result();
+  await saveBenchmark(folder, openStore(result.config.store.uri), result);
+  return { ...found, notes: benchmarkNotes(result) };
 }
 
 async function failureOf(handle: RunHandle): Promise<Pick<LookedAtRun, 'reason'>> {

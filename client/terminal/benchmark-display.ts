@@ -52,7 +52,7 @@ export function benchmarkDisplay(stream: NodeJS.WriteStream, isTerminal: boolean
 }
 
 /** `seed-1/15-percent/epochs: tive 57.8 %, random 52.9 %  41 s` */
-function cellLine({ name, scores, durationMs }: CellProgress): string {
+export function cellLine({ name, scores, durationMs }: CellProgress): string {
   const words = scores.map(({ method, macroAccuracy }) => `${method} ${(100 * macroAccuracy).toFixed(1)} %`);
   return `${name}: ${words.join(', ')}${durationMs === null ? '' : `  ${durationText(durationMs / 1000)}`}`;
 }
