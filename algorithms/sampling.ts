@@ -9,6 +9,9 @@ export interface SampledRows {
   contentHash: Uint8Array;
 }
 
+/** [example] numbers that rows are ranked by. */
+export type Scores = Float64Array | Uint32Array;
+
 /** A group of rows in draw order: any first b of them are a sample of size b. */
 export interface DrawOrder {
   /** [group] positions in the columns, first drawn first. */
@@ -112,7 +115,7 @@ export function topOrder(
   group: Uint32Array,
   stream: string,
   seed: number,
-  score: Float64Array,
+  score: Scores,
 ): DrawOrder {
   const draws = createContentStream(stream, seed);
   const occurrence = numberOccurrences(rows, group);

@@ -159,6 +159,8 @@ export interface AllocationConfig {
   /** What the fraction is a share of: usable rows of eligible tasks, or all rows. */
   budgetBase: 'eligible' | 'all';
   weighting: Weighting;
+  /** The share of a task under `size_tempered` is proportional to its rows^alpha, in [0, 1]. */
+  alpha: number;
   overflow: 'redistribute' | 'repeat';
   rounding: 'largest_remainder' | 'truncate';
   /** `required` holds the run after its quotas are known, until somebody approves. */

@@ -3,8 +3,18 @@
 /** What a task's share of the budget is proportional to: its value, nothing, its rows. */
 export type Weighting = 'value' | 'equal' | 'size';
 
-/** How the budget is shared out over the tasks: quotas by a weighting, or none. */
-export type QuotaRule = Weighting | 'pooled';
+/** How the budget is shared out over the tasks: quotas by a weighting, by rows^alpha, or none. */
+export type Quotas = Weighting | 'tempered' | 'pooled';
+
+/**
+ * What a method says of its quotas: `value` follows the recipe's `allocation.weighting`; `score` pools all tasks, and
+ * shares equally or by size where the weighting says so.
+ */
+export type QuotaRule = Quotas | 'score';
+
+/** Which end of a ranking is taken, or the ranks around its median. */
+export const RANKS = ['top', 'mid', 'bottom'] as const;
+export type Ranks = (typeof RANKS)[number];
 
 /** Settings of `selection` that a method may read. */
 export interface SelectionSettings {
@@ -12,16 +22,30 @@ export interface SelectionSettings {
   lambda: number;
   /** Whether a row may be drawn more than once. */
   replacement: boolean;
+  /** What is taken of rows that are ranked by a score, largest first. */
+  ranks: Ranks;
 }
 
 export type SelectionSetting = keyof SelectionSettings;
 
-/** Columns that a method may read: the instance value of the configured kind, the norm of the full gradient. */
-export type MethodColumn = 'instance_value' | 'gradient_norm';
+/** Columns that a method may read, each `[example]`. */
+export interface MethodColumns {
+  /** s, of the configured kind. */
+  instance_value: Float64Array;
+  /** r, norm of the full gradient. */
+  gradient_norm: Float64Array;
+  /** L, mean loss of the answer's tokens. */
+  loss: Float64Array;
+  /** |M|, tokens of the answers. */
+  supervised_token_count: Uint32Array;
+  /** Mean over the answers' tokens of ‖softmax − one-hot‖. */
+  el2n: Float64Array;
+}
+
+export type MethodColumn = keyof MethodColumns;
 
 /** What is known of a method. */
 interface MethodTraits {
-  /** `value` follows the recipe's `allocation.weighting`; `pooled` draws from all tasks together. */
   quotas: QuotaRule;
   /** How rows are drawn within a task, or the pool. */
   within: string;
@@ -83,13 +107,58 @@ export const METHODS = {
     summary: 'every task gets as many rows, drawn evenly',
     baselineRank: 2,
   },
+  size_tempered: {
+    quotas: 'tempered',
+    within: 'uniform sample',
+    columns: [],
+    settings: ['replacement'],
+    label: 'random choice with tempered shares',
+    summary: 'tasks get shares by rows^alpha, rows are drawn evenly',
+    baselineRank: null,
+  },
+  length: {
+    quotas: 'score',
+    within: 'ranked by tokens of the answers, ties at random',
+    columns: ['supervised_token_count'],
+    settings: ['ranks'],
+    label: 'choice by answer length',
+    summary: 'the longest answers, or the middling or shortest ones',
+    baselineRank: null,
+  },
+  loss: {
+    quotas: 'score',
+    within: 'ranked by loss, ties at random',
+    columns: ['loss'],
+    settings: ['ranks'],
+    label: 'choice by loss',
+    summary: 'the highest losses of the reference model, or the middling or lowest ones',
+    baselineRank: null,
+  },
+  perplexity: {
+    quotas: 'score',
+    within: 'ranked by e^loss, ties at random',
+    columns: ['loss'],
+    settings: ['ranks'],
+    label: 'choice by perplexity',
+    summary: 'the highest perplexities: e^loss, so the ranks are those of the loss',
+    baselineRank: null,
+  },
   grand: {
-    quotas: 'pooled',
-    within: 'largest gradient norms, ties at random',
+    quotas: 'score',
+    within: 'ranked by gradient norm, ties at random',
     columns: ['gradient_norm'],
-    settings: [],
+    settings: ['ranks'],
     label: 'largest gradients first',
-    summary: 'the largest gradient norms of all tasks together',
+    summary: 'the largest gradient norms, or the middling or smallest ones',
+    baselineRank: null,
+  },
+  el2n: {
+    quotas: 'score',
+    within: 'ranked by error of the predicted tokens, ties at random',
+    columns: ['el2n'],
+    settings: ['ranks'],
+    label: 'largest prediction errors first',
+    summary: 'the largest errors of the predicted tokens, or the middling or smallest ones',
     baselineRank: null,
   },
 } as const satisfies Record<string, MethodTraits>;
@@ -110,17 +179,19 @@ export function readsSetting(method: keyof Methods, setting: SelectionSetting): 
 /** What a selection's address says of the settings: null for what its method does not read. */
 export function methodSettings(
   method: keyof Methods,
-  { lambda, replacement }: SelectionSettings,
+  { lambda, replacement, ranks }: SelectionSettings,
 ): { [Setting in SelectionSetting]: SelectionSettings[Setting] | null } {
   return {
     lambda: readsSetting(method, 'lambda') ? lambda : null,
     replacement: readsSetting(method, 'replacement') ? replacement : null,
+    ranks: readsSetting(method, 'ranks') ? ranks : null,
   };
 }
 
 /** The quotas of a method where the recipe sets a weighting. */
-export function quotasOf(method: keyof Methods, weighting: Weighting): QuotaRule {
-  const { quotas } = METHODS[method];
+export function quotasOf(method: keyof Methods, weighting: Weighting): Quotas {
+  const { quotas }: MethodTraits = METHODS[method];
+  if (quotas === 'score') return weighting === 'value' ? 'pooled' : weighting;
   return quotas === 'value' ? weighting : quotas;
 }
 

@@ -71,6 +71,7 @@ export const STAGE_READS = {
     method: 'selection.method',
     lambda: 'selection.lambda',
     replacement: 'selection.replacement',
+    ranks: 'selection.ranks',
     seed: 'run.seed',
   },
   finetune: {
@@ -95,6 +96,7 @@ export const COVERED_BY_CONTENT = {
   'allocation.budgetRows': QUOTAS,
   'allocation.budgetBase': QUOTAS,
   'allocation.weighting': QUOTAS,
+  'allocation.alpha': QUOTAS,
   'allocation.overflow': QUOTAS,
   'allocation.rounding': QUOTAS,
   'evaluation.path': FILES,

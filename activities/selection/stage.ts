@@ -4,7 +4,7 @@ import type { SelectableRows, Selection } from '../../algorithms/selectors/selec
 import type { SelectedRows } from '../../algorithms/selectors/take-rows.ts';
 import type { InstanceValueKind } from '../../contracts/config.ts';
 import type { SelectInput, SelectionResult } from '../../contracts/messages/selection.ts';
-import { methodSettings } from '../../contracts/methods.ts';
+import { methodSettings, quotasOf } from '../../contracts/methods.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import type { Store } from '../../store/store.ts';
@@ -36,11 +36,11 @@ function selectionPlace({ config, method, values, allocation }: SelectInput): Ou
     method,
     ...methodSettings(method, config.selection),
     budget: allocation.budget,
-    quotas: quotasOf(allocation),
+    quotas: taskQuotas(allocation),
   });
 }
 
-function quotasOf({ tasks }: SelectInput['allocation']): { task: string; quota: number }[] {
+function taskQuotas({ tasks }: SelectInput['allocation']): { task: string; quota: number }[] {
   return tasks.map(({ task, quota }) => ({ task, quota }));
 }
 
@@ -49,11 +49,13 @@ async function writeSelection(
   { folder }: OutputPlace,
   { config, method, values, allocation }: SelectInput,
 ): Promise<WrittenOutput<SelectionDetails>> {
-  const tasks = quotasOf(allocation);
+  const tasks = taskQuotas(allocation);
   const names = tasks.map(({ task }) => task);
   const rows = await readValues(store, values, names, config.values.instanceValue);
   const { seed } = config.run;
-  const selected = selectRows(rows, { ...config.selection, method, seed, budget: allocation.budget, tasks });
+  const quotas = quotasOf(method, config.allocation.weighting);
+  const { budget } = allocation;
+  const selected = selectRows(rows, { ...config.selection, method, seed, quotas, budget, tasks });
   const file = await selectionTable.write(store, folder, [selectionBatch(rows, selected.rows, names)]);
   return { files: [file], details: { method, ...selectionDetails(names, rows, selected) } };
 }
@@ -71,16 +73,25 @@ async function readValues(
     rowIndex: new Uint32Array(count),
     contentHash: new Uint8Array(count * HASH_BYTES),
     taskIndex: new Uint32Array(count),
-    instanceValue: new Float64Array(count),
-    gradientNorm: new Float64Array(count),
+    columns: {
+      instance_value: new Float64Array(count),
+      gradient_norm: new Float64Array(count),
+      loss: new Float64Array(count),
+      supervised_token_count: new Uint32Array(count),
+      el2n: new Float64Array(count),
+    },
   };
+  const { columns } = rows;
   let start = 0;
   for await (const batch of valuesTable.read(store, values)) {
     rows.rowIndex.set(batch.rowIndex, start);
     rows.contentHash.set(batch.contentHash, start * HASH_BYTES);
     for (const [row, task] of batch.task.entries()) rows.taskIndex[start + row] = index.get(task)!;
-    rows.instanceValue.set(instanceValues(batch, kind), start);
-    rows.gradientNorm.set(batch.gradientNorm, start);
+    columns.instance_value.set(instanceValues(batch, kind), start);
+    columns.gradient_norm.set(batch.gradientNorm, start);
+    columns.loss.set(batch.loss, start);
+    columns.supervised_token_count.set(batch.supervisedTokenCount, start);
+    columns.el2n.set(batch.el2n, start);
     start += batch.rowCount;
   }
   return rows;

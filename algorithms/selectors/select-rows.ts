@@ -1,12 +1,18 @@
 // The choice of rows by a method: its selector in each group, then as many rows as the quotas say.
 import type { SelectionConfig, SelectionMethod } from '../../contracts/config.ts';
-import { METHODS, readsSetting } from '../../contracts/methods.ts';
+import { readsSetting } from '../../contracts/methods.ts';
+import type { MethodColumns, Quotas } from '../../contracts/methods.ts';
 import { groupByTask } from '../group-rows.ts';
 import { effectiveSampleSize } from '../sampling.ts';
 import type { SampledRows } from '../sampling.ts';
+import { el2n } from './el2n.ts';
 import { grand } from './grand.ts';
+import { length } from './length.ts';
+import { loss } from './loss.ts';
+import { perplexity } from './perplexity.ts';
 import { random } from './random.ts';
 import type { DrawnGroup, Selector } from './selector.ts';
+import { sizeTempered } from './size-tempered.ts';
 import { collectRows, takeAgain, takeRows } from './take-rows.ts';
 import type { SelectedRows } from './take-rows.ts';
 import { taskBalanced } from './task-balanced.ts';
@@ -23,17 +29,19 @@ const SELECTORS: { [Method in SelectionMethod]: Selector<Method> } = {
   tive_instance: tiveInstance,
   random,
   task_balanced: taskBalanced,
+  size_tempered: sizeTempered,
+  length,
+  loss,
+  perplexity,
   grand,
+  el2n,
 };
 
 /** Columns of all usable rows of eligible tasks. */
 export interface SelectableRows extends SampledRows {
   /** [example] index of the row's task. */
   taskIndex: Uint32Array;
-  /** [example] s, of the configured kind. */
-  instanceValue: Float64Array;
-  /** [example] r, norm of the full gradient. */
-  gradientNorm: Float64Array;
+  columns: MethodColumns;
 }
 
 /**
@@ -43,7 +51,9 @@ export interface SelectableRows extends SampledRows {
 export interface SelectionRequest extends SelectionConfig {
   /** Seed of the random streams. */
   seed: number;
-  /** B, read by the pooled methods. */
+  /** How the budget was shared out; `pooled` reads the budget alone. */
+  quotas: Quotas;
+  /** B. */
   budget: number;
   /** Name and quota b_t of each task, by task index, from the allocation that the method wants. */
   tasks: readonly { task: string; quota: number }[];
@@ -69,9 +79,9 @@ export interface Selection {
  * @see arXiv:2403.09559
  */
 export function selectRows(rows: SelectableRows, request: SelectionRequest): Selection {
-  const { method, tasks } = request;
+  const { quotas, tasks } = request;
   const effectiveShare = new Float64Array(tasks.length).fill(NaN);
-  if (METHODS[method].quotas === 'pooled') {
+  if (quotas === 'pooled') {
     const pool = Uint32Array.from(rows.rowIndex.keys());
     const drawn = draw(rows, pool, 'select/pooled', request);
     const taken = take(drawn, request.budget, 'the pool', 'select/pooled', request);
@@ -90,9 +100,9 @@ export function selectRows(rows: SelectableRows, request: SelectionRequest): Sel
 
 /** A group in the order of the method; the selector's type lets it see no more than it declares. */
 function draw(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): DrawnGroup {
-  const { method, lambda, replacement, seed } = request;
-  const columns = { instance_value: rows.instanceValue, gradient_norm: rows.gradientNorm };
-  return SELECTORS[method]({ rows, group, stream, seed, columns, settings: { lambda, replacement } });
+  const { method, lambda, replacement, ranks, seed } = request;
+  const { columns } = rows;
+  return SELECTORS[method]({ rows, group, stream, seed, columns, settings: { lambda, replacement, ranks } });
 }
 
 function take(

@@ -65,7 +65,9 @@ const QUOTA_WORDS: Readonly<Record<QuotaRule, string>> = {
   value: 'by `allocation.weighting`',
   equal: 'equal',
   size: 'by size',
+  tempered: 'by rows^`allocation.alpha`',
   pooled: 'none, all tasks together',
+  score: 'none; equal or by size where `allocation.weighting` says so',
 };
 
 function methodTable(): string {

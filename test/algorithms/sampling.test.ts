@@ -111,7 +111,10 @@ describe('drawOrder', () => {
   }));
   const drawn = (rows: typeof examples) => {
     const columns = toColumns(rows);
-    const order = drawOrder(columns, allPositions(columns), STREAM, 7, { values: columns.instanceValue, lambda: 3 });
+    const order = drawOrder(columns, allPositions(columns), STREAM, 7, {
+      values: columns.columns.instance_value,
+      lambda: 3,
+    });
     return Array.from(order.position, (position, rank) => ({
       rowIndex: columns.rowIndex[position]!,
       key: order.key[rank]!,

@@ -1,6 +1,6 @@
 // How many rows each task gets, and which.
-import { METHOD_NAMES } from '../../../contracts/methods.ts';
-import { flag, fraction, integer, notNegative, oneOf, section } from '../kinds.ts';
+import { METHOD_NAMES, RANKS } from '../../../contracts/methods.ts';
+import { flag, fraction, integer, notNegative, oneOf, section, share } from '../kinds.ts';
 
 export const allocation = section('how the budget is shared out over the tasks', {
   budget_fraction: fraction()
@@ -12,6 +12,7 @@ export const allocation = section('how the budget is shared out over the tasks',
     .default('eligible')
     .describe('what the share is of; all = every row of the dataset, of excluded tasks and set aside too'),
   weighting: oneOf('value', 'equal', 'size').default('value').describe('what a task’s quota is proportional to'),
+  alpha: share().default(0.5).describe('of size_tempered: quota ∝ rows^alpha; 0 = equal, 1 = by size'),
   overflow: oneOf('redistribute', 'repeat')
     .default('redistribute')
     .describe('when a quota exceeds the task: other tasks get the rest, or rows come again'),
@@ -29,4 +30,7 @@ export const selection = section('which rows of a task are taken', {
     .describe('what each does: the methods in docs/recipe.md'),
   lambda: notNegative().default(3).describe('probability ∝ exp(lambda · value) inside a task'),
   replacement: flag().default(false).describe('true = a row may be drawn again'),
+  ranks: oneOf(...RANKS)
+    .default('top')
+    .describe('of rows ranked by a score, largest first; mid = those around the median'),
 });
