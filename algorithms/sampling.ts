@@ -179,3 +179,27 @@ export function effectiveSampleSize(weights: Float64Array): number {
   const squares = weights.reduce((sum, weight) => sum + weight * weight, 0);
   return total === 0 ? 0 : (total * total) / squares;
 }
+
+/** Largest λ that a wanted effective share is looked for up to, and steps of halving: λ is exact to 1000 · 2^-50. */
+const LARGEST_LAMBDA = 1000;
+const HALVINGS = 50;
+
+/**
+ * λ in [0, 1000] whose probabilities p ∝ e^{λs} have ESS/n = `share`: ESS falls as λ grows, so by bisection.
+ *
+ * @param values [group] finite s, in an order that does not depend on the table's.
+ * @param share in (0, 1]; 1 gives 0.
+ * @returns 1000 where even that leaves a larger share; 0 for an empty group. O(50 n).
+ */
+export function lambdaForShare(values: Float64Array, share: number): number {
+  const shareAt = (lambda: number): number => effectiveSampleSize(probabilities(values, lambda)) / values.length;
+  if (values.length === 0 || share >= 1) return 0;
+  if (shareAt(LARGEST_LAMBDA) >= share) return LARGEST_LAMBDA;
+  let [low, high] = [0, LARGEST_LAMBDA];
+  for (let step = 0; step < HALVINGS; step += 1) {
+    const middle = (low + high) / 2;
+    if (shareAt(middle) >= share) low = middle;
+    else high = middle;
+  }
+  return low;
+}

@@ -142,7 +142,11 @@ export interface GradientsConfig {
   shardRows: number;
 }
 
-export type TaskValueKind = 'gradient_norm' | 'self_influence' | 'gradient_norm_sum';
+/** Task values that are means of something of each row: its norm, its square, its norm times its answers' tokens. */
+export type MeanValueKind = 'gradient_norm' | 'self_influence' | 'gradient_norm_sum';
+/** Other centres of the norms of a task: 10 % trimmed mean, 5/95 % winsorised mean, median. */
+export type RobustValueKind = 'gradient_norm_trimmed' | 'gradient_norm_winsorised' | 'gradient_norm_median';
+export type TaskValueKind = MeanValueKind | RobustValueKind;
 export type InstanceValueKind = 'mean_of_cosines' | 'cosine_to_mean';
 
 export interface ValuesConfig {

@@ -22,6 +22,11 @@ export interface SelectionSettings {
   lambda: number;
   /** Whether a row may be drawn more than once. */
   replacement: boolean;
+  /**
+   * ESS/n that each task's own λ in [0, 1000] is found for, in place of `lambda`; null or not there (in a result of an
+   * earlier version): `lambda`.
+   */
+  essTarget?: number | null;
   /** What is taken of rows that are ranked by a score, largest first. */
   ranks: Ranks;
 }
@@ -66,7 +71,7 @@ export const METHODS = {
     quotas: 'value',
     within: 'weighted sample, p ∝ e^(λs)',
     columns: ['instance_value'],
-    settings: ['lambda', 'replacement'],
+    settings: ['lambda', 'essTarget', 'replacement'],
     label: 'tive',
     summary: 'task values share the budget out, instance values weigh the rows of a task',
     baselineRank: null,
@@ -84,7 +89,7 @@ export const METHODS = {
     quotas: 'size',
     within: 'weighted sample, p ∝ e^(λs)',
     columns: ['instance_value'],
-    settings: ['lambda', 'replacement'],
+    settings: ['lambda', 'essTarget', 'replacement'],
     label: 'tive by instance values only',
     summary: 'tasks get shares by size, instance values weigh the rows of a task',
     baselineRank: null,
@@ -179,10 +184,12 @@ export function readsSetting(method: keyof Methods, setting: SelectionSetting): 
 /** What a selection's address says of the settings: null for what its method does not read. */
 export function methodSettings(
   method: keyof Methods,
-  { lambda, replacement, ranks }: SelectionSettings,
+  { lambda, replacement, essTarget, ranks }: SelectionSettings,
 ): { [Setting in SelectionSetting]: SelectionSettings[Setting] | null } {
+  const target = readsSetting(method, 'essTarget') ? (essTarget ?? null) : null;
   return {
-    lambda: readsSetting(method, 'lambda') ? lambda : null,
+    lambda: readsSetting(method, 'lambda') && target === null ? lambda : null,
+    essTarget: target,
     replacement: readsSetting(method, 'replacement') ? replacement : null,
     ranks: readsSetting(method, 'ranks') ? ranks : null,
   };

@@ -72,6 +72,7 @@ export const STAGE_READS = {
     lambda: 'selection.lambda',
     replacement: 'selection.replacement',
     ranks: 'selection.ranks',
+    essTarget: 'selection.essTarget',
     seed: 'run.seed',
   },
   finetune: {

@@ -1,7 +1,7 @@
 // The orders that selectors share.
-import { drawOrder, probabilities, topOrder } from '../sampling.ts';
+import { drawOrder, lambdaForShare, probabilities, topOrder } from '../sampling.ts';
 import type { SampledRows, Scores } from '../sampling.ts';
-import type { Ranks } from '../../contracts/methods.ts';
+import type { Ranks, SelectionSettings } from '../../contracts/methods.ts';
 import type { DrawnGroup } from './selector.ts';
 
 /** Which rows are ordered, and the random stream. */
@@ -12,8 +12,19 @@ interface Draw {
   seed: number;
 }
 
-/** p ∝ e^{λs}. @param values [example] s of every row of the columns, finite */
-export function drawWeighted({ rows, group, stream, seed }: Draw, values: Float64Array, lambda: number): DrawnGroup {
+/**
+ * p ∝ e^{λs}, λ as it is said, or as it gives the wanted ESS/n in this group.
+ *
+ * @param values [example] s of every row of the columns, finite
+ */
+export function drawWeighted(
+  { rows, group, stream, seed }: Draw,
+  values: Float64Array,
+  settings: Pick<SelectionSettings, 'lambda' | 'essTarget'>,
+): DrawnGroup {
+  const { essTarget = null } = settings;
+  const own = (): Float64Array => Float64Array.from(group, (row) => values[row]!).sort();
+  const lambda = essTarget === null ? settings.lambda : lambdaForShare(own(), essTarget);
   const { position } = drawOrder(rows, group, stream, seed, { values, lambda });
   const drawn = Float64Array.from(position, (row) => values[row]!);
   return { position, probability: probabilities(drawn, lambda) };

@@ -100,9 +100,9 @@ export function selectRows(rows: SelectableRows, request: SelectionRequest): Sel
 
 /** A group in the order of the method; the selector's type lets it see no more than it declares. */
 function draw(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): DrawnGroup {
-  const { method, lambda, replacement, ranks, seed } = request;
+  const { method, seed, ...settings } = request;
   const { columns } = rows;
-  return SELECTORS[method]({ rows, group, stream, seed, columns, settings: { lambda, replacement, ranks } });
+  return SELECTORS[method]({ rows, group, stream, seed, columns, settings });
 }
 
 function take(
@@ -117,21 +117,22 @@ function take(
     : takeRows(drawn, quota, where);
 }
 
-function shareWarnings({ method, lambda, tasks }: SelectionRequest, effectiveShare: Float64Array): string[] {
+function shareWarnings(request: SelectionRequest, effectiveShare: Float64Array): string[] {
+  const { method, lambda, tasks, essTarget = null } = request;
   if (!readsSetting(method, 'lambda')) return [];
+  const [cause, remedy] =
+    essTarget === null ? [`lambda ${lambda}`, 'lower lambda'] : [`ess_target ${essTarget}`, 'raise ess_target'];
   const shares = [...effectiveShare].filter((share) => !Number.isNaN(share));
   if (shares.length > 0 && shares.every((share) => share.toFixed(3) === '1.000')) {
     return [
       'selection: lambda must change the weights, got an effective share of 1.000 in each task ' +
-        `at lambda ${lambda}; this is random choice`,
+        `at ${cause}; this is random choice`,
     ];
   }
   return tasks.flatMap(({ task }, taskIndex) => {
     const share = effectiveShare[taskIndex]!;
     if (!(share < UNEVEN_SHARE)) return [];
-    const got = `${share.toFixed(3)} at lambda ${lambda} (equally likely rows that would be as uneven a draw, over its rows)`;
-    return [
-      `selection: effective share of task "${task}" should be at least ${UNEVEN_SHARE}, got ${got}; lower lambda`,
-    ];
+    const got = `${share.toFixed(3)} at ${cause} (equally likely rows that would be as uneven a draw, over its rows)`;
+    return [`selection: effective share of task "${task}" should be at least ${UNEVEN_SHARE}, got ${got}; ${remedy}`];
   });
 }

@@ -1,6 +1,7 @@
 // The parts of docs/recipe.md that the schema and the table of methods know: `npm run docs` writes them anew.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { withDiskNames } from '../../contracts/disk-names.ts';
 import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import type { QuotaRule } from '../../contracts/methods.ts';
 import { recipeJsonSchema } from './json-schema.ts';
@@ -70,10 +71,14 @@ const QUOTA_WORDS: Readonly<Record<QuotaRule, string>> = {
   score: 'none; equal or by size where `allocation.weighting` says so',
 };
 
+function diskName(key: string): string {
+  return Object.keys(withDiskNames({ [key]: null }) as object)[0]!;
+}
+
 function methodTable(): string {
   const rows = METHOD_NAMES.map((method) => {
     const { quotas, within, settings, summary } = METHODS[method];
-    const reads = settings.map((setting) => `\`${setting}\``).join(', ');
+    const reads = settings.map((setting) => `\`${diskName(setting)}\``).join(', ');
     return `| \`${method}\` | ${summary} | ${QUOTA_WORDS[quotas]} | ${within} | ${reads} |`;
   });
   return ['| method | chooses | quotas of tasks | rows | reads |', '| --- | --- | --- | --- | --- |', ...rows].join(

@@ -169,6 +169,14 @@ describe('selectRows', () => {
     ]);
   });
 
+  test('finds each task its own lambda for an effective share', () => {
+    const { effectiveShare, warnings } = select({ essTarget: 0.97 });
+    expect(effectiveShare).toBeAllclose([0.97, 0.97, 0.97], { rtol: 1e-9, atol: 0 });
+    expect(warnings).toEqual([]);
+    expect(select({ essTarget: 0.8 }).warnings[0]).toContain('at ess_target 0.8');
+    expect(select({ method: 'tive_task', essTarget: 0.97 }).rows).toEqual(select({ lambda: 0 }).rows);
+  });
+
   test('at lambda 0 is the uniform choice within tasks, and says that lambda does nothing', () => {
     const { rows, warnings } = select({ lambda: 0 });
     expect(rows).toEqual(select({ method: 'tive_task' }).rows);

@@ -16,13 +16,19 @@ describe('the table of methods', () => {
       methodSettings(method, { lambda: 3, replacement: false, ranks: 'mid' }),
     ]);
     expect(Object.fromEntries(said)).toMatchObject({
-      tive: { lambda: 3, replacement: false, ranks: null },
+      tive: { lambda: 3, essTarget: null, replacement: false, ranks: null },
       tive_task: { lambda: null, replacement: false },
       tive_instance: { lambda: 3, replacement: false },
       random: { lambda: null, replacement: false },
       task_balanced: { lambda: null, replacement: false },
       grand: { lambda: null, replacement: null, ranks: 'mid' },
     });
+  });
+
+  test('says no lambda where each task has its own', () => {
+    const settings = { lambda: 3, essTarget: 0.99, replacement: false, ranks: 'top' } as const;
+    expect(methodSettings('tive', settings)).toMatchObject({ lambda: null, essTarget: 0.99 });
+    expect(methodSettings('random', settings)).toMatchObject({ lambda: null, essTarget: null });
   });
 
   test('follows the recipe’s weighting where a method shares by value, and nowhere else', () => {

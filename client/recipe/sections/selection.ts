@@ -29,6 +29,10 @@ export const selection = section('which rows of a task are taken', {
     .default('tive')
     .describe('what each does: the methods in docs/recipe.md'),
   lambda: notNegative().default(3).describe('probability ∝ exp(lambda · value) inside a task'),
+  ess_target: fraction()
+    .nullable()
+    .default(null)
+    .describe('in place of lambda: effective share of rows that each task’s own lambda gives, e.g. 0.99'),
   replacement: flag().default(false).describe('true = a row may be drawn again'),
   ranks: oneOf(...RANKS)
     .default('top')
