@@ -145,6 +145,21 @@ function orderBy(
   };
 }
 
+/** A group by ascending content hash, rows of equal content by ascending row_index. */
+export function contentOrder(rows: SampledRows, group: Uint32Array): Uint32Array {
+  const firsts = Float64Array.from(group, (position) => firstWord(rows.contentHash, position) >>> 0);
+  return Uint32Array.from(group.keys())
+    .sort((left, right) => {
+      const [leftRow, rightRow] = [group[left]!, group[right]!];
+      return (
+        firsts[left]! - firsts[right]! ||
+        compareHashes(rows.contentHash, leftRow, rightRow) ||
+        rows.rowIndex[leftRow]! - rows.rowIndex[rightRow]!
+      );
+    })
+    .map((index) => group[index]!);
+}
+
 function compareHashes(contentHash: Uint8Array, left: number, right: number): number {
   const leftStart = left * CONTENT_HASH_BYTES;
   const rightStart = right * CONTENT_HASH_BYTES;

@@ -49,6 +49,34 @@ export interface MethodColumns {
 
 export type MethodColumn = keyof MethodColumns;
 
+/** What may be left out before rows are drawn, in the order in which it is: of what one leaves, the next leaves out. */
+export const FILTERS = {
+  loss_guard: {
+    summary:
+      'in tasks with a larger share than loss_guard of losses worse than half of chance, the rows that have them',
+  },
+  loss_cut: { summary: 'the highest losses of every task, as large a share as loss_cut says' },
+  near_duplicates: {
+    summary: 'rows whose gradient has a cosine of at least near_duplicate_cosine with that of a kept row of the task',
+  },
+} as const satisfies Record<string, { summary: string }>;
+
+export type FilterName = keyof typeof FILTERS;
+
+export const FILTER_NAMES = Object.keys(FILTERS) as readonly FilterName[];
+
+/** Settings of `selection` that filters read; not there in a result of an earlier version. */
+export interface FilterSettings {
+  /** What is left out, whatever the method. */
+  filters?: FilterName[];
+  /** Least cosine of two rows that count as one, in (0, 1]. */
+  nearDuplicateCosine?: number;
+  /** Share of bad losses, in [0, 1], above which a task's bad losses are left out. */
+  lossGuard?: number;
+  /** Share of the highest losses, in [0, 1), that is left out. */
+  lossCut?: number;
+}
+
 /** What is known of a method. */
 interface MethodTraits {
   quotas: QuotaRule;
@@ -57,6 +85,8 @@ interface MethodTraits {
   columns: readonly MethodColumn[];
   /** All that its selector receives, and its selection's address covers. */
   settings: readonly SelectionSetting[];
+  /** What it leaves out, whatever the recipe says. */
+  filters?: readonly FilterName[];
   /** A noun phrase, to stand after "a" or alone. */
   label: string;
   /** One line for help and documents. */
@@ -166,6 +196,16 @@ export const METHODS = {
     summary: 'the largest errors of the predicted tokens, or the middling or smallest ones',
     baselineRank: null,
   },
+  deduplicated: {
+    quotas: 'equal',
+    within: 'uniform sample of the kept rows, then of the others',
+    columns: [],
+    settings: ['replacement'],
+    filters: ['near_duplicates'],
+    label: 'task-balanced choice without near-copies',
+    summary: 'every task gets as many rows, drawn evenly from those that are no near-copies of another',
+    baselineRank: null,
+  },
 } as const satisfies Record<string, MethodTraits>;
 
 type Methods = typeof METHODS;
@@ -200,6 +240,12 @@ export function quotasOf(method: keyof Methods, weighting: Weighting): Quotas {
   const { quotas }: MethodTraits = METHODS[method];
   if (quotas === 'score') return weighting === 'value' ? 'pooled' : weighting;
   return quotas === 'value' ? weighting : quotas;
+}
+
+/** What is left out before a method draws: its own filters and the recipe's, in the order of {@link FILTERS}. */
+export function filtersOf(method: keyof Methods, { filters = [] }: FilterSettings): FilterName[] {
+  const { filters: own = [] }: MethodTraits = METHODS[method];
+  return FILTER_NAMES.filter((name) => own.includes(name) || filters.includes(name));
 }
 
 /** Whether a method is a random choice, that is a baseline. */

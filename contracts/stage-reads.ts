@@ -83,6 +83,7 @@ export const STAGE_READS = {
 } as const satisfies Partial<Record<Stage | 'newRows', Record<string, ReadGroup>>>;
 
 const FILES = 'hashes of the files, or their names, sizes and times';
+const FILTERED = 'the rows that were left out, in the address of the selection';
 const QUOTAS = 'the budget and the quotas, in the address of the selection';
 
 /** Keys that stand in addresses by what they lead to, and what that is. */
@@ -100,6 +101,10 @@ export const COVERED_BY_CONTENT = {
   'allocation.alpha': QUOTAS,
   'allocation.overflow': QUOTAS,
   'allocation.rounding': QUOTAS,
+  'selection.filters': FILTERED,
+  'selection.nearDuplicateCosine': FILTERED,
+  'selection.lossGuard': FILTERED,
+  'selection.lossCut': FILTERED,
   'evaluation.path': FILES,
   'evaluation.imageFolder': FILES,
   'evaluation.maxRows': 'the rows of the test set, whose max_rows it is',

@@ -5,6 +5,7 @@ import type { MethodColumns, Quotas } from '../../contracts/methods.ts';
 import { groupByTask } from '../group-rows.ts';
 import { effectiveSampleSize } from '../sampling.ts';
 import type { SampledRows } from '../sampling.ts';
+import { deduplicated } from './deduplicated.ts';
 import { el2n } from './el2n.ts';
 import { grand } from './grand.ts';
 import { length } from './length.ts';
@@ -35,6 +36,7 @@ const SELECTORS: { [Method in SelectionMethod]: Selector<Method> } = {
   perplexity,
   grand,
   el2n,
+  deduplicated,
 };
 
 /** Columns of all usable rows of eligible tasks. */
@@ -42,6 +44,8 @@ export interface SelectableRows extends SampledRows {
   /** [example] index of the row's task. */
   taskIndex: Uint32Array;
   columns: MethodColumns;
+  /** [example] 1 for a row that filters have left out: it comes only when the others of its group have run out. */
+  dropped?: Uint8Array;
 }
 
 /**
@@ -92,29 +96,64 @@ export function selectRows(rows: SelectableRows, request: SelectionRequest): Sel
     const group = groups[taskIndex]!;
     const stream = `select/instance/${task}`;
     const drawn = draw(rows, group, stream, request);
-    if (group.length > 0) effectiveShare[taskIndex] = effectiveSampleSize(drawn.probability) / group.length;
+    const { keptCount } = drawn;
+    if (keptCount > 0)
+      effectiveShare[taskIndex] = effectiveSampleSize(drawn.probability.subarray(0, keptCount)) / keptCount;
     return take(drawn, quota, `task "${task}"`, stream, request);
   });
   return { rows: collectRows(parts), effectiveShare, warnings: shareWarnings(request, effectiveShare) };
 }
 
+/** A group in draw order, of which the first rows were kept by filters; all of them where none was. */
+interface OrderedGroup extends DrawnGroup {
+  keptCount: number;
+}
+
+/** The kept rows in the order of the method, then those that filters have left out, likewise. */
+function draw(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): OrderedGroup {
+  const { dropped } = rows;
+  const kept = dropped === undefined ? group : group.filter((row) => dropped[row] === 0);
+  const first = drawGroup(rows, kept, stream, request);
+  if (dropped === undefined || kept.length === group.length) return { ...first, keptCount: group.length };
+  const rest = drawGroup(
+    rows,
+    group.filter((row) => dropped[row] === 1),
+    stream,
+    request,
+  );
+  return {
+    position: joined(new Uint32Array(group.length), first.position, rest.position),
+    probability: joined(new Float64Array(group.length), first.probability, rest.probability),
+    keptCount: kept.length === 0 ? group.length : kept.length,
+  };
+}
+
+function joined<Column extends Uint32Array | Float64Array>(into: Column, first: Column, rest: Column): Column {
+  into.set(first);
+  into.set(rest, first.length);
+  return into;
+}
+
 /** A group in the order of the method; the selector's type lets it see no more than it declares. */
-function draw(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): DrawnGroup {
+function drawGroup(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): DrawnGroup {
   const { method, seed, ...settings } = request;
   const { columns } = rows;
   return SELECTORS[method]({ rows, group, stream, seed, columns, settings });
 }
 
 function take(
-  drawn: DrawnGroup,
+  { keptCount, ...drawn }: OrderedGroup,
   quota: number,
   where: string,
   stream: string,
   { method, replacement, seed }: SelectionRequest,
 ): SelectedRows {
-  return replacement && readsSetting(method, 'replacement')
-    ? takeAgain(drawn, quota, where, { stream: `${stream}/replacement`, seed })
-    : takeRows(drawn, quota, where);
+  if (!replacement || !readsSetting(method, 'replacement')) return takeRows(drawn, quota, where);
+  const kept = {
+    position: drawn.position.subarray(0, keptCount),
+    probability: drawn.probability.subarray(0, keptCount),
+  };
+  return takeAgain(kept, quota, where, { stream: `${stream}/replacement`, seed });
 }
 
 function shareWarnings(request: SelectionRequest, effectiveShare: Float64Array): string[] {

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { withDiskNames } from '../../contracts/disk-names.ts';
-import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
+import { FILTER_NAMES, FILTERS, METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import type { QuotaRule } from '../../contracts/methods.ts';
 import { recipeJsonSchema } from './json-schema.ts';
 
@@ -18,7 +18,11 @@ interface Property {
 
 /** The document with its written parts as the sources say them. @throws RangeError where a part has no place */
 export function withWrittenParts(document: string): string {
-  return withPart(withPart(document, 'keys', keyBlock()), 'methods', methodTable());
+  return [
+    ['keys', keyBlock()] as const,
+    ['methods', methodTable()] as const,
+    ['filters', filterTable()] as const,
+  ].reduce((text, [name, content]) => withPart(text, name, content), document);
 }
 
 function withPart(document: string, name: string, content: string): string {
@@ -70,6 +74,11 @@ const QUOTA_WORDS: Readonly<Record<QuotaRule, string>> = {
   pooled: 'none, all tasks together',
   score: 'none; equal or by size where `allocation.weighting` says so',
 };
+
+function filterTable(): string {
+  const rows = FILTER_NAMES.map((name) => `| \`${name}\` | ${FILTERS[name].summary} |`);
+  return ['| filter | leaves out |', '| --- | --- |', ...rows].join('\n');
+}
 
 function diskName(key: string): string {
   return Object.keys(withDiskNames({ [key]: null }) as object)[0]!;

@@ -72,6 +72,23 @@ describe.each(METHOD_NAMES)('method %s', (method) => {
     expect(more).toHaveLength(21);
   });
 
+  test('takes rows that filters have left out only when the others of their group have run out', () => {
+    const columns = toColumns(EXAMPLES);
+    const dropped = Uint8Array.from(EXAMPLES, (_, index) => (index % 3 === 0 ? 1 : 0));
+    const quotas = quotasOf(method, 'value');
+    const tasks = REQUEST.tasks.map(({ task }, index) => ({ task, quota: [21, 14, 6][index]! }));
+    const request = { ...REQUEST, method, quotas, budget: 41, tasks };
+    const { position, rank } = selectRows({ ...columns, dropped }, request).rows;
+    const kept = Array.from(position, (row, place) => ({ isKept: dropped[row] === 0, rank: rank[place]! }));
+    expect(kept.filter(({ isKept }) => isKept)).toHaveLength(quotas === 'pooled' ? 40 : 39);
+    if (quotas === 'pooled') expect(kept.find(({ isKept }) => !isKept)!.rank).toBe(40);
+    const few = { ...request, budget: 12, tasks: REQUEST.tasks };
+    const without = EXAMPLES.filter((_, index) => dropped[index] === 0);
+    const left = selectRows({ ...columns, dropped }, few);
+    expect(rowIndexes(left)).toEqual(rowIndexes(selectRows(toColumns(without), few), without));
+    expect(left.effectiveShare).toEqual(selectRows(toColumns(without), few).effectiveShare);
+  });
+
   test('repeats rows above the supply: full copies and one more of the first drawn', () => {
     const quotas = [30, 20, 25];
     const tasks = REQUEST.tasks.map(({ task }, index) => ({ task, quota: quotas[index]! }));

@@ -1,6 +1,6 @@
 // How many rows each task gets, and which.
-import { METHOD_NAMES, RANKS } from '../../../contracts/methods.ts';
-import { flag, fraction, integer, notNegative, oneOf, section, share } from '../kinds.ts';
+import { FILTER_NAMES, METHOD_NAMES, RANKS } from '../../../contracts/methods.ts';
+import { flag, fraction, integer, list, notNegative, oneOf, section, share } from '../kinds.ts';
 
 export const allocation = section('how the budget is shared out over the tasks', {
   budget_fraction: fraction()
@@ -37,4 +37,14 @@ export const selection = section('which rows of a task are taken', {
   ranks: oneOf(...RANKS)
     .default('top')
     .describe('of rows ranked by a score, largest first; mid = those around the median'),
+  filters: list(oneOf(...FILTER_NAMES), 'a list of filters')
+    .default([])
+    .describe('what is left out first, whatever the method: the filters below'),
+  near_duplicate_cosine: fraction()
+    .default(0.95)
+    .describe('of near_duplicates: least cosine of two gradients that count as one'),
+  loss_guard: share()
+    .default(0.1)
+    .describe('of loss_guard: share of losses worse than half of chance that a task may have'),
+  loss_cut: share().default(0.15).describe('of loss_cut: share of the highest losses of every task'),
 });
