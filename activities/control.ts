@@ -7,6 +7,7 @@ import { createLastRunActivities } from './report/last-run.ts';
 import { createReportActivities } from './report/stage.ts';
 import { createAllocationActivities } from './selection/allocation.ts';
 import { createSelectionChangeActivities } from './selection/change.ts';
+import { createFilterActivities } from './selection/filter.ts';
 import { createSelectionActivities } from './selection/stage.ts';
 import type { ControlDependencies } from './shared/dependencies.ts';
 import { createValuesActivities } from './values/stage.ts';
@@ -15,6 +16,7 @@ export function createControlActivities(dependencies: ControlDependencies) {
   return {
     ...createValuesActivities(dependencies),
     ...createAllocationActivities(),
+    ...createFilterActivities(dependencies),
     ...createSelectionActivities(dependencies),
     ...createReportActivities(dependencies),
     ...createSelectionChangeActivities(dependencies),
@@ -33,6 +35,7 @@ export const CONTROL_STAGES: Readonly<Record<keyof ControlActivities, Stage>> = 
   awaitGradients: 'gradients',
   estimateValues: 'values',
   allocateRows: 'allocation',
+  filterRows: 'selection',
   selectRows: 'selection',
   compareSelections: 'selection',
   writeReport: 'report',

@@ -1,6 +1,7 @@
 // The allocation of a budget: how many rows each task gets for its value.
 import type { AllocationConfig } from '../contracts/config.ts';
 import { InvalidConfigError } from '../contracts/failures.ts';
+import type { Quotas } from '../contracts/methods.ts';
 import { splitBudget } from './quotas.ts';
 
 /** Copies of one row above which repeating a task is called out. */
@@ -13,6 +14,11 @@ export interface ValuedTask {
   rowCount: number;
   /** Task value v_t ≥ 0; null where the task has no usable row. */
   value: number | null;
+}
+
+/** How a budget is shared out: as the recipe says, or by a method's own weighting. */
+export interface AllocationRule extends Omit<AllocationConfig, 'weighting'> {
+  weighting: Exclude<Quotas, 'pooled'>;
 }
 
 /** One line of the allocation. */
@@ -41,7 +47,8 @@ export interface Allocation {
 
 /**
  * Splits the budget over tasks by their values: B = `budgetRows` or Math.round(`budgetFraction` · base),
- * q_t = B·x_t/Σx with x_t = v_t (`value`), 1 (`equal`) or n_t (`size`), then caps and largest remainders.
+ * q_t = B·x_t/Σx with x_t = v_t (`value`), 1 (`equal`), n_t (`size`) or n_t^α (`tempered`), then caps and largest
+ * remainders.
  *
  * Edge cases: a task without usable rows gets no quota and a warning; weights that are all 0 give equal quotas and a
  * warning; under `repeat` more than 4 copies of a row give a warning. The result does not depend on the order of tasks.
@@ -56,17 +63,13 @@ export interface Allocation {
  * @throws RangeError where a value is negative or not finite, or is missing for a task with rows.
  * @see arXiv:2403.09559
  */
-export function allocateBudget(
-  tasks: readonly ValuedTask[],
-  config: AllocationConfig,
-  allRowCount: number,
-): Allocation {
+export function allocateBudget(tasks: readonly ValuedTask[], config: AllocationRule, allRowCount: number): Allocation {
   const supply = tasks.reduce((sum, task) => sum + task.rowCount, 0);
   const exactBudget = requestedRows(config, supply, allRowCount);
   const budget = Math.round(exactBudget);
   checkBudget(budget, supply, config);
 
-  const weighted = tasks.map((task) => ({ ...task, weight: weightOf(task, config.weighting) }));
+  const weighted = tasks.map((task) => ({ ...task, weight: weightOf(task, config) }));
   const splitTotal = config.rounding === 'truncate' ? exactBudget : budget;
   const split = splitBudget(weighted, splitTotal, config);
   const allocated = tasks.map(({ task, rowCount, value }, index) => ({
@@ -82,7 +85,7 @@ export function allocateBudget(
 
 /** The budget before rounding to whole rows: `budgetRows`, or the fraction of the rows that `budgetBase` names. */
 export function requestedRows(
-  { budgetRows, budgetFraction, budgetBase }: AllocationConfig,
+  { budgetRows, budgetFraction, budgetBase }: Pick<AllocationConfig, 'budgetRows' | 'budgetFraction' | 'budgetBase'>,
   eligibleRowCount: number,
   allRowCount: number,
 ): number {
@@ -96,7 +99,7 @@ export function requestedRows(
   );
 }
 
-function checkBudget(budget: number, supply: number, config: AllocationConfig): void {
+function checkBudget(budget: number, supply: number, config: AllocationRule): void {
   if (supply === 0) throw new InvalidConfigError('allocation: at least one usable row must remain, got 0');
   if (!(budget >= 1)) {
     const key = config.budgetRows === null ? 'budget_fraction' : 'budget_rows';
@@ -111,7 +114,7 @@ function checkBudget(budget: number, supply: number, config: AllocationConfig): 
   }
 }
 
-function weightOf({ task, rowCount, value }: ValuedTask, weighting: AllocationConfig['weighting']): number {
+function weightOf({ task, rowCount, value }: ValuedTask, { weighting, alpha }: AllocationRule): number {
   if (rowCount === 0) return 0;
   if (value === null || !Number.isFinite(value) || value < 0) {
     throw new RangeError(`allocation: value of task "${task}" must be a finite number of at least 0, got ${value}`);
@@ -123,6 +126,8 @@ function weightOf({ task, rowCount, value }: ValuedTask, weighting: AllocationCo
       return 1;
     case 'size':
       return rowCount;
+    case 'tempered':
+      return rowCount ** alpha;
   }
 }
 

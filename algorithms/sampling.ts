@@ -9,6 +9,9 @@ export interface SampledRows {
   contentHash: Uint8Array;
 }
 
+/** [example] numbers that rows are ranked by. */
+export type Scores = Float64Array | Uint32Array;
+
 /** A group of rows in draw order: any first b of them are a sample of size b. */
 export interface DrawOrder {
   /** [group] positions in the columns, first drawn first. */
@@ -112,7 +115,7 @@ export function topOrder(
   group: Uint32Array,
   stream: string,
   seed: number,
-  score: Float64Array,
+  score: Scores,
 ): DrawOrder {
   const draws = createContentStream(stream, seed);
   const occurrence = numberOccurrences(rows, group);
@@ -140,6 +143,21 @@ function orderBy(
     position: order.map((index) => group[index]!),
     key: Float64Array.from(order, (index) => keys[0][index]!),
   };
+}
+
+/** A group by ascending content hash, rows of equal content by ascending row_index. */
+export function contentOrder(rows: SampledRows, group: Uint32Array): Uint32Array {
+  const firsts = Float64Array.from(group, (position) => firstWord(rows.contentHash, position) >>> 0);
+  return Uint32Array.from(group.keys())
+    .sort((left, right) => {
+      const [leftRow, rightRow] = [group[left]!, group[right]!];
+      return (
+        firsts[left]! - firsts[right]! ||
+        compareHashes(rows.contentHash, leftRow, rightRow) ||
+        rows.rowIndex[leftRow]! - rows.rowIndex[rightRow]!
+      );
+    })
+    .map((index) => group[index]!);
 }
 
 function compareHashes(contentHash: Uint8Array, left: number, right: number): number {
@@ -175,4 +193,28 @@ export function effectiveSampleSize(weights: Float64Array): number {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const squares = weights.reduce((sum, weight) => sum + weight * weight, 0);
   return total === 0 ? 0 : (total * total) / squares;
+}
+
+/** Largest λ that a wanted effective share is looked for up to, and steps of halving: λ is exact to 1000 · 2^-50. */
+const LARGEST_LAMBDA = 1000;
+const HALVINGS = 50;
+
+/**
+ * λ in [0, 1000] whose probabilities p ∝ e^{λs} have ESS/n = `share`: ESS falls as λ grows, so by bisection.
+ *
+ * @param values [group] finite s, in an order that does not depend on the table's.
+ * @param share in (0, 1]; 1 gives 0.
+ * @returns 1000 where even that leaves a larger share; 0 for an empty group. O(50 n).
+ */
+export function lambdaForShare(values: Float64Array, share: number): number {
+  const shareAt = (lambda: number): number => effectiveSampleSize(probabilities(values, lambda)) / values.length;
+  if (values.length === 0 || share >= 1) return 0;
+  if (shareAt(LARGEST_LAMBDA) >= share) return LARGEST_LAMBDA;
+  let [low, high] = [0, LARGEST_LAMBDA];
+  for (let step = 0; step < HALVINGS; step += 1) {
+    const middle = (low + high) / 2;
+    if (shareAt(middle) >= share) low = middle;
+    else high = middle;
+  }
+  return low;
 }

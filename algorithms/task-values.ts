@@ -1,5 +1,5 @@
 // Task values: running sums over the gradient table, and what they come to for each task.
-import type { TaskValueKind } from '../contracts/config.ts';
+import type { MeanValueKind } from '../contracts/config.ts';
 import { addExact, createExactSum, exactValue, mergeExact } from './exact-sum.ts';
 import type { ExactSum } from './exact-sum.ts';
 import { RowKernels } from './row-kernels.ts';
@@ -26,7 +26,7 @@ export interface TaskSums {
   /** [task] n_t. */
   rowCount: Float64Array;
   /** Exact sums of r, r² and r·|M| of each task. */
-  valueSums: Record<TaskValueKind, ExactSum[]>;
+  valueSums: Record<MeanValueKind, ExactSum[]>;
   /** [task] power of two that bounds |z| of the task. */
   gradientBound: Float64Array;
   /** [task, sketch] fixed-point Σ ẑ. */
@@ -41,7 +41,7 @@ export interface TaskStatistics {
   /** [task] n_t. */
   rowCount: Float64Array;
   /** [task] v_t of each kind, NaN where n_t = 0. */
-  taskValue: Record<TaskValueKind, Float64Array>;
+  taskValue: Record<MeanValueKind, Float64Array>;
   /** [task, sketch] m_t, mean unit gradient; 0 where n_t = 0. */
   meanDirection: Float64Array;
   /** [task, sketch] z̄_t, mean raw gradient; 0 where n_t = 0. */

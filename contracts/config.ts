@@ -1,5 +1,5 @@
 // The config: what a recipe says, as all parts read it.
-import type { METHODS, SelectionSettings, Weighting } from './methods.ts';
+import type { FilterSettings, METHODS, SelectionSettings, Weighting } from './methods.ts';
 
 /**
  * A recipe after presets and defaults were applied; the schema of recipes has the defaults. On disk the keys are
@@ -143,7 +143,11 @@ export interface GradientsConfig {
   shardRows: number;
 }
 
-export type TaskValueKind = 'gradient_norm' | 'self_influence' | 'gradient_norm_sum';
+/** Task values that are means of something of each row: its norm, its square, its norm times its answers' tokens. */
+export type MeanValueKind = 'gradient_norm' | 'self_influence' | 'gradient_norm_sum';
+/** Other centres of the norms of a task: 10 % trimmed mean, 5/95 % winsorised mean, median. */
+export type RobustValueKind = 'gradient_norm_trimmed' | 'gradient_norm_winsorised' | 'gradient_norm_median';
+export type TaskValueKind = MeanValueKind | RobustValueKind;
 export type InstanceValueKind = 'mean_of_cosines' | 'cosine_to_mean';
 
 export interface ValuesConfig {
@@ -160,6 +164,8 @@ export interface AllocationConfig {
   /** What the fraction is a share of: usable rows of eligible tasks, or all rows. */
   budgetBase: 'eligible' | 'all';
   weighting: Weighting;
+  /** The share of a task under `size_tempered` is proportional to its rows^alpha, in [0, 1]. */
+  alpha: number;
   overflow: 'redistribute' | 'repeat';
   rounding: 'largest_remainder' | 'truncate';
   /** `required` holds the run after its quotas are known, until somebody approves. */
@@ -168,7 +174,7 @@ export interface AllocationConfig {
 
 export type SelectionMethod = keyof typeof METHODS;
 
-export interface SelectionConfig extends SelectionSettings {
+export interface SelectionConfig extends SelectionSettings, FilterSettings {
   method: SelectionMethod;
 }
 

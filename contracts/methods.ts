@@ -3,8 +3,18 @@
 /** What a task's share of the budget is proportional to: its value, nothing, its rows. */
 export type Weighting = 'value' | 'equal' | 'size';
 
-/** How the budget is shared out over the tasks: quotas by a weighting, or none. */
-export type QuotaRule = Weighting | 'pooled';
+/** How the budget is shared out over the tasks: quotas by a weighting, by rows^alpha, or none. */
+export type Quotas = Weighting | 'tempered' | 'pooled';
+
+/**
+ * What a method says of its quotas: `value` follows the recipe's `allocation.weighting`; `score` pools all tasks, and
+ * shares equally or by size where the weighting says so.
+ */
+export type QuotaRule = Quotas | 'score';
+
+/** Which end of a ranking is taken, or the ranks around its median. */
+export const RANKS = ['top', 'mid', 'bottom'] as const;
+export type Ranks = (typeof RANKS)[number];
 
 /** Settings of `selection` that a method may read. */
 export interface SelectionSettings {
@@ -12,22 +22,71 @@ export interface SelectionSettings {
   lambda: number;
   /** Whether a row may be drawn more than once. */
   replacement: boolean;
+  /**
+   * ESS/n that each task's own λ in [0, 1000] is found for, in place of `lambda`; null or not there (in a result of an
+   * earlier version): `lambda`.
+   */
+  essTarget?: number | null;
+  /** What is taken of rows that are ranked by a score, largest first. */
+  ranks: Ranks;
 }
 
 export type SelectionSetting = keyof SelectionSettings;
 
-/** Columns that a method may read: the instance value of the configured kind, the norm of the full gradient. */
-export type MethodColumn = 'instance_value' | 'gradient_norm';
+/** Columns that a method may read, each `[example]`. */
+export interface MethodColumns {
+  /** s, of the configured kind. */
+  instance_value: Float64Array;
+  /** r, norm of the full gradient. */
+  gradient_norm: Float64Array;
+  /** L, mean loss of the answer's tokens. */
+  loss: Float64Array;
+  /** |M|, tokens of the answers. */
+  supervised_token_count: Uint32Array;
+  /** Mean over the answers' tokens of ‖softmax − one-hot‖. */
+  el2n: Float64Array;
+}
+
+export type MethodColumn = keyof MethodColumns;
+
+/** What may be left out before rows are drawn, in the order in which it is: of what one leaves, the next leaves out. */
+export const FILTERS = {
+  loss_guard: {
+    summary:
+      'in tasks with a larger share than loss_guard of losses worse than half of chance, the rows that have them',
+  },
+  loss_cut: { summary: 'the highest losses of every task, as large a share as loss_cut says' },
+  near_duplicates: {
+    summary: 'rows whose gradient has a cosine of at least near_duplicate_cosine with that of a kept row of the task',
+  },
+} as const satisfies Record<string, { summary: string }>;
+
+export type FilterName = keyof typeof FILTERS;
+
+export const FILTER_NAMES = Object.keys(FILTERS) as readonly FilterName[];
+
+/** Settings of `selection` that filters read; not there in a result of an earlier version. */
+export interface FilterSettings {
+  /** What is left out, whatever the method. */
+  filters?: FilterName[];
+  /** Least cosine of two rows that count as one, in (0, 1]. */
+  nearDuplicateCosine?: number;
+  /** Share of bad losses, in [0, 1], above which a task's bad losses are left out. */
+  lossGuard?: number;
+  /** Share of the highest losses, in [0, 1), that is left out. */
+  lossCut?: number;
+}
 
 /** What is known of a method. */
 interface MethodTraits {
-  /** `value` follows the recipe's `allocation.weighting`; `pooled` draws from all tasks together. */
   quotas: QuotaRule;
   /** How rows are drawn within a task, or the pool. */
   within: string;
   columns: readonly MethodColumn[];
   /** All that its selector receives, and its selection's address covers. */
   settings: readonly SelectionSetting[];
+  /** What it leaves out, whatever the recipe says. */
+  filters?: readonly FilterName[];
   /** A noun phrase, to stand after "a" or alone. */
   label: string;
   /** One line for help and documents. */
@@ -42,7 +101,7 @@ export const METHODS = {
     quotas: 'value',
     within: 'weighted sample, p ∝ e^(λs)',
     columns: ['instance_value'],
-    settings: ['lambda', 'replacement'],
+    settings: ['lambda', 'essTarget', 'replacement'],
     label: 'tive',
     summary: 'task values share the budget out, instance values weigh the rows of a task',
     baselineRank: null,
@@ -60,7 +119,7 @@ export const METHODS = {
     quotas: 'size',
     within: 'weighted sample, p ∝ e^(λs)',
     columns: ['instance_value'],
-    settings: ['lambda', 'replacement'],
+    settings: ['lambda', 'essTarget', 'replacement'],
     label: 'tive by instance values only',
     summary: 'tasks get shares by size, instance values weigh the rows of a task',
     baselineRank: null,
@@ -83,13 +142,68 @@ export const METHODS = {
     summary: 'every task gets as many rows, drawn evenly',
     baselineRank: 2,
   },
+  size_tempered: {
+    quotas: 'tempered',
+    within: 'uniform sample',
+    columns: [],
+    settings: ['replacement'],
+    label: 'random choice with tempered shares',
+    summary: 'tasks get shares by rows^alpha, rows are drawn evenly',
+    baselineRank: null,
+  },
+  length: {
+    quotas: 'score',
+    within: 'ranked by tokens of the answers, ties at random',
+    columns: ['supervised_token_count'],
+    settings: ['ranks'],
+    label: 'choice by answer length',
+    summary: 'the longest answers, or the middling or shortest ones',
+    baselineRank: null,
+  },
+  loss: {
+    quotas: 'score',
+    within: 'ranked by loss, ties at random',
+    columns: ['loss'],
+    settings: ['ranks'],
+    label: 'choice by loss',
+    summary: 'the highest losses of the reference model, or the middling or lowest ones',
+    baselineRank: null,
+  },
+  perplexity: {
+    quotas: 'score',
+    within: 'ranked by e^loss, ties at random',
+    columns: ['loss'],
+    settings: ['ranks'],
+    label: 'choice by perplexity',
+    summary: 'the highest perplexities: e^loss, so the ranks are those of the loss',
+    baselineRank: null,
+  },
   grand: {
-    quotas: 'pooled',
-    within: 'largest gradient norms, ties at random',
+    quotas: 'score',
+    within: 'ranked by gradient norm, ties at random',
     columns: ['gradient_norm'],
-    settings: [],
+    settings: ['ranks'],
     label: 'largest gradients first',
-    summary: 'the largest gradient norms of all tasks together',
+    summary: 'the largest gradient norms, or the middling or smallest ones',
+    baselineRank: null,
+  },
+  el2n: {
+    quotas: 'score',
+    within: 'ranked by error of the predicted tokens, ties at random',
+    columns: ['el2n'],
+    settings: ['ranks'],
+    label: 'largest prediction errors first',
+    summary: 'the largest errors of the predicted tokens, or the middling or smallest ones',
+    baselineRank: null,
+  },
+  deduplicated: {
+    quotas: 'equal',
+    within: 'uniform sample of the kept rows, then of the others',
+    columns: [],
+    settings: ['replacement'],
+    filters: ['near_duplicates'],
+    label: 'task-balanced choice without near-copies',
+    summary: 'every task gets as many rows, drawn evenly from those that are no near-copies of another',
     baselineRank: null,
   },
 } as const satisfies Record<string, MethodTraits>;
@@ -110,18 +224,28 @@ export function readsSetting(method: keyof Methods, setting: SelectionSetting): 
 /** What a selection's address says of the settings: null for what its method does not read. */
 export function methodSettings(
   method: keyof Methods,
-  { lambda, replacement }: SelectionSettings,
+  { lambda, replacement, essTarget, ranks }: SelectionSettings,
 ): { [Setting in SelectionSetting]: SelectionSettings[Setting] | null } {
+  const target = readsSetting(method, 'essTarget') ? (essTarget ?? null) : null;
   return {
-    lambda: readsSetting(method, 'lambda') ? lambda : null,
+    lambda: readsSetting(method, 'lambda') && target === null ? lambda : null,
+    essTarget: target,
     replacement: readsSetting(method, 'replacement') ? replacement : null,
+    ranks: readsSetting(method, 'ranks') ? ranks : null,
   };
 }
 
 /** The quotas of a method where the recipe sets a weighting. */
-export function quotasOf(method: keyof Methods, weighting: Weighting): QuotaRule {
-  const { quotas } = METHODS[method];
+export function quotasOf(method: keyof Methods, weighting: Weighting): Quotas {
+  const { quotas }: MethodTraits = METHODS[method];
+  if (quotas === 'score') return weighting === 'value' ? 'pooled' : weighting;
   return quotas === 'value' ? weighting : quotas;
+}
+
+/** What is left out before a method draws: its own filters and the recipe's, in the order of {@link FILTERS}. */
+export function filtersOf(method: keyof Methods, { filters = [] }: FilterSettings): FilterName[] {
+  const { filters: own = [] }: MethodTraits = METHODS[method];
+  return FILTER_NAMES.filter((name) => own.includes(name) || filters.includes(name));
 }
 
 /** Whether a method is a random choice, that is a baseline. */

@@ -71,6 +71,8 @@ export const STAGE_READS = {
     method: 'selection.method',
     lambda: 'selection.lambda',
     replacement: 'selection.replacement',
+    ranks: 'selection.ranks',
+    essTarget: 'selection.essTarget',
     seed: 'run.seed',
   },
   finetune: {
@@ -81,6 +83,7 @@ export const STAGE_READS = {
 } as const satisfies Partial<Record<Stage | 'newRows', Record<string, ReadGroup>>>;
 
 const FILES = 'hashes of the files, or their names, sizes and times';
+const FILTERED = 'the rows that were left out, in the address of the selection';
 const QUOTAS = 'the budget and the quotas, in the address of the selection';
 
 /** Keys that stand in addresses by what they lead to, and what that is. */
@@ -95,8 +98,13 @@ export const COVERED_BY_CONTENT = {
   'allocation.budgetRows': QUOTAS,
   'allocation.budgetBase': QUOTAS,
   'allocation.weighting': QUOTAS,
+  'allocation.alpha': QUOTAS,
   'allocation.overflow': QUOTAS,
   'allocation.rounding': QUOTAS,
+  'selection.filters': FILTERED,
+  'selection.nearDuplicateCosine': FILTERED,
+  'selection.lossGuard': FILTERED,
+  'selection.lossCut': FILTERED,
   'evaluation.path': FILES,
   'evaluation.imageFolder': FILES,
   'evaluation.maxRows': 'the rows of the test set, whose max_rows it is',

@@ -187,15 +187,17 @@ export function instanceValueText({ selection, config, tasks }: RunSummary): str
   const about = `A row’s instance value is its ${kind}: high where its gradient points where most of the task’s do.`;
   if (!readsSetting(selection.method, 'lambda')) return `${about} This run’s method does not read them.`;
   const shares = tasks.flatMap(({ effectiveShare }) => (effectiveShare === null ? [] : [effectiveShare]));
-  const { lambda } = config.selection;
+  const { lambda, essTarget = null } = config.selection;
+  const sharpness =
+    essTarget === null ? `lambda ${lambda}` : `a lambda for each task that gives a share of ${essTarget}`;
   const drawn = `${about} Inside a task a row is drawn with a probability proportional to exp(lambda · value)`;
   const explained =
     'The effective share is the number of equally likely rows that would be as uneven a draw, over the rows of the task (effective sample size, ESS)';
-  if (shares.length === 0) return `${drawn}, here with lambda ${lambda}. ${explained}.`;
+  if (shares.length === 0) return `${drawn}, here with ${sharpness}. ${explained}.`;
   const least = Math.min(...shares);
   const near =
     least < NEARLY_UNIFORM ? '' : ', so the choice inside a task is close to an even one and the quotas decide';
-  return `${drawn}, here with lambda ${lambda}, and the effective share is at least ${percent(least)} of every task${near}. ${explained}.`;
+  return `${drawn}, here with ${sharpness}, and the effective share is at least ${percent(least)} of every task${near}. ${explained}.`;
 }
 
 /** The figure of the effective sample sizes, or null where no row has a value. */

@@ -1,6 +1,6 @@
 // Section of the report: the tasks, their values, quotas and rows.
 import { quotasOf } from '../contracts/methods.ts';
-import type { QuotaRule } from '../contracts/methods.ts';
+import type { Quotas } from '../contracts/methods.ts';
 import type { RunSummary, TaskSummary } from '../contracts/summary.ts';
 import { count, number, percent } from './format.ts';
 import { html } from './html.ts';
@@ -40,14 +40,15 @@ export function taskSection(summary: RunSummary): Html {
   </section> `;
 }
 
-const WEIGHTINGS: Readonly<Record<QuotaRule, string>> = {
+const WEIGHTINGS: Readonly<Record<Quotas, string>> = {
   value: 'task value',
   equal: 'equal parts',
   size: 'size',
+  tempered: 'a power of size',
   pooled: 'nothing but the draw: the method pools all tasks, and the quotas below are the shares by size',
 };
 
-function weightingOf({ selection, config }: RunSummary): QuotaRule {
+function weightingOf({ selection, config }: RunSummary): Quotas {
   return quotasOf(selection.method, config.allocation.weighting);
 }
 

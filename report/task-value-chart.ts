@@ -78,6 +78,9 @@ export function taskValueFigure(summary: RunSummary): Html | null {
     gradient_norm: 'mean gradient norm',
     self_influence: 'mean squared gradient norm',
     gradient_norm_sum: 'mean gradient norm of the summed loss',
+    gradient_norm_trimmed: 'mean gradient norm without a tenth at either end',
+    gradient_norm_winsorised: 'mean gradient norm, extremes pulled to the 5 and 95\u00a0% quantiles',
+    gradient_norm_median: 'median gradient norm',
   };
   const finding =
     `Task values (${kind[summary.config.values.taskValue]}) run from ${number(last.value)} in ${shorten(last.task, 40)} ` +

@@ -7,6 +7,7 @@ import loadWabt from 'wabt';
 /** Texts, and the names under which their modules are exported. */
 export const KERNELS = [
   { path: 'algorithms/row-kernels', name: 'ROW_KERNELS_CODE' },
+  { path: 'algorithms/near-kernels', name: 'NEAR_KERNELS_CODE' },
   { path: 'dataset/images/resize-kernels', name: 'RESIZE_KERNELS_CODE' },
 ] as const;
 

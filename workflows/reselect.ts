@@ -22,8 +22,8 @@ export async function tiveReselect({ base, ...input }: ReselectInput): Promise<R
     warnings.push(...dataset.warnings);
     for (const stage of ['dataset', 'warmup', 'gradients'] as const)
       progress.finish(stage, 'cached', base.stages.find((line) => line.stage === stage)?.detail ?? '');
-    result.values = await estimateValues(context, dataset, gradients);
-    await selectAll(context, dataset, result.values, result.methods);
+    const values = (result.values = await estimateValues(context, dataset, gradients));
+    await selectAll(context, { dataset, gradients, values }, result.methods);
     result.report = await writeReport(context, result);
     return result;
   });

@@ -42,7 +42,7 @@ async function runStages(context: RunContext): Promise<RunResult> {
   await gate.pass();
   const values = (result.values = await estimateValues(context, dataset, gradients));
   if (!wants('allocation')) return result;
-  await selectAll(context, dataset, values, result.methods);
+  await selectAll(context, { dataset, gradients, values }, result.methods);
   if (last !== null) await compareWithLast(context, last, dataset, result);
   if (wants('finetune')) await compareMethods(context, dataset, result);
   if (wants('report')) result.report = await writeReport(context, result);

@@ -25,7 +25,10 @@ function artifactsOf(result: RunResult, stage: Stage): StageFacts['artifacts'] {
     case 'values':
       return named('values', values?.values, values?.cached);
     case 'selection':
-      return methods.flatMap(({ method, selection }) => named(method, selection?.selection, selection?.cached));
+      return methods.flatMap(({ method, filter, selection }) => [
+        ...named(`left out of ${method}`, filter?.filtered, filter?.cached),
+        ...named(method, selection?.selection, selection?.cached),
+      ]);
     case 'finetune':
       return methods.flatMap(({ method, finetune }) => named(method, finetune?.adapter, finetune?.cached));
     case 'evaluation':

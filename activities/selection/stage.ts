@@ -2,20 +2,21 @@
 import { selectRows } from '../../algorithms/selectors/select-rows.ts';
 import type { SelectableRows, Selection } from '../../algorithms/selectors/select-rows.ts';
 import type { SelectedRows } from '../../algorithms/selectors/take-rows.ts';
-import type { InstanceValueKind } from '../../contracts/config.ts';
 import type { SelectInput, SelectionResult } from '../../contracts/messages/selection.ts';
-import { methodSettings } from '../../contracts/methods.ts';
+import { methodSettings, quotasOf } from '../../contracts/methods.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import type { Store } from '../../store/store.ts';
-import { HASH_BYTES, pickHashes } from '../../tables/hash-column.ts';
+import { filteredTable } from '../../tables/filtered.ts';
+import { pickHashes } from '../../tables/hash-column.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import type { SelectionBatch, SelectionDetails } from '../../tables/selection.ts';
-import { instanceValues, valuesTable } from '../../tables/values.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
 import { startPulse } from '../shared/heartbeat.ts';
 import { makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace, WrittenOutput } from '../shared/stage-output.ts';
+import { readValues } from './values-columns.ts';
+import type { ValuedRows } from './values-columns.ts';
 
 export function createSelectionActivities({ openStore }: ControlDependencies) {
   return {
@@ -29,61 +30,51 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
   };
 }
 
-function selectionPlace({ config, method, values, allocation }: SelectInput): OutputPlace {
+function selectionPlace({ config, method, values, allocation, filtered }: SelectInput): OutputPlace {
   return outputPlace('selection', {
     values: values.sha256,
     ...settingsOf('selection', config),
     method,
     ...methodSettings(method, config.selection),
     budget: allocation.budget,
-    quotas: quotasOf(allocation),
+    quotas: taskQuotas(allocation),
+    filtered: filtered?.sha256,
   });
 }
 
-function quotasOf({ tasks }: SelectInput['allocation']): { task: string; quota: number }[] {
+function taskQuotas({ tasks }: SelectInput['allocation']): { task: string; quota: number }[] {
   return tasks.map(({ task, quota }) => ({ task, quota }));
 }
 
 async function writeSelection(
   store: Store,
   { folder }: OutputPlace,
-  { config, method, values, allocation }: SelectInput,
+  { config, method, values, allocation, filtered }: SelectInput,
 ): Promise<WrittenOutput<SelectionDetails>> {
-  const tasks = quotasOf(allocation);
+  const tasks = taskQuotas(allocation);
   const names = tasks.map(({ task }) => task);
-  const rows = await readValues(store, values, names, config.values.instanceValue);
+  const valued = await readValues(store, values, names, config.values.instanceValue);
+  const rows = { ...valued, ...(await readDropped(store, valued, filtered)) };
   const { seed } = config.run;
-  const selected = selectRows(rows, { ...config.selection, method, seed, budget: allocation.budget, tasks });
+  const quotas = quotasOf(method, config.allocation.weighting);
+  const { budget } = allocation;
+  const selected = selectRows(rows, { ...config.selection, method, seed, quotas, budget, tasks });
   const file = await selectionTable.write(store, folder, [selectionBatch(rows, selected.rows, names)]);
   return { files: [file], details: { method, ...selectionDetails(names, rows, selected) } };
 }
 
-/** The values table's columns in memory: about 100 bytes a row. */
-async function readValues(
+/** [example] 1 for rows that filters have left out; nothing where there are none. */
+async function readDropped(
   store: Store,
-  values: ArtifactReference,
-  names: readonly string[],
-  kind: InstanceValueKind,
-): Promise<SelectableRows> {
-  const count = values.rowCount;
-  const index = new Map(names.map((name, position) => [name, position]));
-  const rows: SelectableRows = {
-    rowIndex: new Uint32Array(count),
-    contentHash: new Uint8Array(count * HASH_BYTES),
-    taskIndex: new Uint32Array(count),
-    instanceValue: new Float64Array(count),
-    gradientNorm: new Float64Array(count),
-  };
+  { rowIndex }: ValuedRows,
+  filtered: ArtifactReference | undefined,
+): Promise<{ dropped?: Uint8Array }> {
+  if (filtered === undefined) return {};
+  const dropped = new Uint8Array(rowIndex.length);
   let start = 0;
-  for await (const batch of valuesTable.read(store, values)) {
-    rows.rowIndex.set(batch.rowIndex, start);
-    rows.contentHash.set(batch.contentHash, start * HASH_BYTES);
-    for (const [row, task] of batch.task.entries()) rows.taskIndex[start + row] = index.get(task)!;
-    rows.instanceValue.set(instanceValues(batch, kind), start);
-    rows.gradientNorm.set(batch.gradientNorm, start);
-    start += batch.rowCount;
-  }
-  return rows;
+  for await (const { filter } of filteredTable.read(store, filtered))
+    for (const name of filter) dropped[start++] = name === null ? 0 : 1;
+  return { dropped };
 }
 
 function selectionDetails(

@@ -1,13 +1,25 @@
 // What each task is worth, with intervals and means of its rows.
-import { bootstrapInterval, mean, standardDeviation } from '../../algorithms/statistics.ts';
+import { bootstrapCentre, centreOf, normalInterval } from '../../algorithms/robust-means.ts';
+import type { CentreKind } from '../../algorithms/robust-means.ts';
+import { bootstrapInterval, mean } from '../../algorithms/statistics.ts';
 import type { TaskStatistics } from '../../algorithms/task-values.ts';
-import type { TaskValueKind } from '../../contracts/config.ts';
+import type { MeanValueKind, TaskValueKind } from '../../contracts/config.ts';
 import type { TaskValue } from '../../contracts/messages/values.ts';
 import type { ValueColumns } from './value-columns.ts';
 
 /** Tasks larger than this get a normal interval: the bootstrap would take long and say the same. */
 const BOOTSTRAP_ROWS = 2000;
 const RESAMPLES = 400;
+
+/** Which centre of the rows a task value is; the means come from the pass over the table, which adds exactly. */
+const CENTRES: Readonly<Record<TaskValueKind, CentreKind>> = {
+  gradient_norm: 'mean',
+  self_influence: 'mean',
+  gradient_norm_sum: 'mean',
+  gradient_norm_trimmed: 'trimmed',
+  gradient_norm_winsorised: 'winsorised',
+  gradient_norm_median: 'median',
+};
 
 /** @param names of the tasks, by index */
 export function describeTasks(
@@ -19,6 +31,7 @@ export function describeTasks(
 ): TaskValue[] {
   const positions: number[][] = names.map(() => []);
   columns.taskIndex.forEach((taskIndex, position) => positions[taskIndex]!.push(position));
+  const centre = CENTRES[kind];
   return names.map((task, taskIndex) => {
     const rows = positions[taskIndex]!;
     const values = Float64Array.from(rows, (position) => rowValue(columns, position, kind));
@@ -26,26 +39,34 @@ export function describeTasks(
     return {
       task,
       rowCount: rows.length,
-      value: statistics.taskValue[kind][taskIndex]!,
-      interval: valueInterval(values, `bootstrap/values/${task}`, seed),
+      value: isMean(kind) ? statistics.taskValue[kind][taskIndex]! : centreOf(values, centre),
+      interval: valueInterval(values, centre, `bootstrap/values/${task}`, seed),
       meanLoss: average(columns.loss),
       meanSupervisedTokens: average(columns.supervisedTokenCount),
     };
   });
 }
 
+function isMean(kind: TaskValueKind): kind is MeanValueKind {
+  return CENTRES[kind] === 'mean';
+}
+
 function rowValue({ gradientNorm, supervisedTokenCount }: ValueColumns, position: number, kind: TaskValueKind): number {
   const norm = gradientNorm[position]!;
   if (kind === 'self_influence') return norm * norm;
-  return kind === 'gradient_norm' ? norm : norm * supervisedTokenCount[position]!;
+  return kind === 'gradient_norm_sum' ? norm * supervisedTokenCount[position]! : norm;
 }
 
-function valueInterval(values: Float64Array, stream: string, seed: number): [number, number] | null {
+function valueInterval(
+  values: Float64Array,
+  centre: CentreKind,
+  stream: string,
+  seed: number,
+): [number, number] | null {
   if (values.length < 2) return null;
-  if (values.length > BOOTSTRAP_ROWS) {
-    const half = (1.96 * standardDeviation(values)) / Math.sqrt(values.length);
-    return [mean(values) - half, mean(values) + half];
-  }
-  const { low, high } = bootstrapInterval(values, { confidence: 0.95, resampleCount: RESAMPLES, stream, seed });
+  if (values.length > BOOTSTRAP_ROWS) return normalInterval(values, centre);
+  const options = { confidence: 0.95, resampleCount: RESAMPLES, stream, seed };
+  const { low, high } =
+    centre === 'mean' ? bootstrapInterval(values, options) : bootstrapCentre(values, centre, options);
   return [low, high];
 }

@@ -1,6 +1,7 @@
 // The orders that selectors share.
-import { drawOrder, probabilities, topOrder } from '../sampling.ts';
-import type { SampledRows } from '../sampling.ts';
+import { drawOrder, lambdaForShare, probabilities, topOrder } from '../sampling.ts';
+import type { SampledRows, Scores } from '../sampling.ts';
+import type { Ranks, SelectionSettings } from '../../contracts/methods.ts';
 import type { DrawnGroup } from './selector.ts';
 
 /** Which rows are ordered, and the random stream. */
@@ -11,8 +12,19 @@ interface Draw {
   seed: number;
 }
 
-/** p ∝ e^{λs}. @param values [example] s of every row of the columns, finite */
-export function drawWeighted({ rows, group, stream, seed }: Draw, values: Float64Array, lambda: number): DrawnGroup {
+/**
+ * p ∝ e^{λs}, λ as it is said, or as it gives the wanted ESS/n in this group.
+ *
+ * @param values [example] s of every row of the columns, finite
+ */
+export function drawWeighted(
+  { rows, group, stream, seed }: Draw,
+  values: Float64Array,
+  settings: Pick<SelectionSettings, 'lambda' | 'essTarget'>,
+): DrawnGroup {
+  const { essTarget = null } = settings;
+  const own = (): Float64Array => Float64Array.from(group, (row) => values[row]!).sort();
+  const lambda = essTarget === null ? settings.lambda : lambdaForShare(own(), essTarget);
   const { position } = drawOrder(rows, group, stream, seed, { values, lambda });
   const drawn = Float64Array.from(position, (row) => values[row]!);
   return { position, probability: probabilities(drawn, lambda) };
@@ -24,8 +36,27 @@ export function drawUniform({ rows, group, stream, seed }: Draw): DrawnGroup {
   return { position, probability: new Float64Array(position.length).fill(1 / position.length) };
 }
 
-/** The largest first, ties at random. @param values [example] of every row of the columns, none NaN */
-export function drawLargest({ rows, group, stream, seed }: Draw, values: Float64Array): DrawnGroup {
-  const { position } = topOrder(rows, group, stream, seed, values);
-  return { position, probability: new Float64Array(position.length).fill(1) };
+/**
+ * Rows by a score, ties at random: the largest first, the smallest first, or those around the median first, whose b
+ * first are b neighbouring ranks (the larger score first of two that are as near).
+ *
+ * @param values [example] of every row of the columns, none NaN
+ */
+export function drawRanked({ rows, group, stream, seed }: Draw, values: Scores, ranks: Ranks): DrawnGroup {
+  const scores = ranks === 'bottom' ? Float64Array.from(values, (value) => -value) : values;
+  const { position } = topOrder(rows, group, stream, seed, scores);
+  return {
+    position: ranks === 'mid' ? fromTheMiddle(position) : position,
+    probability: new Float64Array(position.length).fill(1),
+  };
+}
+
+/** Places (n−1)/2 ± 0, 1, 2, … of an order, the lower of two first. */
+function fromTheMiddle(order: Uint32Array): Uint32Array {
+  const middle = (order.length - 1) / 2;
+  let [before, behind] = [Math.floor(middle), Math.floor(middle) + 1];
+  return order.map(() => {
+    const takesBefore = before >= 0 && middle - before <= behind - middle;
+    return order[takesBefore ? before-- : behind++]!;
+  });
 }

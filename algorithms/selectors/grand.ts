@@ -1,6 +1,7 @@
 // The selector `grand`.
-import { drawLargest } from './draws.ts';
+import { drawRanked } from './draws.ts';
 import type { Selector } from './selector.ts';
 
-/** GraNd: the largest gradient norms of all tasks together. @see arXiv:2107.07075 */
-export const grand: Selector<'grand'> = (request) => drawLargest(request, request.columns.gradient_norm);
+/** GraNd: rows by gradient norm. @see arXiv:2107.07075 */
+export const grand: Selector<'grand'> = (request) =>
+  drawRanked(request, request.columns.gradient_norm, request.settings.ranks);

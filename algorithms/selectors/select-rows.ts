@@ -1,12 +1,19 @@
 // The choice of rows by a method: its selector in each group, then as many rows as the quotas say.
 import type { SelectionConfig, SelectionMethod } from '../../contracts/config.ts';
-import { METHODS, readsSetting } from '../../contracts/methods.ts';
+import { readsSetting } from '../../contracts/methods.ts';
+import type { MethodColumns, Quotas } from '../../contracts/methods.ts';
 import { groupByTask } from '../group-rows.ts';
 import { effectiveSampleSize } from '../sampling.ts';
 import type { SampledRows } from '../sampling.ts';
+import { deduplicated } from './deduplicated.ts';
+import { el2n } from './el2n.ts';
 import { grand } from './grand.ts';
+import { length } from './length.ts';
+import { loss } from './loss.ts';
+import { perplexity } from './perplexity.ts';
 import { random } from './random.ts';
 import type { DrawnGroup, Selector } from './selector.ts';
+import { sizeTempered } from './size-tempered.ts';
 import { collectRows, takeAgain, takeRows } from './take-rows.ts';
 import type { SelectedRows } from './take-rows.ts';
 import { taskBalanced } from './task-balanced.ts';
@@ -23,17 +30,22 @@ const SELECTORS: { [Method in SelectionMethod]: Selector<Method> } = {
   tive_instance: tiveInstance,
   random,
   task_balanced: taskBalanced,
+  size_tempered: sizeTempered,
+  length,
+  loss,
+  perplexity,
   grand,
+  el2n,
+  deduplicated,
 };
 
 /** Columns of all usable rows of eligible tasks. */
 export interface SelectableRows extends SampledRows {
   /** [example] index of the row's task. */
   taskIndex: Uint32Array;
-  /** [example] s, of the configured kind. */
-  instanceValue: Float64Array;
-  /** [example] r, norm of the full gradient. */
-  gradientNorm: Float64Array;
+  columns: MethodColumns;
+  /** [example] 1 for a row that filters have left out: it comes only when the others of its group have run out. */
+  dropped?: Uint8Array;
 }
 
 /**
@@ -43,7 +55,9 @@ export interface SelectableRows extends SampledRows {
 export interface SelectionRequest extends SelectionConfig {
   /** Seed of the random streams. */
   seed: number;
-  /** B, read by the pooled methods. */
+  /** How the budget was shared out; `pooled` reads the budget alone. */
+  quotas: Quotas;
+  /** B. */
   budget: number;
   /** Name and quota b_t of each task, by task index, from the allocation that the method wants. */
   tasks: readonly { task: string; quota: number }[];
@@ -69,9 +83,9 @@ export interface Selection {
  * @see arXiv:2403.09559
  */
 export function selectRows(rows: SelectableRows, request: SelectionRequest): Selection {
-  const { method, tasks } = request;
+  const { quotas, tasks } = request;
   const effectiveShare = new Float64Array(tasks.length).fill(NaN);
-  if (METHODS[method].quotas === 'pooled') {
+  if (quotas === 'pooled') {
     const pool = Uint32Array.from(rows.rowIndex.keys());
     const drawn = draw(rows, pool, 'select/pooled', request);
     const taken = take(drawn, request.budget, 'the pool', 'select/pooled', request);
@@ -82,46 +96,82 @@ export function selectRows(rows: SelectableRows, request: SelectionRequest): Sel
     const group = groups[taskIndex]!;
     const stream = `select/instance/${task}`;
     const drawn = draw(rows, group, stream, request);
-    if (group.length > 0) effectiveShare[taskIndex] = effectiveSampleSize(drawn.probability) / group.length;
+    const { keptCount } = drawn;
+    if (keptCount > 0)
+      effectiveShare[taskIndex] = effectiveSampleSize(drawn.probability.subarray(0, keptCount)) / keptCount;
     return take(drawn, quota, `task "${task}"`, stream, request);
   });
   return { rows: collectRows(parts), effectiveShare, warnings: shareWarnings(request, effectiveShare) };
 }
 
+/** A group in draw order, of which the first rows were kept by filters; all of them where none was. */
+interface OrderedGroup extends DrawnGroup {
+  keptCount: number;
+}
+
+/** The kept rows in the order of the method, then those that filters have left out, likewise. */
+function draw(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): OrderedGroup {
+  const { dropped } = rows;
+  const kept = dropped === undefined ? group : group.filter((row) => dropped[row] === 0);
+  const first = drawGroup(rows, kept, stream, request);
+  if (dropped === undefined || kept.length === group.length) return { ...first, keptCount: group.length };
+  const rest = drawGroup(
+    rows,
+    group.filter((row) => dropped[row] === 1),
+    stream,
+    request,
+  );
+  return {
+    position: joined(new Uint32Array(group.length), first.position, rest.position),
+    probability: joined(new Float64Array(group.length), first.probability, rest.probability),
+    keptCount: kept.length === 0 ? group.length : kept.length,
+  };
+}
+
+function joined<Column extends Uint32Array | Float64Array>(into: Column, first: Column, rest: Column): Column {
+  into.set(first);
+  into.set(rest, first.length);
+  return into;
+}
+
 /** A group in the order of the method; the selector's type lets it see no more than it declares. */
-function draw(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): DrawnGroup {
-  const { method, lambda, replacement, seed } = request;
-  const columns = { instance_value: rows.instanceValue, gradient_norm: rows.gradientNorm };
-  return SELECTORS[method]({ rows, group, stream, seed, columns, settings: { lambda, replacement } });
+function drawGroup(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): DrawnGroup {
+  const { method, seed, ...settings } = request;
+  const { columns } = rows;
+  return SELECTORS[method]({ rows, group, stream, seed, columns, settings });
 }
 
 function take(
-  drawn: DrawnGroup,
+  { keptCount, ...drawn }: OrderedGroup,
   quota: number,
   where: string,
   stream: string,
   { method, replacement, seed }: SelectionRequest,
 ): SelectedRows {
-  return replacement && readsSetting(method, 'replacement')
-    ? takeAgain(drawn, quota, where, { stream: `${stream}/replacement`, seed })
-    : takeRows(drawn, quota, where);
+  if (!replacement || !readsSetting(method, 'replacement')) return takeRows(drawn, quota, where);
+  const kept = {
+    position: drawn.position.subarray(0, keptCount),
+    probability: drawn.probability.subarray(0, keptCount),
+  };
+  return takeAgain(kept, quota, where, { stream: `${stream}/replacement`, seed });
 }
 
-function shareWarnings({ method, lambda, tasks }: SelectionRequest, effectiveShare: Float64Array): string[] {
+function shareWarnings(request: SelectionRequest, effectiveShare: Float64Array): string[] {
+  const { method, lambda, tasks, essTarget = null } = request;
   if (!readsSetting(method, 'lambda')) return [];
+  const [cause, remedy] =
+    essTarget === null ? [`lambda ${lambda}`, 'lower lambda'] : [`ess_target ${essTarget}`, 'raise ess_target'];
   const shares = [...effectiveShare].filter((share) => !Number.isNaN(share));
   if (shares.length > 0 && shares.every((share) => share.toFixed(3) === '1.000')) {
     return [
       'selection: lambda must change the weights, got an effective share of 1.000 in each task ' +
-        `at lambda ${lambda}; this is random choice`,
+        `at ${cause}; this is random choice`,
     ];
   }
   return tasks.flatMap(({ task }, taskIndex) => {
     const share = effectiveShare[taskIndex]!;
     if (!(share < UNEVEN_SHARE)) return [];
-    const got = `${share.toFixed(3)} at lambda ${lambda} (equally likely rows that would be as uneven a draw, over its rows)`;
-    return [
-      `selection: effective share of task "${task}" should be at least ${UNEVEN_SHARE}, got ${got}; lower lambda`,
-    ];
+    const got = `${share.toFixed(3)} at ${cause} (equally likely rows that would be as uneven a draw, over its rows)`;
+    return [`selection: effective share of task "${task}" should be at least ${UNEVEN_SHARE}, got ${got}; ${remedy}`];
   });
 }

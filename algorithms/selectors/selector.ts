@@ -1,6 +1,6 @@
 // What a selector is: a group of rows in, their draw order out.
 import type { SelectionConfig, SelectionMethod } from '../../contracts/config.ts';
-import type { ColumnOf, MethodColumn, SettingOf } from '../../contracts/methods.ts';
+import type { ColumnOf, MethodColumns, SettingOf } from '../../contracts/methods.ts';
 import type { SampledRows } from '../sampling.ts';
 
 /** A group in draw order, with the probability of each row: any first b of them are a selection of size b. */
@@ -21,8 +21,7 @@ export interface DrawRequest<Method extends SelectionMethod> {
   /** Named stream of the draws, e.g. `select/instance/gqa`. */
   stream: string;
   seed: number;
-  /** [example] each. */
-  columns: Pick<Record<MethodColumn, Float64Array>, ColumnOf<Method>>;
+  columns: Pick<MethodColumns, ColumnOf<Method>>;
   settings: Pick<SelectionConfig, SettingOf<Method>>;
 }
 

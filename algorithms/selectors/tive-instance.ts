@@ -4,4 +4,4 @@ import type { Selector } from './selector.ts';
 
 /** TIVE without task values: as `tive` within a task, its quotas are by size. */
 export const tiveInstance: Selector<'tive_instance'> = (request) =>
-  drawWeighted(request, request.columns.instance_value, request.settings.lambda);
+  drawWeighted(request, request.columns.instance_value, request.settings);

@@ -4,4 +4,4 @@ import type { Selector } from './selector.ts';
 
 /** TIVE: within a task p ∝ e^{λs}. @see arXiv:2403.09559 */
 export const tive: Selector<'tive'> = (request) =>
-  drawWeighted(request, request.columns.instance_value, request.settings.lambda);
+  drawWeighted(request, request.columns.instance_value, request.settings);

@@ -1,7 +1,8 @@
 // The parts of docs/recipe.md that the schema and the table of methods know: `npm run docs` writes them anew.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
+import { withDiskNames } from '../../contracts/disk-names.ts';
+import { FILTER_NAMES, FILTERS, METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import type { QuotaRule } from '../../contracts/methods.ts';
 import { recipeJsonSchema } from './json-schema.ts';
 
@@ -17,7 +18,11 @@ interface Property {
 
 /** The document with its written parts as the sources say them. @throws RangeError where a part has no place */
 export function withWrittenParts(document: string): string {
-  return withPart(withPart(document, 'keys', keyBlock()), 'methods', methodTable());
+  return [
+    ['keys', keyBlock()] as const,
+    ['methods', methodTable()] as const,
+    ['filters', filterTable()] as const,
+  ].reduce((text, [name, content]) => withPart(text, name, content), document);
 }
 
 function withPart(document: string, name: string, content: string): string {
@@ -65,13 +70,24 @@ const QUOTA_WORDS: Readonly<Record<QuotaRule, string>> = {
   value: 'by `allocation.weighting`',
   equal: 'equal',
   size: 'by size',
+  tempered: 'by rows^`allocation.alpha`',
   pooled: 'none, all tasks together',
+  score: 'none; equal or by size where `allocation.weighting` says so',
 };
+
+function filterTable(): string {
+  const rows = FILTER_NAMES.map((name) => `| \`${name}\` | ${FILTERS[name].summary} |`);
+  return ['| filter | leaves out |', '| --- | --- |', ...rows].join('\n');
+}
+
+function diskName(key: string): string {
+  return Object.keys(withDiskNames({ [key]: null }) as object)[0]!;
+}
 
 function methodTable(): string {
   const rows = METHOD_NAMES.map((method) => {
     const { quotas, within, settings, summary } = METHODS[method];
-    const reads = settings.map((setting) => `\`${setting}\``).join(', ');
+    const reads = settings.map((setting) => `\`${diskName(setting)}\``).join(', ');
     return `| \`${method}\` | ${summary} | ${QUOTA_WORDS[quotas]} | ${within} | ${reads} |`;
   });
   return ['| method | chooses | quotas of tasks | rows | reads |', '| --- | --- | --- | --- | --- |', ...rows].join(

@@ -57,8 +57,12 @@ export const recipeSchema = z
 type Same<Left, Right> = [Left, Right] extends [Right, Left] ? true : never;
 type Parsed = z.infer<typeof recipeSchema>;
 type Dataset = Parsed['dataset'];
-type WithPathList = Omit<Parsed, 'dataset'> & {
+type Selection = Parsed['selection'];
+/** Keys of `selection` that a run of an older version does not carry. */
+type LaterKey = 'ess_target' | 'filters' | 'near_duplicate_cosine' | 'loss_guard' | 'loss_cut';
+type WithPathList = Omit<Parsed, 'dataset' | 'selection'> & {
   // A run that an older version has started carries no columns.
   dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;
+  selection: Omit<Selection, LaterKey> & Partial<Pick<Selection, LaterKey>>;
 };
 export const schemaMatchesConfig: Same<WithPathList, Recipe> = true;

@@ -5,7 +5,7 @@ import type { Stage } from '../stages.ts';
 import type { ScanResult } from './dataset.ts';
 import type { GradientsResult } from './gradients.ts';
 import type { Reselection, FingerprintInput } from './incremental.ts';
-import type { AllocationResult, SelectionResult } from './selection.ts';
+import type { AllocationResult, FilterResult, SelectionResult } from './selection.ts';
 import type { AdapterResult, EvaluationResult } from './training.ts';
 import type { ValuesResult } from './values.ts';
 
@@ -34,6 +34,8 @@ export interface ReselectInput extends RunInput {
 /** One method from its allocation to its scores. */
 export interface MethodResult {
   method: SelectionMethod;
+  /** What was left out before; not there where nothing was asked to be. */
+  filter?: FilterResult;
   allocation: AllocationResult;
   selection: SelectionResult | null;
   finetune: AdapterResult | null;

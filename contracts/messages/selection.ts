@@ -1,5 +1,6 @@
 // What allocation and selection are asked and what they find.
 import type { Config, SelectionMethod } from '../config.ts';
+import type { FilterName } from '../methods.ts';
 import type { ArtifactReference } from '../references.ts';
 import type { TaskValue } from './values.ts';
 
@@ -19,6 +20,8 @@ export interface AllocateInput {
   tasks: TaskValue[];
   /** Rows of the dataset, those of excluded tasks too. */
   allRowCount: number;
+  /** Rows that filters have kept; not there where nothing was left out. */
+  kept?: { task: string; keptCount: number }[];
 }
 
 export interface AllocationResult {
@@ -28,11 +31,42 @@ export interface AllocationResult {
   warnings: string[];
 }
 
+/** Which rows are left out, and of what. */
+export interface FilterInput {
+  config: Config;
+  filters: FilterName[];
+  values: ArtifactReference;
+  /** The dataset's rows. */
+  rows: ArtifactReference;
+  gradients: ArtifactReference[];
+}
+
+/** What filters have left of a task. */
+export interface FilteredTask {
+  task: string;
+  rowCount: number;
+  keptCount: number;
+  /** Rows that each filter has left out. */
+  dropped: { filter: FilterName; count: number }[];
+  /** Of the loss guard: share of losses worse than half of chance; null where it is not known what chance is. */
+  badLossShare?: number | null;
+}
+
+export interface FilterResult {
+  filters: FilterName[];
+  filtered: ArtifactReference;
+  tasks: FilteredTask[];
+  warnings: string[];
+  cached: boolean;
+}
+
 export interface SelectInput {
   config: Config;
   method: SelectionMethod;
   values: ArtifactReference;
   allocation: AllocationResult;
+  /** Which rows filters have left out; not there where they left out none. */
+  filtered?: ArtifactReference;
 }
 
 export interface SelectionResult {

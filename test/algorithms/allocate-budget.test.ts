@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allocateBudget } from '../../algorithms/allocate-budget.ts';
+import type { AllocationRule } from '../../algorithms/allocate-budget.ts';
 import { equalQuotas } from '../../algorithms/quotas.ts';
 import type { AllocationConfig } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
@@ -11,6 +12,7 @@ const DEFAULTS: AllocationConfig = {
   budgetRows: null,
   budgetBase: 'eligible',
   weighting: 'value',
+  alpha: 0.5,
   overflow: 'redistribute',
   rounding: 'largest_remainder',
   approval: 'none',
@@ -21,8 +23,13 @@ const WORKED = [
 ];
 const RELEASED = { overflow: 'repeat', rounding: 'truncate' } as const;
 
-function allocate(tasks: Parameters<typeof allocateBudget>[0], config: Partial<AllocationConfig>, allRowCount = 5) {
-  return allocateBudget(tasks, { ...DEFAULTS, ...config }, allRowCount);
+function allocate(
+  tasks: Parameters<typeof allocateBudget>[0],
+  config: Partial<AllocationConfig>,
+  allRowCount = 5,
+  weighting: AllocationRule['weighting'] = config.weighting ?? DEFAULTS.weighting,
+) {
+  return allocateBudget(tasks, { ...DEFAULTS, ...config, weighting }, allRowCount);
 }
 
 function quotas(tasks: Parameters<typeof allocateBudget>[0], config: Partial<AllocationConfig>, allRowCount = 5) {
@@ -48,6 +55,16 @@ describe('allocateBudget on the worked example', () => {
     [0.8, RELEASED, [1, 2]],
   ] as const)('splits fraction %d under %o into %j', (budgetFraction, config, expected) => {
     expect(quotas(WORKED, { budgetFraction, ...config })).toEqual(expected);
+  });
+
+  test.each([
+    [0, [1.5, 1.5]],
+    [0.5, [1.65153, 1.34847]],
+    [1, [1.8, 1.2]],
+  ])('tempers sizes by alpha %d', (alpha, expected) => {
+    const { tasks } = allocate(WORKED, { budgetRows: 3, alpha }, 5, 'tempered');
+    expect(tasks.map(({ ideal }) => ideal)).toBeAllclose(expected, SIX_DIGITS);
+    expect(tasks.map(({ quota }) => quota)).toEqual([2, 1]);
   });
 
   test('counts an excluded row in the base of the released code alone', () => {

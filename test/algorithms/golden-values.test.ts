@@ -62,6 +62,7 @@ describe('golden gradients of a tiny LLaVA', () => {
         budgetRows: expected.budget,
         budgetBase: 'eligible',
         weighting: 'value',
+        alpha: 0.5,
         overflow: 'redistribute',
         rounding: 'largest_remainder',
         approval: 'none',

@@ -8,6 +8,9 @@ export interface ExampleRow {
   taskIndex?: number;
   instanceValue?: number;
   gradientNorm?: number;
+  loss?: number;
+  supervisedTokenCount?: number;
+  el2n?: number;
 }
 
 /** Columns of rows, content hash = SHA-256 of the content. */
@@ -20,8 +23,13 @@ export function toColumns(rows: readonly ExampleRow[]): SelectableRows {
     contentHash,
     rowIndex: Uint32Array.from(rows, ({ rowIndex }) => rowIndex),
     taskIndex: Uint32Array.from(rows, ({ taskIndex }) => taskIndex ?? 0),
-    instanceValue: Float64Array.from(rows, ({ instanceValue }) => instanceValue ?? 0),
-    gradientNorm: Float64Array.from(rows, ({ gradientNorm }) => gradientNorm ?? 0),
+    columns: {
+      instance_value: Float64Array.from(rows, ({ instanceValue }) => instanceValue ?? 0),
+      gradient_norm: Float64Array.from(rows, ({ gradientNorm }) => gradientNorm ?? 0),
+      loss: Float64Array.from(rows, ({ loss }) => loss ?? 0),
+      supervised_token_count: Uint32Array.from(rows, ({ supervisedTokenCount }) => supervisedTokenCount ?? 0),
+      el2n: Float64Array.from(rows, ({ el2n }) => el2n ?? 0),
+    },
   };
 }
 

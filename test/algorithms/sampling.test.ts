@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { gumbel } from '../../algorithms/random-stream.ts';
 import {
   drawOrder,
   effectiveSampleSize,
+  lambdaForShare,
   numberOccurrences,
   probabilities,
   topOrder,
@@ -111,7 +113,10 @@ describe('drawOrder', () => {
   }));
   const drawn = (rows: typeof examples) => {
     const columns = toColumns(rows);
-    const order = drawOrder(columns, allPositions(columns), STREAM, 7, { values: columns.instanceValue, lambda: 3 });
+    const order = drawOrder(columns, allPositions(columns), STREAM, 7, {
+      values: columns.columns.instance_value,
+      lambda: 3,
+    });
     return Array.from(order.position, (position, rank) => ({
       rowIndex: columns.rowIndex[position]!,
       key: order.key[rank]!,
@@ -175,5 +180,34 @@ describe('topOrder', () => {
     expect([...order.position.subarray(0, 4)]).toEqual(tied);
     expect([...order.key]).toEqual([2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0]);
     expect(() => topOrder(rows, allPositions(rows), 's', 3, score.fill(NaN))).toThrow('got NaN');
+  });
+});
+
+describe('lambdaForShare', () => {
+  test('gives the lambda of the worked example back', () => {
+    const values = Float64Array.of(26 / 45, 5 / 9, 0.8);
+    expect([lambdaForShare(values, 2.96139 / 3)]).toBeAllclose([1], { rtol: 1e-4, atol: 0 });
+    expect([lambdaForShare(values, 1.40136 / 3)]).toBeAllclose([10], { rtol: 1e-4, atol: 0 });
+  });
+
+  test('ends at 0 and at 1000', () => {
+    expect(lambdaForShare(Float64Array.of(1, 2), 1)).toBe(0);
+    expect(lambdaForShare(Float64Array.of(1, 1), 0.5)).toBe(1000);
+    expect(lambdaForShare(new Float64Array(0), 0.5)).toBe(0);
+  });
+
+  test('gives probabilities of that share', () => {
+    const property = fc.property(
+      fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 2, maxLength: 50 }),
+      fc.double({ min: 0.05, max: 0.999, noNaN: true }),
+      (numbers, share) => {
+        const values = Float64Array.from(numbers);
+        const lambda = lambdaForShare(values, share);
+        const found = effectiveSampleSize(probabilities(values, lambda)) / values.length;
+        if (lambda < 1000) expect([found]).toBeAllclose([share], { rtol: 1e-6, atol: 0 });
+        else expect(found).toBeGreaterThanOrEqual(share);
+      },
+    );
+    fc.assert(property, { numRuns: 50 });
   });
 });

@@ -5,7 +5,7 @@ import type { Selection, SelectionRequest } from '../../algorithms/selectors/sel
 import { sampleWarmup } from '../../algorithms/warmup-sample.ts';
 import type { WarmupRequest } from '../../algorithms/warmup-sample.ts';
 import type { SelectionMethod } from '../../contracts/config.ts';
-import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
+import { METHOD_NAMES, quotasOf, RANKS } from '../../contracts/methods.ts';
 import { toColumns } from './sampled-rows.ts';
 import type { ExampleRow } from './sampled-rows.ts';
 import { SIX_DIGITS } from './worked-example.ts';
@@ -17,12 +17,17 @@ const EXAMPLES: ExampleRow[] = Array.from({ length: 60 }, (_, index) => ({
   taskIndex: index < 30 ? 0 : index < 50 ? 1 : 2,
   instanceValue: 0.3 * Math.sin(index),
   gradientNorm: 1 + ((index * 7) % 20),
+  loss: ((index * 11) % 17) / 4,
+  supervisedTokenCount: 1 + ((index * 5) % 13),
+  el2n: ((index * 3) % 29) / 20,
 }));
 const REQUEST: SelectionRequest = {
   method: 'tive',
   lambda: 3,
   replacement: false,
+  ranks: 'top',
   seed: 42,
+  quotas: 'value',
   budget: 12,
   tasks: [
     { task: 'a', quota: 3 },
@@ -32,7 +37,8 @@ const REQUEST: SelectionRequest = {
 };
 
 function select(change: Partial<SelectionRequest>, examples: readonly ExampleRow[] = EXAMPLES): Selection {
-  return selectRows(toColumns(examples), { ...REQUEST, ...change });
+  const quotas = quotasOf(change.method ?? REQUEST.method, 'value');
+  return selectRows(toColumns(examples), { ...REQUEST, quotas, ...change });
 }
 
 function total(copies: Uint32Array): number {
@@ -51,7 +57,7 @@ describe.each(METHOD_NAMES)('method %s', (method) => {
     expect(new Set(position).size).toBe(12);
     expect(position).toEqual(position.slice().sort());
     for (const p of probability) expect(p > 0 && p <= 1).toBe(true);
-    expect(Math.max(...rank)).toBe(METHODS[method].quotas === 'pooled' ? 11 : 4);
+    expect(Math.max(...rank)).toBe(quotasOf(method, 'value') === 'pooled' ? 11 : 4);
   });
 
   test('selects the same rows for any order of rows', () => {
@@ -66,6 +72,23 @@ describe.each(METHOD_NAMES)('method %s', (method) => {
     expect(more).toHaveLength(21);
   });
 
+  test('takes rows that filters have left out only when the others of their group have run out', () => {
+    const columns = toColumns(EXAMPLES);
+    const dropped = Uint8Array.from(EXAMPLES, (_, index) => (index % 3 === 0 ? 1 : 0));
+    const quotas = quotasOf(method, 'value');
+    const tasks = REQUEST.tasks.map(({ task }, index) => ({ task, quota: [21, 14, 6][index]! }));
+    const request = { ...REQUEST, method, quotas, budget: 41, tasks };
+    const { position, rank } = selectRows({ ...columns, dropped }, request).rows;
+    const kept = Array.from(position, (row, place) => ({ isKept: dropped[row] === 0, rank: rank[place]! }));
+    expect(kept.filter(({ isKept }) => isKept)).toHaveLength(quotas === 'pooled' ? 40 : 39);
+    if (quotas === 'pooled') expect(kept.find(({ isKept }) => !isKept)!.rank).toBe(40);
+    const few = { ...request, budget: 12, tasks: REQUEST.tasks };
+    const without = EXAMPLES.filter((_, index) => dropped[index] === 0);
+    const left = selectRows({ ...columns, dropped }, few);
+    expect(rowIndexes(left)).toEqual(rowIndexes(selectRows(toColumns(without), few), without));
+    expect(left.effectiveShare).toEqual(selectRows(toColumns(without), few).effectiveShare);
+  });
+
   test('repeats rows above the supply: full copies and one more of the first drawn', () => {
     const quotas = [30, 20, 25];
     const tasks = REQUEST.tasks.map(({ task }, index) => ({ task, quota: quotas[index]! }));
@@ -73,7 +96,7 @@ describe.each(METHOD_NAMES)('method %s', (method) => {
     expect(total(copies)).toBe(75);
     expect(position).toHaveLength(60);
     const lastTask = Array.from(copies.subarray(50), (count, index) => [count, rank[50 + index]!] as const);
-    if (METHODS[method].quotas === 'pooled') {
+    if (quotasOf(method, 'value') === 'pooled') {
       copies.forEach((count, index) => {
         expect(count).toBe(rank[index]! < 15 ? 2 : 1);
       });
@@ -104,6 +127,50 @@ describe('selectRows', () => {
     expect(taken.sort((left, right) => right - left)).toEqual(norms.slice(0, 12));
   });
 
+  test('ranks rows by each score, from the top, the bottom or around the median', () => {
+    const scores = {
+      length: 'supervisedTokenCount',
+      loss: 'loss',
+      perplexity: 'loss',
+      grand: 'gradientNorm',
+      el2n: 'el2n',
+    } as const;
+    for (const [method, column] of Object.entries(scores) as [keyof typeof scores, keyof ExampleRow][]) {
+      const falling = EXAMPLES.map((row) => row[column] as number).sort((left, right) => right - left);
+      const wanted = { top: falling.slice(0, 12), mid: falling.slice(24, 36), bottom: falling.slice(48) };
+      for (const ranks of RANKS) {
+        const { position } = select({ method, ranks }).rows;
+        const taken = Array.from(position, (row) => EXAMPLES[row]![column] as number);
+        expect(taken.sort((left, right) => right - left)).toEqual(wanted[ranks]);
+      }
+    }
+  });
+
+  test('takes the ranks around the median from the inside, whatever the count is', () => {
+    const order = (count: number): number[] => {
+      const rows = Array.from({ length: count }, (_, rowIndex) => ({
+        content: `${rowIndex}`,
+        rowIndex,
+        loss: -rowIndex,
+      }));
+      const { rank, position } = select({ method: 'loss', ranks: 'mid', budget: count }, rows).rows;
+      return [...position].sort((left, right) => rank[left]! - rank[right]!);
+    };
+    expect([order(5), order(4), order(1)]).toEqual([[2, 1, 3, 0, 4], [1, 2, 0, 3], [0]]);
+  });
+
+  test('of a score with equal shares takes each task its quota, by its own ranks', () => {
+    const { rows } = select({ method: 'loss', quotas: 'equal' });
+    for (const [taskIndex, { quota }] of REQUEST.tasks.entries()) {
+      const losses = (of: Iterable<number>) =>
+        [...of].filter((row) => EXAMPLES[row]!.taskIndex === taskIndex).map((row) => EXAMPLES[row]!.loss!);
+      const highest = losses(EXAMPLES.keys())
+        .sort((left, right) => right - left)
+        .slice(0, quota);
+      expect(losses(rows.position).sort((left, right) => right - left)).toEqual(highest);
+    }
+  });
+
   test('gives the probabilities of the worked example and the effective share', () => {
     const rows = [26 / 45, 5 / 9, 0.8].map((instanceValue, rowIndex) => ({
       content: `${rowIndex}`,
@@ -117,6 +184,14 @@ describe('selectRows', () => {
     expect(warnings).toEqual([
       'selection: effective share of task "A" should be at least 0.9, got 0.467 at lambda 10 (equally likely rows that would be as uneven a draw, over its rows); lower lambda',
     ]);
+  });
+
+  test('finds each task its own lambda for an effective share', () => {
+    const { effectiveShare, warnings } = select({ essTarget: 0.97 });
+    expect(effectiveShare).toBeAllclose([0.97, 0.97, 0.97], { rtol: 1e-9, atol: 0 });
+    expect(warnings).toEqual([]);
+    expect(select({ essTarget: 0.8 }).warnings[0]).toContain('at ess_target 0.8');
+    expect(select({ method: 'tive_task', essTarget: 0.97 }).rows).toEqual(select({ lambda: 0 }).rows);
   });
 
   test('at lambda 0 is the uniform choice within tasks, and says that lambda does nothing', () => {

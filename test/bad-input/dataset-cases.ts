@@ -13,6 +13,7 @@ const budget: AllocationConfig = {
   budgetRows: 500,
   budgetBase: 'eligible',
   weighting: 'value',
+  alpha: 0.5,
   overflow: 'redistribute',
   rounding: 'largest_remainder',
   approval: 'none',

@@ -137,6 +137,8 @@ export const MACHINE: Case[] = [
         method: 'tive',
         lambda: 0.001,
         replacement: false,
+        ranks: 'top',
+        quotas: 'value',
         seed: 1,
         budget: 5,
         tasks: [{ task: 'qa', quota: 5 }],

@@ -11,21 +11,38 @@ import {
 
 describe('the table of methods', () => {
   test('says of the settings what the addresses of selections say: null for what a method does not read', () => {
-    const said = METHOD_NAMES.map((method) => [method, methodSettings(method, { lambda: 3, replacement: false })]);
+    const said = METHOD_NAMES.map((method) => [
+      method,
+      methodSettings(method, { lambda: 3, replacement: false, ranks: 'mid' }),
+    ]);
     expect(Object.fromEntries(said)).toMatchObject({
-      tive: { lambda: 3, replacement: false },
+      tive: { lambda: 3, essTarget: null, replacement: false, ranks: null },
       tive_task: { lambda: null, replacement: false },
       tive_instance: { lambda: 3, replacement: false },
       random: { lambda: null, replacement: false },
       task_balanced: { lambda: null, replacement: false },
-      grand: { lambda: null, replacement: null },
+      grand: { lambda: null, replacement: null, ranks: 'mid' },
     });
+  });
+
+  test('says no lambda where each task has its own', () => {
+    const settings = { lambda: 3, essTarget: 0.99, replacement: false, ranks: 'top' } as const;
+    expect(methodSettings('tive', settings)).toMatchObject({ lambda: null, essTarget: 0.99 });
+    expect(methodSettings('random', settings)).toMatchObject({ lambda: null, essTarget: null });
   });
 
   test('follows the recipe’s weighting where a method shares by value, and nowhere else', () => {
     expect([quotasOf('tive', 'size'), quotasOf('tive_task', 'equal')]).toEqual(['size', 'equal']);
     expect([quotasOf('tive_instance', 'equal'), quotasOf('task_balanced', 'size')]).toEqual(['size', 'equal']);
-    expect([quotasOf('random', 'equal'), quotasOf('grand', 'value')]).toEqual(['pooled', 'pooled']);
+    expect([quotasOf('random', 'equal'), quotasOf('size_tempered', 'equal')]).toEqual(['pooled', 'tempered']);
+  });
+
+  test('pools the tasks of a score, but for equal shares and shares by size', () => {
+    expect([quotasOf('grand', 'value'), quotasOf('loss', 'equal'), quotasOf('el2n', 'size')]).toEqual([
+      'pooled',
+      'equal',
+      'size',
+    ]);
   });
 
   test('measures against the balanced choice, else the pooled one, else none', () => {

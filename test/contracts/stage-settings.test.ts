@@ -40,7 +40,7 @@ const LAYOUTS: Readonly<Record<keyof StageReads, string>> = {
   values:
     '{"excludeTasks":[],"seed":42,' +
     '"values":{"instanceValue":"mean_of_cosines","selfTerm":true,"taskValue":"gradient_norm"}}',
-  selection: '{"lambda":3,"method":"tive","replacement":false,"seed":42}',
+  selection: '{"essTarget":null,"lambda":3,"method":"tive","ranks":"top","replacement":false,"seed":42}',
   finetune:
     '{"finetune":{"batchSize":16,"enabled":true,"epochs":3,"learningRate":0.003,"loraAlpha":32,"loraRank":16,' +
     '"loraTarget":["q_proj","k_proj","v_proj","o_proj"],"schedule":"cosine","warmupFraction":0.03},' +

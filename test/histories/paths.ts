@@ -39,6 +39,9 @@ export const PATHS: Readonly<Record<string, Recording>> = {
     last: 'before',
     instead: { planNewRows: async (input) => ({ ...(await planNewRows(input)), newRowCount: 60 }) },
   }),
+  filtered: run({
+    options: { until: 'selection', config: { ...CONFIG, selection: { ...CONFIG.selection, filters: ['loss_cut'] } } },
+  }),
   unchanged: run({ options: { incremental: true }, last: 'first' }),
   reselect: async (server) => {
     const base = await ordinary(server);

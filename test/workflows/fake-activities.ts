@@ -178,6 +178,13 @@ export function honestControl({ last = null }: FakeFacts): ControlActivities {
       tasks: tasks.map(({ task, value }) => ({ task, rows: 50, value, share: 0.5, ideal: 5, quota: 5 })),
       warnings: [],
     }),
+    filterRows: async ({ filters, values, rows, gradients }) => ({
+      filters,
+      filtered: made('filtered', ...filters, values, rows, ...gradients),
+      tasks: TASKS.map(({ task }) => ({ task, rowCount: 50, keptCount: 40, dropped: [] })),
+      warnings: [],
+      cached: false,
+    }),
     selectRows: async ({ method, values }) => ({
       method,
       selection: made('selection', method, values),

@@ -1,47 +1,83 @@
 // Allocation and selection of every method.
 import type { SelectionMethod } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
+import type { GradientsResult } from '../../contracts/messages/gradients.ts';
 import type { MethodResult } from '../../contracts/messages/run.ts';
-import type { AllocationResult } from '../../contracts/messages/selection.ts';
+import type { AllocationResult, FilterResult } from '../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
+import { filtersOf } from '../../contracts/methods.ts';
 import type { RunContext } from '../context.ts';
 import { countText, facts, stateOf } from '../progress-facts.ts';
 
 /** Seconds of work, so one method after the other; each is added to `results` when its quotas are known. */
-export async function selectAll(
-  context: RunContext,
-  dataset: ScanResult,
-  values: ValuesResult,
-  results: MethodResult[],
-): Promise<void> {
+export async function selectAll(context: RunContext, found: Found, results: MethodResult[]): Promise<void> {
   const { work, progress, wants } = context;
   progress.start('allocation', work.methods.length);
   if (wants('selection')) progress.start('selection', work.methods.length);
-  for (const method of work.methods) await selectMethod(context, method, dataset, values, results);
+  for (const method of work.methods) await selectMethod(context, method, found, results);
   finishSelections(context, results);
 }
 
+/** What is selected from. */
+export interface Found {
+  dataset: ScanResult;
+  gradients: GradientsResult;
+  values: ValuesResult;
+}
+
 async function selectMethod(
-  { input: { config }, control, gate, progress, wants }: RunContext,
+  context: RunContext,
   method: SelectionMethod,
-  dataset: ScanResult,
-  values: ValuesResult,
+  found: Found,
   results: MethodResult[],
 ): Promise<void> {
+  const {
+    input: { config },
+    control,
+    gate,
+    progress,
+    wants,
+  } = context;
+  const { dataset, values } = found;
+  const filter = await filterRows(context, method, found);
+  const kept = filter?.tasks.map(({ task, keptCount }) => ({ task, keptCount }));
   const allocation = await control.allocateRows.executeWithOptions({ summary: `allocation: ${method}` }, [
-    { config, method, tasks: values.tasks, allRowCount: dataset.rowCount },
+    { config, method, tasks: values.tasks, allRowCount: dataset.rowCount, ...(kept && { kept }) },
   ]);
   progress.advance('allocation');
   const asks = method === config.selection.method && config.allocation.approval === 'required';
   if (asks) await approval({ gate, progress }, allocation);
   await gate.pass();
-  const done: MethodResult = { method, allocation, selection: null, finetune: null, evaluation: null };
+  const done: MethodResult = {
+    method,
+    ...(filter && { filter }),
+    allocation,
+    selection: null,
+    finetune: null,
+    evaluation: null,
+  };
   results.push(done);
   if (!wants('selection')) return;
   done.selection = await control.selectRows.executeWithOptions({ summary: `selection: ${method}` }, [
-    { config, method, values: values.values, allocation },
+    { config, method, values: values.values, allocation, ...(filter && { filtered: filter.filtered }) },
   ]);
   progress.advance('selection');
+}
+
+/** What is left out before the method draws; null where nothing is asked to be. */
+async function filterRows(
+  { input: { config }, control, warnings }: RunContext,
+  method: SelectionMethod,
+  { dataset: { rows }, gradients, values }: Found,
+): Promise<FilterResult | null> {
+  const filters = filtersOf(method, config.selection);
+  if (filters.length === 0) return null;
+  const tables = [gradients.gradients, ...gradients.reused];
+  const filter = await control.filterRows.executeWithOptions({ summary: `selection: ${filters.join(', ')}` }, [
+    { config, filters, values: values.values, rows, gradients: tables },
+  ]);
+  if (method === config.selection.method) warnings.push(...filter.warnings);
+  return filter;
 }
 
 /** Holds until somebody approves of the quotas. */

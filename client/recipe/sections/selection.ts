@@ -1,6 +1,6 @@
 // How many rows each task gets, and which.
-import { METHOD_NAMES } from '../../../contracts/methods.ts';
-import { flag, fraction, integer, notNegative, oneOf, section } from '../kinds.ts';
+import { FILTER_NAMES, METHOD_NAMES, RANKS } from '../../../contracts/methods.ts';
+import { flag, fraction, integer, list, notNegative, oneOf, section, share } from '../kinds.ts';
 
 export const allocation = section('how the budget is shared out over the tasks', {
   budget_fraction: fraction()
@@ -12,6 +12,7 @@ export const allocation = section('how the budget is shared out over the tasks',
     .default('eligible')
     .describe('what the share is of; all = every row of the dataset, of excluded tasks and set aside too'),
   weighting: oneOf('value', 'equal', 'size').default('value').describe('what a task’s quota is proportional to'),
+  alpha: share().default(0.5).describe('of size_tempered: quota ∝ rows^alpha; 0 = equal, 1 = by size'),
   overflow: oneOf('redistribute', 'repeat')
     .default('redistribute')
     .describe('when a quota exceeds the task: other tasks get the rest, or rows come again'),
@@ -28,5 +29,22 @@ export const selection = section('which rows of a task are taken', {
     .default('tive')
     .describe('what each does: the methods in docs/recipe.md'),
   lambda: notNegative().default(3).describe('probability ∝ exp(lambda · value) inside a task'),
+  ess_target: fraction()
+    .nullable()
+    .default(null)
+    .describe('in place of lambda: effective share of rows that each task’s own lambda gives, e.g. 0.99'),
   replacement: flag().default(false).describe('true = a row may be drawn again'),
+  ranks: oneOf(...RANKS)
+    .default('top')
+    .describe('of rows ranked by a score, largest first; mid = those around the median'),
+  filters: list(oneOf(...FILTER_NAMES), 'a list of filters')
+    .default([])
+    .describe('what is left out first, whatever the method: the filters below'),
+  near_duplicate_cosine: fraction()
+    .default(0.95)
+    .describe('of near_duplicates: least cosine of two gradients that count as one'),
+  loss_guard: share()
+    .default(0.1)
+    .describe('of loss_guard: share of losses worse than half of chance that a task may have'),
+  loss_cut: share().default(0.15).describe('of loss_cut: share of the highest losses of every task'),
 });

@@ -22,9 +22,16 @@ export const gradients = section('the gradient of every row', {
 });
 
 export const values = section('the value of tasks and rows', {
-  task_value: oneOf('gradient_norm', 'self_influence', 'gradient_norm_sum')
+  task_value: oneOf(
+    'gradient_norm',
+    'self_influence',
+    'gradient_norm_sum',
+    'gradient_norm_trimmed',
+    'gradient_norm_winsorised',
+    'gradient_norm_median',
+  )
     .default('gradient_norm')
-    .describe('mean norm; self_influence = mean square; gradient_norm_sum = norm × answer tokens'),
+    .describe('mean norm; self_influence = mean square; _sum = norm × answer tokens; others: robust means'),
   instance_value: oneOf('mean_of_cosines', 'cosine_to_mean')
     .default('mean_of_cosines')
     .describe('as the released code; cosine_to_mean = first version of the paper'),

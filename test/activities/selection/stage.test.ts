@@ -6,7 +6,7 @@ import { createSelectionActivities } from '../../../activities/selection/stage.t
 import type { Config, SelectionMethod } from '../../../contracts/config.ts';
 import type { SelectInput, SelectionResult } from '../../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../../contracts/messages/values.ts';
-import { METHOD_NAMES } from '../../../contracts/methods.ts';
+import { METHOD_NAMES, quotasOf } from '../../../contracts/methods.ts';
 import { readCopies, selectionTable } from '../../../tables/selection.ts';
 import { valuesTable } from '../../../tables/values.ts';
 import { SmallRun, inActivity } from '../small-run.ts';
@@ -36,8 +36,13 @@ async function selectable(): Promise<SelectableRows> {
       rowIndex: batch.rowIndex,
       contentHash: batch.contentHash,
       taskIndex: Uint32Array.from(batch.task, (name) => known.tasks.findIndex(({ task }) => task === name)),
-      instanceValue: batch.meanOfCosines,
-      gradientNorm: batch.gradientNorm,
+      columns: {
+        instance_value: batch.meanOfCosines,
+        gradient_norm: batch.gradientNorm,
+        loss: batch.loss,
+        supervised_token_count: batch.supervisedTokenCount,
+        el2n: batch.el2n,
+      },
     };
   throw new Error('values: must have a batch, got none');
 }
@@ -48,7 +53,8 @@ describe('a selection', () => {
     const { tasks, budget } = allocation;
     const rows = await selectable();
     const { seed } = config.run;
-    const wanted = selectAlone(rows, { ...config.selection, method, seed, budget, tasks }).rows;
+    const quotas = quotasOf(method, config.allocation.weighting);
+    const wanted = selectAlone(rows, { ...config.selection, method, seed, quotas, budget, tasks }).rows;
     const selected = await select(method);
     for await (const batch of selectionTable.read(run.store, selected.selection)) {
       expect(batch.rowIndex).toEqual(Uint32Array.from(wanted.position, (position) => rows.rowIndex[position]!));
@@ -94,6 +100,11 @@ describe('a selection is another one', () => {
     ['random', 'selection.replacement=true', true],
     ['grand', 'selection.replacement=true', false],
     ['grand', 'run.seed=5', true],
+    ['grand', 'selection.ranks=mid', true],
+    ['tive', 'selection.ranks=mid', false],
+    ['loss', 'allocation.weighting=equal', true],
+    ['size_tempered', 'allocation.alpha=1', true],
+    ['task_balanced', 'allocation.alpha=1', false],
     ['task_balanced', 'allocation.weighting=size', false],
     ['tive', 'allocation.weighting=size', true],
     ['random', 'allocation.budget_fraction=0.5', true],

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { centreOf } from '../../../algorithms/robust-means.ts';
 import { mergeTaskSums, finishTaskSums } from '../../../algorithms/task-values.ts';
 import { joinRows } from '../../../activities/values/eligible-rows.ts';
 import { runPass } from '../../../activities/values/pass.ts';
@@ -225,6 +226,25 @@ describe('values', () => {
     for (const { task, value } of tasks) {
       const own = [...table.values()].filter((row) => row.task === task);
       expect([value!]).toBeAllclose([mean(own.map(valueOf))], { rtol: 1e-12, atol: 0 });
+    }
+  });
+
+  test.each([
+    ['gradient_norm_trimmed', 'trimmed'],
+    ['gradient_norm_winsorised', 'winsorised'],
+    ['gradient_norm_median', 'median'],
+  ] as const)('of kind %s are the %s norms', async (kind, centre) => {
+    const { tasks, gradients } = await run.estimate(run.config(`values.task_value=${kind}`));
+    const table = await tableOf(gradients);
+    for (const { task, value, interval } of tasks) {
+      const own = [...table.values()].filter((row) => row.task === task);
+      expect(value).toBe(
+        centreOf(
+          own.map(({ norm }) => norm),
+          centre,
+        ),
+      );
+      expect(interval![0] <= value! && value! <= interval![1]).toBe(true);
     }
   });
 

@@ -52,11 +52,22 @@ describe('a recipe', () => {
       budgetRows: null,
       budgetBase: 'eligible',
       weighting: 'value',
+      alpha: 0.5,
       overflow: 'redistribute',
       rounding: 'largest_remainder',
       approval: 'none',
     });
-    expect(config.selection).toEqual({ method: 'tive', lambda: 3, replacement: false });
+    expect(config.selection).toEqual({
+      method: 'tive',
+      lambda: 3,
+      essTarget: null,
+      replacement: false,
+      ranks: 'top',
+      filters: [],
+      nearDuplicateCosine: 0.95,
+      lossGuard: 0.1,
+      lossCut: 0.15,
+    });
     expect(config.warmup.fraction).toBe(0.08);
     // Left to the number of rows.
     expect(config.warmup).toMatchObject({ epochs: null, batchSize: null, learningRate: null });
@@ -79,7 +90,7 @@ describe('a recipe', () => {
       ),
     );
     const { config } = loadRecipe(path, { overrides: ['selection.method=grand', 'run.seed=7'] });
-    expect(config.selection).toEqual({ method: 'grand', lambda: 2, replacement: false });
+    expect(config.selection).toMatchObject({ method: 'grand', lambda: 2, replacement: false, ranks: 'top' });
     expect(config.gradients.projection).toBe('rademacher');
     expect(config.dataset.excludeTasks).toEqual([]);
     expect(config.run.seed).toBe(7);
