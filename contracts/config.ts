@@ -126,7 +126,7 @@ export interface WarmupConfig extends ScheduleSettings {
   loraTarget: LoraTarget[];
 }
 
-export type ProjectionKind = 'sparse' | 'rademacher' | 'none';
+export type ProjectionKind = 'sparse' | 'rademacher' | 'kron' | 'none';
 
 export interface GradientsConfig {
   /** Longest example in tokens; the rest is cut. */

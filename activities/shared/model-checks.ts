@@ -45,6 +45,11 @@ export async function checkModel(config: Config, models: ModelHost): Promise<voi
 
 /** As {@link checkModel}, of a model whose files are read here. */
 async function checkTokenModel({ model, gradients }: Config): Promise<void> {
+  if (gradients.projection === 'kron') {
+    throw new InvalidConfigError(
+      'gradients.projection: kron needs model.engine: torch, got TensorFlow’s engine; set that, or projection: sparse',
+    );
+  }
   const architecture = await readArchitecture(model.path);
   const { imageTokenCount, vision } = architecture;
   // Whether there is a GPU is seen where the weights are loaded.
