@@ -1,6 +1,7 @@
 // Bytes that a process needs, counted from shapes.
 import { sketchWidth } from '../../algorithms/projection.ts';
 import type { EngineName } from '../../contracts/config.ts';
+import { isAttention } from '../adapter.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
 import { MAX_MERGED } from './bounds.ts';
 import {
@@ -59,7 +60,7 @@ export function adapterSizes(layers: readonly LinearLayer[], adapter: MemoryQues
   const adapted = layers.filter(({ target }) => adapter.targets.includes(target));
   const pairs = adapted.map(({ path, shape: [out, input] }) => ({ path, values: adapter.rank * (out + input) }));
   const sum = (some: typeof pairs): number => some.reduce((total, { values }) => total + values, 0);
-  const attention = pairs.filter(({ path }) => path.includes('.self_attn.'));
+  const attention = pairs.filter(({ path }) => isAttention(path));
   const parameterCount = sum(pairs);
   return {
     parameterCount,

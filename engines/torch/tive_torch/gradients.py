@@ -37,7 +37,7 @@ class GradientReader:
 
         Losses are means over an example's answer tokens, and the gradient is that of this mean.
         """
-        sums = _Sums(list(self.segments), self.sketcher, batch.example_count)
+        sums = _Sums(list(self.segments), self.sketcher, batch.labels.shape)
         self.adapter.activate({name: sums.tap for name in self.segments})
         found = answers(self.adapter.model, batch)
         losses = cross_entropies(found)
@@ -109,9 +109,10 @@ def _sketcher(adapter: Adapter, segments: Mapping[str, Segment], request: Mappin
 class _Sums:
     """Squared norms and parts of sketches as they come, added in one order whatever the order of coming."""
 
-    def __init__(self, names: list[str], sketcher: Sketcher, example_count: int) -> None:
+    def __init__(self, names: list[str], sketcher: Sketcher, shape: torch.Size) -> None:
+        """`shape` is `[example, token]`."""
         self._sketcher = sketcher
-        self._examples = example_count
+        self._shape = shape
         # The backward pass meets the last parameter first.
         self._order = names[::-1]
         self._next = 0
@@ -123,7 +124,13 @@ class _Sums:
     def tap(self, name: str, x: torch.Tensor, dy: torch.Tensor) -> None:
         if name in self._squares:
             raise EngineError("config", f"adapter: {name} must be used once in a forward pass, got twice; leave it out")
-        self._squares[name], self._parts[name] = self._sketcher.read(name, x, dy, self._examples)
+        tokens = x.numel() // x.shape[-1]
+        if tokens != self._shape.numel():
+            # A router's expert is given some tokens of all examples, and whose they are is not to be seen.
+            raise EngineError(
+                "config", f"adapter: {name} must be given {self._shape.numel()} tokens, got {tokens}; leave it out"
+            )
+        self._squares[name], self._parts[name] = self._sketcher.read(name, x, dy, self._shape[0])
         while self._next < len(self._order) and self._order[self._next] in self._parts:
             self._add(self._order[self._next])
             self._next += 1

@@ -49,7 +49,7 @@ class Factor:
 
 
 def factors_of(shapes: Sequence[tuple[int, int]], sketch: int) -> list[Factor]:
-    """Factors in the order of the gradient vector, as wide as the least multiple of 8 that fills the sketch four times."""
+    """Factors in the order of the gradient vector. Widths: the least multiple of 8 that fills the sketch four times."""
     width = math.ceil(_SKETCHES * sketch / len(shapes) / _STEP) * _STEP
     start, factors = 0, []
     for out, input in shapes:
@@ -74,8 +74,8 @@ class Kron:
     def read(self, name: str, x: torch.Tensor, dy: torch.Tensor, examples: int) -> tuple[torch.Tensor, torch.Tensor]:
         factor, signs = self.factors[name], self._signs[name]
         tokens = x.numel() // x.shape[-1] // examples
-        # The exact norm costs a product of all pairs of tokens, or the gradient. Where there is one, projecting it costs
-        # less than projecting the tokens that it is the sum of.
+        # The exact norm costs a product of all pairs of tokens, or the gradient. Where that is formed, projecting it
+        # costs less than projecting the tokens that it is the sum of.
         short = 2 * tokens * (factor.out + factor.input) < factor.out * factor.input
         squares, products = (_of_tokens if short else _of_gradient)(factor, signs, x, dy, examples)
         return squares, self._count_sketch.project(factor.segment, products.reshape(examples, -1))
