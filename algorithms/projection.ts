@@ -6,7 +6,7 @@ import { philoxKey } from './random-stream.ts';
 
 /** What determines a projection z = Π g of the gradient vector. */
 export interface ProjectionOptions {
-  /** `sparse` = count-sketch, `rademacher` = dense signs, `none` = z is g. */
+  /** `sparse` = count-sketch, `rademacher` = dense signs, `none` = z is g; `kron` is the torch engine's own. */
   kind: ProjectionKind;
   /** Dimension k of z. A power of two for `sparse`, the parameter count for `none`. */
   sketch: number;
@@ -113,6 +113,8 @@ function segmentAdder(options: ProjectionOptions): AddSegment {
       return sparseAdder(options);
     case 'rademacher':
       return rademacherAdder(options);
+    case 'kron':
+      throw new RangeError('projection: kind must be one of coordinates, got kron, which reads factors');
   }
 }
 

@@ -118,6 +118,23 @@ def sketch_seconds(repeats: int) -> float:
     return min(timed(lambda: [projector.project(s, values) for s in segments]) for _ in range(repeats))
 
 
+def sketcher_seconds(reader: GradientReader, arguments: argparse.Namespace) -> float:
+    """Of norms and sketch of one row by all factors, gradients included where they are formed."""
+    dtype, device = getattr(torch, arguments.dtype), reader.adapter.model.device
+    shapes = {name: tuple(reader.adapter.modules[name].weight.shape) for name in reader.segments}
+    made = {
+        shape: (
+            torch.randn(arguments.tokens, shape[1], device=device, dtype=dtype),
+            torch.randn(arguments.tokens, shape[0], device=device, dtype=dtype),
+        )
+        for shape in set(shapes.values())
+    }
+    return min(
+        timed(lambda: [reader.sketcher.read(name, *made[shape], 1) for name, shape in shapes.items()])
+        for _ in range(arguments.repeats)
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--layers", type=int, default=24)
@@ -134,6 +151,7 @@ def main() -> None:
     reader = reader_of(adapter, "sparse")
     engine = min(timed(lambda: reader.read(batch)) for _ in range(arguments.repeats))
     count = sum(segment.count for segment in reader.segments.values())
+    kinds = {kind: sketcher_seconds(reader_of(adapter, kind), arguments) for kind in ("sparse", "kron")}
     print(
         f"plain loop, {arguments.dtype}, {arguments.tokens} tokens: "
         f"forward {forward:.2f} s, backward and norm {backward:.2f} s"
@@ -143,6 +161,8 @@ def main() -> None:
         f"{engine / (forward + backward):.2f} of the loop"
     )
     print(f"sketch of {2**27:,} coordinates: {sketch:.3f} s, {sketch / backward:.1%} of that backward pass")
+    for kind, seconds in kinds.items():
+        print(f"{kind}: norms and sketch of {count:,} coordinates {seconds:.2f} s, {seconds / backward:.1%} of it")
     print(f"memory: {environment.memory()['peakBytes'] / 1e9:.1f} GB at most")
 
 

@@ -101,6 +101,7 @@ export interface DatasetConfig {
   maxQuarantinedFraction: number;
 }
 
+/** Linear layers of a decoder of Llama's kind; other decoders have others beside them. */
 export type LoraTarget = 'q_proj' | 'k_proj' | 'v_proj' | 'o_proj' | 'gate_proj' | 'up_proj' | 'down_proj';
 
 /** How long and how fast an adapter is trained. */
@@ -124,10 +125,11 @@ export interface WarmupConfig extends ScheduleSettings {
   warmupFraction: number;
   loraRank: number;
   loraAlpha: number;
-  loraTarget: LoraTarget[];
+  /** Names of linear layers of the decoder. */
+  loraTarget: string[];
 }
 
-export type ProjectionKind = 'sparse' | 'rademacher' | 'none';
+export type ProjectionKind = 'sparse' | 'rademacher' | 'kron' | 'none';
 
 export interface GradientsConfig {
   /** Longest example in tokens; the rest is cut. */

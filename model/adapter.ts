@@ -1,13 +1,17 @@
 // LoRA adapters of the decoder: their settings, values and the layout of their gradients.
-import type { LoraTarget } from '../contracts/config.ts';
 import type { NamedTensor } from './safetensors.ts';
 import type { LinearLayer } from './weight-shapes.ts';
+
+/** Whether a module, or its parameter, mixes tokens: by attention, or by the linear attention of hybrid decoders. */
+export function isAttention(path: string): boolean {
+  return /\.(self_attn|linear_attn)\./.test(path);
+}
 
 /** What an adapter is: W + scale · B A on the target layers, A `[rank, in]`, B `[out, rank]`, scale alpha / rank. */
 export interface LoraSettings {
   rank: number;
   alpha: number;
-  targets: LoraTarget[];
+  targets: string[];
   /** What PEFT says beside: exceptions by module, and the scale alpha / √rank. Absent for an adapter of our own. */
   peft?: { use_rslora: boolean; rank_pattern: Record<string, number>; alpha_pattern: Record<string, number> };
 }
@@ -59,11 +63,11 @@ export interface ParameterPlace {
 }
 
 /**
- * The gradient vector: adapter parameters whose path has `self_attn`, concatenated in `parameter_order`, row-major.
+ * The gradient vector: adapter parameters of attention, concatenated in `parameter_order`, row-major.
  * An adapter without attention layers gives all its parameters.
  */
 export function gradientLayout(values: AdapterValues): { places: ParameterPlace[]; length: number } {
-  const attention = values.parameters.filter(({ name }) => name.includes('.self_attn.'));
+  const attention = values.parameters.filter(({ name }) => isAttention(name));
   const places: ParameterPlace[] = [];
   let length = 0;
   for (const { name, shape } of attention.length > 0 ? attention : values.parameters) {

@@ -32,7 +32,8 @@ export function decoderLinearPath(layer: number, target: LoraTarget): string {
 export interface LinearLayer {
   /** Canonical module path, without `.weight`. */
   path: string;
-  target: LoraTarget;
+  /** Last part of the path. */
+  target: string;
   /** `[out, in]` */
   shape: readonly [number, number];
 }

@@ -28,7 +28,7 @@ import { budgetNotes, memoryFacts, requireBatch, tokenBudgetFor, worksOf } from 
 import type { MemoryFacts } from '../shared/memory-plan.ts';
 import { LargestBatch } from './largest-batch.ts';
 import { countRows } from '../shared/metrics.ts';
-import { checkModel } from '../shared/model-checks.ts';
+import { adapterNotes, checkModel } from '../shared/model-checks.ts';
 import type { ModelHost } from '../shared/model-host.ts';
 import { setAsideLine, toRowsBatch } from '../shared/rows-batch.ts';
 import { findOutput, makeOutput, outputPlace, writeFile } from '../shared/stage-output.ts';
@@ -61,7 +61,12 @@ export function createDatasetActivities({ openStore, models }: ComputeDependenci
      * @throws InvalidDatasetError where the dataset or the test rows as a whole cannot be used
      */
     async scanRows(input: ScanInput): Promise<ScanResult> {
-      if (input.source === 'dataset') return scan(input);
+      if (input.source === 'dataset') {
+        const found = await scan(input);
+        const { decoder } = await models.describe(input.config.model);
+        // Not of the rows, so not in their artifact.
+        return { ...found, warnings: [...found.warnings, ...adapterNotes(input.config, decoder)] };
+      }
       const found = await scan(input).catch((error: Error) => {
         throw error instanceof InvalidDatasetError ? new InvalidDatasetError(ofTestRows(error.message)) : error;
       });

@@ -20,7 +20,7 @@ import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { budgetNotes, memoryFacts, requireBatch, tokenBudgetFor, workMemory, worksOf } from '../shared/memory-plan.ts';
 import type { MemoryFacts } from '../shared/memory-plan.ts';
-import { checkModel } from '../shared/model-checks.ts';
+import { adapterNotes, checkModel } from '../shared/model-checks.ts';
 import { findReference } from '../training/warmup.ts';
 import { findValues } from '../values/stage.ts';
 import { planStages, totalSeconds } from './plan-stages.ts';
@@ -92,6 +92,7 @@ export async function planRun(
     warnings: [
       ...warningsOf(stages, freeBytes, fallbackReason),
       ...sample.notes,
+      ...adapterNotes(config, decoder),
       ...budgetNotes(config, tokenBudget),
       ...(problem === null ? [] : [`of ${sample.sampleCount} rows: ${problem.message}`]),
     ],

@@ -7,6 +7,7 @@ import { readAdapter } from '../../model/adapter-files.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import { checkModelFiles } from '../../model/model-files.ts';
 import { chooseEngine } from '../../model/load-engine.ts';
+import type { DecoderLayers } from '../../model/engine.ts';
 import { modelMemory, requireMemory } from '../../model/memory/weights-memory.ts';
 import { countParameters, weightShapes } from '../../model/weight-shapes.ts';
 import type { ModelHost } from './model-host.ts';
@@ -43,8 +44,31 @@ export async function checkModel(config: Config, models: ModelHost): Promise<voi
   }
 }
 
+/** What a person should know of the layers that the recipe names: decoder layers of which none is adapted. */
+export function adapterNotes({ model, warmup }: Config, { layers }: DecoderLayers): string[] {
+  if (model.adapter !== null) return [];
+  const numberOf = (path: string): string | undefined => /\.layers\.(\d+)\./.exec(path)?.[1];
+  const adapted = new Set(
+    layers.filter((layer) => warmup.loraTarget.includes(layer.target)).map(({ path }) => numberOf(path)),
+  );
+  const without = layers.filter(({ path }) => numberOf(path) !== undefined && !adapted.has(numberOf(path)));
+  if (without.length === 0) return [];
+  const numbers = [...new Set(without.map(({ path }) => numberOf(path)))];
+  const names = [...new Set(without.map(({ target }) => target))];
+  const all = new Set(layers.map(({ path }) => numberOf(path)).filter((number) => number !== undefined));
+  return [
+    `warmup.lora_target: every decoder layer should have an adapter, got ${numbers.length} of ${all.size} without ` +
+      `(${numbers.slice(0, 6).join(', ')}${numbers.length > 6 ? ', …' : ''}); they have ${names.join(', ')}`,
+  ];
+}
+
 /** As {@link checkModel}, of a model whose files are read here. */
 async function checkTokenModel({ model, gradients }: Config): Promise<void> {
+  if (gradients.projection === 'kron') {
+    throw new InvalidConfigError(
+      'gradients.projection: kron needs model.engine: torch, got TensorFlow’s engine; set that, or projection: sparse',
+    );
+  }
   const architecture = await readArchitecture(model.path);
   const { imageTokenCount, vision } = architecture;
   // Whether there is a GPU is seen where the weights are loaded.

@@ -1,6 +1,7 @@
 // Bytes that a process needs, counted from shapes.
 import { sketchWidth } from '../../algorithms/projection.ts';
 import type { EngineName } from '../../contracts/config.ts';
+import { isAttention } from '../adapter.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
 import { MAX_MERGED } from './bounds.ts';
 import {
@@ -28,6 +29,15 @@ const SLACK_SHARE = 0.2;
 /** Weights on the wasm heap stand there twice, once transposed. */
 const WASM_COPIES = 2;
 
+/** What a process keeps of the projection: buckets and signs of coordinates, or signs of factors' longer sides. */
+function projectionBytes(question: MemoryQuestion, { gradientLength, longestSide }: AdapterSizes): number {
+  const { kind, sketch } = question.projection;
+  if (kind === 'sparse') return gradientLength <= 2 ** 28 ? gradientLength * tableEntryBytes(question) : 0;
+  // All widths together are four sketches: a byte a unit of the long side, a bucket a unit of the short one.
+  if (kind === 'kron') return 4 * sketch * (longestSide + 4 * (question.adapter?.rank ?? 0));
+  return 0;
+}
+
 /** Bytes of one coordinate in the table of buckets and signs; wide sketches and torch take four. */
 function tableEntryBytes({ engine, projection }: MemoryQuestion): number {
   return engine === 'torch' || projection.sketch > 2 ** 15 ? 4 : 2;
@@ -40,21 +50,23 @@ export interface AdapterSizes {
   gradientLength: number;
   /** Of the largest layer's pair. */
   largestPair: number;
+  /** Longest input or output of an adapted layer. */
+  longestSide: number;
 }
 
 /** Sizes of an adapter on so many linear layers. */
 export function adapterSizes(layers: readonly LinearLayer[], adapter: MemoryQuestion['adapter']): AdapterSizes {
-  if (adapter === null) return { parameterCount: 0, gradientLength: 0, largestPair: 0 };
-  const pairs = layers
-    .filter(({ target }) => adapter.targets.includes(target))
-    .map(({ path, shape: [out, input] }) => ({ path, values: adapter.rank * (out + input) }));
+  if (adapter === null) return { parameterCount: 0, gradientLength: 0, largestPair: 0, longestSide: 0 };
+  const adapted = layers.filter(({ target }) => adapter.targets.includes(target));
+  const pairs = adapted.map(({ path, shape: [out, input] }) => ({ path, values: adapter.rank * (out + input) }));
   const sum = (some: typeof pairs): number => some.reduce((total, { values }) => total + values, 0);
-  const attention = pairs.filter(({ path }) => path.includes('.self_attn.'));
+  const attention = pairs.filter(({ path }) => isAttention(path));
   const parameterCount = sum(pairs);
   return {
     parameterCount,
     gradientLength: attention.length > 0 ? sum(attention) : parameterCount,
     largestPair: Math.max(0, ...pairs.map(({ values }) => values)),
+    longestSide: Math.max(0, ...adapted.flatMap(({ shape }) => shape)),
   };
 }
 
@@ -126,7 +138,8 @@ function adapterBytes(
   question: MemoryQuestion,
 ): Pick<MemoryCount, 'adapter' | 'gradients' | 'projection' | 'optimizer'> {
   const { work, engine, batch, projection } = question;
-  const { parameterCount, gradientLength, largestPair } = adapterSizes(question.sizes.layers, question.adapter);
+  const sizes = adapterSizes(question.sizes.layers, question.adapter);
+  const { parameterCount, gradientLength, largestPair } = sizes;
   const values = 4 * parameterCount;
   if (work === 'scoring') return { adapter: 2 * values, gradients: 0, projection: 0, optimizer: 0 };
   if (work === 'training') {
@@ -134,13 +147,11 @@ function adapterBytes(
     return { adapter: 3 * values, gradients: 3 * values, projection: 0, optimizer: 2 * values };
   }
   const width = sketchWidth(projection, gradientLength);
-  const table =
-    projection.kind === 'sparse' && gradientLength <= 2 ** 28 ? gradientLength * tableEntryBytes(question) : 0;
   return {
     adapter: 2 * values,
     // A layer's products, and their copies here.
     gradients: (engine === 'torch' ? 4 : 8) * batch.rowCount * largestPair,
-    projection: table + batch.rowCount * width * 12,
+    projection: projectionBytes(question, sizes) + batch.rowCount * width * 12,
     optimizer: 0,
   };
 }

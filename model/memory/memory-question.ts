@@ -1,5 +1,5 @@
 // What is asked of the memory's count, and what it answers.
-import type { EngineName, LoraTarget, ProjectionKind } from '../../contracts/config.ts';
+import type { EngineName, ProjectionKind } from '../../contracts/config.ts';
 import type { ModelSizes } from './model-sizes.ts';
 
 /** What a process does with a model. */
@@ -22,7 +22,7 @@ export interface MemoryQuestion {
   valueBytes: 2 | 4;
   work: MemoryWork;
   /** Low-rank pairs of the adapter; null for a base model that is scored. */
-  adapter: { rank: number; targets: readonly LoraTarget[] } | null;
+  adapter: { rank: number; targets: readonly string[] } | null;
   projection: { kind: ProjectionKind; sketch: number };
   batch: MicroBatchSize;
   /** Layers whose forward pass is done again in the backward pass, so that only their input is kept. */

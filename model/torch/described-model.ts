@@ -1,5 +1,4 @@
 // What the engine's process says of a model folder: its decoder's layers, and its processor.
-import type { LoraTarget } from '../../contracts/config.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { DecoderLayers, ModelDescription, RowProcessor, RowRefusal, RowTokens } from '../engine.ts';
@@ -13,7 +12,7 @@ import { canonicalPath } from './paths.ts';
 /** What the process answers to `inspect`, as far as it is read. */
 export interface Inspected {
   decoderPath: string;
-  layers: { path: string; target: LoraTarget; out: number; in: number }[];
+  layers: { path: string; target: string; out: number; in: number }[];
   parameterCount: number;
   layerCount: number;
   hiddenSize: number;
@@ -25,16 +24,8 @@ export interface Inspected {
   namedTokens: Record<string, string>;
 }
 
-/** PEFT's order of linear layers inside a decoder layer. */
-const TARGET_ORDER: readonly LoraTarget[] = [
-  'q_proj',
-  'k_proj',
-  'v_proj',
-  'o_proj',
-  'gate_proj',
-  'up_proj',
-  'down_proj',
-];
+/** PEFT's order of linear layers inside a decoder layer; others stand behind them, as the model has them. */
+const TARGET_ORDER: readonly string[] = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 
 /** @param version of what the processor runs on */
 export function describedModel(
@@ -62,7 +53,10 @@ function memorySizesOf(inspected: Inspected): ModelSizes {
 /** Layers by their canonical paths, layer by layer. */
 export function decoderOf({ decoderPath, layers }: Inspected): DecoderLayers {
   const numberOf = ({ path }: LinearLayer): number => Number(/\.layers\.(\d+)\./.exec(path)?.[1] ?? -1);
-  const orderOf = ({ target }: LinearLayer): number => TARGET_ORDER.indexOf(target);
+  const orderOf = ({ target }: LinearLayer): number => {
+    const place = TARGET_ORDER.indexOf(target);
+    return place < 0 ? TARGET_ORDER.length : place;
+  };
   const found = layers.map(({ path, target, ...shape }): LinearLayer => ({
     path: canonicalPath(path, decoderPath),
     target,

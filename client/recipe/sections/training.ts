@@ -1,6 +1,6 @@
 // The two trainings, of the reference model and on the chosen rows, and the test rows.
 import { METHOD_NAMES } from '../../../contracts/methods.ts';
-import { flag, fraction, integer, list, oneOf, positive, says, section, share } from '../kinds.ts';
+import { flag, fraction, integer, list, oneOf, positive, says, section, share, text } from '../kinds.ts';
 import { imageFolders, rowsPath } from './dataset.ts';
 
 const FOLLOWS = 'null = follows from the number of rows';
@@ -18,12 +18,14 @@ export const warmup = section('training of the reference model on a small sample
   lora_rank: integer(1).default(128).describe('rank of the adapter'),
   lora_alpha: positive().default(256).describe('the adapter is scaled by alpha / rank'),
   lora_target: list(
-    oneOf('q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'),
+    text('the name of a linear layer').regex(/^\w+$/, says('the name of a linear layer')),
     'a list of linear layers',
   )
     .min(1, says('at least one linear layer'))
     .default(['q_proj', 'k_proj', 'v_proj', 'o_proj'])
-    .describe('linear layers that get an adapter'),
+    .describe(
+      'linear layers of the decoder that get an adapter: gate_proj, up_proj, down_proj too, and what a model names otherwise',
+    ),
 });
 
 export const finetune = section('training on the chosen rows', {

@@ -6,9 +6,11 @@ export const gradients = section('the gradient of every row', {
   sketch: powerOfTwo(2 ** 20)
     .default(8192)
     .describe('dimension of the stored gradient, a power of two'),
-  projection: oneOf('sparse', 'rademacher', 'none')
+  projection: oneOf('sparse', 'rademacher', 'kron', 'none')
     .default('sparse')
-    .describe('random matrix that projects the gradient; none keeps it whole'),
+    .describe(
+      'random matrix that projects the gradient; kron = of each factor’s long side, torch engine only; none keeps it whole',
+    ),
   projection_seed: integer(0).default(0).describe('seed of the projection'),
   storage: oneOf('float32', 'int8')
     .default('float32')

@@ -13,7 +13,6 @@ from torch import nn
 from .errors import config_error, first_line, is_out_of_memory
 from .processor import Processor
 
-TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _NO_NETWORK = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -106,7 +105,7 @@ def _facts(config: Any, skeleton: nn.Module, processor: Processor) -> dict[str, 
                 "in": m.in_features,
             }
             for name, m in decoder.named_modules()
-            if isinstance(m, nn.Linear) and name.rsplit(".", 1)[-1] in TARGETS
+            if isinstance(m, nn.Linear)
         ],
         "layerCount": text.num_hidden_layers,
         "hiddenSize": text.hidden_size,

@@ -1,20 +1,22 @@
 """Gradients of single examples, all rows of a call in one forward and one backward pass.
 
-For y = x Wᵀ the gradient of example j is dW_j = dy_jᵀ x_j, sums over its tokens. Each is made, measured, projected
-and dropped where the backward pass meets its matrix; what is left is [example, sketch].
+For y = x Wᵀ the gradient of example j is dW_j = dy_jᵀ x_j, a sum over its tokens. Each is measured, projected and
+dropped where the backward pass meets its matrix; what is left is [example, sketch].
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from .adapter import Adapter
 from .errors import EngineError, config_error
 from .head import answers, cross_entropies, errors_l2, sums_by_example
-from .projection import Projector, Segment, make_projector
+from .kron import Kron
+from .per_example import per_example
+from .projection import Projector, Segment, check_segments, make_projector
 from .rows import Batch
 
 # Values of a parameter's gradients that are copied as a whole to a wider type: 32 MB.
@@ -28,22 +30,14 @@ class GradientReader:
         self.adapter = adapter
         self.cutoff = int(request["cutoff"])
         self.segments = _segments(adapter, request["coordinates"])
-        projection = request["projection"]
-        self.projector: Projector = make_projector(
-            projection["kind"],
-            int(projection["sketch"]),
-            int(projection["seed"]),
-            list(self.segments.values()),
-            int(request["parameterCount"]),
-            adapter.model.device,
-        )
+        self.sketcher = _sketcher(adapter, self.segments, request)
 
     def read(self, batch: Batch) -> dict[str, torch.Tensor]:
         """`loss`, `norm`, `el2n` float64, `count` int32 `[example]`, and `sketch` float32 `[example, sketch]`.
 
         Losses are means over an example's answer tokens, and the gradient is that of this mean.
         """
-        sums = _Sums(self.segments, self.projector, batch.example_count)
+        sums = _Sums(list(self.segments), self.sketcher, batch.labels.shape)
         self.adapter.activate({name: sums.tap for name in self.segments})
         found = answers(self.adapter.model, batch)
         losses = cross_entropies(found)
@@ -76,15 +70,51 @@ def _segments(adapter: Adapter, coordinates: list[Mapping[str, Any]]) -> dict[st
     return segments
 
 
+class Sketcher(Protocol):
+    """What is kept of a parameter's gradients."""
+
+    def read(self, name: str, x: torch.Tensor, dy: torch.Tensor, examples: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Squared norm `[example]` and part of the sketch `[example, sketch]`, float64.
+
+        Of the parameter's input x `[example · token, in]` and the gradient dy `[example · token, out]` of its output.
+        """
+        ...
+
+
+class _Whole:
+    """Each parameter's gradients are made, and projected as they are."""
+
+    def __init__(self, segments: Mapping[str, Segment], projector: Projector) -> None:
+        self._segments = segments
+        self._projector = projector
+
+    def read(self, name: str, x: torch.Tensor, dy: torch.Tensor, examples: int) -> tuple[torch.Tensor, torch.Tensor]:
+        gradient = per_example(x, dy, examples)
+        if gradient.numel() <= _LARGEST_COPY and not gradient.is_cuda:
+            # Both sums are made in float64: one copy serves both.
+            gradient = gradient.double()
+        squares = torch.linalg.vector_norm(gradient, dim=1, dtype=torch.float64).square()
+        return squares, self._projector.project(self._segments[name], gradient)
+
+
+def _sketcher(adapter: Adapter, segments: Mapping[str, Segment], request: Mapping[str, Any]) -> Sketcher:
+    projection, count, device = request["projection"], int(request["parameterCount"]), adapter.model.device
+    kind, sketch, seed = projection["kind"], int(projection["sketch"]), int(projection["seed"])
+    check_segments(list(segments.values()), count, seed)
+    if kind == "kron":
+        return Kron({name: tuple(adapter.modules[name].weight.shape) for name in segments}, sketch, seed, device)
+    return _Whole(segments, make_projector(kind, sketch, seed, list(segments.values()), count, device))
+
+
 class _Sums:
     """Squared norms and parts of sketches as they come, added in one order whatever the order of coming."""
 
-    def __init__(self, segments: Mapping[str, Segment], projector: Projector, example_count: int) -> None:
-        self._segments = segments
-        self._projector = projector
-        self._examples = example_count
+    def __init__(self, names: list[str], sketcher: Sketcher, shape: torch.Size) -> None:
+        """`shape` is `[example, token]`."""
+        self._sketcher = sketcher
+        self._shape = shape
         # The backward pass meets the last parameter first.
-        self._order = list(segments)[::-1]
+        self._order = names[::-1]
         self._next = 0
         self._parts: dict[str, torch.Tensor] = {}
         self._squares: dict[str, torch.Tensor] = {}
@@ -94,12 +124,13 @@ class _Sums:
     def tap(self, name: str, x: torch.Tensor, dy: torch.Tensor) -> None:
         if name in self._squares:
             raise EngineError("config", f"adapter: {name} must be used once in a forward pass, got twice; leave it out")
-        gradient = per_example(x, dy, self._examples)
-        if gradient.numel() <= _LARGEST_COPY and not gradient.is_cuda:
-            # Both sums are made in float64: one copy serves both.
-            gradient = gradient.double()
-        self._squares[name] = torch.linalg.vector_norm(gradient, dim=1, dtype=torch.float64).square()
-        self._parts[name] = self._projector.project(self._segments[name], gradient)
+        tokens = x.numel() // x.shape[-1]
+        if tokens != self._shape.numel():
+            # A router's expert is given some tokens of all examples, and whose they are is not to be seen.
+            raise EngineError(
+                "config", f"adapter: {name} must be given {self._shape.numel()} tokens, got {tokens}; leave it out"
+            )
+        self._squares[name], self._parts[name] = self._sketcher.read(name, x, dy, self._shape[0])
         while self._next < len(self._order) and self._order[self._next] in self._parts:
             self._add(self._order[self._next])
             self._next += 1
@@ -117,17 +148,3 @@ class _Sums:
         if self._sketch is None:
             raise EngineError("config", "adapter: a parameter must be used in a forward pass, got none")
         return torch.stack(squares).sum(0).sqrt().cpu(), self._sketch.float().cpu()
-
-
-def per_example(x: torch.Tensor, dy: torch.Tensor, example_count: int) -> torch.Tensor:
-    """`[example, out · in]` float32: dy_jᵀ x_j of x [example · token, in] and dy [example · token, out]."""
-    inputs = x.reshape(example_count, -1, x.shape[-1])
-    outputs = dy.reshape(example_count, -1, dy.shape[-1])
-    if inputs.shape[1] != outputs.shape[1]:
-        raise EngineError("internal", f"tap: tokens must agree, got {inputs.shape[1]} and {outputs.shape[1]}")
-    if x.is_cuda and x.dtype == dy.dtype == torch.bfloat16:
-        # Products of bfloat16 are exact in float32: the same numbers as those of float32 copies, and faster.
-        products = torch.bmm(outputs.transpose(1, 2), inputs, out_dtype=torch.float32)
-    else:
-        products = torch.bmm(outputs.float().transpose(1, 2), inputs.float())
-    return products.reshape(example_count, -1)

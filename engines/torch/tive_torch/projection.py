@@ -49,20 +49,30 @@ def make_projector(
     kind: Kind, sketch: int, seed: int, segments: list[Segment], parameter_count: int, device: torch.device
 ) -> Projector:
     """The projector of a gradient vector whose parameters lie at `segments`."""
-    if not 0 <= seed < 2**53:
-        raise config_error(f"projection.seed: must be an integer in [0, 2^53), got {seed}")
-    for segment in segments:
-        if segment.start < 0 or segment.start + segment.count > parameter_count:
-            got = f"[{segment.start}, {segment.start + segment.count})"
-            raise config_error(f"coordinates: must lie in [0, {parameter_count}), got {got}")
+    check_segments(segments, parameter_count, seed)
     if kind == "none":
         return WholeGradient(parameter_count)
     if sketch < 1:
         raise config_error(f"projection.sketch: must be at least 1, got {sketch}")
     if kind == "rademacher":
         return DenseSigns(sketch, seed)
-    if sketch & (sketch - 1) != 0 or sketch > 2**30:
-        raise config_error(f"projection.sketch: must be a power of two up to 2^30 for kind sparse, got {sketch}")
+    return make_count_sketch(sketch, seed, segments, device)
+
+
+def check_segments(segments: list[Segment], parameter_count: int, seed: int) -> None:
+    """@raises EngineError of kind config for a seed or segments that cannot be."""
+    if not 0 <= seed < 2**53:
+        raise config_error(f"projection.seed: must be an integer in [0, 2^53), got {seed}")
+    for segment in segments:
+        if segment.start < 0 or segment.start + segment.count > parameter_count:
+            got = f"[{segment.start}, {segment.start + segment.count})"
+            raise config_error(f"coordinates: must lie in [0, {parameter_count}), got {got}")
+
+
+def make_count_sketch(sketch: int, seed: int, segments: list[Segment], device: torch.device) -> Projector:
+    """The count-sketch of a vector of these segments."""
+    if sketch < 1 or sketch & (sketch - 1) != 0 or sketch > 2**30:
+        raise config_error(f"projection.sketch: must be a power of two up to 2^30 for buckets, got {sketch}")
     if device.type == "cpu":
         tables = {segment: packed_buckets(segment, sketch, seed, device) for segment in segments}
         small = fits(sum(segment.count for segment in segments))

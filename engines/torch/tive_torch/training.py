@@ -11,8 +11,8 @@ import torch
 from .adamw import AdamW, Settings
 from .adapter import Adapter
 from .errors import data_error
-from .gradients import per_example
 from .head import answers, cross_entropies, sums_by_example
+from .per_example import per_example
 from .rows import Batch
 
 

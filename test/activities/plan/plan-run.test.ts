@@ -120,6 +120,11 @@ describe('a plan is refused', () => {
     );
   });
 
+  test('for a projection of factors where their gradients are formed', async () => {
+    const refused = expect(planOf(empty, empty.config('gradients.projection=kron'))).rejects;
+    await refused.toThrow(/^gradients\.projection: kron needs model\.engine: torch, got TensorFlow/);
+  });
+
   test('for too many bad rows', async () => {
     const config = empty.config('dataset.max_quarantined_fraction=0.01');
     const error = await planOf(empty, config).catch((thrown: unknown) => thrown);

@@ -24,6 +24,11 @@ const TIMEOUT_MS = 300_000;
 /** Room for a picture's tokens, and training long enough to be met in its midst. */
 const SETTINGS = ['gradients.cutoff_len=256', 'gradients.token_budget=512', 'warmup.epochs=8', 'finetune.epochs=8'];
 
+/** What one of the families is run with beside. */
+const OTHER_SETTINGS: Partial<Record<keyof typeof FAMILIES, string[]>> = {
+  internvl: ['gradients.projection=kron'],
+};
+
 /** Opens every adapter on its model with peft; prints how many of its tensors are not zero. */
 const OPEN_BY_PEFT = `
 import sys, torch
@@ -60,8 +65,9 @@ describeTorch('models that the torch engine alone reads', (python) => {
   test.each(Object.entries(FAMILIES))(
     '%s runs to a selection, an adapter and a report, the engine being found by itself',
     async (family, name) => {
+      const others = OTHER_SETTINGS[family as keyof typeof FAMILIES] ?? [];
       const model = `model.path=${join(models, family)}`;
-      const words = ['recipe.yaml', model, `run.name=${name}`, ...SETTINGS, '--address', cluster.address];
+      const words = ['recipe.yaml', model, `run.name=${name}`, ...SETTINGS, ...others, '--address', cluster.address];
       const done = await tive(runs, 'run', ...words);
       expect(done.exitCode, done.stderr).toBe(0);
       const folder = join(runs, 'runs', name);

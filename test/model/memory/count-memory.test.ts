@@ -44,6 +44,11 @@ describe('the sizes of an adapter', () => {
 });
 
 describe('the memory of a process', () => {
+  test('holds for factors signs of four sketches of their long side, and buckets of the short one', () => {
+    const { projection } = countMemory({ ...QUESTION, engine: 'torch', projection: { kind: 'kron', sketch: 8192 } });
+    expect(projection).toBe(4 * 8192 * (2816 + 4 * 128) + 8192 * 12);
+  });
+
   test('holds the weights once in their own type, on the wasm heap twice', () => {
     const weights = (change: Partial<MemoryQuestion>): number => countMemory({ ...QUESTION, ...change }).weights;
     expect(weights({})).toBe(4 * countParameters(weightShapes(architecture)));
