@@ -34,12 +34,12 @@ export const STAGE_SUMMARIES: Readonly<Record<Stage, string>> = {
  */
 export const STAGE_VERSIONS: Readonly<Record<Stage, number>> = {
   dataset: 4,
-  warmup: 3,
-  gradients: 3,
+  warmup: 4,
+  gradients: 4,
   values: 1,
   allocation: 1,
   selection: 1,
-  finetune: 3,
-  evaluation: 3,
+  finetune: 4,
+  evaluation: 4,
   report: 1,
 };

@@ -15,45 +15,41 @@ import { countRows } from '../shared/metrics.ts';
 import { workAhead } from '../shared/work-ahead.ts';
 import { gradientRows } from './gradient-rows.ts';
 import type { ShardParts } from './parts.ts';
-import type { Window } from './windows.ts';
+import type { MicroBatch } from './micro-batches.ts';
 
 /** Computes what is missing, saves each micro-batch, and returns the keys of all in order. */
 export async function computeParts(
   computer: GradientComputer,
   storage: GradientsConfig['storage'],
-  windows: readonly Window[],
+  batches: readonly MicroBatch[],
   source: ExampleSource,
   parts: ShardParts,
   pulse: Pulse,
 ): Promise<string[]> {
   const done = await parts.done();
-  const sizes = windows.flatMap(({ batches }) => [...batches].map(([microBatch, rows]) => [microBatch, rows.length]));
-  const rowsOf = (counted: typeof sizes): number => counted.reduce((sum, [, rows]) => sum + rows!, 0);
-  const total = rowsOf(sizes);
+  const countOf = (counted: readonly MicroBatch[]): number => counted.reduce((sum, { rows }) => sum + rows.length, 0);
+  const total = countOf(batches);
   // A shard that goes on is as far as it was.
-  const before = rowsOf(sizes.filter(([microBatch]) => done.has(microBatch!)));
+  const before = countOf(batches.filter(({ index }) => done.has(index)));
   if (before > 0) await pulse.committed(before, total);
+  const found = workAhead(batches, {
+    load: async ({ index, rows }) => {
+      const known = done.get(index);
+      if (known !== undefined && (await parts.read(known)) !== null) return known;
+      // Its own pictures alone are encoded together: nothing of the shards or the rows beside decides over bits.
+      return source.examples(rows, await source.scope(`micro-batch ${index}`, rows));
+    },
+    work: async ({ rows }, loaded) =>
+      typeof loaded === 'string' ? loaded : gradientRows(computer, storage, rows, loaded),
+    ahead: source.ahead,
+  });
   const keys: string[] = [];
   let rowCount = 0;
-  for (const window of windows) {
-    const scope = await source.scope(`window ${window.index}`, window.rows);
-    const batches = [...window.batches].sort(([left], [right]) => left - right);
-    const found = workAhead(batches, {
-      load: async ([microBatch, rows]) => {
-        const known = done.get(microBatch);
-        if (known !== undefined && (await parts.read(known)) !== null) return known;
-        return source.examples(rows, scope);
-      },
-      work: async ([, rows], loaded) =>
-        typeof loaded === 'string' ? loaded : gradientRows(computer, storage, rows, loaded),
-      ahead: source.ahead,
-    });
-    for await (const [[microBatch, rows], result] of found) {
-      if (typeof result !== 'string') countRows('gradients', rows.length);
-      keys.push(typeof result === 'string' ? result : await parts.save(microBatch, result));
-      rowCount += rows.length;
-      await pulse.committed(rowCount, total);
-    }
+  for await (const [{ index, rows }, result] of found) {
+    if (typeof result !== 'string') countRows('gradients', rows.length);
+    keys.push(typeof result === 'string' ? result : await parts.save(index, result));
+    rowCount += rows.length;
+    await pulse.committed(rowCount, total);
   }
   return keys;
 }

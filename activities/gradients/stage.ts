@@ -22,7 +22,7 @@ import { finishOutput } from '../shared/stage-output.ts';
 import { createShardParts } from './parts.ts';
 import { adapterOf, findTable, gradientPlace, projectionOf, requireSameEngine, requireSpace } from './table-place.ts';
 import { closeShard, computeParts, finishedShard, removeFinishedParts, shardFolder } from './shard.ts';
-import { describeNext, readWindows } from './windows.ts';
+import { describeNext, readMicroBatches } from './micro-batches.ts';
 
 export function createGradientActivities({ openStore, models }: ComputeDependencies) {
   return {
@@ -54,17 +54,17 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const known = await finishedShard(store, input);
       if (known !== null) return known;
       await requireSameEngine(input, address, models);
-      const windows = await readWindows(store, rows, shard);
+      const batches = await readMicroBatches(store, rows, shard);
       const parts = createShardParts(store, shardFolder(input));
       const done = await parts.done();
-      pulse.requireProgress(`shard ${shard + 1} of ${shardCount}`, () => describeNext(windows, done));
+      pulse.requireProgress(`shard ${shard + 1} of ${shardCount}`, () => describeNext(batches, done));
       const model = await models.model(config, () => pulse.breathe());
       const adapter = await adapterOf(store, input, models);
       const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       const source = await examplesOf(config, dataset, model, models);
       const computer = model.openGradients(adapter, projectionOf(config));
       try {
-        const keys = await computeParts(computer, config.gradients.storage, windows, source, parts, pulse);
+        const keys = await computeParts(computer, config.gradients.storage, batches, source, parts, pulse);
         return await closeShard(store, input, computer.sketch, parts, keys);
       } finally {
         computer.dispose();

@@ -11,3 +11,9 @@ export const GROUP_TOKENS = 1024;
 
 /** Values of an adapter's layers up to which they are merged with it: 64 MiB of float32. */
 export const MAX_MERGED = 2 ** 24;
+
+/**
+ * Values up to which what a micro-batch keeps, and a model's weights, go into a graph: 256 MiB of float32. Larger ones
+ * go operation by operation, where calls cost little beside the work.
+ */
+export const MAX_GRAPH_VALUES = 2 ** 26;

@@ -29,6 +29,8 @@ export interface MergedPair {
 /** A LoRA adapter of the decoder as tensors: module path → pair. Freed by {@link disposeAdapter}. */
 export interface Adapter {
   settings: LoraSettings;
+  /** Whether its layers compute with merged weights: here, or in a graph that merges them by itself. */
+  isMerged: boolean;
   pairs: ReadonlyMap<string, LoraPair>;
 }
 
@@ -39,22 +41,32 @@ export interface Adapter {
  * others, and a copy of the weights costs little. Which are small follows from shapes, since it decides over bits.
  */
 export function toTensors(values: AdapterValues, weights: Weights | null = null): Adapter {
+  const { pairs, ...adapter } = toGraphTensors(values);
+  if (weights === null || !adapter.isMerged) return { ...adapter, isMerged: false, pairs };
+  const merged = new Map<string, LoraPair>();
+  for (const [path, pair] of pairs) merged.set(path, { ...pair, merged: mergePair(weights, path, pair) });
+  return { ...adapter, pairs: merged };
+}
+
+/** {@link toTensors} for a graph, which merges by itself what is small. */
+export function toGraphTensors(values: AdapterValues): Adapter {
   const tensors = new Map(
     values.parameters.map(({ name, shape, values: data }) => [name, tf.tensor2d(data, shape as [number, number])]),
   );
-  const halves = [...values.scales].map(([path, scale]) => {
-    return { path, a: tensors.get(`${path}.lora_A`)!, b: tensors.get(`${path}.lora_B`)!, scale };
-  });
-  const mergedCount = halves.reduce((sum, { a, b }) => sum + b.shape[0] * a.shape[1], 0);
-  // The wasm engine would need every merged weight transposed too.
-  const mergeable = mergedCount <= MAX_MERGED && tf.getBackend() !== 'wasm' ? weights : null;
   const pairs = new Map<string, LoraPair>();
-  for (const { path, a, b, scale } of halves)
-    pairs.set(path, { a, b, scale, merged: mergeable === null ? null : merge(mergeable, path, a, b, scale) });
-  return { settings: values.settings, pairs };
+  for (const [path, scale] of values.scales)
+    pairs.set(path, { a: tensors.get(`${path}.lora_A`)!, b: tensors.get(`${path}.lora_B`)!, scale, merged: null });
+  return { settings: values.settings, isMerged: isMerged([...pairs.values()]), pairs };
 }
 
-function merge(weights: Weights, path: string, a: tf.Tensor2D, b: tf.Tensor2D, scale: number): MergedPair {
+/** Whether layers of these pairs are merged; the wasm engine would need every merged weight transposed too. */
+function isMerged(pairs: readonly LoraPair[]): boolean {
+  const count = pairs.reduce((sum, { a, b }) => sum + b.shape[0] * a.shape[1], 0);
+  return count <= MAX_MERGED && tf.getBackend() !== 'wasm';
+}
+
+/** A pair merged with its layer's weight. */
+export function mergePair(weights: Weights, path: string, { a, b, scale }: Omit<LoraPair, 'merged'>): MergedPair {
   // The scale comes last: where B is too large for it and A is zero, the weight stays what it is.
   const weight = tf.tidy(() => tf.add<tf.Tensor2D>(weights.get(`${path}.weight`), tf.mul(tf.matMul(b, a), scale)));
   return { weight, a: tf.mul(a, scale), b: tf.mul(b, scale) };

@@ -94,3 +94,35 @@ function headPiece(
   const dNormed = weights.linearBackward(tf.mul(difference, scale), head);
   return decoder.finalNormBackward(dNormed, cache);
 }
+
+/** What a graph gives of the answers: {@link AnswerLoss} as tensors, and the gradient of the weighted losses. */
+export interface AnswerTensors {
+  /** `[position]` each. */
+  crossEntropy: tf.Tensor1D;
+  error: tf.Tensor1D;
+  correct: tf.Tensor1D;
+  /** `[position, hidden]` */
+  dHidden: tf.Tensor2D;
+}
+
+/** {@link answerLoss} of few positions in a graph, which frees tables of logits by itself. */
+export function answerTensors(
+  weights: Weights,
+  decoder: Decoder,
+  hidden: tf.Tensor2D,
+  targets: tf.Tensor1D,
+  weight: tf.Tensor2D,
+): AnswerTensors {
+  const head = headName(weights);
+  const { normed, cache } = decoder.finalNorm(hidden);
+  const logits = weights.linear(normed, head);
+  const logProbability = tf.logSoftmax(logits);
+  const target = tf.oneHot(targets, logProbability.shape[1]);
+  const difference = tf.sub<tf.Tensor2D>(tf.exp(logProbability), target);
+  return {
+    crossEntropy: tf.neg(tf.sum<tf.Tensor1D>(tf.mul(logProbability, target), -1)),
+    error: tf.sqrt(tf.sum<tf.Tensor1D>(tf.square(difference), -1)),
+    correct: tf.equal(tf.argMax(logits, -1), targets),
+    dHidden: decoder.finalNormBackward(weights.linearBackward(tf.mul(difference, weight), head), cache),
+  };
+}

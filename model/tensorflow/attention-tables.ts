@@ -1,6 +1,7 @@
 // What attention reads beside its inputs: rotary tables and the causal mask.
 import * as tf from '@tensorflow/tfjs';
 import type { TextConfig } from '../architectures/architecture.ts';
+import type { BatchShape } from './micro-batch.ts';
 import { openBlocks } from './attention.ts';
 import type { QueryBlock } from './attention.ts';
 
@@ -16,12 +17,27 @@ export interface RotaryTables {
   rotation: tf.Tensor2D;
 }
 
-/** Half-rotation RoPE of Llama: frequencies in float32 as torch computes them, angles position · frequency. */
-export function rotaryTables(
-  { headDimension, headCount, keyValueHeadCount, ropeTheta }: TextConfig,
-  exampleCount: number,
+/** What depends on positions alone, as tensors. */
+export interface PositionTables {
+  /** `[token, headDimension]` */
+  cosine: tf.Tensor2D;
+  sine: tf.Tensor2D;
+  /** `[1, group · token, token]`: the causal mask of all queries. */
+  mask: tf.Tensor3D;
+}
+
+/** Half-rotation RoPE of Llama. */
+export function rotaryTables(text: TextConfig, { exampleCount, tokenCount }: BatchShape): RotaryTables {
+  const shape: [number, number] = [tokenCount, text.headDimension];
+  const { cosine, sine } = rotaryValues(text, tokenCount);
+  return widenRotary(text, exampleCount, { cosine: tf.tensor2d(cosine, shape), sine: tf.tensor2d(sine, shape) });
+}
+
+/** `[token, headDimension]` each: frequencies in float32 as torch computes them, angles position · frequency. */
+export function rotaryValues(
+  { headDimension, ropeTheta }: TextConfig,
   tokenCount: number,
-): RotaryTables {
+): { cosine: Float32Array; sine: Float32Array } {
   const half = headDimension / 2;
   const cosine = new Float32Array(tokenCount * headDimension);
   const sine = new Float32Array(tokenCount * headDimension);
@@ -35,14 +51,21 @@ export function rotaryTables(
       }
     }
   }
-  const widen = (values: Float32Array, heads: number): tf.Tensor2D =>
-    tf.tile(tf.tensor2d(values, [tokenCount, headDimension]), [exampleCount, heads]);
+  return { cosine, sine };
+}
+
+/** The tables as wide as rows of keys and queries. */
+export function widenRotary(
+  { headDimension, headCount, keyValueHeadCount }: TextConfig,
+  exampleCount: number,
+  { cosine, sine }: Pick<PositionTables, 'cosine' | 'sine'>,
+): RotaryTables {
   const scale = 1 / Math.sqrt(headDimension);
   return {
-    cosine: widen(cosine, keyValueHeadCount),
-    sine: widen(sine, keyValueHeadCount),
-    queryCosine: tf.mul(widen(cosine, headCount), scale),
-    querySine: tf.mul(widen(sine, headCount), scale),
+    cosine: tf.tile(cosine, [exampleCount, keyValueHeadCount]),
+    sine: tf.tile(sine, [exampleCount, keyValueHeadCount]),
+    queryCosine: tf.mul(tf.tile(cosine, [exampleCount, headCount]), scale),
+    querySine: tf.mul(tf.tile(sine, [exampleCount, headCount]), scale),
     rotation: tf.tensor2d(halfRotation(headDimension), [headDimension, headDimension]),
   };
 }
@@ -83,12 +106,17 @@ export function rotateBackward(
  * Right padding needs no mask of its own.
  */
 export function causalMask(tokenCount: number, rowStart: number, rowEnd: number): tf.Tensor3D {
+  return tf.tensor3d(causalValues(tokenCount, rowStart, rowEnd), [1, rowEnd - rowStart, tokenCount]);
+}
+
+/** Values of {@link causalMask}. */
+export function causalValues(tokenCount: number, rowStart: number, rowEnd: number): Float32Array {
   const values = new Float32Array((rowEnd - rowStart) * tokenCount);
   for (let row = rowStart; row < rowEnd; row += 1) {
     const place = (row - rowStart) * tokenCount;
     values.fill(-1e9, place + (row % tokenCount) + 1, place + tokenCount);
   }
-  return tf.tensor3d(values, [1, rowEnd - rowStart, tokenCount]);
+  return values;
 }
 
 /** The blocks in which a causal layer's queries `[group · token]` attend, with their masks, which the caller frees. */

@@ -5,9 +5,10 @@ import type { Adapter } from './adapter-tensors.ts';
 import { MAX_ATTENTION_TABLE } from '../memory/bounds.ts';
 import { attend, attendBackward, inTidy } from './attention.ts';
 import type { QueryBlock } from './attention.ts';
-import { causalBlocks, rotaryTables, rotate, rotateBackward } from './attention-tables.ts';
-import type { RotaryTables } from './attention-tables.ts';
+import { causalBlocks, rotaryTables, rotate, rotateBackward, widenRotary } from './attention-tables.ts';
+import type { PositionTables, RotaryTables } from './attention-tables.ts';
 import type { TextConfig } from '../architectures/architecture.ts';
+import type { BatchShape } from './micro-batch.ts';
 import { decoderLinearPath } from '../weight-shapes.ts';
 import type { Weights } from './weights.ts';
 
@@ -20,12 +21,6 @@ export interface LoraSink {
    * `h` is scale · x Aᵀ and `dh` is scale · dy B, so the scale is already inside. The tensors die after the call.
    */
   take(path: string, tensors: { x: tf.Tensor2D; h: tf.Tensor2D; dh: tf.Tensor2D; dy: tf.Tensor2D }): void;
-}
-
-/** Sizes of the micro-batch: `exampleCount` sequences, each padded on the right to `tokenCount`. */
-export interface BatchShape {
-  exampleCount: number;
-  tokenCount: number;
 }
 
 /**
@@ -60,7 +55,7 @@ interface Shared {
   tables: RotaryTables;
   blocks: QueryBlock[];
   /** `[position]` rows that are asked for, ascending. */
-  wanted: Int32Array;
+  wanted: tf.Tensor1D;
 }
 
 interface NormCache {
@@ -97,11 +92,17 @@ export class Decoder {
    *
    * @param embedded `[row, hidden]`
    * @param wanted `[position]` rows, ascending
+   * @param tables of the positions, where they are there
    * @returns `[position, hidden]`
    */
-  forward(embedded: tf.Tensor2D, shape: BatchShape, wanted: Int32Array): tf.Tensor2D {
+  forward(
+    embedded: tf.Tensor2D,
+    shape: BatchShape,
+    wanted: Int32Array | tf.Tensor1D,
+    tables: PositionTables | null = null,
+  ): tf.Tensor2D {
     return tf.tidy(() => {
-      const shared = this.#shared(shape, wanted);
+      const shared = this.#shared(shape, wanted, tables);
       let x = embedded;
       for (let layer = 0; layer < this.#text.layerCount; layer += 1) {
         const input = x;
@@ -119,15 +120,17 @@ export class Decoder {
    * @param wanted `[position]` rows whose hidden states are needed, ascending
    * @param recomputedLayerCount of so many layers, from the first on, only the input is kept: their forward pass is
    * done again in the backward pass, which gives the same bits
+   * @param given tables of the positions, where they are there
    * @returns `hidden` `[position, hidden]` (freed by `backward`) and `backward(dHidden)`, which feeds the sink.
    */
   forwardForGradients(
     embedded: tf.Tensor2D,
     shape: BatchShape,
-    wanted: Int32Array,
+    wanted: Int32Array | tf.Tensor1D,
     recomputedLayerCount = 0,
+    given: PositionTables | null = null,
   ): { hidden: tf.Tensor2D; backward: (dHidden: tf.Tensor2D, sink: LoraSink) => void } {
-    const shared = this.#shared(shape, wanted);
+    const shared = this.#shared(shape, wanted, given);
     const inputs: tf.Tensor2D[] = [];
     const caches: LayerCache[] = [];
     let hidden = embedded;
@@ -175,15 +178,19 @@ export class Decoder {
     return this.#rmsNormBackward(dy, 'model.language_model.norm', cache);
   }
 
-  #shared(shape: BatchShape, wanted: Int32Array): Shared {
+  #shared(shape: BatchShape, wanted: Int32Array | tf.Tensor1D, given: PositionTables | null): Shared {
     const { headCount, keyValueHeadCount } = this.#text;
     const { exampleCount, tokenCount } = shape;
-    const groupSize = headCount / keyValueHeadCount;
+    const rows = (headCount / keyValueHeadCount) * tokenCount;
     const tensors = inTidy(() => ({
-      tables: rotaryTables(this.#text, exampleCount, tokenCount),
-      blocks: causalBlocks(exampleCount * keyValueHeadCount, groupSize, tokenCount, this.#maxTable),
+      tables: given === null ? rotaryTables(this.#text, shape) : widenRotary(this.#text, exampleCount, given),
+      blocks:
+        given === null
+          ? causalBlocks(exampleCount * keyValueHeadCount, rows / tokenCount, tokenCount, this.#maxTable)
+          : [{ start: 0, end: rows, mask: tf.clone(given.mask) }],
+      wanted: wanted instanceof tf.Tensor ? tf.clone(wanted) : tf.tensor1d(wanted, 'int32'),
     }));
-    return { shape, wanted, ...tensors };
+    return { shape, ...tensors };
   }
 
   #layerForward(
@@ -210,9 +217,7 @@ export class Decoder {
     );
     const value = this.#split(linear(attentionNormed, 'v_proj'), shape, keyValueHeadCount);
     const { mixed: heads, table: attention } = attend({ query, key, value }, blocks);
-    const pick = this.#isLast(layer)
-      ? (rows: tf.Tensor2D) => tf.gather(rows, tf.tensor1d(wanted, 'int32'))
-      : (rows: tf.Tensor2D) => rows;
+    const pick = this.#isLast(layer) ? (rows: tf.Tensor2D) => tf.gather(rows, wanted) : (rows: tf.Tensor2D) => rows;
     const mixed = pick(this.#merge(heads, shape, headCount));
     const middle = tf.add(pick(x), linear(mixed, 'o_proj')) as tf.Tensor2D;
 
@@ -232,7 +237,7 @@ export class Decoder {
     const rowCount = shape.exampleCount * shape.tokenCount;
     const spread = this.#isLast(layer)
       ? (rows: tf.Tensor2D) =>
-          tf.scatterND(tf.tensor2d(wanted, [wanted.length, 1], 'int32'), rows, [rowCount, rows.shape[1]]) as tf.Tensor2D
+          tf.scatterND(tf.reshape(wanted, [wanted.size, 1]), rows, [rowCount, rows.shape[1]]) as tf.Tensor2D
       : (rows: tf.Tensor2D) => rows;
     const path = (target: LoraTarget): string => decoderLinearPath(layer, target);
     const { low } = cache;
@@ -372,6 +377,6 @@ function disposeCache({ attentionInput, mlpInput, low, attention, ...tensors }: 
   ]);
 }
 
-function disposeShared({ tables, blocks }: Shared): void {
-  tf.dispose([...Object.values(tables), ...blocks.map(({ mask }) => mask!)]);
+function disposeShared({ tables, blocks, wanted }: Shared): void {
+  tf.dispose([...Object.values(tables), ...blocks.map(({ mask }) => mask!), wanted]);
 }

@@ -2,11 +2,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ParameterPlace } from '../adapter.ts';
 import type { Adapter } from './adapter-tensors.ts';
-import { answerLoss } from './answer-loss.ts';
-import type { BatchShape, LoraSink } from './decoder.ts';
+import { answerLoss, answerTensors } from './answer-loss.ts';
+import { batchGraph, runBatch, takesGraph } from './batch-graph.ts';
+import type { LoraSink } from './decoder.ts';
 import { Decoder } from './decoder.ts';
+import type { Graph } from './graphs/graph.ts';
 import type { LoadedModel } from './load-model.ts';
 import { batchShape, embedExamples, pictureTensor, supervisedPositions } from './micro-batch.ts';
+import type { BatchShape } from './micro-batch.ts';
 import type { TokenExample } from '../engine.ts';
 import { NO_RECOMPUTATION } from './recomputation.ts';
 import type { Recomputation } from './recomputation.ts';
@@ -47,6 +50,13 @@ export function exampleGradients(
   const shape = batchShape(examples);
   const positions = supervisedPositions(examples, shape.tokenCount);
   const weight = Float32Array.from(positions.examples, (example) => 1 / positions.counts[example]!);
+  if (takesGraph(model, adapter, shape, positions.rows.length)) {
+    const graph = gradientsGraph(model, adapter, places);
+    const found = runBatch(graph, model, adapter, examples, shape, positions, weight);
+    for (const { name, start } of places) deliver(found[name] as Float32Array, start, shape.exampleCount, receive);
+    const [crossEntropy, error] = [found['crossEntropy'] as Float32Array, found['error'] as Float32Array];
+    return meanByExample(crossEntropy, error, positions.examples, positions.counts);
+  }
   const decoder = new Decoder(weights, config.text, adapter);
   const embedded = tf.tidy(() =>
     embedExamples(weights, config, examples, shape, pictureTensor(examples, config.text.hiddenSize)),
@@ -63,23 +73,50 @@ export function exampleGradients(
   return meanByExample(loss.crossEntropy, loss.error, positions.examples, positions.counts);
 }
 
+/** The same as one graph: each place's products `[example, …]` by its name, beside loss and error of each position. */
+function gradientsGraph(model: LoadedModel, adapter: Adapter, places: readonly ParameterPlace[]): Graph {
+  const named = new Set(places.map(({ name }) => name));
+  const key = places.map(({ name }) => name).join('\n');
+  return batchGraph(`gradients\n${key}`, model, adapter, ({ decoder, shape, embedded, tables, ...given }) => {
+    const { hidden, backward } = decoder.forwardForGradients(embedded, shape, given.wanted, 0, tables);
+    const { crossEntropy, error, dHidden } = answerTensors(model.weights, decoder, hidden, given.targets, given.weight);
+    const products: Record<string, tf.Tensor> = {};
+    backward(dHidden, {
+      wants: (path) => named.has(`${path}.lora_A`),
+      take: (path, { x, h, dh, dy }) => {
+        products[`${path}.lora_A`] = tf.keep(productsOf(dh, x, shape));
+        products[`${path}.lora_B`] = tf.keep(productsOf(dy, h, shape));
+      },
+    });
+    return { crossEntropy, error, ...products };
+  });
+}
+
+/** leftᵀ right of each example. */
+function productsOf(left: tf.Tensor2D, right: tf.Tensor2D, shape: BatchShape): tf.Tensor3D {
+  return tf.tidy(() => tf.matMul(byExample(left, shape), byExample(right, shape), true, false));
+}
+
+function deliver(values: Float32Array, start: number, exampleCount: number, receive: GradientReceiver): void {
+  const length = values.length / exampleCount;
+  for (let example = 0; example < exampleCount; example += 1)
+    receive(example, start, values.subarray(example * length, (example + 1) * length));
+}
+
 function perExampleSink(shape: BatchShape, places: readonly ParameterPlace[], receive: GradientReceiver): LoraSink {
   const starts = new Map(places.map(({ name, start }) => [name, start]));
-  const deliver = (start: number, left: tf.Tensor2D, right: tf.Tensor2D): void => {
-    const product = tf.tidy(() => tf.matMul(byExample(left, shape), byExample(right, shape), true, false));
+  const form = (start: number, left: tf.Tensor2D, right: tf.Tensor2D): void => {
+    const product = productsOf(left, right, shape);
     // Outside of the tidy, which would walk through every value of what its function returns.
     const values = product.dataSync<'float32'>();
     product.dispose();
-    const length = values.length / shape.exampleCount;
-    for (let example = 0; example < shape.exampleCount; example += 1) {
-      receive(example, start, values.subarray(example * length, (example + 1) * length));
-    }
+    deliver(values, start, shape.exampleCount, receive);
   };
   return {
     wants: (path) => starts.has(`${path}.lora_A`),
     take: (path, { x, h, dh, dy }) => {
-      deliver(starts.get(`${path}.lora_A`)!, dh, x);
-      deliver(starts.get(`${path}.lora_B`)!, dy, h);
+      form(starts.get(`${path}.lora_A`)!, dh, x);
+      form(starts.get(`${path}.lora_B`)!, dy, h);
     },
   };
 }

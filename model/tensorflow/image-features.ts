@@ -3,7 +3,7 @@ import type { ImageScope, PictureEncoder } from '../engine.ts';
 import { patchSide } from '../architectures/architecture.ts';
 import { GROUP_TOKENS } from '../memory/bounds.ts';
 import type { LoadedModel } from './load-model.ts';
-import { encodeImages } from './vision-tower.ts';
+import { pictureVectors } from './picture-vectors.ts';
 
 /**
  * Pictures' vectors, each encoded once within a memory bound.
@@ -38,8 +38,9 @@ export class ImageFeatures implements PictureEncoder {
     for (const image of wanted) {
       const place = this.#places(scope).get(image) ?? -1;
       if (place < 0) throw new RangeError(`image features: picture must be in its scope, got ${image} in ${scope.id}`);
-      const start = place - (place % this.#groupSize);
-      const group = await this.#group(scope, start);
+      const size = this.#sizeOfGroups(scope);
+      const start = place - (place % size);
+      const group = await this.#group(scope, start, size);
       features.push(group[place - start]!);
     }
     return features;
@@ -51,8 +52,13 @@ export class ImageFeatures implements PictureEncoder {
     return this.#index.places;
   }
 
-  async #group(scope: ImageScope, start: number): Promise<Float32Array[]> {
-    const images = scope.images.slice(start, start + this.#groupSize);
+  /** As many groups as there must be, of one size but for the last. */
+  #sizeOfGroups({ images }: ImageScope): number {
+    return Math.ceil(images.length / Math.ceil(images.length / this.#groupSize));
+  }
+
+  async #group(scope: ImageScope, start: number, size: number): Promise<Float32Array[]> {
+    const images = scope.images.slice(start, start + size);
     const key = this.#groupSize === 1 ? images[0]! : `${scope.id} ${start}`;
     const found = this.#groups.get(key);
     if (found !== undefined) {
@@ -60,9 +66,7 @@ export class ImageFeatures implements PictureEncoder {
       this.#groups.set(key, found);
       return found;
     }
-    const tensor = encodeImages(this.#model, await Promise.all(images.map((image) => this.#readPixels(image))));
-    const values = tensor.dataSync<'float32'>();
-    tensor.dispose();
+    const values = pictureVectors(this.#model, await Promise.all(images.map((image) => this.#readPixels(image))));
     const length = values.length / images.length;
     const group = images.map((_, index) => values.slice(index * length, (index + 1) * length));
     this.#groups.set(key, group);

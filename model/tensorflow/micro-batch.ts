@@ -3,8 +3,13 @@ import * as tf from '@tensorflow/tfjs';
 import { IGNORED_LABEL } from '../engine.ts';
 import type { ModelExample, TokenExample } from '../engine.ts';
 import type { Architecture } from '../architectures/architecture.ts';
-import type { BatchShape } from './decoder.ts';
 import type { Weights } from './weights.ts';
+
+/** Sizes of the micro-batch: `exampleCount` sequences, each padded on the right to `tokenCount`. */
+export interface BatchShape {
+  exampleCount: number;
+  tokenCount: number;
+}
 
 /** The supervised positions of a micro-batch: hidden state `rows[s]` predicts `targets[s]`. */
 export interface SupervisedPositions {
@@ -49,38 +54,58 @@ export function embedExamples(
   weights: Weights,
   config: Architecture,
   examples: readonly TokenExample[],
-  { exampleCount, tokenCount }: BatchShape,
+  shape: BatchShape,
   pictureVectors: tf.Tensor2D | null,
 ): tf.Tensor2D {
   return tf.tidy(() => {
-    const rowCount = exampleCount * tokenCount;
-    const ids = new Int32Array(rowCount);
-    // Row of the concatenation [embeddings; pictures] that each position takes.
-    const source = Int32Array.from({ length: rowCount }, (_, row) => row);
-    let vector = 0;
-    examples.forEach((example, index) => {
-      example.ids.forEach((id, token) => {
-        const row = index * tokenCount + token;
-        if (id === config.imageTokenId) source[row] = rowCount + vector++;
-        else ids[row] = id;
-      });
-    });
-    const vectorCount = pictureVectors?.shape[0] ?? 0;
-    if (vector !== vectorCount) {
-      throw new RangeError(`embedExamples: image tokens must equal picture vectors, got ${vector} and ${vectorCount}`);
-    }
-    const embedded = tf.gather(
-      weights.get<tf.Tensor2D>('model.language_model.embed_tokens.weight'),
-      tf.tensor1d(ids, 'int32'),
-    );
-    return pictureVectors === null
-      ? embedded
-      : tf.gather(tf.concat([embedded, pictureVectors], 0), tf.tensor1d(source, 'int32'));
+    const { ids, source } = embeddingPlaces(config, examples, shape, pictureVectors?.shape[0] ?? 0);
+    return embedPlaces(weights, tf.tensor1d(ids, 'int32'), tf.tensor1d(source, 'int32'), pictureVectors);
   });
+}
+
+/** Where each row of the embeddings comes from, `[row]` each: its token, and its row of [embeddings; pictures]. */
+export function embeddingPlaces(
+  config: Architecture,
+  examples: readonly TokenExample[],
+  { exampleCount, tokenCount }: BatchShape,
+  vectorCount: number,
+): { ids: Int32Array; source: Int32Array } {
+  const rowCount = exampleCount * tokenCount;
+  const ids = new Int32Array(rowCount);
+  const source = Int32Array.from({ length: rowCount }, (_, row) => row);
+  let vector = 0;
+  examples.forEach((example, index) => {
+    example.ids.forEach((id, token) => {
+      const row = index * tokenCount + token;
+      if (id === config.imageTokenId) source[row] = rowCount + vector++;
+      else ids[row] = id;
+    });
+  });
+  if (vector !== vectorCount) {
+    throw new RangeError(`embedExamples: image tokens must equal picture vectors, got ${vector} and ${vectorCount}`);
+  }
+  return { ids, source };
+}
+
+/** {@link embedExamples} of places that are known. */
+export function embedPlaces(
+  weights: Weights,
+  ids: tf.Tensor1D,
+  source: tf.Tensor1D,
+  pictureVectors: tf.Tensor2D | null,
+): tf.Tensor2D {
+  const embedded = tf.gather(weights.get<tf.Tensor2D>('model.language_model.embed_tokens.weight'), ids);
+  return pictureVectors === null ? embedded : tf.gather(tf.concat([embedded, pictureVectors], 0), source);
 }
 
 /** The vectors of all the examples' pictures as one tensor, or null where there are none. */
 export function pictureTensor(examples: readonly TokenExample[], hiddenSize: number): tf.Tensor2D | null {
+  const values = pictureValues(examples);
+  return values === null ? null : tf.tensor2d(values, [values.length / hiddenSize, hiddenSize]);
+}
+
+/** Values of {@link pictureTensor}. */
+export function pictureValues(examples: readonly TokenExample[]): Float32Array | null {
   const features = examples.flatMap((example) => example.features);
   if (features.length === 0) return null;
   const values = new Float32Array(features.reduce((length, feature) => length + feature.length, 0));
@@ -89,7 +114,7 @@ export function pictureTensor(examples: readonly TokenExample[], hiddenSize: num
     values.set(feature, position);
     position += feature.length;
   }
-  return tf.tensor2d(values, [values.length / hiddenSize, hiddenSize]);
+  return values;
 }
 
 /** Examples of this engine. @throws TypeError for a row that no processor has made tokens of */

@@ -8,8 +8,7 @@ import type { MemoryQuestion } from '../memory/memory-question.ts';
 import { sizesOf } from '../memory/model-sizes.ts';
 import { pickRecomputedLayers } from '../memory/pick-memory.ts';
 import type { LoadedModel } from './load-model.ts';
-import type { SupervisedPositions } from './micro-batch.ts';
-import type { BatchShape } from './decoder.ts';
+import type { BatchShape, SupervisedPositions } from './micro-batch.ts';
 
 /** Layers of a micro-batch that are computed again. */
 export type Recomputation = (shape: BatchShape, positions: SupervisedPositions) => number;

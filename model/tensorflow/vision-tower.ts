@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { LoadedModel } from './load-model.ts';
 import { patchSide, towerVectorCount } from '../architectures/architecture.ts';
-import type { VisionConfig } from '../architectures/architecture.ts';
+import type { Architecture, VisionConfig } from '../architectures/architecture.ts';
 import { MAX_ATTENTION_TABLE } from '../memory/bounds.ts';
 import { attend, openBlocks } from './attention.ts';
 import { usedVisionLayers } from '../weight-shapes.ts';
@@ -15,21 +15,43 @@ import type { Weights } from './weights.ts';
  * @param pictures `[example]` of pixels `[3, imageSize, imageSize]`, row-major, as the preprocessing gives them.
  * @returns `[example · imageTokenCount, hidden]`; the caller disposes it (or calls inside `tf.tidy`).
  */
-export function encodeImages({ config, weights }: LoadedModel, pictures: Float32Array[]): tf.Tensor2D {
-  const { vision, connector } = config;
+export function encodeImages(model: LoadedModel, pictures: readonly Float32Array[]): tf.Tensor2D {
+  const vision = visionOf(model.config);
+  return tf.tidy(() => {
+    const shape: [number, number] = [pictures.length * patchSide(vision) ** 2, 3 * vision.patchSize ** 2];
+    return encodePatches(model, tf.tensor2d(cutPatches(vision, pictures), shape), pictures.length);
+  });
+}
+
+/** @throws RangeError for a model of text */
+export function visionOf({ vision }: Architecture): VisionConfig {
   if (vision === null) throw new RangeError('encodeImages: model must have a vision tower, got a model of text');
+  return vision;
+}
+
+/**
+ * {@link encodeImages} of pictures that are cut.
+ * @param patches `[example · patch, 3 · size · size]`
+ */
+export function encodePatches(
+  { config, weights }: LoadedModel,
+  patches: tf.Tensor2D,
+  pictureCount: number,
+): tf.Tensor2D {
+  const vision = visionOf(config);
+  const { connector } = config;
   return tf.tidy(() => {
     const vectorCount = towerVectorCount(vision);
-    let x = tf.tidy(() => embedPatches(weights, vision, pictures));
+    let x = tf.tidy(() => embedPatches(weights, vision, patches, pictureCount));
     for (let layer = 0; layer < usedVisionLayers(vision.layerCount, config.visionFeatureLayer); layer += 1) {
       const input = x;
-      x = tf.tidy(() => encoderLayer(weights, vision, input, layer, pictures.length, vectorCount));
+      x = tf.tidy(() => encoderLayer(weights, vision, input, layer, pictureCount, vectorCount));
       input.dispose();
     }
     if (vision.norm === 'post_layernorm') x = layerNorm(weights, x, `${TOWER}.post_layernorm`, vision.layerNormEpsilon);
-    const kept = config.visionFeatureStrategy === 'full' ? x : withoutFirst(x, pictures.length, vectorCount);
+    const kept = config.visionFeatureStrategy === 'full' ? x : withoutFirst(x, pictureCount, vectorCount);
     if (connector.kind === 'pixel_shuffle') {
-      const joined = pixelShuffle(kept, pictures.length, patchSide(vision), connector.scaleFactor);
+      const joined = pixelShuffle(kept, pictureCount, patchSide(vision), connector.scaleFactor);
       return weights.linear(joined, 'model.connector.modality_projection.proj');
     }
     const first = gelu(weights.linear(kept, 'model.multi_modal_projector.linear_1'));
@@ -43,27 +65,26 @@ const TOWER = 'model.vision_tower';
  * Patch and position embeddings, with a class token also the norm and `pre_layrnorm` (sic):
  * `[example · vector, hidden]`.
  */
-function embedPatches(weights: Weights, vision: VisionConfig, pictures: Float32Array[]): tf.Tensor2D {
+function embedPatches(weights: Weights, vision: VisionConfig, patches: tf.Tensor2D, pictureCount: number): tf.Tensor2D {
   const { classToken, hiddenSize, patchSize } = vision;
   const patchCount = patchSide(vision) ** 2;
-  const patches = tf.tensor2d(cutPatches(vision, pictures), [pictures.length * patchCount, 3 * patchSize ** 2]);
   const kernel = tf.reshape(weights.get(`${TOWER}.embeddings.patch_embedding.weight`), [
     hiddenSize,
     3 * patchSize ** 2,
   ]) as tf.Tensor2D;
   const positions = weights.get(`${TOWER}.embeddings.position_embedding.weight`);
-  const embedded = tf.reshape(tf.matMul(patches, tf.transpose(kernel)), [pictures.length, patchCount, hiddenSize]);
+  const embedded = tf.reshape(tf.matMul(patches, tf.transpose(kernel)), [pictureCount, patchCount, hiddenSize]);
   if (!classToken) {
     const shifted = tf.add(embedded, weights.get(`${TOWER}.embeddings.patch_embedding.bias`));
-    return tf.reshape(tf.add(shifted, positions), [pictures.length * patchCount, hiddenSize]) as tf.Tensor2D;
+    return tf.reshape(tf.add(shifted, positions), [pictureCount * patchCount, hiddenSize]) as tf.Tensor2D;
   }
   const first = tf.tile(tf.reshape(weights.get(`${TOWER}.embeddings.class_embedding`), [1, 1, hiddenSize]), [
-    pictures.length,
+    pictureCount,
     1,
     1,
   ]);
   const tokens = tf.add(tf.concat([first, embedded], 1), positions);
-  const rows = tf.reshape(tokens, [pictures.length * (patchCount + 1), hiddenSize]) as tf.Tensor2D;
+  const rows = tf.reshape(tokens, [pictureCount * (patchCount + 1), hiddenSize]) as tf.Tensor2D;
   return layerNorm(weights, rows, `${TOWER}.pre_layrnorm`, vision.layerNormEpsilon);
 }
 
@@ -80,7 +101,7 @@ function pixelShuffle(x: tf.Tensor2D, exampleCount: number, side: number, factor
 }
 
 /** A patch convolution as a product: one row a patch, `[example · patch, 3 · size · size]`, channel first. */
-function cutPatches({ imageSize, patchSize }: VisionConfig, pictures: Float32Array[]): Float32Array {
+export function cutPatches({ imageSize, patchSize }: VisionConfig, pictures: readonly Float32Array[]): Float32Array {
   const side = patchSide({ imageSize, patchSize });
   const rowLength = 3 * patchSize * patchSize;
   const patches = new Float32Array(pictures.length * side * side * rowLength);

@@ -1,5 +1,6 @@
 // A model's weights as tensors of the active engine.
 import * as tf from '@tensorflow/tfjs';
+import type { Graph } from './graphs/graph.ts';
 
 /**
  * The model's weights by canonical name, as resident float32 tensors. Linear weights are `[out, in]`.
@@ -11,15 +12,24 @@ export class Weights {
   readonly #tensors: Map<string, tf.Tensor>;
   readonly #transposed = new Map<string, tf.Tensor2D>();
   readonly #keepsTransposed: boolean;
+  readonly #valueCount: number;
+
+  readonly #graphs = new Map<string, Graph>();
 
   /** Takes ownership of the tensors: {@link dispose} frees them. */
   constructor(tensors: Map<string, tf.Tensor>) {
     this.#tensors = tensors;
+    this.#valueCount = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
     this.#keepsTransposed = tf.getBackend() === 'wasm';
   }
 
   get names(): string[] {
     return [...this.#tensors.keys()];
+  }
+
+  /** Values of all tensors. */
+  get valueCount(): number {
+    return this.#valueCount;
   }
 
   has(name: string): boolean {
@@ -51,6 +61,16 @@ export class Weights {
     return tf.matMul(dy, this.get<tf.Tensor2D>(`${path}.weight`));
   }
 
+  /** A graph that computes with these weights, made once by its name and freed with them. */
+  graph(name: string, make: () => Graph): Graph {
+    let graph = this.#graphs.get(name);
+    if (graph === undefined) {
+      graph = make();
+      this.#graphs.set(name, graph);
+    }
+    return graph;
+  }
+
   #transpose(name: string): tf.Tensor2D {
     let tensor = this.#transposed.get(name);
     if (tensor === undefined) {
@@ -64,5 +84,7 @@ export class Weights {
     tf.dispose([...this.#tensors.values(), ...this.#transposed.values()]);
     this.#tensors.clear();
     this.#transposed.clear();
+    for (const graph of this.#graphs.values()) graph.dispose();
+    this.#graphs.clear();
   }
 }

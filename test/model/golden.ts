@@ -5,7 +5,7 @@ import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
 import type { TokenExample } from '../../model/engine.ts';
 import { openSafetensors } from '../../model/safetensors.ts';
-import { encodeImages } from '../../model/tensorflow/vision-tower.ts';
+import { pictureVectors } from '../../model/tensorflow/picture-vectors.ts';
 
 /** Made by test/golden/tiny_llava.py with torch, transformers and peft. */
 export const GOLDEN = 'test/golden/tiny-llava';
@@ -77,12 +77,7 @@ export async function goldenPixels(id: string): Promise<Float32Array[]> {
 /** The golden row with ids and labels of torch and its own picture's vectors; nothing stays on the engine. */
 export async function goldenExample(model: LoadedModel, id: string): Promise<TokenExample> {
   const pixels = await goldenPixels(id);
-  const features: Float32Array[] = [];
-  if (pixels.length > 0) {
-    const vectors = encodeImages(model, pixels);
-    features.push(vectors.dataSync<'float32'>());
-    vectors.dispose();
-  }
+  const features = pixels.length === 0 ? [] : [pictureVectors(model, pixels)];
   return { ids: goldenIntegers(`${id}.input_ids`), labels: goldenIntegers(`${id}.labels`), features };
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createShardParts } from '../../activities/gradients/parts.ts';
 import { closeShard, finishedShard } from '../../activities/gradients/shard.ts';
-import { readWindows } from '../../activities/gradients/windows.ts';
+import { readMicroBatches } from '../../activities/gradients/micro-batches.ts';
 import { createLastRunActivities } from '../../activities/report/last-run.ts';
 import { createTrainingCheckpoints } from '../../activities/training/checkpoints.ts';
 import { readSpace } from '../../activities/values/space.ts';
@@ -125,7 +125,7 @@ const KINDS: Kind[] = [
         table: (made) => drain(rowsTable.read(store, made)),
         'usable rows': (made) => readUsableRows(store, made),
         lookup: (made) => RowLookup.read(store, made),
-        windows: (made) => readWindows(store, made, 1),
+        'micro-batches': (made) => readMicroBatches(store, made, 1),
       },
       'quarantine.jsonl': {
         bytes: (made) => drain(streamQuarantine(store, made)),

@@ -108,7 +108,7 @@ function plainGradient(example: TokenExample): Float32Array {
   const pairs = new Map<string, LoraPair>();
   for (const [path, scale] of values.scales)
     pairs.set(path, { a: byName.get(`${path}.lora_A`)!, b: byName.get(`${path}.lora_B`)!, scale, merged: null });
-  const adapter: Adapter = { settings: values.settings, pairs };
+  const adapter: Adapter = { settings: values.settings, isMerged: false, pairs };
   const { weights, config } = model;
   const result = tf.variableGrads(() => {
     const shape = batchShape([example]);
