@@ -1,5 +1,6 @@
 // Methods over seeds: spreads, paired differences to a baseline, and their adjustment for being several.
-import type { MethodScores, PairedDifference, ScoreSpread } from '../contracts/benchmark-summary.ts';
+import type { MethodScores, PairedDifference, ScoreSpread, TakenShare } from '../contracts/benchmark-summary.ts';
+import type { StressKind, StressShare } from '../contracts/stress.ts';
 import type { SelectionMethod } from '../contracts/config.ts';
 import { strongestBaseline } from '../contracts/methods.ts';
 import { holmAdjusted, pairedTTest, signedRankTest } from './paired-tests.ts';
@@ -15,6 +16,7 @@ export interface SeedScore {
   rowCount: number;
   stepCount: number;
   effectiveShare: number | null;
+  stress: readonly StressShare[] | null;
   macroAccuracy: number;
   meanLoss: number;
   tasks: readonly { task: string; rowCount: number; correctCount: number }[];
@@ -65,6 +67,7 @@ function scoresOf(
     meanLoss: mean(own.map(({ meanLoss }) => meanLoss)),
     effectiveShare: shares.length === 0 ? null : Math.min(...shares),
     relative: full === null ? null : relativeSpread(own, full),
+    taken: takenShares(own),
     difference:
       control === null
         ? null
@@ -84,6 +87,25 @@ function scoresOf(
             ),
     })),
   };
+}
+
+/** Shares of the chosen rows by what was done to them, over all seeds; null where nothing was done. */
+function takenShares(own: readonly SeedScore[]): TakenShare[] | null {
+  const sums = new Map<StressKind, { allCount: number; selectedCount: number }>();
+  for (const { stress } of own) {
+    if (stress === null) return null;
+    for (const { kind, allCount, selectedCount } of stress) {
+      const sum = sums.get(kind) ?? { allCount: 0, selectedCount: 0 };
+      sums.set(kind, { allCount: sum.allCount + allCount, selectedCount: sum.selectedCount + selectedCount });
+    }
+  }
+  const all = [...sums.values()].reduce((sum, { allCount }) => sum + allCount, 0);
+  const selected = [...sums.values()].reduce((sum, { selectedCount }) => sum + selectedCount, 0);
+  return [...sums].map(([kind, { allCount, selectedCount }]) => ({
+    kind,
+    allShare: allCount / Math.max(1, all),
+    selectedShare: selectedCount / Math.max(1, selected),
+  }));
 }
 
 /** Mean over tasks of accuracy over the full model's, by seed; null where that one gets nothing right. */

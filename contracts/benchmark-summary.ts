@@ -1,4 +1,5 @@
 // What a benchmark's report shows: every method at every budget over the seeds, and its difference to the baseline.
+import type { StressKind } from './stress.ts';
 import type { Config, SelectionMethod, TrainingLength } from './config.ts';
 
 /** All that the page, the tables and the verdict of a benchmark are made from. Scores are shares in [0, 1]. */
@@ -49,9 +50,18 @@ export interface MethodScores {
   effectiveShare: number | null;
   /** Mean over tasks of accuracy over that of the model tuned on all rows; null without one. */
   relative: ScoreSpread | null;
+  /** What was taken of rows that were made worse on purpose; null where none were. */
+  taken: TakenShare[] | null;
   /** To the baseline; null for itself, and where there is none. */
   difference: PairedDifference | null;
   tasks: { task: string; accuracy: ScoreSpread; difference: PairedDifference | null }[];
+}
+
+/** Rows of one kind, as shares of the dataset and of what was chosen over all seeds. */
+export interface TakenShare {
+  kind: StressKind;
+  allShare: number;
+  selectedShare: number;
 }
 
 /** Method minus baseline, seed by seed. */

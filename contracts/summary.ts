@@ -5,6 +5,7 @@ import type { ArtifactReference } from './references.ts';
 import type { Stage } from './stages.ts';
 import type { Reselection } from './messages/incremental.ts';
 import type { StageState } from './messages/run.ts';
+import type { StressShare } from './stress.ts';
 
 /**
  * Everything that the report shows: numbers per task and small samples, plain JSON. All texts that come from the
@@ -25,6 +26,8 @@ export interface RunSummary {
   space: (GradientSpace & { selectedRows: number[] }) | null;
   /** Properties that could be read. */
   bias: BiasSummary[];
+  /** What was taken of the rows that were made worse on purpose; null where none were. */
+  stress: StressShare[] | null;
   /** The warm-up, then the methods in order; an adapter that was given has none. */
   training: TrainingCurve[];
   /** Null where no model was evaluated. */

@@ -11,6 +11,7 @@ import { renderPage } from './page.ts';
 import { quarantineSection } from './quarantine-section.ts';
 import { reselectionSection } from './reselection-section.ts';
 import { runSection } from './run-section.ts';
+import { stressSection } from './stress-section.ts';
 import { spaceSection } from './space-section.ts';
 import { taskSection } from './task-section.ts';
 import { trainingSection } from './training-section.ts';
@@ -31,6 +32,7 @@ export function renderReport(summary: RunSummary): string {
     { id: 'directions', title: 'Directions', content: spaceSection(summary) },
     { id: 'examples', title: 'Examples', content: exampleSection(summary) },
     { id: 'bias', title: 'Leanings', content: biasSection(summary) },
+    { id: 'stress', title: 'Made worse', content: stressSection(summary.stress) },
     { id: 'training', title: 'Training', content: trainingSection(summary) },
     { id: 'quarantine', title: 'Set aside', content: quarantineSection(summary) },
     { id: 'run', title: 'The run', content: runSection(summary) },

@@ -21,6 +21,7 @@ import { engineOf, readInputs, stageFacts, wallTimeMs } from './facts.ts';
 import { installedVersions, runManifest, tasksCsv } from './files.ts';
 import { summarizeRows } from './row-summary.ts';
 import { readSpace } from '../values/space.ts';
+import { stressKinds, stressShares } from './stress-summary.ts';
 import { readTraining } from './training-curves.ts';
 import { streamAllQuarantine, summarizeQuarantine } from './quarantine-summary.ts';
 import { scanValues } from './value-summary.ts';
@@ -88,6 +89,7 @@ async function summarize(
   const { instanceValues, candidates } = await scanValues(store, values.values, copies, config, pulse);
   const quarantine = await summarizeQuarantine(store, result);
   const { gradientNorms, bias } = await summarizeRows(store, run, copies, openStore, pulse);
+  const kinds = await stressKinds(store, dataset.rows);
   return {
     runName: result.runName,
     config,
@@ -108,6 +110,7 @@ async function summarize(
     gradientNorms,
     space: await readSpace(store, values.values, copies),
     bias,
+    stress: kinds === null ? null : stressShares(kinds, copies),
     training: await readTraining(store, result),
     evaluation: await summarizeEvaluation(store, result),
     quarantine,

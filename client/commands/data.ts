@@ -3,6 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { Command, Option } from '@commander-js/extra-typings';
+import { stressCommand } from './stress.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { SOURCE_FILES } from '../../dataset/readers/readers.ts';
 import type { Spread } from '../../dataset/rows/dataset-inspector.ts';
@@ -24,6 +25,7 @@ export function dataCommand() {
   command.addCommand(validateCommand());
   command.addCommand(labelCommand());
   command.addCommand(convertCommand());
+  command.addCommand(stressCommand());
   return command;
 }
 

@@ -2,6 +2,7 @@
 import type { Config, SelectionMethod, TrainingLength } from '../config.ts';
 import type { ArtifactReference } from '../references.ts';
 import type { BenchmarkCell } from '../benchmark-cells.ts';
+import type { StressShare } from '../stress.ts';
 import type { RunResult } from './run.ts';
 import type { TaskScore } from './training.ts';
 
@@ -30,6 +31,8 @@ export interface BenchmarkArm {
   stepCount: number;
   /** Smallest ESS_t/n_t over the tasks; null where rows are not weighted. */
   effectiveShare: number | null;
+  /** What was taken of rows that were made worse on purpose; null where none were. */
+  stress: StressShare[] | null;
   tasks: TaskScore[];
   macroAccuracy: number;
   meanLoss: number;

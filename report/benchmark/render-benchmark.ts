@@ -4,6 +4,7 @@ import type {
   BenchmarkTable,
   MethodScores,
   SelectionOverlap,
+  TakenShare,
 } from '../../contracts/benchmark-summary.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import { dataTable } from '../data-table.ts';
@@ -12,6 +13,7 @@ import { html } from '../html.ts';
 import type { Html } from '../html.ts';
 import { methodName } from '../method-names.ts';
 import { renderPage } from '../page.ts';
+import { STRESS_LABELS } from '../stress-section.ts';
 import { benchmarkVerdict, outcomeOfDifference } from './benchmark-verdict.ts';
 import { budgetFigure } from './budget-chart.ts';
 import { forestFigure, scoreTable } from './forest-chart.ts';
@@ -31,6 +33,7 @@ export function renderBenchmark(summary: BenchmarkSummary): string {
       })),
       { id: 'budgets', title: 'Budgets', content: budgetSection(tables) },
       { id: 'tasks', title: 'Tasks', content: taskSection(summary) },
+      { id: 'taken', title: 'Made worse', content: takenSection(summary) },
       { id: 'overlap', title: 'Overlap', content: overlapSection(summary.overlaps) },
       { id: 'run', title: 'How it was made', content: facts(summary) },
     ],
@@ -122,6 +125,30 @@ function taskSection({ tables, baseline }: BenchmarkSummary): Html | null {
         })),
       ],
       tasks,
+    )}
+  </section> `;
+}
+
+/** Of the last table: how much each method took of the rows that were made worse on purpose. */
+function takenSection({ tables }: BenchmarkSummary): Html | null {
+  const methods = tables.at(-1)?.methods ?? [];
+  const all = methods[0]?.taken ?? null;
+  if (all === null) return null;
+  return html`<section id="taken" aria-labelledby="taken-title">
+    <h2 id="taken-title">Made worse on purpose</h2>
+    <p class="lead">Shares of the dataset and of what each method chose, over all seeds.</p>
+    ${dataTable(
+      'Rows by what was done to them',
+      [
+        { heading: 'Rows', kind: 'text', cell: ({ kind }: TakenShare) => STRESS_LABELS[kind] },
+        { heading: 'In the dataset', kind: 'number', cell: ({ allShare }) => percent(allShare) },
+        ...methods.map(({ method, taken }) => ({
+          heading: methodName(method),
+          kind: 'number' as const,
+          cell: ({ kind }: TakenShare) => percent(taken?.find((one) => one.kind === kind)?.selectedShare ?? null),
+        })),
+      ],
+      all,
     )}
   </section> `;
 }

@@ -11,6 +11,7 @@ const scoresOf = (method: SelectionMethod, correct: readonly number[]): SeedScor
     rowCount: 100,
     stepCount: 30,
     effectiveShare: method === 'tive' ? 0.9 + 0.01 * seed : null,
+    stress: null,
     macroAccuracy: correctCount / 1000,
     meanLoss: 1,
     tasks: [

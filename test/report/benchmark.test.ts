@@ -4,11 +4,13 @@ import { resultsParquet } from '../../activities/benchmark/results-table.ts';
 import { compareMethods } from '../../algorithms/compare-methods.ts';
 import type { BenchmarkSummary } from '../../contracts/benchmark-summary.ts';
 import type { SelectionMethod } from '../../contracts/config.ts';
+import type { RunSummary } from '../../contracts/summary.ts';
 import type { BenchmarkArm } from '../../contracts/messages/benchmark.ts';
 import { benchmarkVerdict } from '../../report/benchmark/benchmark-verdict.ts';
 import { renderBenchmark } from '../../report/benchmark/render-benchmark.ts';
 import { benchmarkLines } from '../../report/benchmark/text-table.ts';
-import { DEMO_CONFIG } from './demo-summary.ts';
+import { renderReport } from '../../report/render-report.ts';
+import { DEMO_CONFIG, demoSummary } from './demo-summary.ts';
 
 const NOWHERE = { uri: 'artifacts/selection/none', sha256: '0'.repeat(64), rowCount: 1, schemaVersion: 1 };
 
@@ -24,6 +26,7 @@ function armsOf(method: SelectionMethod, correct: readonly number[], budget: num
     rowCount: 1194,
     stepCount: 225,
     effectiveShare: method === 'tive' ? 0.98 : null,
+    stress: null,
     tasks: [{ task: 'name <b>', rowCount: 1000, correctCount, meanLoss: 0.5 }],
     macroAccuracy: correctCount / 1000,
     meanLoss: 0.5,
@@ -108,6 +111,38 @@ describe('the verdict of a benchmark', () => {
     expect(benchmarkVerdict(BEHIND).at(-1)).toContain('Fewer than 10 seeds leave the intervals themselves uncertain.');
     const shared = { ...DEMO_CONFIG, benchmark: { ...DEMO_CONFIG.benchmark, reference: 'shared' as const } };
     expect(benchmarkVerdict({ ...BEHIND, config: shared }).at(-1)).toContain('the reference model is the same in all');
+  });
+});
+
+describe('rows that were made worse on purpose', () => {
+  const stressed = (method: SelectionMethod, noisy: number): BenchmarkArm[] =>
+    armsOf(method, [600, 601]).map((arm) => ({
+      ...arm,
+      stress: [
+        { kind: 'clean', allCount: 60, selectedCount: 20 - noisy },
+        { kind: 'label_noise', allCount: 40, selectedCount: noisy },
+      ],
+    }));
+  const summary = summaryOf([...stressed('tive', 9), ...stressed('task_balanced', 8)]);
+
+  test('are counted as shares of the dataset and of what each method chose', () => {
+    expect(summary.tables[0]!.methods[0]!.taken).toEqual([
+      { kind: 'clean', allShare: 0.6, selectedShare: 0.55 },
+      { kind: 'label_noise', allShare: 0.4, selectedShare: 0.45 },
+    ]);
+  });
+
+  test('have a section of the benchmark’s page and of a run’s report, where there are any', () => {
+    const page = plain(renderBenchmark(summary));
+    expect(page).toMatch(
+      /answers of another row<\/th>\s*<td class="number" ?>40.0 %<\/td>\s*<td class="number" ?>45.0 %/,
+    );
+    expect(renderBenchmark(BEHIND)).not.toContain('id="taken"');
+    const report = (stress: RunSummary['stress']): string => plain(renderReport({ ...demoSummary(2), stress }));
+    expect(report([{ kind: 'irrelevant', allCount: 10, selectedCount: 3 }])).toContain(
+      'of the task that is not evaluated',
+    );
+    expect(report(null)).not.toContain('id="stress"');
   });
 });
 
