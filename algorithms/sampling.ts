@@ -104,8 +104,8 @@ export function drawOrder(
 }
 
 /**
- * Orders a group by a score alone, largest first; ties by the Gumbel value of the stream, then content hash, then
- * occurrence: the order of deterministic top-b selection.
+ * Orders a group by a score alone, largest first; ties by a second score where there is one, then by the Gumbel value
+ * of the stream, then content hash, then occurrence: the order of deterministic top-b selection.
  *
  * @param score [example] of every row of the columns; must not be NaN.
  * @throws RangeError where a score is NaN.
@@ -116,15 +116,18 @@ export function topOrder(
   stream: string,
   seed: number,
   score: Scores,
+  second?: Scores,
 ): DrawOrder {
   const draws = createContentStream(stream, seed);
   const occurrence = numberOccurrences(rows, group);
-  const scores = Float64Array.from(group, (position) => score[position]!);
+  const [scores, ...others] = [score, ...(second === undefined ? [] : [second])].map((column) =>
+    Float64Array.from(group, (position) => column[position]!),
+  ) as [Float64Array, ...Float64Array[]];
   if (scores.some(Number.isNaN)) throw new RangeError('sampling: scores must be numbers, got NaN');
   const noise = Float64Array.from(group, (position, index) =>
     gumbel(draws.uniform(rows.contentHash, position, occurrence[index]!)),
   );
-  return orderBy([scores, noise], rows, group, occurrence);
+  return orderBy([scores, ...others, noise], rows, group, occurrence);
 }
 
 /** Descending by the first key that differs, then ascending by content hash and occurrence. */

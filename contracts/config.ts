@@ -1,5 +1,5 @@
 // The config: what a recipe says, as all parts read it.
-import type { FilterSettings, METHODS, SelectionSettings, Weighting } from './methods.ts';
+import type { FilterSettings, GradientSettings, METHODS, SelectionSettings, Weighting } from './methods.ts';
 
 /**
  * A recipe after presets and defaults were applied; the schema of recipes has the defaults. On disk the keys are
@@ -176,7 +176,7 @@ export interface AllocationConfig {
 
 export type SelectionMethod = keyof typeof METHODS;
 
-export interface SelectionConfig extends SelectionSettings, FilterSettings {
+export interface SelectionConfig extends SelectionSettings, FilterSettings, GradientSettings {
   method: SelectionMethod;
 }
 

@@ -33,7 +33,14 @@ export interface SelectionSettings {
 
 export type SelectionSetting = keyof SelectionSettings;
 
-/** Columns that a method may read, each `[example]`. */
+/** Numbers of rows for each group of queries. */
+export interface QueryColumn {
+  groupCount: number;
+  /** [example, group]. */
+  values: Float32Array;
+}
+
+/** Columns that a method may read, `[example]`, or `[example, group]` of queries. */
 export interface MethodColumns {
   /** s, of the configured kind. */
   instance_value: Float64Array;
@@ -45,6 +52,12 @@ export interface MethodColumns {
   supervised_token_count: Uint32Array;
   /** Mean over the answers' tokens of ‖softmax − one-hot‖. */
   el2n: Float64Array;
+  /** Number of the row's cluster within its task, by its gradient's direction. */
+  cluster: Uint32Array;
+  /** Mean cosine of the row's gradient with those of a group's queries. */
+  affinity: QueryColumn;
+  /** Cosine with a group's mean query within the subspace of all queries. */
+  subspace_affinity: QueryColumn;
 }
 
 export type MethodColumn = keyof MethodColumns;
@@ -64,6 +77,23 @@ export const FILTERS = {
 export type FilterName = keyof typeof FILTERS;
 
 export const FILTER_NAMES = Object.keys(FILTERS) as readonly FilterName[];
+
+export const QUERY_SOURCES = ['held_out', 'evaluation'] as const;
+export type QuerySource = (typeof QUERY_SOURCES)[number];
+
+/** Settings of `selection` of methods that read gradients; not there in a result of an earlier version. */
+export interface GradientSettings {
+  /** Whose gradients are the queries: rows of each task that are held out, or the test rows. */
+  queries?: QuerySource;
+  /** A file of rows in the dataset's form that are the queries in place of these, or null. */
+  queryPath?: string | null;
+  /** Rows of each task that are held out as queries. */
+  queryRows?: number;
+  /** Most dimensions of the queries' subspace. */
+  queryRank?: number;
+  /** Clusters of each task. */
+  clusterCount?: number;
+}
 
 /** Settings of `selection` that filters read; not there in a result of an earlier version. */
 export interface FilterSettings {
@@ -196,6 +226,42 @@ export const METHODS = {
     summary: 'the largest errors of the predicted tokens, or the middling or smallest ones',
     baselineRank: null,
   },
+  less: {
+    quotas: 'score',
+    within: 'largest mean cosine with the queries of any group, ties at random',
+    columns: ['affinity'],
+    settings: [],
+    label: 'gradients nearest to the queries',
+    summary: 'the gradients that point most as those of the queries do, of the group they suit best',
+    baselineRank: null,
+  },
+  icons: {
+    quotas: 'score',
+    within: 'most votes of the groups of queries, ties by their sum',
+    columns: ['affinity'],
+    settings: [],
+    label: 'votes of the queries',
+    summary: 'rows that most groups of queries count among the best, as many as are taken',
+    baselineRank: null,
+  },
+  gist: {
+    quotas: 'score',
+    within: 'largest cosine with any group’s mean query in the subspace of the queries, ties at random',
+    columns: ['subspace_affinity'],
+    settings: [],
+    label: 'gradients nearest to the queries, in their subspace',
+    summary: 'as less, by the part of a gradient that lies in the subspace of the queries',
+    baselineRank: null,
+  },
+  clusters: {
+    quotas: 'equal',
+    within: 'as many rows of every cluster of gradients, drawn evenly',
+    columns: ['cluster'],
+    settings: [],
+    label: 'task-balanced choice over clusters of gradients',
+    summary: 'every task gets as many rows, and within it every cluster of gradients',
+    baselineRank: null,
+  },
   deduplicated: {
     quotas: 'equal',
     within: 'uniform sample of the kept rows, then of the others',
@@ -246,6 +312,21 @@ export function quotasOf(method: keyof Methods, weighting: Weighting): Quotas {
 export function filtersOf(method: keyof Methods, { filters = [] }: FilterSettings): FilterName[] {
   const { filters: own = [] }: MethodTraits = METHODS[method];
   return FILTER_NAMES.filter((name) => own.includes(name) || filters.includes(name));
+}
+
+/** Whether a method reads the gradients themselves, not only what the values stage has made of them. */
+export function readsGradients(method: keyof Methods): boolean {
+  return readsQueries(method) || readsColumn(method, 'cluster');
+}
+
+/** Whether a method reads the gradients of queries. */
+export function readsQueries(method: keyof Methods): boolean {
+  return readsColumn(method, 'affinity') || readsColumn(method, 'subspace_affinity');
+}
+
+export function readsColumn(method: keyof Methods, column: MethodColumn): boolean {
+  const { columns }: MethodTraits = METHODS[method];
+  return columns.includes(column);
 }
 
 /** Whether a method is a random choice, that is a baseline. */

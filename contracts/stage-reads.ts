@@ -83,6 +83,7 @@ export const STAGE_READS = {
 } as const satisfies Partial<Record<Stage | 'newRows', Record<string, ReadGroup>>>;
 
 const FILES = 'hashes of the files, or their names, sizes and times';
+const OF_METHOD = 'what the method reads of gradients, in the address of the selection';
 const FILTERED = 'the rows that were left out, in the address of the selection';
 const QUOTAS = 'the budget and the quotas, in the address of the selection';
 
@@ -101,6 +102,11 @@ export const COVERED_BY_CONTENT = {
   'allocation.alpha': QUOTAS,
   'allocation.overflow': QUOTAS,
   'allocation.rounding': QUOTAS,
+  'selection.queries': OF_METHOD,
+  'selection.queryPath': OF_METHOD,
+  'selection.queryRows': OF_METHOD,
+  'selection.queryRank': OF_METHOD,
+  'selection.clusterCount': OF_METHOD,
   'selection.filters': FILTERED,
   'selection.nearDuplicateCosine': FILTERED,
   'selection.lossGuard': FILTERED,

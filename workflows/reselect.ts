@@ -2,7 +2,11 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import { emptyResult } from '../contracts/messages/run.ts';
 import type { ReselectInput, RunResult } from '../contracts/messages/run.ts';
+import type { QueriesResult } from '../contracts/messages/gradients.ts';
+import { queryDataset } from '../contracts/queries.ts';
+import { workOf } from '../contracts/work.ts';
 import { createContext, marked } from './context.ts';
+import type { RunContext } from './context.ts';
 import { writeReport } from './stages/report.ts';
 import { selectAll } from './stages/select.ts';
 import { estimateValues } from './stages/values.ts';
@@ -19,12 +23,31 @@ export async function tiveReselect({ base, ...input }: ReselectInput): Promise<R
         'RangeError',
       );
     const result: RunResult = { ...emptyResult(input, progress.stages, warnings), dataset, warmup, gradients };
+    const queries = knownQueries(context, base);
+    if (queries !== null) result.queries = queries;
     warnings.push(...dataset.warnings);
     for (const stage of ['dataset', 'warmup', 'gradients'] as const)
       progress.finish(stage, 'cached', base.stages.find((line) => line.stage === stage)?.detail ?? '');
     const values = (result.values = await estimateValues(context, dataset, gradients));
-    await selectAll(context, { dataset, gradients, values }, result.methods);
+    await selectAll(context, { dataset, gradients, queries, values }, result.methods);
     result.report = await writeReport(context, result);
     return result;
   });
+}
+
+/**
+ * Gradients of queries that the base has taken; null where no method asks for such.
+ * @throws ApplicationFailure of type InvalidConfigError where it has not taken those that are asked for
+ */
+function knownQueries({ input: { config }, work }: RunContext, base: RunResult): QueriesResult | null {
+  const wanted = queryDataset(config, work);
+  if (wanted === null) return null;
+  const known = base.queries ?? null;
+  const taken = queryDataset(base.config, workOf(base.config, 'report'));
+  if (known !== null && JSON.stringify(taken) === JSON.stringify(wanted)) return known;
+  throw ApplicationFailure.nonRetryable(
+    `select: the run must have the gradients of the queries in ${wanted.path.join(', ')}, got none in ${base.runName}; ` +
+      'run a recipe with this method, or set selection.queries: held_out',
+    'InvalidConfigError',
+  );
 }

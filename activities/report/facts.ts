@@ -9,7 +9,7 @@ import type { Store } from '../../store/store.ts';
 
 /** The artifacts that a stage has made, with a name for each where there are several. */
 function artifactsOf(result: RunResult, stage: Stage): StageFacts['artifacts'] {
-  const { dataset, evaluationRows, warmup, gradients, values, methods, baseEvaluation } = result;
+  const { dataset, evaluationRows, warmup, gradients, queries, values, methods, baseEvaluation } = result;
   const named = (name: string, reference: ArtifactReference | undefined, cached = false) =>
     reference === undefined ? [] : [{ name, reference, cached }];
   switch (stage) {
@@ -21,7 +21,11 @@ function artifactsOf(result: RunResult, stage: Stage): StageFacts['artifacts'] {
     case 'warmup':
       return named('adapter', warmup?.adapter, warmup?.cached);
     case 'gradients':
-      return named('gradients', gradients?.gradients, gradients?.cached);
+      return [
+        ...named('gradients', gradients?.gradients, gradients?.cached),
+        ...named('rows that are queries', queries?.rows),
+        ...named('gradients of queries', queries?.gradients),
+      ];
     case 'values':
       return named('values', values?.values, values?.cached);
     case 'selection':

@@ -13,24 +13,29 @@ import { selectionTable } from '../../tables/selection.ts';
 import type { SelectionBatch, SelectionDetails } from '../../tables/selection.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
 import { startPulse } from '../shared/heartbeat.ts';
+import type { Pulse } from '../shared/heartbeat.ts';
 import { makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace, WrittenOutput } from '../shared/stage-output.ts';
+import { gradientColumns, gradientSettings } from './gradient-columns.ts';
 import { readValues } from './values-columns.ts';
 import type { ValuedRows } from './values-columns.ts';
 
 export function createSelectionActivities({ openStore }: ControlDependencies) {
   return {
     async selectRows(input: SelectInput): Promise<SelectionResult> {
-      startPulse('selection', input.method);
+      const pulse = startPulse('selection', input.method);
       const store = openStore(input.config.store.uri);
       const place = selectionPlace(input);
-      const { reference, details, cached } = await makeOutput(store, place, () => writeSelection(store, place, input));
+      const { reference, details, cached } = await makeOutput(store, place, () =>
+        writeSelection(store, place, input, pulse),
+      );
       return { ...details, selection: reference, cached };
     },
   };
 }
 
-function selectionPlace({ config, method, values, allocation, filtered }: SelectInput): OutputPlace {
+function selectionPlace(input: SelectInput): OutputPlace {
+  const { config, method, values, allocation, filtered } = input;
   return outputPlace('selection', {
     values: values.sha256,
     ...settingsOf('selection', config),
@@ -39,6 +44,7 @@ function selectionPlace({ config, method, values, allocation, filtered }: Select
     budget: allocation.budget,
     quotas: taskQuotas(allocation),
     filtered: filtered?.sha256,
+    ...gradientSettings(method, input),
   });
 }
 
@@ -49,12 +55,14 @@ function taskQuotas({ tasks }: SelectInput['allocation']): { task: string; quota
 async function writeSelection(
   store: Store,
   { folder }: OutputPlace,
-  { config, method, values, allocation, filtered }: SelectInput,
+  input: SelectInput,
+  pulse: Pulse,
 ): Promise<WrittenOutput<SelectionDetails>> {
+  const { config, method, values, allocation } = input;
   const tasks = taskQuotas(allocation);
   const names = tasks.map(({ task }) => task);
   const valued = await readValues(store, values, names, config.values.instanceValue);
-  const rows = { ...valued, ...(await readDropped(store, valued, filtered)) };
+  const rows = await selectable(store, input, valued, names, pulse);
   const { seed } = config.run;
   const quotas = quotasOf(method, config.allocation.weighting);
   const { budget } = allocation;
@@ -63,18 +71,29 @@ async function writeSelection(
   return { files: [file], details: { method, ...selectionDetails(names, rows, selected) } };
 }
 
-/** [example] 1 for rows that filters have left out; nothing where there are none. */
-async function readDropped(
+/** All that the method reads of the rows, and which of them are not to be taken. */
+async function selectable(
   store: Store,
-  { rowIndex }: ValuedRows,
-  filtered: ArtifactReference | undefined,
-): Promise<{ dropped?: Uint8Array }> {
-  if (filtered === undefined) return {};
+  input: SelectInput,
+  valued: ValuedRows,
+  names: readonly string[],
+  pulse: Pulse,
+): Promise<SelectableRows> {
+  const { columns, heldOut } = await gradientColumns(store, input, valued, names, pulse);
+  const rows = { ...valued, columns: { ...valued.columns, ...columns } };
+  const { filtered } = input;
+  if (filtered === undefined) return heldOut === undefined ? rows : { ...rows, dropped: heldOut };
+  const dropped = await readDropped(store, valued, filtered);
+  return { ...rows, dropped: heldOut === undefined ? dropped : dropped.map((mark, row) => mark | heldOut[row]!) };
+}
+
+/** [example] 1 for rows that filters have left out. */
+async function readDropped(store: Store, { rowIndex }: ValuedRows, filtered: ArtifactReference): Promise<Uint8Array> {
   const dropped = new Uint8Array(rowIndex.length);
   let start = 0;
   for await (const { filter } of filteredTable.read(store, filtered))
     for (const name of filter) dropped[start++] = name === null ? 0 : 1;
-  return { dropped };
+  return dropped;
 }
 
 function selectionDetails(

@@ -40,11 +40,17 @@ export function drawUniform({ rows, group, stream, seed }: Draw): DrawnGroup {
  * Rows by a score, ties at random: the largest first, the smallest first, or those around the median first, whose b
  * first are b neighbouring ranks (the larger score first of two that are as near).
  *
- * @param values [example] of every row of the columns, none NaN
+ * `values` are [example] of every row of the columns, none NaN; `ties`, likewise, decide between rows of equal values,
+ * the larger first.
  */
-export function drawRanked({ rows, group, stream, seed }: Draw, values: Scores, ranks: Ranks): DrawnGroup {
+export function drawRanked(
+  { rows, group, stream, seed }: Draw,
+  values: Scores,
+  ranks: Ranks,
+  ties?: Scores,
+): DrawnGroup {
   const scores = ranks === 'bottom' ? Float64Array.from(values, (value) => -value) : values;
-  const { position } = topOrder(rows, group, stream, seed, scores);
+  const { position } = topOrder(rows, group, stream, seed, scores, ties);
   return {
     position: ranks === 'mid' ? fromTheMiddle(position) : position,
     probability: new Float64Array(position.length).fill(1),

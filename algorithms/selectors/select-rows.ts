@@ -1,14 +1,18 @@
 // The choice of rows by a method: its selector in each group, then as many rows as the quotas say.
 import type { SelectionConfig, SelectionMethod } from '../../contracts/config.ts';
-import { readsSetting } from '../../contracts/methods.ts';
+import { METHODS, readsSetting } from '../../contracts/methods.ts';
 import type { MethodColumns, Quotas } from '../../contracts/methods.ts';
 import { groupByTask } from '../group-rows.ts';
 import { effectiveSampleSize } from '../sampling.ts';
 import type { SampledRows } from '../sampling.ts';
+import { clusters } from './clusters.ts';
 import { deduplicated } from './deduplicated.ts';
 import { el2n } from './el2n.ts';
+import { gist } from './gist.ts';
 import { grand } from './grand.ts';
+import { icons } from './icons.ts';
 import { length } from './length.ts';
+import { less } from './less.ts';
 import { loss } from './loss.ts';
 import { perplexity } from './perplexity.ts';
 import { random } from './random.ts';
@@ -36,6 +40,10 @@ const SELECTORS: { [Method in SelectionMethod]: Selector<Method> } = {
   perplexity,
   grand,
   el2n,
+  less,
+  icons,
+  gist,
+  clusters,
   deduplicated,
 };
 
@@ -43,7 +51,8 @@ const SELECTORS: { [Method in SelectionMethod]: Selector<Method> } = {
 export interface SelectableRows extends SampledRows {
   /** [example] index of the row's task. */
   taskIndex: Uint32Array;
-  columns: MethodColumns;
+  /** Those at least that the method declares. */
+  columns: Partial<MethodColumns>;
   /** [example] 1 for a row that filters have left out: it comes only when the others of its group have run out. */
   dropped?: Uint8Array;
 }
@@ -87,7 +96,7 @@ export function selectRows(rows: SelectableRows, request: SelectionRequest): Sel
   const effectiveShare = new Float64Array(tasks.length).fill(NaN);
   if (quotas === 'pooled') {
     const pool = Uint32Array.from(rows.rowIndex.keys());
-    const drawn = draw(rows, pool, 'select/pooled', request);
+    const drawn = draw(rows, pool, 'select/pooled', request.budget, request);
     const taken = take(drawn, request.budget, 'the pool', 'select/pooled', request);
     return { rows: collectRows([taken]), effectiveShare, warnings: [] };
   }
@@ -95,7 +104,7 @@ export function selectRows(rows: SelectableRows, request: SelectionRequest): Sel
   const parts = tasks.map(({ task, quota }, taskIndex) => {
     const group = groups[taskIndex]!;
     const stream = `select/instance/${task}`;
-    const drawn = draw(rows, group, stream, request);
+    const drawn = draw(rows, group, stream, quota, request);
     const { keptCount } = drawn;
     if (keptCount > 0)
       effectiveShare[taskIndex] = effectiveSampleSize(drawn.probability.subarray(0, keptCount)) / keptCount;
@@ -110,22 +119,32 @@ interface OrderedGroup extends DrawnGroup {
 }
 
 /** The kept rows in the order of the method, then those that filters have left out, likewise. */
-function draw(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): OrderedGroup {
+function draw(
+  rows: SelectableRows,
+  group: Uint32Array,
+  stream: string,
+  wanted: number,
+  request: SelectionRequest,
+): OrderedGroup {
   const { dropped } = rows;
   const kept = dropped === undefined ? group : group.filter((row) => dropped[row] === 0);
-  const first = drawGroup(rows, kept, stream, request);
+  const first = drawGroup(rows, kept, stream, wanted, request);
   if (dropped === undefined || kept.length === group.length) return { ...first, keptCount: group.length };
-  const rest = drawGroup(
-    rows,
-    group.filter((row) => dropped[row] === 1),
-    stream,
-    request,
-  );
+  const others = group.filter((row) => dropped[row] === 1);
+  const rest = drawGroup(rows, others, stream, Math.max(0, wanted - kept.length), request);
   return {
     position: joined(new Uint32Array(group.length), first.position, rest.position),
     probability: joined(new Float64Array(group.length), first.probability, rest.probability),
     keptCount: kept.length === 0 ? group.length : kept.length,
   };
+}
+
+/** @throws RangeError where a column is missing that the method declares: it is given no others */
+function requireColumns(columns: Partial<MethodColumns>, method: SelectionMethod): asserts columns is MethodColumns {
+  for (const column of METHODS[method].columns) {
+    if (columns[column] === undefined)
+      throw new RangeError(`selection: method ${method} must have the column ${column}, got none`);
+  }
 }
 
 function joined<Column extends Uint32Array | Float64Array>(into: Column, first: Column, rest: Column): Column {
@@ -135,10 +154,17 @@ function joined<Column extends Uint32Array | Float64Array>(into: Column, first: 
 }
 
 /** A group in the order of the method; the selector's type lets it see no more than it declares. */
-function drawGroup(rows: SelectableRows, group: Uint32Array, stream: string, request: SelectionRequest): DrawnGroup {
+function drawGroup(
+  rows: SelectableRows,
+  group: Uint32Array,
+  stream: string,
+  wanted: number,
+  request: SelectionRequest,
+): DrawnGroup {
   const { method, seed, ...settings } = request;
   const { columns } = rows;
-  return SELECTORS[method]({ rows, group, stream, seed, columns, settings });
+  requireColumns(columns, method);
+  return SELECTORS[method]({ rows, group, stream, seed, wanted, columns, settings });
 }
 
 function take(

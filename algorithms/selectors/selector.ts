@@ -21,6 +21,8 @@ export interface DrawRequest<Method extends SelectionMethod> {
   /** Named stream of the draws, e.g. `select/instance/gqa`. */
   stream: string;
   seed: number;
+  /** How many rows are to be taken of the group; a method whose order does not depend on it nests its budgets. */
+  wanted: number;
   columns: Pick<MethodColumns, ColumnOf<Method>>;
   settings: Pick<SelectionConfig, SettingOf<Method>>;
 }

@@ -39,6 +39,7 @@ const PATH_KEYS = [
   'dataset.image_folder',
   'evaluation.path',
   'evaluation.image_folder',
+  'selection.query_path',
 ];
 
 /** Of these, the ones that may be repositories of the Hub instead, found in its cache on this machine. */

@@ -59,7 +59,13 @@ type Parsed = z.infer<typeof recipeSchema>;
 type Dataset = Parsed['dataset'];
 type Selection = Parsed['selection'];
 /** Keys of `selection` that a run of an older version does not carry. */
-type LaterKey = 'ess_target' | 'filters' | 'near_duplicate_cosine' | 'loss_guard' | 'loss_cut';
+type LaterKey =
+  | ('queries' | 'query_path' | 'query_rows' | 'query_rank' | 'cluster_count')
+  | 'ess_target'
+  | 'filters'
+  | 'near_duplicate_cosine'
+  | 'loss_guard'
+  | 'loss_cut';
 type WithPathList = Omit<Parsed, 'dataset' | 'selection'> & {
   // A run that an older version has started carries no columns.
   dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;

@@ -137,6 +137,12 @@ function conflicts(layers: readonly RecipeLayer[]): string[] {
       : rows === null && fraction === null
         ? 'neither; set budget_fraction: 0.15'
         : null;
+  const { queries, query_path: queryPath = null } = (merged(layers)['selection'] ?? {}) as JsonObject;
+  if (queries === 'evaluation' && queryPath === null && !isSet(layers, ['evaluation', 'path'])) {
+    findings.push(
+      `${whereOf(layers, ['selection', 'queries'])} selection.queries: evaluation needs evaluation.path, got none; set it, or held_out`,
+    );
+  }
   if (got !== null) findings.push(`allocation: exactly one of budget_fraction, budget_rows must be set, got ${got}`);
   if (isSet(layers, ['model', 'adapter'])) {
     const training = ['fraction', 'balance', 'epochs', 'batch_size', 'learning_rate'];
@@ -157,9 +163,10 @@ function conflicts(layers: readonly RecipeLayer[]): string[] {
 
 /** Absolute paths everywhere but for addresses `scheme://…` of the store and of data, a folder of data as its files. */
 function locate(config: Config): { located: Config; notes: string[] } {
-  const { run, store, model, dataset, evaluation } = config;
+  const { run, store, model, dataset, evaluation, selection } = config;
   const optional = (path: string | null): string | null => (path === null ? null : resolve(path));
   const rows = locateRows('dataset', dataset.path, dataset.imageFolder);
+  const { queryPath = null } = selection;
   const test = locateRows('evaluation', [evaluation.path ?? []].flat(), evaluation.imageFolder);
   const located = {
     ...config,
@@ -167,6 +174,7 @@ function locate(config: Config): { located: Config; notes: string[] } {
     store: { ...store, uri: hasScheme(store.uri) ? store.uri : resolve(store.uri) },
     model: { ...model, path: resolve(model.path), adapter: optional(model.adapter) },
     dataset: { ...dataset, path: rows.path, imageFolder: rows.imageFolder },
+    selection: { ...selection, queryPath: queryPath === null || isS3(queryPath) ? queryPath : resolve(queryPath) },
     evaluation: {
       ...evaluation,
       imageFolder: test.imageFolder,
@@ -206,13 +214,14 @@ function locateRows(
 }
 
 /** Files and folders that are not there, as they stand in the recipe. */
-function missingFiles({ model, dataset, evaluation }: Config, folder: string): string[] {
+function missingFiles({ model, dataset, evaluation, selection }: Config, folder: string): string[] {
   type Needed = [key: string, kind: 'file' | 'folder', path: string | null];
   const needed: Needed[] = [
     ...dataset.path.map((path): Needed => ['dataset.path', 'file', path]),
     ...[dataset.imageFolder].flat().map((path): Needed => ['dataset.image_folder', 'folder', path]),
     ['model.path', 'folder', model.path],
     ['model.adapter', 'folder', model.adapter],
+    ['selection.query_path', 'file', selection.queryPath ?? null],
     ...[evaluation.path].flat().map((path): Needed => ['evaluation.path', 'file', path]),
     ...[evaluation.imageFolder].flat().map((path): Needed => ['evaluation.image_folder', 'folder', path]),
   ];

@@ -69,3 +69,9 @@ export interface GradientsResult {
   quarantined: { reason: Reason; count: number }[];
   cached: boolean;
 }
+
+/** Gradients of rows that are queries, at the same reference model and in the same projection. */
+export interface QueriesResult {
+  rows: ArtifactReference;
+  gradients: ArtifactReference;
+}

@@ -3,7 +3,7 @@ import type { Config, SelectionMethod } from '../config.ts';
 import type { ArtifactReference } from '../references.ts';
 import type { Stage } from '../stages.ts';
 import type { ScanResult } from './dataset.ts';
-import type { GradientsResult } from './gradients.ts';
+import type { GradientsResult, QueriesResult } from './gradients.ts';
 import type { Reselection, FingerprintInput } from './incremental.ts';
 import type { AllocationResult, FilterResult, SelectionResult } from './selection.ts';
 import type { AdapterResult, EvaluationResult } from './training.ts';
@@ -49,6 +49,8 @@ export interface RunResult {
   dataset: ScanResult | null;
   warmup: AdapterResult | null;
   gradients: GradientsResult | null;
+  /** Gradients of queries; not there where no method asks for any of rows outside of the dataset. */
+  queries?: QueriesResult;
   values: ValuesResult | null;
   /** The selection's own method first. */
   methods: MethodResult[];

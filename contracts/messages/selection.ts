@@ -67,6 +67,10 @@ export interface SelectInput {
   allocation: AllocationResult;
   /** Which rows filters have left out; not there where they left out none. */
   filtered?: ArtifactReference;
+  /** The gradient tables of the rows; not there where the method does not read them. */
+  gradients?: ArtifactReference[];
+  /** The gradient table of the queries; not there where they are held-out rows, or the method reads none. */
+  queries?: ArtifactReference;
 }
 
 export interface SelectionResult {

@@ -42,6 +42,12 @@ export const PATHS: Readonly<Record<string, Recording>> = {
   filtered: run({
     options: { until: 'selection', config: { ...CONFIG, selection: { ...CONFIG.selection, filters: ['loss_cut'] } } },
   }),
+  queries: run({
+    options: {
+      until: 'selection',
+      config: { ...CONFIG, selection: { ...CONFIG.selection, method: 'less', queries: 'evaluation' } },
+    },
+  }),
   unchanged: run({ options: { incremental: true }, last: 'first' }),
   reselect: async (server) => {
     const base = await ordinary(server);

@@ -57,22 +57,6 @@ describe('a run', () => {
     expect(fakes.count('readLastRun') + fakes.count('keepLastRun')).toBe(0);
   });
 
-  test('filters rows before their quotas, for the methods that are filtered', async () => {
-    const config = { ...CONFIG, evaluation: { ...CONFIG.evaluation, compare: ['deduplicated' as const] } };
-    const fakes = fakeActivities({ shardCount: 1 });
-    const { methods } = await server().play(fakes, async () =>
-      (await start(server().client, 'filtered', { config })).result(),
-    );
-    const filtered = `filtered(near_duplicates,${VALUES},${ROWS},${TABLE})`;
-    expect(fakes.inputs('filterRows')).toHaveLength(1);
-    expect(methods.map(({ filter }) => filter?.filtered.uri)).toEqual([undefined, filtered]);
-    expect(fakes.inputs('allocateRows').map(({ kept }) => kept)).toEqual([
-      undefined,
-      ['name', 'tell'].map((task) => ({ task, keptCount: 40 })),
-    ]);
-    expect(fakes.inputs('selectRows').map((input) => input.filtered?.uri)).toEqual([undefined, filtered]);
-  });
-
   test('sends heavy work to the compute queue and light work to the control queue', async () => {
     const queues = new Map<string, string>();
     const note = (name: string): void => void queues.set(name, Context.current().info.taskQueue);

@@ -3,8 +3,14 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ApplicationFailure, executeChild, proxyActivities } from '@temporalio/workflow';
 import type { ControlActivities } from '../../activities/control.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
-import type { CollectGradientsInput, GradientShard, GradientsResult } from '../../contracts/messages/gradients.ts';
+import type {
+  CollectGradientsInput,
+  GradientShard,
+  GradientsResult,
+  QueriesResult,
+} from '../../contracts/messages/gradients.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
+import { queryDataset } from '../../contracts/queries.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { controlOptions } from '../activity-options.ts';
 import { collectGradients } from '../collect-gradients.ts';
@@ -37,7 +43,11 @@ export async function takeGradients(
   const { progress } = context;
   progress.start('gradients');
   const rows = kept === null ? dataset.rows : kept.plan.newRows;
-  const made = rows === null ? null : await makeGradients(context, rows, adapter);
+  const shows = {
+    start: (count: number) => progress.start('gradients', count),
+    advance: (count: number) => progress.advance('gradients', count),
+  };
+  const made = rows === null ? null : await makeGradients(context, rows, adapter, shows);
   const result = kept === null ? made! : joinTables(kept, made);
   const late = result.quarantined.reduce((sum, { count: rowCount }) => sum + rowCount, 0);
   const rowCount = kept === null ? result.gradients.rowCount : kept.plan.keptRowCount + kept.plan.newRowCount;
@@ -50,11 +60,39 @@ export async function takeGradients(
   return result;
 }
 
+/** What shows how far the shards of a table are. */
+interface ShardProgress {
+  start(count: number): void;
+  advance(count: number): void;
+}
+
+/** Gradients of the rows that are queries: of test rows, or of a file; null where no method asks for such. */
+export async function takeQueryGradients(
+  context: RunContext,
+  { adapter }: AdapterResult,
+): Promise<QueriesResult | null> {
+  const { input, work, compute, progress } = context;
+  const dataset = queryDataset(input.config, work);
+  if (dataset === null) return null;
+  const config = { ...input.config, dataset };
+  progress.start('gradients');
+  progress.describe('gradients', 'queries');
+  const summary = 'gradients: read and check the rows that are queries';
+  const scanned = await compute.scanRows.executeWithOptions({ summary }, [{ config, source: 'dataset' }]);
+  requireFewShards(scanned.shardCount);
+  const silent = { start: () => undefined, advance: () => undefined };
+  const asked = { ...context, input: { ...input, config } };
+  const { gradients } = await makeGradients(asked, scanned.rows, adapter, silent);
+  progress.describe('gradients', '');
+  return { rows: scanned.rows, gradients };
+}
+
 /** Gradients of all usable rows of a rows table. */
 async function makeGradients(
-  { input: { config, heartbeatTimeoutMs, shardWindow }, compute, progress, warnings }: RunContext,
+  { input: { config, heartbeatTimeoutMs, shardWindow }, compute, warnings }: RunContext,
   rows: ArtifactReference,
   adapter: ArtifactReference,
+  shows: ShardProgress,
 ): Promise<GradientsResult> {
   const input = { config, rows, adapter };
   const plan = await compute.planGradients.executeWithOptions({ summary: 'gradients: plan' }, [input]);
@@ -63,7 +101,7 @@ async function makeGradients(
     return plan.finished;
   }
   const { address, workId, shardCount } = plan;
-  progress.start('gradients', shardCount);
+  shows.start(shardCount);
   const shards: GradientShard[] = [];
   for (let shardStart = 0; shardStart < shardCount; shardStart += SHARDS_PER_CHILD) {
     const shardEnd = Math.min(shardCount, shardStart + SHARDS_PER_CHILD);
@@ -74,7 +112,7 @@ async function makeGradients(
       staticSummary: `gradient shards ${shardStart + 1} to ${shardEnd} of ${shardCount}`,
     };
     shards.push(...(await collectOnce(child, heartbeatTimeoutMs)));
-    progress.advance('gradients', shardEnd - shardStart);
+    shows.advance(shardEnd - shardStart);
   }
   const summary = 'gradients: close the table';
   const made = await compute.closeGradients.executeWithOptions({ summary }, [{ ...input, address, shards }]);

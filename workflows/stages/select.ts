@@ -1,11 +1,12 @@
 // Allocation and selection of every method.
 import type { SelectionMethod } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
-import type { GradientsResult } from '../../contracts/messages/gradients.ts';
+import type { GradientsResult, QueriesResult } from '../../contracts/messages/gradients.ts';
 import type { MethodResult } from '../../contracts/messages/run.ts';
 import type { AllocationResult, FilterResult } from '../../contracts/messages/selection.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
-import { filtersOf } from '../../contracts/methods.ts';
+import { filtersOf, readsGradients, readsQueries } from '../../contracts/methods.ts';
 import type { RunContext } from '../context.ts';
 import { countText, facts, stateOf } from '../progress-facts.ts';
 
@@ -22,6 +23,7 @@ export async function selectAll(context: RunContext, found: Found, results: Meth
 export interface Found {
   dataset: ScanResult;
   gradients: GradientsResult;
+  queries: QueriesResult | null;
   values: ValuesResult;
 }
 
@@ -59,22 +61,35 @@ async function selectMethod(
   results.push(done);
   if (!wants('selection')) return;
   done.selection = await control.selectRows.executeWithOptions({ summary: `selection: ${method}` }, [
-    { config, method, values: values.values, allocation, ...(filter && { filtered: filter.filtered }) },
+    {
+      config,
+      method,
+      values: values.values,
+      allocation,
+      ...(filter && { filtered: filter.filtered }),
+      ...(readsGradients(method) && { gradients: tablesOf(found) }),
+      ...(readsQueries(method) && found.queries && { queries: found.queries.gradients }),
+    },
   ]);
   progress.advance('selection');
+}
+
+function tablesOf({ gradients: { gradients, reused } }: Found): ArtifactReference[] {
+  return [gradients, ...reused];
 }
 
 /** What is left out before the method draws; null where nothing is asked to be. */
 async function filterRows(
   { input: { config }, control, warnings }: RunContext,
   method: SelectionMethod,
-  { dataset: { rows }, gradients, values }: Found,
+  found: Found,
 ): Promise<FilterResult | null> {
+  const { rows } = found.dataset;
+  const { values } = found.values;
   const filters = filtersOf(method, config.selection);
   if (filters.length === 0) return null;
-  const tables = [gradients.gradients, ...gradients.reused];
   const filter = await control.filterRows.executeWithOptions({ summary: `selection: ${filters.join(', ')}` }, [
-    { config, filters, values: values.values, rows, gradients: tables },
+    { config, filters, values, rows, gradients: tablesOf(found) },
   ]);
   if (method === config.selection.method) warnings.push(...filter.warnings);
   return filter;

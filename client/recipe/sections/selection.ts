@@ -1,6 +1,6 @@
 // How many rows each task gets, and which.
-import { FILTER_NAMES, METHOD_NAMES, RANKS } from '../../../contracts/methods.ts';
-import { flag, fraction, integer, list, notNegative, oneOf, section, share } from '../kinds.ts';
+import { FILTER_NAMES, METHOD_NAMES, QUERY_SOURCES, RANKS } from '../../../contracts/methods.ts';
+import { flag, fraction, integer, list, notNegative, oneOf, place, section, share } from '../kinds.ts';
 
 export const allocation = section('how the budget is shared out over the tasks', {
   budget_fraction: fraction()
@@ -37,6 +37,16 @@ export const selection = section('which rows of a task are taken', {
   ranks: oneOf(...RANKS)
     .default('top')
     .describe('of rows ranked by a score, largest first; mid = those around the median'),
+  queries: oneOf(...QUERY_SOURCES)
+    .default('held_out')
+    .describe('of less, icons, gist: rows of the dataset that are held out, or the test rows'),
+  query_path: place('a file of rows', true)
+    .nullable()
+    .default(null)
+    .describe('rows in the dataset’s form that are the queries in their place: what helps these?'),
+  query_rows: integer(1).default(16).describe('rows of each task that are held out, and not selected'),
+  query_rank: integer(1).default(32).describe('of gist: most dimensions of the queries’ subspace'),
+  cluster_count: integer(1).default(16).describe('of clusters: clusters of each task'),
   filters: list(oneOf(...FILTER_NAMES), 'a list of filters')
     .default([])
     .describe('what is left out first, whatever the method: the filters below'),

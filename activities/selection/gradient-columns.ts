@@ -1,0 +1,168 @@
+// Columns of methods that read gradients: what queries say of every row, and its cluster.
+import { clusterCentres } from '../../algorithms/gradient-clusters.ts';
+import { groupByTask } from '../../algorithms/group-rows.ts';
+import { meanDirections, querySubspace } from '../../algorithms/query-directions.ts';
+import type { Queries } from '../../algorithms/query-directions.ts';
+import { directionWriter, subspaceWriter } from '../../algorithms/row-affinities.ts';
+import type { RowWriter } from '../../algorithms/row-affinities.ts';
+import { RowKernels } from '../../algorithms/row-kernels.ts';
+import { contentOrder } from '../../algorithms/sampling.ts';
+import type { SelectionMethod } from '../../contracts/config.ts';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import type { SelectInput } from '../../contracts/messages/selection.ts';
+import { readsColumn, readsGradients, readsQueries } from '../../contracts/methods.ts';
+import type { GradientSettings, MethodColumns, QueryColumn } from '../../contracts/methods.ts';
+import type { Store } from '../../store/store.ts';
+import { openGradientTable } from '../../tables/gradients.ts';
+import type { GradientTable } from '../../tables/gradients.ts';
+import type { Pulse } from '../shared/heartbeat.ts';
+import { holdOut, readMarked, readQueries } from './query-gradients.ts';
+import { valuedGradients } from './values-columns.ts';
+import type { ValuedRows } from './values-columns.ts';
+
+/** Rows that the centres of all tasks together are found from. */
+const CLUSTERED_ROWS = 32_768;
+const CLUSTERED_ROWS_OF_TASK = 2048;
+
+/** Where the recipe does not say: a run of an earlier version does not carry them. */
+const DEFAULTS = { queryRows: 16, queryRank: 32, clusterCount: 16 } as const;
+
+function settingsOf({
+  queryRows = DEFAULTS.queryRows,
+  queryRank = DEFAULTS.queryRank,
+  clusterCount = DEFAULTS.clusterCount,
+}: GradientSettings) {
+  return { queryRows, queryRank, clusterCount };
+}
+
+/** What a selection's address says of the gradients that its method reads; nothing of a method that reads none. */
+export function gradientSettings(
+  method: SelectionMethod,
+  { config, gradients = [], queries }: Pick<SelectInput, 'config' | 'gradients' | 'queries'>,
+): object {
+  if (!readsGradients(method)) return {};
+  const { queryRows, queryRank, clusterCount } = settingsOf(config.selection);
+  return {
+    gradients: gradients.map(({ sha256 }) => sha256),
+    ...(readsQueries(method) ? { queries: queries?.sha256 ?? { heldOut: queryRows } } : {}),
+    ...(readsColumn(method, 'subspace_affinity') ? { queryRank } : {}),
+    ...(readsColumn(method, 'cluster') ? { clusterCount } : {}),
+  };
+}
+
+/** Columns that were made, and [example] 1 for rows that are queries themselves and so are not selected. */
+export interface GradientColumns {
+  columns: Partial<MethodColumns>;
+  heldOut?: Uint8Array;
+}
+
+/** Makes what a method declares, in one or two passes over the table. Memory: 4 bytes a row and group of queries. */
+export async function gradientColumns(
+  store: Store,
+  { config, method, gradients = [], queries: reference }: SelectInput,
+  rows: ValuedRows,
+  names: readonly string[],
+  pulse: Pulse,
+): Promise<GradientColumns> {
+  if (!readsGradients(method)) return { columns: {} };
+  const table = await openGradientTable(store, gradients);
+  const { queryRows, queryRank, clusterCount } = settingsOf(config.selection);
+  const pass: Pass = { store, table, rows, pulse };
+  if (readsColumn(method, 'cluster'))
+    return { columns: { cluster: await clusterRows(pass, names, clusterCount, config.run.seed) } };
+  const heldOut = reference === undefined ? holdOut(rows, names, queryRows, config.run.seed) : null;
+  const queries =
+    heldOut === null
+      ? await readQueries(store, reference!, table.sketch)
+      : await readMarked(store, table, rows, heldOut, names.length, pulse);
+  if (queries.group.length === 0)
+    throw new InvalidConfigError('selection.queries: a task must have two rows for one to be held out, got fewer');
+  const writer = readsColumn(method, 'subspace_affinity')
+    ? subspaceWriter(querySubspace(queries, queryRank))
+    : directionWriter(meanDirections(queries));
+  const column = await affinities(pass, queries, writer);
+  const columns = readsColumn(method, 'subspace_affinity') ? { subspace_affinity: column } : { affinity: column };
+  return heldOut === null ? { columns } : { columns, heldOut };
+}
+
+/** What a pass over the gradients needs. */
+interface Pass {
+  store: Store;
+  table: GradientTable;
+  rows: ValuedRows;
+  pulse: Pulse;
+}
+
+async function affinities(
+  { store, table, rows, pulse }: Pass,
+  { groupCount }: Queries,
+  write: RowWriter,
+): Promise<QueryColumn> {
+  const { sketch } = table;
+  const values = new Float32Array(rows.rowIndex.length * groupCount);
+  for await (const { batch, places } of valuedGradients(store, table, rows.contentHash)) {
+    const { gradient, gradientScale } = batch;
+    for (const [row, place] of places.entries())
+      if (place >= 0) write(gradient, row * sketch, gradientScale[row]!, values, place * groupCount);
+    await pulse.pause();
+  }
+  return { groupCount, values };
+}
+
+/** Centres of each task from the rows with the smallest contents, then every row to its nearest centre. */
+async function clusterRows(pass: Pass, names: readonly string[], wanted: number, seed: number): Promise<Uint32Array> {
+  const { store, table, rows, pulse } = pass;
+  const { sketch } = table;
+  const share = Math.min(CLUSTERED_ROWS_OF_TASK, Math.ceil(CLUSTERED_ROWS / names.length));
+  const marks = new Uint8Array(rows.rowIndex.length);
+  for (const group of groupByTask(rows.taskIndex, names.length))
+    for (const row of contentOrder(rows, group).subarray(0, share)) marks[row] = 1;
+  const { gradients, group } = await readMarked(store, table, rows, marks, names.length, pulse);
+  const centres: Float64Array[] = [];
+  for (const [task, name] of names.entries()) {
+    const own = Array.from(group.keys()).filter((row) => group[row] === task);
+    const directions = new Float32Array(own.length * sketch);
+    for (const [place, row] of own.entries())
+      directions.set(unit(gradients.subarray(row * sketch, (row + 1) * sketch)), place * sketch);
+    centres.push(clusterCentres({ directions, sketch }, wanted, { stream: `select/clusters/${name}`, seed }));
+    await pulse.pause();
+  }
+  return assignRows(pass, centres);
+}
+
+function unit(gradient: Float32Array): Float32Array {
+  const norm = Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
+  return norm === 0 ? gradient : gradient.map((value) => value / norm);
+}
+
+/** [example] the centre of its task that a row's gradient has the largest product with; the first of equals. */
+async function assignRows({ store, table, rows, pulse }: Pass, centres: readonly Float64Array[]): Promise<Uint32Array> {
+  const { sketch } = table;
+  const starts = [0];
+  for (const own of centres) starts.push(starts.at(-1)! + own.length / sketch);
+  const kernels = new RowKernels(sketch, starts.at(-1)!);
+  for (const [task, own] of centres.entries()) kernels.vectors.set(own, starts[task]! * sketch);
+  const cluster = new Uint32Array(rows.rowIndex.length);
+  for await (const { batch, places } of valuedGradients(store, table, rows.contentHash)) {
+    for (const [row, place] of places.entries()) {
+      if (place < 0) continue;
+      kernels.load(batch.gradient, row * sketch, batch.gradientScale[row]!);
+      const task = rows.taskIndex[place]!;
+      cluster[place] = nearestCentre(kernels, starts[task]!, starts[task + 1]!);
+    }
+    await pulse.pause();
+  }
+  return cluster;
+}
+
+function nearestCentre(kernels: RowKernels, start: number, end: number): number {
+  let best = start;
+  let largest = -Infinity;
+  for (let centre = start; centre < end; centre += 2) {
+    const second = Math.min(centre + 1, end - 1);
+    const products = kernels.products(centre, second);
+    if (products[1]! > largest) [best, largest] = [centre, products[1]!];
+    if (products[2]! > largest) [best, largest] = [second, products[2]!];
+  }
+  return best - start;
+}

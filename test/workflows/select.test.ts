@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { startReselection } from '../../client/runs/runs.ts';
+import { fakeActivities } from './fake-activities.ts';
+import { CONFIG, failureType, refusalOf, start } from './start-runs.ts';
+import { useTestServer } from './use-test-server.ts';
+
+const server = useTestServer();
+
+const ROWS = 'rows(dataset)';
+const ADAPTER = `warmup(${ROWS})`;
+const TABLE = `gradients(${ROWS},${ADAPTER})`;
+const VALUES = `values(${ROWS},${TABLE})`;
+
+describe('a run', () => {
+  test('filters rows before their quotas, for the methods that are filtered', async () => {
+    const config = { ...CONFIG, evaluation: { ...CONFIG.evaluation, compare: ['deduplicated' as const] } };
+    const fakes = fakeActivities({ shardCount: 1 });
+    const { methods } = await server().play(fakes, async () =>
+      (await start(server().client, 'filtered', { config })).result(),
+    );
+    const filtered = `filtered(near_duplicates,${VALUES},${ROWS},${TABLE})`;
+    expect(fakes.inputs('filterRows')).toHaveLength(1);
+    expect(methods.map(({ filter }) => filter?.filtered.uri)).toEqual([undefined, filtered]);
+    expect(fakes.inputs('allocateRows').map(({ kept }) => kept)).toEqual([
+      undefined,
+      ['name', 'tell'].map((task) => ({ task, keptCount: 40 })),
+    ]);
+    expect(fakes.inputs('selectRows').map((input) => input.filtered?.uri)).toEqual([undefined, filtered]);
+  });
+
+  test('takes the gradients of queries at the same reference model, for the methods that ask for them', async () => {
+    const selection = { ...CONFIG.selection, queryPath: 'fifty.json' };
+    const config = { ...CONFIG, selection, evaluation: { ...CONFIG.evaluation, compare: ['less' as const] } };
+    const fakes = fakeActivities({ shardCount: 1 });
+    const { methods, queries } = await server().play(fakes, async () =>
+      (await start(server().client, 'queries', { config })).result(),
+    );
+    const asked = fakes.inputs('planGradients').map((input) => [input.adapter.uri, input.config.dataset.path]);
+    expect(asked).toEqual([
+      [ADAPTER, CONFIG.dataset.path],
+      [ADAPTER, ['fifty.json']],
+    ]);
+    expect(queries!.gradients.uri).toBe(TABLE);
+    expect(methods.map(({ method }) => method)).toEqual(['tive', 'less']);
+    expect(fakes.inputs('selectRows').map((input) => [input.gradients?.length, input.queries?.uri])).toEqual([
+      [undefined, undefined],
+      [1, TABLE],
+    ]);
+  });
+});
+
+describe('a reselection', () => {
+  test('by queries that the run has taken no gradients of is refused, and by held-out rows is not', async () => {
+    const selection = { ...CONFIG.selection, method: 'less' as const, queries: 'evaluation' as const };
+    const base = await server().play(fakeActivities(), async () => (await start(server().client, 'plain')).result());
+    const reselect = (runName: string, config: typeof CONFIG) =>
+      server().play(fakeActivities(), async () =>
+        (await startReselection(server().client, { runName, config }, base)).result(),
+      );
+    const error = await refusalOf(reselect('asking', { ...CONFIG, selection }));
+    expect(failureType(error)).toBe('InvalidConfigError');
+    const { methods } = await reselect('holding', { ...CONFIG, selection: { ...selection, queries: 'held_out' } });
+    expect(methods[0]!.method).toBe('less');
+  });
+});
