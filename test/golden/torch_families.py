@@ -72,6 +72,7 @@ def llava_onevision(out: Path) -> None:
         "LlavaOnevisionImageProcessor",
         {"size": {"height": SIZE, "width": SIZE}, "image_grid_pinpoints": pinpoints, "do_pad": True},
         "LlavaOnevisionVideoProcessor",
+        {"size": {"height": SIZE, "width": SIZE}},
         num_image_tokens=16,
         vision_feature_select_strategy="full",
         vision_aspect_ratio="anyres_max_9",
@@ -89,7 +90,7 @@ def qwen_files(processor: str, patch: int, video: str) -> dict[str, dict[str, An
         "merge_size": 2,
         "size": {"shortest_edge": 4 * side * side, "longest_edge": 16 * side * side},
     }
-    return processor_files(processor, "Qwen2VLImageProcessor", fields, video)
+    return processor_files(processor, "Qwen2VLImageProcessor", fields, video, fields)
 
 
 def qwen_ids(tokenizer: Any) -> dict[str, int]:
@@ -289,7 +290,12 @@ def internvl(out: Path) -> None:
     )
     fields = {"size": {"height": SIZE, "width": SIZE}, "crop_to_patches": True, "min_patches": 1, "max_patches": 4}
     files = processor_files(
-        "InternVLProcessor", "GotOcr2ImageProcessor", fields, "InternVLVideoProcessor", image_seq_length=4
+        "InternVLProcessor",
+        "GotOcr2ImageProcessor",
+        fields,
+        "InternVLVideoProcessor",
+        {"size": fields["size"]},
+        image_seq_length=4,
     )
     write(out, tr.InternVLForConditionalGeneration(config), tokenizer, text.INTERNVL, files)
 
@@ -354,6 +360,26 @@ def smolvlm(out: Path) -> None:
     )
 
 
+def qwen2_audio(out: Path) -> None:
+    tokenizer = chat_tokenizer([*CHAT_TOKENS, "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"])
+    audio = {"d_model": 32, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 48}
+    config = tr.Qwen2AudioConfig(
+        audio_config={**audio, "num_mel_bins": 16, "max_source_positions": 100},
+        text_config={"model_type": "qwen2", **decoder(tokenizer)},
+        audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>"),
+    )
+    # Two seconds at most.
+    extractor = {"feature_size": 16, "chunk_length": 2, "sampling_rate": 16000, "hop_length": 160, "n_fft": 400}
+    files = {
+        "preprocessor_config.json": {
+            "processor_class": "Qwen2AudioProcessor",
+            "feature_extractor_type": "WhisperFeatureExtractor",
+            **extractor,
+        }
+    }
+    write(out, tr.Qwen2AudioForConditionalGeneration(config), tokenizer, text.QWEN2_AUDIO, files)
+
+
 def qwen3(out: Path) -> None:
     tokenizer = chat_tokenizer(CHAT_TOKENS, ["<think>", "</think>"])
     write(
@@ -376,6 +402,7 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
     "internvl": internvl,
     "idefics3": idefics3,
     "smolvlm": smolvlm,
+    "qwen2_audio": qwen2_audio,
     "qwen3": qwen3,
 }
 

@@ -70,7 +70,12 @@ def write(out: Path, model: Any, tokenizer: Any, template: str, files: dict[str,
 
 
 def processor_files(
-    processor: str, image: str, image_fields: dict[str, Any], video: str | None = None, **fields: Any
+    processor: str,
+    image: str,
+    image_fields: dict[str, Any],
+    video: str | None = None,
+    video_fields: dict[str, Any] | None = None,
+    **fields: Any,
 ) -> dict[str, dict[str, Any]]:
     files = {
         "processor_config.json": {"processor_class": processor, **fields},
@@ -86,5 +91,6 @@ def processor_files(
             "processor_class": processor,
             "video_processor_type": video,
             **PIXELS,
+            **(video_fields or {}),
         }
     return files

@@ -19,7 +19,7 @@ def tokens(given: str) -> list[TextToken]:
 
 
 def positions(given: str, ids: str) -> list[int]:
-    return supervised_positions(tokens(given), PICTURE, [int(part) for part in ids.split()])
+    return supervised_positions(tokens(given), {PICTURE}, [int(part) for part in ids.split()])
 
 
 class WalkTest(unittest.TestCase):
@@ -63,7 +63,7 @@ class WalkTest(unittest.TestCase):
 
     def test_a_placeholder_in_an_answer_is_refused(self) -> None:
         with self.assertRaises(Mismatch):
-            supervised_positions([TextToken(PICTURE, True)], PICTURE, [PICTURE, PICTURE])
+            supervised_positions([TextToken(PICTURE, True)], {PICTURE}, [PICTURE, PICTURE])
 
 
 class TextTokensTest(unittest.TestCase):

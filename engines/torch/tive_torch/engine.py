@@ -15,7 +15,7 @@ from .errors import config_error
 from .folder import Folder, Model, open_folder
 from .frames import Tensors
 from .gradients import GradientReader
-from .rows import Batch, EncodedRow, Rejection, encode_rows, make_batch, read_rows
+from .rows import Batch, EncodedRow, Rejection, encode_rows, make_batches, read_rows
 from .scoring import Scorer
 from .training import Trainer
 
@@ -49,13 +49,12 @@ class Arguments(dict[str, Any]):
 class Prepared:
     """What the processor made of a request's rows."""
 
-    batch: Batch | None = None
+    batches: Sequence[Batch] = ()
     encoded: Sequence[EncodedRow | Rejection] = ()
 
-    def cut(self, request: Request, cutoff: int) -> Batch:
-        """The batch, cut at the request's own cutoff, or where it has none at its handle's."""
-        assert self.batch is not None
-        return self.batch.cut(int(request.get("cutoff", cutoff)))
+    def cut(self, request: Request, cutoff: int) -> list[Batch]:
+        """The rows in batches, cut at the request's own cutoff, or where it has none at its handle's."""
+        return [batch.cut(int(request.get("cutoff", cutoff))) for batch in self.batches]
 
 
 class Engine:
@@ -107,10 +106,10 @@ class Engine:
         folder = self._opened(request["folder"]) if encodes and "folder" in request else self._folder
         if folder is None:
             raise config_error(f"{request['call']}: a folder must be inspected or loaded before, got none")
-        rows = read_rows(arguments["rows"], tensors)
+        rows = read_rows(folder.processor, arguments["rows"], tensors)
         if encodes:
             return Prepared(encoded=encode_rows(folder.processor, rows, int(arguments["cutoff"])))
-        return Prepared(batch=make_batch(folder.processor, rows))
+        return Prepared(batches=make_batches(folder.processor, rows))
 
     def _inspect(self, request: Request, _: Tensors, __: Prepared) -> Result:
         # A folder that is looked at beside the loaded one must not take its place.
@@ -175,11 +174,12 @@ class Engine:
 
     def _gradients(self, request: Request, _: Tensors, prepared: Prepared) -> Result:
         reader = self._handle(request, GradientReader)
-        return {}, reader.read(prepared.cut(request, reader.cutoff))
+        return {}, _joined([reader.read(batch) for batch in prepared.cut(request, reader.cutoff)])
 
     def _add_micro_batch(self, request: Request, _: Tensors, prepared: Prepared) -> Result:
         trainer = self._handle(request, Trainer)
-        return {"loss": trainer.add_micro_batch(prepared.cut(request, trainer.cutoff), float(request["weight"]))}, {}
+        weight, batches = float(request["weight"]), prepared.cut(request, trainer.cutoff)
+        return {"loss": sum(trainer.add_micro_batch(batch, weight) for batch in batches)}, {}
 
     def _update(self, request: Request, _: Tensors, __: Prepared) -> Result:
         norm, step = self._handle(request, Trainer).update(float(request["learningRate"]))
@@ -191,7 +191,7 @@ class Engine:
 
     def _score(self, request: Request, _: Tensors, prepared: Prepared) -> Result:
         scorer = self._handle(request, Scorer)
-        return {}, scorer.score(prepared.cut(request, scorer.cutoff))
+        return {}, _joined([scorer.score(batch) for batch in prepared.cut(request, scorer.cutoff)])
 
     def _close(self, request: Request, _: Tensors, __: Prepared) -> Result:
         handle = self._handles.pop(request["handle"], None)
@@ -205,6 +205,11 @@ class Engine:
             got = "none" if found is None else type(found).__name__
             raise config_error(f"handle {request['handle']}: must be a {kind.__name__} that is open, got {got}")
         return found
+
+
+def _joined(parts: Sequence[Tensors]) -> Tensors:
+    """Tensors `[example, …]` of several batches, one behind the other."""
+    return parts[0] if len(parts) == 1 else {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 def _or_removed(adapter: Adapter, make: Callable[[], Made]) -> Made:

@@ -69,9 +69,13 @@ def _check_files(folder: Path) -> None:
 
 
 def _read_config(folder: Path) -> tuple[Any, Any, bool]:
-    """The config, the model's class, and whether it is one for pictures and text."""
+    """The config, the model's class, and whether it is one for more than text."""
     from transformers import AutoConfig
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+        MODEL_FOR_MULTIMODAL_LM_MAPPING,
+    )
 
     try:
         config = AutoConfig.from_pretrained(folder, **_NO_NETWORK)
@@ -79,11 +83,16 @@ def _read_config(folder: Path) -> tuple[Any, Any, bool]:
         raise config_error(
             f"model.path: transformers must know {folder}/config.json, got: {first_line(error)}"
         ) from error
-    for mapping in (MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING):
+    # The last one is for those with ears; it names the others too.
+    for mapping in (
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_MULTIMODAL_LM_MAPPING,
+    ):
         found = mapping.get(type(config), None)
         if found is not None:
             model_class = found[0] if isinstance(found, tuple) else found
-            return config, model_class, mapping is MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+            return config, model_class, mapping is not MODEL_FOR_CAUSAL_LM_MAPPING
     raise config_error(
         f"model.path: must be a model that answers in text, got {config.model_type}; name another folder"
     )
@@ -115,6 +124,8 @@ def _facts(config: Any, skeleton: nn.Module, processor: Processor) -> dict[str, 
         "modalities": processor.modalities,
         "chatTemplate": processor.chat_template,
         "imageToken": processor.image_token,
+        "videoToken": processor.video_token,
+        "audioToken": processor.audio_token,
         "specialTexts": sorted({str(token) for token in tokenizer.added_tokens_decoder.values()}),
         "eosToken": tokenizer.eos_token,
         "namedTokens": {name: value for name, value in tokenizer.special_tokens_map.items() if isinstance(value, str)},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,23 @@ class Processor:
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         joint = self._joint
-        self.image_token: str | None = getattr(joint, "image_token", None)
-        self.placeholder_id: int | None = (
-            None if self.image_token is None else tokenizer.convert_tokens_to_ids(self.image_token)
-        )
         self.chat_template: str | None = _template(joint) or _template(tokenizer)
         self.modalities: list[str] = _modalities(config, joint)
-        self.image_ids: frozenset[int] = _image_ids(config, joint)
+        self.image_token: str | None = getattr(joint, "image_token", None)
+        self.video_token: str | None = getattr(joint, "video_token", None) if "video" in self.modalities else None
+        self.audio_token: str | None = getattr(joint, "audio_token", None) if "audio" in self.modalities else None
+        self.image_ids: frozenset[int] = _media_ids(config, joint)
+        video, sound = getattr(joint, "video_processor", None), getattr(joint, "feature_extractor", None)
+        # Qwen's rate, where a processor names none.
+        self.frame_rate = float(getattr(video, "fps", None) or 2)
+        self.most_frames: int | None = getattr(video, "num_frames", None) or getattr(video, "max_frames", None)
+        self.sound_rate = int(getattr(sound, "sampling_rate", None) or 16_000)
+        self.most_samples: int | None = getattr(sound, "n_samples", None)
+
+    def placeholder_id(self, kind: str) -> int | None:
+        """Id of the token that stands once for a picture, a video or a sound before it is expanded."""
+        token = {"image": self.image_token, "video": self.video_token, "audio": self.audio_token}[kind]
+        return None if token is None else int(self.tokenizer.convert_tokens_to_ids(token))
 
     def takes_pictures(self) -> bool:
         return "image" in self.modalities
@@ -59,8 +71,16 @@ class Processor:
         )
         return list(zip(found["input_ids"], found["offset_mapping"], strict=True))
 
-    def __call__(self, texts: list[str], pictures: list[list[Image]]) -> dict[str, torch.Tensor]:
-        """One call for a batch, padded on the right: the model's inputs, `[example, token]` and pictures.
+    def __call__(
+        self,
+        texts: list[str],
+        pictures: list[list[Image]],
+        videos: Sequence[Any] = (),
+        sounds: Sequence[Any] = (),
+    ) -> dict[str, torch.Tensor]:
+        """One call for a batch, padded on the right: the model's inputs, `[example, token]` and what texts stand for.
+
+        Videos `[frame, height, width, 3]` and sounds `[sample]` come in the order of their placeholders in all texts.
 
         Raises whatever the processor raises.
         """
@@ -75,11 +95,26 @@ class Processor:
         }
         if self._joint is None:
             found = self.tokenizer(texts, **options)
-        elif not any(pictures):
-            found = self._joint(text=texts, **options)
         else:
-            found = self._joint(text=texts, images=pictures, **options)
+            given: dict[str, Any] = {"images": pictures} if any(pictures) else {}
+            if videos:
+                # Frames are those that are wanted; some processors write their times into the text.
+                given["videos"] = [torch.from_numpy(video) for video in videos]
+                given["video_metadata"] = [self._metadata(len(video)) for video in videos]
+                given["do_sample_frames"] = False
+            if sounds:
+                given["audio"] = list(sounds)
+                given["sampling_rate"] = self.sound_rate
+            found = self._joint(text=texts, **given, **options)
         return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+
+    def _metadata(self, count: int) -> dict[str, Any]:
+        return {
+            "total_num_frames": count,
+            "fps": self.frame_rate,
+            "duration": count / self.frame_rate,
+            "frames_indices": list(range(count)),
+        }
 
 
 def _load_tokenizer(folder: Path) -> Any:
@@ -214,11 +249,13 @@ def _modalities(config: Any, joint: Any) -> list[str]:
     return [modality for modality in found if modality != "audio" or getattr(config, "audio_config", True) is not None]
 
 
-def _image_ids(config: Any, joint: Any) -> frozenset[int]:
-    """Ids of the tokens that stand for a picture's vectors."""
-    for holder in (config, joint):
-        for name in ("image_token_id", "image_token_index"):
-            found = getattr(holder, name, None)
+def _media_ids(config: Any, joint: Any) -> frozenset[int]:
+    """Ids of the tokens that stand for vectors of pictures, videos and sounds."""
+    ids: set[int] = set()
+    for kind in ("image", "video", "audio"):
+        for holder, ending in product((config, joint), ("id", "index")):
+            found = getattr(holder, f"{kind}_token_{ending}", None)
             if isinstance(found, int):
-                return frozenset([found])
-    return frozenset()
+                ids.add(found)
+                break
+    return frozenset(ids)

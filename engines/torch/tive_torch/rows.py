@@ -9,11 +9,14 @@ from typing import Any
 import torch
 from PIL import Image
 
-from .errors import data_error, first_line, is_out_of_memory
+from .clips import Clip, read_clip
+from .errors import EngineError, Refusal, data_error, first_line, is_out_of_memory
 from .processor import Processor
 from .walk import Mismatch, supervised_positions, text_tokens
 
 IGNORED_LABEL = -100
+# Beginnings of the names of inputs that are of sounds.
+_SOUNDS = ("feature_", "input_features", "audio_")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Row:
     spans: list[tuple[int, int]]
     """Characters [start, end) of the supervised pieces."""
     pictures: list[Image.Image]
+    clips: list[Clip]
+    """Videos and sounds, each kind in the order of its placeholders."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +69,27 @@ class Batch:
         for number, supervised in enumerate((labels[:, 1:] != IGNORED_LABEL).any(1).tolist()):
             if not supervised:
                 raise data_error(f"rows[{number}]: an answer token must lie within cutoff {cutoff}; set the row aside")
-        inputs = {name: value[:, :cutoff] if value.shape == shape else value for name, value in self.inputs.items()}
+        # Masks of sounds may have the same shape by chance.
+        inputs = {
+            name: value[:, :cutoff] if value.shape == shape and not name.startswith(_SOUNDS) else value
+            for name, value in self.inputs.items()
+        }
         return Batch(inputs, labels)
 
 
-def read_rows(described: Sequence[Mapping[str, Any]], tensors: Mapping[str, torch.Tensor]) -> list[Row]:
-    """Rows of a request: `{ pieces: [{ text, supervised }], pictures }` and `row.{i}.picture.{j}`, uint8 [h, w, 3].
+def read_rows(
+    processor: Processor, described: Sequence[Mapping[str, Any]], tensors: Mapping[str, torch.Tensor]
+) -> list[Row | Rejection]:
+    """Rows of a request: `{ pieces: [{ text, supervised }], pictures, clips? }`.
 
-    Rows to encode may have `sizes: [[height, width], ...]` in place of pictures.
+    Pictures are `row.{i}.picture.{j}`, uint8 [h, w, 3]. Rows to encode may have `sizes: [[height, width], ...]` in place of pictures. Clips are `row.{i}.clip.{j}`.
     """
-    return [_read_row(number, row, tensors) for number, row in enumerate(described)]
+    return [_read_row(processor, number, row, tensors) for number, row in enumerate(described)]
 
 
-def _read_row(number: int, row: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Row:
+def _read_row(
+    processor: Processor, number: int, row: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]
+) -> Row | Rejection:
     text, spans = "", []
     for piece in row["pieces"]:
         start, text = len(text), text + piece["text"]
@@ -91,13 +104,22 @@ def _read_row(number: int, row: Mapping[str, Any], tensors: Mapping[str, torch.T
             got = "none" if pixels is None else f"{pixels.dtype} {list(pixels.shape)}"
             raise data_error(f"{name}: must be uint8 [height, width, 3], got {got}")
         pictures.append(Image.fromarray(pixels.numpy()))
-    return Row(text, spans, pictures)
+    try:
+        clips = [
+            read_clip(processor, clip, f"row.{number}.clip.{place}", tensors)
+            for place, clip in enumerate(row.get("clips", ()))
+        ]
+    except Refusal as refusal:
+        return Rejection(refusal.reason, refusal.detail)
+    return Row(text, spans, pictures, clips)
 
 
-def encode_rows(processor: Processor, rows: Sequence[Row], cutoff: int) -> list[EncodedRow | Rejection]:
+def encode_rows(
+    processor: Processor, rows: Sequence[Row | Rejection], cutoff: int
+) -> list[EncodedRow | Rejection]:
     """Ids and labels of each row, or why it has none. Rows that fail together are tried alone."""
-    wrong = [_wrong_count(processor, row) for row in rows]
-    good = [row for row, rejection in zip(rows, wrong, strict=True) if rejection is None]
+    wrong = [row if isinstance(row, Rejection) else _wrong_count(processor, row) for row in rows]
+    good = [row for row, bad in zip(rows, wrong, strict=True) if bad is None and isinstance(row, Row)]
     try:
         encoded = iter(_encode(processor, good, cutoff) if good else [])
     except Exception as error:
@@ -109,12 +131,19 @@ def encode_rows(processor: Processor, rows: Sequence[Row], cutoff: int) -> list[
 
 def _wrong_count(processor: Processor, row: Row) -> Rejection | None:
     placeholders = row.text.count(processor.image_token) if processor.image_token else 0
-    if placeholders == len(row.pictures):
-        return None
-    return Rejection(
-        "image_count_mismatch",
-        f"placeholders of pictures must be as many as pictures, got {placeholders} and {len(row.pictures)}",
-    )
+    if placeholders != len(row.pictures):
+        return Rejection(
+            "image_count_mismatch",
+            f"placeholders of pictures must be as many as pictures, got {placeholders} and {len(row.pictures)}",
+        )
+    for kind, token in (("video", processor.video_token), ("audio", processor.audio_token)):
+        placeholders, count = row.text.count(token) if token else 0, sum(clip.kind == kind for clip in row.clips)
+        if placeholders != count:
+            return Rejection(
+                "media_count_mismatch",
+                f"placeholders of {kind} must be as many as clips, got {placeholders} and {count}",
+            )
+    return None
 
 
 def _encode_alone(processor: Processor, row: Row, cutoff: int) -> EncodedRow | Rejection:
@@ -127,7 +156,7 @@ def _encode_alone(processor: Processor, row: Row, cutoff: int) -> EncodedRow | R
 
 
 def _encode(processor: Processor, rows: Sequence[Row], cutoff: int) -> list[EncodedRow | Rejection]:
-    inputs = processor([row.text for row in rows], [row.pictures for row in rows])
+    inputs = _processed(processor, rows)
     found: list[EncodedRow | Rejection] = []
     ids = _unpadded(inputs)
     for row_ids, labels in zip(ids, _labels(processor, rows, ids), strict=True):
@@ -136,6 +165,13 @@ def _encode(processor: Processor, rows: Sequence[Row], cutoff: int) -> list[Enco
         else:
             found.append(_cut(row_ids, labels, processor.image_ids, cutoff))
     return found
+
+
+def _processed(processor: Processor, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
+    def clips(kind: str) -> list[Any]:
+        return [clip.content for row in rows for clip in row.clips if clip.kind == kind]
+
+    return processor([row.text for row in rows], [row.pictures for row in rows], clips("video"), clips("audio"))
 
 
 def _unpadded(inputs: Mapping[str, torch.Tensor]) -> list[list[int]]:
@@ -147,11 +183,12 @@ def _labels(processor: Processor, rows: Sequence[Row], ids: Sequence[list[int]])
     """Labels of each row's ids: the ids themselves at the tokens of its supervised pieces, -100 elsewhere."""
     found: list[list[int] | Mismatch] = []
     for row, row_ids, (text_ids, offsets) in zip(rows, ids, processor.offsets([row.text for row in rows]), strict=True):
-        placeholder = processor.placeholder_id if row.pictures else None
+        kinds = {clip.kind for clip in row.clips} | ({"image"} if row.pictures else set())
+        placeholders = {processor.placeholder_id(kind) for kind in kinds}
         try:
             tokens = text_tokens(text_ids, offsets, row.spans, row.text)
             labels = [IGNORED_LABEL] * len(row_ids)
-            for place in supervised_positions(tokens, placeholder, row_ids):
+            for place in supervised_positions(tokens, placeholders, row_ids):
                 labels[place] = row_ids[place]
             found.append(labels)
         except Mismatch as error:
@@ -164,7 +201,8 @@ def _cut(ids: list[int], labels: list[int], image_ids: frozenset[int], cutoff: i
     if behind > 0:
         return Rejection(
             "image_cut_off",
-            f"pictures must lie within cutoff_len {cutoff}, got {behind} image tokens behind it; raise cutoff_len",
+            f"pictures, videos and sounds must lie within cutoff_len {cutoff}, got {behind} of their tokens behind it; "
+            "raise cutoff_len",
         )
     kept = labels[:cutoff]
     supervised = sum(1 for value in kept[1:] if value != IGNORED_LABEL)
@@ -183,12 +221,29 @@ def _cut(ids: list[int], labels: list[int], image_ids: frozenset[int], cutoff: i
     )
 
 
-def make_batch(processor: Processor, rows: Sequence[Row]) -> Batch:
-    """One processor call for all rows. A row that cannot be used is an error here: `encode` sets rows aside before."""
-    if not rows:
+def make_batches(processor: Processor, found: Sequence[Row | Rejection]) -> list[Batch]:
+    """One processor call and batch for all rows; where they do not go together, as videos of other lengths, one each.
+
+    A row that cannot be used is an error here: `encode` sets rows aside before.
+    """
+    if not found:
         raise data_error("rows: must be at least one, got none")
+    rows: list[Row] = []
+    for number, row in enumerate(found):
+        if isinstance(row, Rejection):
+            raise data_error(f"rows[{number}]: {row.detail}; set the row aside")
+        rows.append(row)
     try:
-        inputs = processor([row.text for row in rows], [row.pictures for row in rows])
+        return [_make_batch(processor, rows)]
+    except EngineError:
+        if len(rows) == 1 or not any(row.clips for row in rows):
+            raise
+    return [_make_batch(processor, [row]) for row in rows]
+
+
+def _make_batch(processor: Processor, rows: Sequence[Row]) -> Batch:
+    try:
+        inputs = _processed(processor, rows)
     except Exception as error:
         if is_out_of_memory(error):
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 # Tokens beside a placeholder that a picture's frame may merge with or replace, none of them supervised.
@@ -46,7 +46,9 @@ def text_tokens(
     return tokens
 
 
-def supervised_positions(tokens: Sequence[TextToken], placeholder: int | None, ids: Sequence[int]) -> list[int]:
+def supervised_positions(
+    tokens: Sequence[TextToken], placeholders: Collection[int | None], ids: Sequence[int]
+) -> list[int]:
     """Places in `ids` of all supervised tokens, in order.
 
     `ids` are the tokens with every placeholder expanded. The text before the first picture must begin them, the text
@@ -54,7 +56,7 @@ def supervised_positions(tokens: Sequence[TextToken], placeholder: int | None, i
 
     @raises Mismatch where a supervised token has no place.
     """
-    segments = _between_placeholders(tokens, placeholder)
+    segments = _between_placeholders(tokens, placeholders)
     found: list[int] = []
     cursor = 0
     for number, segment in enumerate(segments):
@@ -69,12 +71,14 @@ def supervised_positions(tokens: Sequence[TextToken], placeholder: int | None, i
     return found
 
 
-def _between_placeholders(tokens: Sequence[TextToken], placeholder: int | None) -> list[list[TextToken]]:
+def _between_placeholders(
+    tokens: Sequence[TextToken], placeholders: Collection[int | None]
+) -> list[list[TextToken]]:
     segments: list[list[TextToken]] = [[]]
     for token in tokens:
-        if placeholder is not None and token.id == placeholder:
+        if token.id in placeholders:
             if token.supervised:
-                raise Mismatch("a picture must not stand in an answer, got a placeholder in one")
+                raise Mismatch("a picture, video or sound must not stand in an answer, got a placeholder in one")
             segments.append([])
         else:
             segments[-1].append(token)
