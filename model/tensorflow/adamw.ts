@@ -1,4 +1,5 @@
 // AdamW on the host.
+import { addSquares } from './squares.ts';
 import type { AdamWSettings, AdamWState } from '../engine.ts';
 
 /** Zero moments for the given parameters. */
@@ -37,9 +38,7 @@ export function updateAdamW(
 
 /** √Σ g² over all arrays, summed in float64. */
 export function globalNorm(gradients: readonly Float32Array[]): number {
-  let sum = 0;
-  for (const gradient of gradients) for (const value of gradient) sum += value * value;
-  return Math.sqrt(sum);
+  return Math.sqrt(gradients.reduce(addSquares, 0));
 }
 
 /** Scales the gradients in place so that their global norm is at most `maxNorm`, as torch's `clip_grad_norm_` does. */

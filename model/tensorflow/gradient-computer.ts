@@ -9,6 +9,7 @@ import type { GradientReceiver } from './example-gradients.ts';
 import type { LoadedModel } from './load-model.ts';
 import { tokenExamples } from './micro-batch.ts';
 import { recomputation } from './recomputation.ts';
+import { addSquares } from './squares.ts';
 
 /**
  * Differs: pieces of a gradient are projected in the order in which the backward pass meets them, last layer first,
@@ -28,9 +29,7 @@ export function openGradients(
     const sums = new Float64Array(examples.length * sketch);
     const squares = new Float64Array(examples.length);
     const receive: GradientReceiver = (example, start, piece) => {
-      let sum = 0;
-      for (const value of piece) sum += value * value;
-      squares[example]! += sum;
+      squares[example]! += addSquares(0, piece);
       projector.add(start, piece, sums, example * sketch);
     };
     const scalars = exampleGradients(model, adapter, places, examples, receive, recomputed);
