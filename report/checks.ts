@@ -13,6 +13,8 @@ export interface CheckedRun {
   /** Rows that are chosen. */
   budget: number | null;
   taskCount: number | null;
+  /** Usable rows and quota of each task that has one; null where quotas are not known yet. */
+  quotas: readonly { task: string; rows: number; quota: number }[] | null;
   warmup: CheckedTraining | null;
   /** Of the run's own method. */
   finetune: CheckedTraining | null;
@@ -45,6 +47,8 @@ interface Check {
 const FALLEN_SHARE = 0.98;
 /** A choice of more than this share of the rows leaves little out. */
 const NEARLY_ALL = 0.9;
+/** A task that gets less than this share of what equal quotas would give it is starved. */
+const STARVED_SHARE = 0.5;
 const LEAST_TEST_ROWS = 30;
 const LISTED = 5;
 
@@ -91,6 +95,19 @@ const CHECKS: Readonly<Record<string, Check>> = {
       const all = evaluation!.scores[0]!.tasks.length;
       const headline = `${count(names.length)} of ${count(all)} tasks ${names.length === 1 ? 'stands' : 'stand'} at 0\u00a0% in every method`;
       return { headline, finding: `${headline}: ${listed(names)}` };
+    },
+  },
+  starved_tasks: {
+    remedy:
+      'compare with task_balanced over several seeds (tive benchmark) before you trust such quotas; ' +
+      'values.task_value: gradient_norm_sum values long answers more, allocation.weighting: equal shares equally',
+    find: ({ quotas }) => {
+      const starved = starvedTasks(quotas ?? []);
+      if (starved.length === 0) return null;
+      const few = starved.map(({ task, quota, equal }) => `${shorten(task, 40)} ${count(quota)} of ${count(equal)}`);
+      const more = few.length > LISTED ? [`and ${few.length - LISTED} more`] : [];
+      const finding = `the quotas give some tasks less than half of what equal quotas would: ${[...few.slice(0, LISTED), ...more].join(', ')} rows`;
+      return { headline: null, finding };
     },
   },
   few_test_rows: {
@@ -170,10 +187,24 @@ export function checkedRun({ config, dataset, selection, tasks, training, evalua
     usableCount: dataset.usableCount,
     budget: selection.budget,
     taskCount: tasks.filter(({ quota }) => quota !== null).length,
+    quotas: tasks.flatMap(({ task, usableCount, quota }) =>
+      quota === null ? [] : [{ task, rows: usableCount, quota }],
+    ),
     warmup: trainingOf(null),
     finetune: trainingOf(selection.method),
     evaluation,
   };
+}
+
+/** Tasks far below their share of equal quotas, a small task's being all of its rows; the worst first. */
+function starvedTasks(quotas: NonNullable<CheckedRun['quotas']>): { task: string; quota: number; equal: number }[] {
+  const budget = quotas.reduce((sum, { quota }) => sum + quota, 0);
+  const shares = quotas.map(({ task, rows, quota }) => {
+    return { task, quota, equal: Math.min(rows, Math.round(budget / quotas.length)) };
+  });
+  return shares
+    .filter(({ quota, equal }) => quota < STARVED_SHARE * equal)
+    .sort((left, right) => left.quota / left.equal - right.quota / right.equal);
 }
 
 /** A finding with what to do, as a sentence. */

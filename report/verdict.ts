@@ -135,6 +135,6 @@ function remarkOf(other: DifferenceSummary, accuracy: number): string {
 function coverage(testRowCount: number): string {
   return (
     `Scores are macro accuracy over ${count(testRowCount)} test rows. Intervals cover the choice of test rows, not another seed of drawing and training: ` +
-    'one run compares one draw of each.'
+    'one run compares one draw of each; tive benchmark compares several.'
   );
 }

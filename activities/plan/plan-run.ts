@@ -10,7 +10,7 @@ import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { largestBatch } from '../../model/memory/pick-memory.ts';
 import type { MicroBatchSize } from '../../model/memory/memory-question.ts';
 import { checkRun, findingText } from '../../report/checks.ts';
-import type { CheckedTraining } from '../../report/checks.ts';
+import type { CheckedRun, CheckedTraining } from '../../report/checks.ts';
 import { findDataset } from '../dataset/stage.ts';
 import { requireKnownTasks } from '../dataset/warnings.ts';
 import { findGradients } from '../gradients/table-place.ts';
@@ -75,6 +75,7 @@ export async function planRun(
     isCached: (stage) => cached[stage] !== null,
   });
   const freeBytes = await store.freeBytes();
+  const quotas = values === null ? null : quotasOf(config, values, rows.rowCount);
   const { isCounted, rowCount, usableCount, tokenCount, imageRowCount, sampledReasons } = rows;
   return {
     isCounted,
@@ -86,9 +87,9 @@ export async function planRun(
     stages,
     memory: { ...memoryOf(facts, config, tokenBudget, batch), freeBytes },
     probe,
-    quotas: values === null ? null : quotasOf(config, values, rows.rowCount),
+    quotas,
     total: totalOf(stages, processCount, work),
-    checks: checksOf(config, work, stages, { usableCount, taskCount: scanned?.tasks.length ?? null }),
+    checks: checksOf(config, work, stages, { usableCount, taskCount: scanned?.tasks.length ?? null, quotas }),
     warnings: [
       ...warningsOf(stages, freeBytes, fallbackReason),
       ...sample.notes,
@@ -149,7 +150,7 @@ function checksOf(
   config: Config,
   { methods }: Work,
   stages: readonly PlannedStage[],
-  rows: { usableCount: number; taskCount: number | null },
+  rows: Pick<CheckedRun, 'usableCount' | 'taskCount' | 'quotas'>,
 ): string[] {
   const trainingOf = (stage: Stage, count: number): CheckedTraining | null => {
     const steps = stages.find((one) => one.stage === stage)?.partCount ?? null;

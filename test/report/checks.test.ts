@@ -9,6 +9,7 @@ const PLANNED: CheckedRun = {
   usableCount: 7960,
   budget: 1194,
   taskCount: 10,
+  quotas: null,
   warmup: { stepCount: 120, losses: null },
   finetune: { stepCount: 225, losses: null },
   evaluation: null,
@@ -16,11 +17,14 @@ const PLANNED: CheckedRun = {
 
 const names = (changes: Partial<CheckedRun>): string[] => checkRun({ ...PLANNED, ...changes }).map(({ name }) => name);
 const { selection, evaluation } = DEMO_CONFIG;
+const task = (name: string, rows: number, quota: number) => ({ task: name, rows, quota });
 
 describe('checks of a run', () => {
-  test('find nothing in the demo, before it and after it', () => {
+  test('find nothing in the demo before it, and after it the task that its quotas starve', () => {
     expect(names({})).toEqual([]);
-    expect(checkRun(checkedRun(demoSummary()))).toEqual([]);
+    const found = checkRun(checkedRun(demoSummary()));
+    expect(found.map(({ name }) => name)).toEqual(['starved_tasks']);
+    expect(found[0]!.finding).toContain('less than half of what equal quotas would: scene_caption 46 of 119 rows');
   });
 
   test.each<[string, Partial<CheckedRun>]>([
@@ -35,10 +39,16 @@ describe('checks of a run', () => {
     ['one_task', { taskCount: 1 }],
     ['rows_for_tasks', { budget: 9 }],
     ['nearly_all', { budget: 7200 }],
+    ['starved_tasks', { quotas: [task('a', 1000, 149), task('b', 1000, 451)] }],
   ])('before a run: %s', (name, changes) => {
     const found = checkRun({ ...PLANNED, ...changes });
     expect(found.map((one) => one.name)).toEqual([name]);
     expect(findingText(found[0]!)).toMatch(/^[A-Z].*\. What to do: .*\.$/);
+  });
+
+  test('a task that gets half of an equal share, or all of its few rows, is not starved', () => {
+    expect(names({ quotas: [task('a', 1000, 150), task('b', 1000, 450)] })).toEqual([]);
+    expect(names({ quotas: [task('a', 20, 20), task('b', 1000, 580)] })).toEqual([]);
   });
 
   test('a method whose quotas do not follow values is not asked for tasks', () => {

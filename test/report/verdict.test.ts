@@ -146,7 +146,7 @@ describe('verdict', () => {
     expect(found.remarks.map(PLAIN)).toEqual([
       'Before fine-tuning the base model reached 8.9 % (difference +33.7 points, 95 % interval +30.0 to +37.0).',
       'Pooled random choice reached 40.4 % (difference +2.2 points, 95 % interval +0.4 to +4.0).',
-      'Scores are macro accuracy over 2,000 test rows. Intervals cover the choice of test rows, not another seed of drawing and training: one run compares one draw of each.',
+      'Scores are macro accuracy over 2,000 test rows. Intervals cover the choice of test rows, not another seed of drawing and training: one run compares one draw of each; tive benchmark compares several.',
     ]);
   });
 
@@ -174,7 +174,7 @@ describe('verdict', () => {
     expect(PLAIN(found.sentence)).toMatch(
       /^Fine-tuning made the model worse\. tive kept .* reached 14\.5 %; the strongest baseline, a pooled random choice of the same size, reached 19\.3 % .*: on this run the pooled random choice was better\.$/,
     );
-    expect(found.findings.map(({ name }) => name)).toEqual(['tuning_harms']);
+    expect(found.findings.map(({ name }) => name)).toEqual(['tuning_harms', 'starved_tasks']);
   });
 
   test('where the base model is the strongest, it is what the run is compared with', () => {
