@@ -1,6 +1,7 @@
 // All heavy activities, for a worker on queue `tive-compute`.
 import type { Stage } from '../contracts/stages.ts';
 import { createDatasetActivities } from './dataset/stage.ts';
+import { createNarrowRowsActivities } from './gradients/narrow-rows.ts';
 import { createNewRowsActivities } from './gradients/new-rows.ts';
 import { createGradientActivities } from './gradients/stage.ts';
 import type { ComputeDependencies } from './shared/dependencies.ts';
@@ -13,6 +14,7 @@ export function createComputeActivities(dependencies: ComputeDependencies) {
     ...createDatasetActivities(dependencies),
     ...createWarmupActivities(dependencies),
     ...createNewRowsActivities(dependencies),
+    ...createNarrowRowsActivities(dependencies),
     ...createGradientActivities(dependencies),
     ...createFinetuneActivities(dependencies),
     ...createEvaluationActivities(dependencies),
@@ -28,6 +30,7 @@ export const COMPUTE_STAGES: Readonly<Record<keyof ComputeActivities, Stage>> = 
   scanRows: 'dataset',
   tuneReference: 'warmup',
   planNewRows: 'gradients',
+  narrowRows: 'gradients',
   planGradients: 'gradients',
   computeGradientShard: 'gradients',
   closeGradients: 'gradients',

@@ -178,6 +178,11 @@ export type SelectionMethod = keyof typeof METHODS;
 
 export interface SelectionConfig extends SelectionSettings, FilterSettings, GradientSettings {
   method: SelectionMethod;
+  /**
+   * Rounds in which the method chooses, each from the last one's rows by a model that is tuned on them; not there (in a
+   * result of an earlier version): 1.
+   */
+  rounds?: number;
 }
 
 export interface FinetuneConfig extends ScheduleSettings {

@@ -26,6 +26,8 @@ export interface RunSummary {
   space: (GradientSpace & { selectedRows: number[] }) | null;
   /** Properties that could be read. */
   bias: BiasSummary[];
+  /** Null for a selection of one round. */
+  rounds: RoundSummary[] | null;
   /** What was taken of the rows that were made worse on purpose; null where none were. */
   stress: StressShare[] | null;
   /** The warm-up, then the methods in order; an adapter that was given has none. */
@@ -41,6 +43,17 @@ export interface RunSummary {
   facts: RunFacts;
   /** Warnings of the stages as they came, each once. */
   warnings: string[];
+}
+
+/** One round of a selection, and what a model tuned on its rows scores. */
+export interface RoundSummary {
+  /** Rows that it chose from, and that it chose. */
+  fromCount: number;
+  rowCount: number;
+  /** Null where no model was scored. */
+  macroAccuracy: number | null;
+  /** To the round before; the interval is the paired bootstrap's over test rows, null for too few of them. */
+  change: { difference: number; interval: [number, number] | null } | null;
 }
 
 export interface DatasetSummary {

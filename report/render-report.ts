@@ -11,6 +11,7 @@ import { renderPage } from './page.ts';
 import { quarantineSection } from './quarantine-section.ts';
 import { reselectionSection } from './reselection-section.ts';
 import { runSection } from './run-section.ts';
+import { roundSection } from './round-section.ts';
 import { stressSection } from './stress-section.ts';
 import { spaceSection } from './space-section.ts';
 import { taskSection } from './task-section.ts';
@@ -31,6 +32,7 @@ export function renderReport(summary: RunSummary): string {
     { id: 'values', title: 'Instance values', content: valueSection(summary) },
     { id: 'directions', title: 'Directions', content: spaceSection(summary) },
     { id: 'examples', title: 'Examples', content: exampleSection(summary) },
+    { id: 'rounds', title: 'Rounds', content: roundSection(summary.rounds) },
     { id: 'bias', title: 'Leanings', content: biasSection(summary) },
     { id: 'stress', title: 'Made worse', content: stressSection(summary.stress) },
     { id: 'training', title: 'Training', content: trainingSection(summary) },

@@ -26,10 +26,14 @@ export async function tiveReselect({ base, ...input }: ReselectInput): Promise<R
     const queries = knownQueries(context, base);
     if (queries !== null) result.queries = queries;
     warnings.push(...dataset.warnings);
+    if ((input.config.selection.rounds ?? 1) > 1)
+      warnings.push(
+        'selection.rounds: a choice from the gradients of a run is one round; rounds need a run of their own',
+      );
     for (const stage of ['dataset', 'warmup', 'gradients'] as const)
       progress.finish(stage, 'cached', base.stages.find((line) => line.stage === stage)?.detail ?? '');
     const values = (result.values = await estimateValues(context, dataset, gradients));
-    await selectAll(context, { dataset, gradients, queries, values }, result.methods);
+    await selectAll(context, { config: input.config, dataset, gradients, queries, values }, result.methods);
     result.report = await writeReport(context, result);
     return result;
   });

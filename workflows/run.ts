@@ -10,6 +10,7 @@ import { scanTrainingRows, scanTestRows } from './stages/dataset.ts';
 import { requireFewShards, takeGradients, takeQueryGradients } from './stages/gradients.ts';
 import { keepReference, tuneReference } from './stages/reference.ts';
 import { writeReport } from './stages/report.ts';
+import { narrow } from './stages/rounds.ts';
 import { selectAll } from './stages/select.ts';
 import { estimateValues } from './stages/values.ts';
 
@@ -44,7 +45,10 @@ async function runStages(context: RunContext): Promise<RunResult> {
   await gate.pass();
   const values = (result.values = await estimateValues(context, dataset, gradients));
   if (!wants('allocation')) return result;
-  await selectAll(context, { dataset, gradients, queries, values }, result.methods);
+  const found = { config, dataset, gradients, queries, values };
+  const { last: own, rounds } = await narrow(context, found);
+  if (rounds.length > 0) result.rounds = rounds;
+  await selectAll(context, found, result.methods, own);
   if (last !== null) await compareWithLast(context, last, dataset, result);
   if (wants('finetune')) await compareMethods(context, dataset, result);
   if (wants('report')) result.report = await writeReport(context, result);

@@ -3,21 +3,19 @@ import type { FingerprintInput, NewRowsPlan, PlanNewRowsInput } from '../../cont
 import type { Reason } from '../../contracts/reasons.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
-import { planRows } from '../../dataset/rows/plan-rows.ts';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
 import { readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { joinGradients, openGradientTable } from '../../tables/gradients.ts';
 import { RowLookup } from '../../tables/row-lookup.ts';
-import { readTokenBudget, rowsTable, usableRows } from '../../tables/rows.ts';
-import type { PlanDetails, RowsBatch } from '../../tables/rows.ts';
+import { usableRows } from '../../tables/rows.ts';
 import { evaluationDataset } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { changeFingerprint, folderFingerprint } from '../shared/fingerprints.ts';
 import { startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
-import { readRecords, toRowsBatch } from '../shared/rows-batch.ts';
-import { makeOutput, outputPlace } from '../shared/stage-output.ts';
+import { outputPlace } from '../shared/stage-output.ts';
+import { writeSomeRows } from './some-rows.ts';
 import { gradientDeterminants } from './table-place.ts';
 
 /** What incremental runs need before their gradients: whether anything changed, and which rows are new. */
@@ -114,7 +112,7 @@ async function countRemoved(
   return count;
 }
 
-async function writeNewRows(
+function writeNewRows(
   store: Store,
   { config, rows, tables }: PlanNewRowsInput,
   known: ReadonlySet<number>,
@@ -126,23 +124,6 @@ async function writeNewRows(
     known: tables.map(({ sha256: hash }) => hash),
     ...settingsOf('newRows', config),
   });
-  const { reference } = await makeOutput<PlanDetails>(store, place, async () => {
-    const tokenBudget = await readTokenBudget(store, rows, config.gradients);
-    let [shardCount, microBatchCount] = [0, 0];
-    const batches = async function* (): AsyncGenerator<RowsBatch> {
-      const records = readRecords(store, rows, (rowIndex) => !known.has(rowIndex));
-      for await (const window of planRows(records, { ...config.gradients, tokenBudget })) {
-        for (const { place: planned } of window) {
-          shardCount = Math.max(shardCount, (planned?.shard ?? -1) + 1);
-          microBatchCount = Math.max(microBatchCount, (planned?.microBatch ?? -1) + 1);
-        }
-        yield toRowsBatch(window);
-        await pulse.pause();
-      }
-    };
-    const file = await rowsTable.write(store, place.folder, batches());
-    const details = { rowCount: newRowCount, usableCount: newRowCount, shardCount, microBatchCount };
-    return { files: [file], details };
-  });
-  return reference;
+  const isWanted = (rowIndex: number): boolean => !known.has(rowIndex);
+  return writeSomeRows(store, { config, rows, place, isWanted, rowCount: newRowCount }, pulse);
 }

@@ -95,6 +95,7 @@ export async function planRun(
       ...sample.notes,
       ...adapterNotes(config, decoder),
       ...budgetNotes(config, tokenBudget),
+      ...roundNotes(config),
       ...(problem === null ? [] : [`of ${sample.sampleCount} rows: ${problem.message}`]),
     ],
   };
@@ -132,6 +133,14 @@ function memoryOf(
     batch: { rowCount, tokenCount },
     works,
   };
+}
+
+function roundNotes({ selection: { rounds = 1 } }: Config): string[] {
+  if (rounds === 1) return [];
+  const before = rounds === 2 ? 'the first round' : `each of the first ${rounds - 1} rounds`;
+  return [
+    `selection.rounds: ${before} also tunes a model on its rows, scores it and takes their gradients: not in these times`,
+  ];
 }
 
 /** Rows of a dataset, up to its limit. */

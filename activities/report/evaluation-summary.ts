@@ -52,7 +52,8 @@ function methodAndCount({ method, selection, allocation }: MethodResult) {
   return { method, selectedCount: selection?.rowCount ?? allocation.budget };
 }
 
-async function readOutcomes(store: Store, { outcomes }: EvaluationResult): Promise<Outcomes> {
+/** The answers of a model by task. */
+export async function readOutcomes(store: Store, { outcomes }: EvaluationResult): Promise<Outcomes> {
   const tasks = new Map<string, { rowIndex: number; correct: boolean }[]>();
   for await (const { task, correct, rowIndex } of outcomesTable.read(store, outcomes)) {
     for (const [row, name] of task.entries()) {

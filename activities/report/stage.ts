@@ -21,6 +21,7 @@ import { engineOf, readInputs, stageFacts, wallTimeMs } from './facts.ts';
 import { installedVersions, runManifest, tasksCsv } from './files.ts';
 import { summarizeRows } from './row-summary.ts';
 import { readSpace } from '../values/space.ts';
+import { summarizeRounds } from './round-summary.ts';
 import { stressKinds, stressShares } from './stress-summary.ts';
 import { readTraining } from './training-curves.ts';
 import { streamAllQuarantine, summarizeQuarantine } from './quarantine-summary.ts';
@@ -110,6 +111,7 @@ async function summarize(
     gradientNorms,
     space: await readSpace(store, values.values, copies),
     bias,
+    rounds: await summarizeRounds(store, result),
     stress: kinds === null ? null : stressShares(kinds, copies),
     training: await readTraining(store, result),
     evaluation: await summarizeEvaluation(store, result),

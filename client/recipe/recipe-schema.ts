@@ -62,6 +62,7 @@ type Selection = Parsed['selection'];
 type LaterKey =
   | ('queries' | 'query_path' | 'query_rows' | 'query_rank' | 'cluster_count')
   | 'ess_target'
+  | 'rounds'
   | 'filters'
   | 'near_duplicate_cosine'
   | 'loss_guard'

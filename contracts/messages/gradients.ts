@@ -75,3 +75,10 @@ export interface QueriesResult {
   rows: ArtifactReference;
   gradients: ArtifactReference;
 }
+
+/** The rows of a selection, as those that the next round chooses from. */
+export interface NarrowRowsInput {
+  config: Config;
+  rows: ArtifactReference;
+  selection: ArtifactReference;
+}

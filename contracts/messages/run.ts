@@ -42,6 +42,17 @@ export interface MethodResult {
   evaluation: EvaluationResult | null;
 }
 
+/** What a round before the last one has chosen, and the model that was tuned on it. */
+export interface RoundResult {
+  /** Rows that it chose from, and that it chose. */
+  fromCount: number;
+  rowCount: number;
+  selection: SelectionResult;
+  finetune: AdapterResult;
+  /** Of that model; null where no test rows are scored. */
+  evaluation: EvaluationResult | null;
+}
+
 /** Everything that a run has found so far; the report is made of it. */
 export interface RunResult {
   runName: string;
@@ -52,6 +63,8 @@ export interface RunResult {
   /** Gradients of queries; not there where no method asks for any of rows outside of the dataset. */
   queries?: QueriesResult;
   values: ValuesResult | null;
+  /** Rounds before the last one, in order; not there where there is one. */
+  rounds?: RoundResult[];
   /** The selection's own method first. */
   methods: MethodResult[];
   /** Scores of the model before any fine-tuning. */

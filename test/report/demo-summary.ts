@@ -90,6 +90,7 @@ export function demoSummary(taskCount = TASKS.length): RunSummary {
         selected: [2, 2, 2, 2, 4],
       },
     ],
+    rounds: null,
     stress: null,
     training: [null, 'tive' as const].map((method) => ({
       method,

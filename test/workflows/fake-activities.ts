@@ -141,6 +141,7 @@ export function honestCompute({ shardCount = 2, fingerprint = 'first' }: FakeFac
       removedRowCount: 1,
       quarantined: [],
     }),
+    narrowRows: async ({ rows, selection }) => made('narrowed', rows, selection),
     planGradients: async ({ rows, adapter }) => ({
       address: made('gradients', rows, adapter).uri,
       workId: 'work',

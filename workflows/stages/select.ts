@@ -1,26 +1,39 @@
 // Allocation and selection of every method.
-import type { SelectionMethod } from '../../contracts/config.ts';
+import type { Config, SelectionMethod } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { GradientsResult, QueriesResult } from '../../contracts/messages/gradients.ts';
 import type { MethodResult } from '../../contracts/messages/run.ts';
-import type { AllocationResult, FilterResult } from '../../contracts/messages/selection.ts';
+import type { AllocationResult, FilterResult, SelectionResult } from '../../contracts/messages/selection.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import { filtersOf, readsGradients, readsQueries } from '../../contracts/methods.ts';
 import type { RunContext } from '../context.ts';
 import { countText, facts, stateOf } from '../progress-facts.ts';
 
-/** Seconds of work, so one method after the other; each is added to `results` when its quotas are known. */
-export async function selectAll(context: RunContext, found: Found, results: MethodResult[]): Promise<void> {
-  const { work, progress, wants } = context;
+/**
+ * Seconds of work, so one method after the other; each is added to `results` when its quotas are known.
+ * @param own what the run's own method selects from, where that is not what the others do
+ */
+export async function selectAll(
+  context: RunContext,
+  found: Found,
+  results: MethodResult[],
+  own: Found = found,
+): Promise<void> {
+  const { input, work, progress, wants } = context;
   progress.start('allocation', work.methods.length);
   if (wants('selection')) progress.start('selection', work.methods.length);
-  for (const method of work.methods) await selectMethod(context, method, found, results);
+  for (const method of work.methods) {
+    const from = method === input.config.selection.method ? own : found;
+    await selectMethod(context, method, from, results);
+  }
   finishSelections(context, results);
 }
 
 /** What is selected from. */
 export interface Found {
+  /** The recipe, as the rows that are left ask for it. */
+  config: Config;
   dataset: ScanResult;
   gradients: GradientsResult;
   queries: QueriesResult | null;
@@ -33,19 +46,10 @@ async function selectMethod(
   found: Found,
   results: MethodResult[],
 ): Promise<void> {
-  const {
-    input: { config },
-    control,
-    gate,
-    progress,
-    wants,
-  } = context;
-  const { dataset, values } = found;
+  const { gate, progress, wants } = context;
+  const { config } = found;
   const filter = await filterRows(context, method, found);
-  const kept = filter?.tasks.map(({ task, keptCount }) => ({ task, keptCount }));
-  const allocation = await control.allocateRows.executeWithOptions({ summary: `allocation: ${method}` }, [
-    { config, method, tasks: values.tasks, allRowCount: dataset.rowCount, ...(kept && { kept }) },
-  ]);
+  const allocation = await allocate(context, method, found, filter);
   progress.advance('allocation');
   const asks = method === config.selection.method && config.allocation.approval === 'required';
   if (asks) await approval({ gate, progress }, allocation);
@@ -60,18 +64,50 @@ async function selectMethod(
   };
   results.push(done);
   if (!wants('selection')) return;
-  done.selection = await control.selectRows.executeWithOptions({ summary: `selection: ${method}` }, [
+  done.selection = await draw(context, method, found, { filter, allocation });
+  progress.advance('selection');
+}
+
+/** One choice with nobody asked and nothing shown: quotas, then rows. */
+export async function chooseRows(
+  context: RunContext,
+  method: SelectionMethod,
+  found: Found,
+): Promise<{ allocation: AllocationResult; selection: SelectionResult }> {
+  const filter = await filterRows(context, method, found);
+  const allocation = await allocate(context, method, found, filter);
+  return { allocation, selection: await draw(context, method, found, { filter, allocation }) };
+}
+
+function allocate(
+  { control }: RunContext,
+  method: SelectionMethod,
+  { config, dataset, values }: Found,
+  filter: FilterResult | null,
+): Promise<AllocationResult> {
+  const kept = filter?.tasks.map(({ task, keptCount }) => ({ task, keptCount }));
+  return control.allocateRows.executeWithOptions({ summary: `allocation: ${method}` }, [
+    { config, method, tasks: values.tasks, allRowCount: dataset.rowCount, ...(kept && { kept }) },
+  ]);
+}
+
+function draw(
+  { control }: RunContext,
+  method: SelectionMethod,
+  found: Found,
+  { filter, allocation }: { filter: FilterResult | null; allocation: AllocationResult },
+): Promise<SelectionResult> {
+  return control.selectRows.executeWithOptions({ summary: `selection: ${method}` }, [
     {
-      config,
+      config: found.config,
       method,
-      values: values.values,
+      values: found.values.values,
       allocation,
       ...(filter && { filtered: filter.filtered }),
       ...(readsGradients(method) && { gradients: tablesOf(found) }),
       ...(readsQueries(method) && found.queries && { queries: found.queries.gradients }),
     },
   ]);
-  progress.advance('selection');
 }
 
 function tablesOf({ gradients: { gradients, reused } }: Found): ArtifactReference[] {
@@ -80,10 +116,11 @@ function tablesOf({ gradients: { gradients, reused } }: Found): ArtifactReferenc
 
 /** What is left out before the method draws; null where nothing is asked to be. */
 async function filterRows(
-  { input: { config }, control, warnings }: RunContext,
+  { control, warnings }: RunContext,
   method: SelectionMethod,
   found: Found,
 ): Promise<FilterResult | null> {
+  const { config } = found;
   const { rows } = found.dataset;
   const { values } = found.values;
   const filters = filtersOf(method, config.selection);

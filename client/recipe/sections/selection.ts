@@ -28,6 +28,9 @@ export const selection = section('which rows of a task are taken', {
   method: oneOf(...METHOD_NAMES)
     .default('tive')
     .describe('what each does: the methods in docs/recipe.md'),
+  rounds: integer(1, 16)
+    .default(1)
+    .describe('rounds of choosing, each from the last one’s rows by a model that is tuned on them'),
   lambda: notNegative().default(3).describe('probability ∝ exp(lambda · value) inside a task'),
   ess_target: fraction()
     .nullable()

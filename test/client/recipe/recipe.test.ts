@@ -60,6 +60,7 @@ describe('a recipe', () => {
     expect(config.selection).toEqual({
       method: 'tive',
       lambda: 3,
+      rounds: 1,
       essTarget: null,
       replacement: false,
       ranks: 'top',
