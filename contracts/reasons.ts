@@ -33,6 +33,12 @@ export const REASONS = [
   'image_truncated',
   'image_corrupt',
   'image_too_large',
+  // videos and sounds
+  'media_missing',
+  'media_count_mismatch',
+  'media_unsupported',
+  'media_corrupt',
+  'media_too_long',
   // text
   'reserved_text',
   'tokenization_mismatch',

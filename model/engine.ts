@@ -2,6 +2,7 @@
 // tensors, the projection and the optimiser's state stay on the other. What crosses is sketches, scalars and
 // checkpoints.
 import type { ProjectionOptions } from '../algorithms/projection.ts';
+import type { LoadedClip, SizedClip } from '../contracts/clips.ts';
 import type { Dtype, TensorflowEngine } from '../contracts/config.ts';
 import type { Reason } from '../contracts/reasons.ts';
 import type { AdapterValues } from './adapter.ts';
@@ -93,6 +94,9 @@ export interface PromptTexts {
   reservedTexts: readonly string[];
   /** Stands once for a picture in a text; null for a model of text. */
   imageToken: string | null;
+  /** The same of a video and of a sound; null for a model without. */
+  videoToken: string | null;
+  audioToken: string | null;
 }
 
 /** A model's own way from rows to its input. */
@@ -115,6 +119,8 @@ export interface TextPiece {
 export interface SizedRow {
   pieces: readonly TextPiece[];
   pictures: readonly { width: number; height: number }[];
+  /** Absent: none. */
+  clips?: readonly SizedClip[];
 }
 
 /** Tokens of a row. */
@@ -166,6 +172,8 @@ export interface RowExample {
   pieces: readonly TextPiece[];
   /** 8-bit RGB, `[height, width, 3]` row-major. */
   pictures: readonly { width: number; height: number; data: Uint8Array }[];
+  /** Videos and sounds; absent: none. */
+  clips?: readonly LoadedClip[];
   tokenCount: number;
   /** Tokens with a loss. */
   answerTokenCount: number;

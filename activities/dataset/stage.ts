@@ -115,7 +115,8 @@ async function determine(
     },
     forms: dataset.sources.map(({ form }) => form),
     prompt: await promptFingerprint(config.model.path),
-    ...(processor === null ? {} : { processor: processor.version }),
+    // Prompts of the second kind have what a template writes beside a picture.
+    ...(processor === null ? {} : { processor: processor.version, prompts: 2 }),
     source: await datasetFingerprint(dataset),
   };
 }

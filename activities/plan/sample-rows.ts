@@ -1,5 +1,6 @@
 // What is known of a dataset's rows before a run has read them: all counted, some parsed.
 import { createRandom } from '../../algorithms/random-stream.ts';
+import type { SizedClip } from '../../contracts/clips.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { RunPlan } from '../../contracts/plan.ts';
@@ -8,6 +9,7 @@ import type { CountedPlace, RowPlace } from '../../contracts/row-place.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
 import type { ImageSize } from '../../dataset/images/image-decode.ts';
 import type { EncodedPrompt, PromptEncoder } from '../../dataset/prompts/prompt.ts';
+import { sizeClip } from '../../dataset/rows/clip-files.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { checkImage } from '../../dataset/rows/scan-dataset.ts';
@@ -110,14 +112,20 @@ export async function sampleRows(config: Config, dataset: LocalDataset, models: 
 
 async function encodeAlone(
   encoder: PromptEncoder,
-  { promptTurns: turns, images }: ParsedRow,
+  { promptTurns: turns, images, clips }: ParsedRow,
   source: RowSource,
 ): Promise<EncodedPrompt | Rejection> {
   const imageSizes = async (): Promise<ImageSize[] | Rejection> => {
     const checks = await Promise.all(images.map((path) => checkImage(folderOfImage(source, path), path)));
     return checks.find(({ rejection }) => rejection !== null)?.rejection ?? checks.map(({ size }) => size);
   };
-  const [prompt] = await encoder.encodeAll([{ turns, imageCount: images.length, imageSizes }]);
+  const sized: SizedClip[] = [];
+  for (const clip of clips) {
+    const found = await sizeClip(source, clip);
+    if (isRejection(found)) return found;
+    sized.push(found.content);
+  }
+  const [prompt] = await encoder.encodeAll([{ turns, imageCount: images.length, clips: sized, imageSizes }]);
   return prompt!;
 }
 

@@ -9,6 +9,7 @@ import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { DESCRIPTION_FILE } from '../../dataset/forms/dataset-info.ts';
 import type { Form } from '../../dataset/forms/form.ts';
+import { CLIP_KEYS, clipLists } from '../../dataset/forms/clips.ts';
 import { FORMS, formOf } from '../../dataset/forms/forms.ts';
 import { LLAVA_FORM } from '../../dataset/forms/llava.ts';
 import { parseFieldsOf, readFields } from '../../dataset/rows/parse-row.ts';
@@ -122,16 +123,19 @@ function convertRow(
   bytes: Uint8Array | null,
   form: ConvertForm,
   options: ParseOptions,
-): { bytes: Uint8Array; images: string[] } | { reason: string; detail: string } {
+): (Pick<ParsedRow, 'images' | 'clips'> & { bytes: Uint8Array }) | { reason: string; detail: string } {
   const read = readFields(bytes);
   if (isRejection(read)) return read;
   const row = parseFieldsOf(read, options);
   if (isRejection(row)) return { reason: row.reason, detail: row.detail };
   const own = formOf(read.fields, options);
-  if (form !== 'sharegpt' && own === LLAVA_FORM) return { bytes: bytes!, images: row.images };
-  const converted = form === 'sharegpt' ? { messages: toMessages(row), images: row.images } : toLlava(row);
+  const { images, clips } = row;
+  if (form !== 'sharegpt' && own === LLAVA_FORM) return { bytes: bytes!, images, clips };
+  const turned = form === 'sharegpt' ? { messages: toMessages(row), images } : toLlava(row);
+  const converted = { ...turned, ...clipLists(clips, (name) => name) };
   const fields = Object.entries(converted).map(([key, value]) => [key, JSON.stringify(value)] as const);
-  return { bytes: Buffer.from(objectOf([...otherFields(read.text, own), ...fields])), images: row.images };
+  const others = otherFields(read.text, own).filter(([key]) => clips.length === 0 || !CLIP_KEYS.includes(key));
+  return { bytes: Buffer.from(objectOf([...others, ...fields])), images, clips };
 }
 
 /** What a row says beside its dialogue and pictures, as it says it. */

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import { CLIP_KEYS, clipLists } from '../../dataset/forms/clips.ts';
 import { FORMS } from '../../dataset/forms/forms.ts';
 import { PART_IMAGE_KEYS } from '../../dataset/forms/row-form.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
@@ -63,7 +64,8 @@ export function lossOf(masked: true | undefined): { loss?: false } {
 const ROLES = { system: 'system', human: 'user', gpt: 'assistant' } as const;
 
 /**
- * The selected rows as LLaMA-Factory reads them, `messages` and `images`, with as many `<image>` as images. Texts are
+ * The selected rows as LLaMA-Factory reads them, `messages` and `images`, with as many `<image>` as images; rows with
+ * clips have `videos` and `audios` too. Texts are
  * as the model is asked. Pictures are named by their full paths, since that loader looks for others beside the file;
  * those that were copied below the file's folder, relative to it.
  */
@@ -74,7 +76,8 @@ export async function* sharegptBytes(exported: ExportedRows): AsyncGenerator<Uin
       for await (const { bytes, form, imageFolder, copiedBelow } of selectedRows(exported)) {
         const parsed = parseRow(bytes, { ...dataset, form }) as ParsedRow;
         const images = parsed.images.map((name) => placeOf(name, imageFolder, copiedBelow));
-        yield Buffer.from(JSON.stringify({ messages: toMessages(parsed), images }));
+        const clips = clipLists(parsed.clips, (name) => placeOf(name, imageFolder, copiedBelow));
+        yield Buffer.from(JSON.stringify({ messages: toMessages(parsed), images, ...clips }));
       }
     })(),
   );
@@ -181,8 +184,8 @@ async function readRowValues(store: Store, { values, methods, config }: RunResul
   return known;
 }
 
-/** Keys under which a row names pictures, in whatever form. */
-const IMAGE_KEYS = new Set<string>([...FORMS.map(({ images }) => images), ...PART_IMAGE_KEYS]);
+/** Keys under which a row names pictures and clips, in whatever form. */
+const IMAGE_KEYS = new Set<string>([...FORMS.map(({ images }) => images), ...PART_IMAGE_KEYS, ...CLIP_KEYS]);
 
 /**
  * The row with its own pictures, which were unpacked with it, copied below `folder` and named there; what else it says
@@ -190,12 +193,13 @@ const IMAGE_KEYS = new Set<string>([...FORMS.map(({ images }) => images), ...PAR
  */
 export async function withPictures(
   row: Uint8Array,
-  { images }: Pick<ParsedRow, 'images'>,
+  { images, clips }: Pick<ParsedRow, 'images' | 'clips'>,
   { packed }: Pick<RowSource, 'packed'>,
   folder: string,
   files: Store,
 ): Promise<Uint8Array> {
-  const pictures = new Set(images.filter((image) => packed !== null && PICTURE_NAME.test(image)));
+  const names = [...images, ...clips.flatMap((clip) => clip.files)];
+  const pictures = new Set(names.filter((image) => packed !== null && PICTURE_NAME.test(image)));
   if (packed === null || pictures.size === 0) return row;
   for (const name of pictures) await files.write(`${folder}/${name}`, chunksOf(join(packed, name)));
   const renamed = withStrings(new TextDecoder().decode(row), (value, key) =>

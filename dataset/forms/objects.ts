@@ -45,7 +45,7 @@ export function withObjects(fields: JsonObject, text: string, form: Form): JsonO
 }
 
 /** Turns as a list; a text that is no list of turns stays a text. */
-function asTurns(value: unknown): unknown {
+export function asTurns(value: unknown): unknown {
   const list = asList(value);
   return Array.isArray(list) && list.some(isJsonObject) ? list : value;
 }
@@ -121,7 +121,7 @@ function evenRound(value: number): number {
 }
 
 /** A value with every text in it changed, in order. */
-function inTexts(value: unknown, change: (text: string) => string): unknown {
+export function inTexts(value: unknown, change: (text: string) => string): unknown {
   if (typeof value === 'string') return change(value);
   if (Array.isArray(value)) return value.map((item) => inTexts(item, change));
   if (!isJsonObject(value)) return value;

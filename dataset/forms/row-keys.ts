@@ -70,8 +70,10 @@ const BY_NAME = new Map(MEANINGS.flatMap((meaning) => meaning.names.map((name) =
 
 /** Keys of a row, and of its turns with `turn.` before them, that mean something elsewhere and are not read here. */
 export function unreadKeys(fields: JsonObject, { keys, images }: Form, taskField: string): string[] {
+  // Without pictures, videos and sounds are read.
+  const clips = hasContent(fields['image']) || hasContent(fields[images]) ? [] : ['video', 'audio'];
   const own = Object.entries(fields).flatMap(([key, value]) =>
-    key !== taskField && !keys.includes(key) && hasMeaning(key, value) ? [key] : [],
+    key !== taskField && !clips.includes(key) && !keys.includes(key) && hasMeaning(key, value) ? [key] : [],
   );
   const inTurns = new Set<string>();
   for (const turn of keys.filter((key) => key !== images).flatMap((key) => asList(fields[key]))) {

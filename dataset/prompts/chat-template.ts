@@ -1,5 +1,6 @@
 // Dialogues as texts under the chat template of a model's folder.
 import { Template } from '@huggingface/jinja';
+import type { ClipKind } from '../../contracts/clips.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { IMAGE_PLACEHOLDER } from '../forms/conversation.ts';
 import { PROBE } from './prompt-piece.ts';
@@ -14,6 +15,12 @@ interface Message {
   role: 'system' | 'user' | 'assistant';
   content: unknown;
 }
+
+/** A text as a message's content; placeholders of the given kinds stand for clips. */
+type ContentForm = (value: string, kinds: readonly ClipKind[]) => unknown;
+
+/** What a template may put the token of, in the order in which a model is asked for it. */
+const MEDIA = ['image', 'audio', 'video'] as const;
 
 type Render = (messages: readonly Message[], asksForAnswer: boolean) => string;
 
@@ -30,10 +37,10 @@ type Render = (messages: readonly Message[], asksForAnswer: boolean) => string;
  */
 export function chatTemplateWriter(tokenizer: TemplateTexts): PromptWriter {
   const render = renderer(tokenizer);
-  const content = contentForm(render);
+  const content = contentForm(render, tokenizer);
   const endTexts = [...tokenizer.reservedTexts, tokenizer.eosToken].filter((text) => text !== '');
-  return (turns) => {
-    const messages = turns.map(({ role, value }) => ({ role: CHAT_ROLES[role], content: content(value) }));
+  return (turns, kinds = []) => {
+    const messages = turns.map(({ role, value }) => ({ role: CHAT_ROLES[role], content: content(value, kinds) }));
     const bounds = (answer: number): AnswerBounds => ({
       ...answerBounds(render, messages.slice(0, answer), messages[answer]!),
       value: turns[answer]!.value,
@@ -130,7 +137,7 @@ function answerBounds(
   const prompt = render(asked, true);
   if (through.startsWith(prompt)) return { before: prompt, through };
   const [, probe] = PROBE;
-  const content = typeof answer.content === 'string' ? probe : contentParts(probe);
+  const content = typeof answer.content === 'string' ? probe : contentParts(probe, []);
   const text = render([...asked, { role: 'assistant', content }], false);
   return { before: text.slice(0, text.lastIndexOf(probe)), through };
 }
@@ -168,18 +175,21 @@ function splitBehindEnd(text: string, value: string, endTexts: readonly string[]
 
 /**
  * How a template wants a message's content: as a list of parts or as a text. Both are tried on a short dialogue. Parts
- * it is where the template writes their texts and puts the picture's placeholder itself; a template for texts writes
- * them as they print, or fails.
+ * it is where the template writes their texts and puts the token of the picture, or else of the sound, itself; a
+ * template for texts writes them as they print, or fails.
  * @throws InvalidConfigError where it writes neither
  */
-function contentForm(render: Render): (value: string) => unknown {
-  const tried = (content: (value: string) => unknown): string | Error => {
+function contentForm(render: Render, { mediaTokens }: TemplateTexts): ContentForm {
+  const probed = MEDIA.find((kind) => (mediaTokens?.[kind] ?? null) !== null) ?? 'image';
+  const token = mediaTokens?.[probed] ?? IMAGE_PLACEHOLDER;
+  const kinds = probed === 'image' ? [] : [probed];
+  const tried = (content: ContentForm): string | Error => {
     const [question, answer] = PROBE;
     try {
       return render(
         [
-          { role: 'user', content: content(`${IMAGE_PLACEHOLDER}${question}`) },
-          { role: 'assistant', content: content(answer) },
+          { role: 'user', content: content(`<${probed}>${question}`, kinds) },
+          { role: 'assistant', content: content(answer, []) },
         ],
         false,
       );
@@ -190,7 +200,7 @@ function contentForm(render: Render): (value: string) => unknown {
   const writes = (text: string | Error): boolean =>
     typeof text === 'string' && PROBE.every((part) => text.includes(part)) && !/["']type["']/.test(text);
   const parts = tried(contentParts);
-  if (writes(parts) && (parts as string).includes(IMAGE_PLACEHOLDER)) return contentParts;
+  if (writes(parts) && (parts as string).includes(token)) return contentParts;
   const text = tried((value) => value);
   if (writes(text)) return (value) => value;
   if (writes(parts)) return contentParts;
@@ -201,9 +211,10 @@ function contentForm(render: Render): (value: string) => unknown {
 }
 
 /** A text with placeholders as the list of parts that some templates read. */
-function contentParts(value: string): { type: string; text?: string }[] {
-  return value.split(/(<image>)/).flatMap((part): { type: string; text?: string }[] => {
-    if (part === '<image>') return [{ type: 'image' }];
+function contentParts(value: string, kinds: readonly ClipKind[]): { type: string; text?: string }[] {
+  const places = ['image', ...kinds].map((kind) => `<${kind}>`);
+  return value.split(new RegExp(`(${places.join('|')})`)).flatMap((part): { type: string; text?: string }[] => {
+    if (places.includes(part)) return [{ type: part.slice(1, -1) }];
     return part === '' ? [] : [{ type: 'text', text: part }];
   });
 }

@@ -1,5 +1,7 @@
 // Dialogues whose tokens a model's own processor makes: written here, encoded there.
+import type { ClipKind, SizedClip } from '../../contracts/clips.ts';
 import type { PromptTemplate } from '../../contracts/config.ts';
+import { clipPlaceholder } from '../forms/clips.ts';
 import { IMAGE_PLACEHOLDER } from '../forms/conversation.ts';
 import type { Turn } from '../forms/conversation.ts';
 import type { ImageSize } from '../images/image-decode.ts';
@@ -17,12 +19,16 @@ export interface ProcessorTexts {
   reservedTexts: readonly string[];
   /** Stands once for a picture in a text; null for a model of text. */
   imageToken: string | null;
+  /** The same of a video and of a sound; null for a model without. */
+  videoToken: string | null;
+  audioToken: string | null;
 }
 
 /** A row as text, and the sizes of its pictures. */
 export interface SizedText {
   pieces: readonly PromptPiece[];
   pictures: readonly ImageSize[];
+  clips: readonly SizedClip[];
 }
 
 /** What decides a model's prompts. */
@@ -36,13 +42,22 @@ export interface ProcessorOptions {
 /** An encoder that gives the texts too. */
 export interface ProcessorEncoder extends PromptEncoder {
   /** The row's text with its answers marked. */
-  write(turns: readonly Turn[], imageCount: number): PromptPiece[] | Rejection;
+  write(turns: readonly Turn[], imageCount: number, kinds?: readonly ClipKind[]): PromptPiece[] | Rejection;
+}
+
+function kindsOf(clips: readonly SizedClip[]): ClipKind[] {
+  return [...new Set(clips.map(({ kind }) => kind))];
+}
+
+function takesNone(kind: ClipKind): Rejection {
+  const more = kind === 'video' ? '; videos need torchvision beside torch' : '';
+  return { reason: 'media_unsupported', detail: `the model must take ${kind}, got one that does not${more}` };
 }
 
 async function withSizes(pieces: PromptPiece[] | Rejection, row: PromptRow): Promise<SizedText | Rejection> {
   if (isRejection(pieces)) return pieces;
   const pictures = await row.imageSizes();
-  return isRejection(pictures) ? pictures : { pieces, pictures };
+  return isRejection(pictures) ? pictures : { pieces, pictures, clips: row.clips ?? [] };
 }
 
 /**
@@ -51,25 +66,34 @@ async function withSizes(pieces: PromptPiece[] | Rejection, row: PromptRow): Pro
  */
 export function createProcessorEncoder({ template, texts, process }: ProcessorOptions): ProcessorEncoder {
   const guard = guardOf();
-  const { imageToken, reservedTexts } = texts;
+  const { imageToken, videoToken, audioToken, reservedTexts } = texts;
+  const clipTokens = { video: videoToken, audio: audioToken };
+  const mediaTokens = { image: imageToken, ...clipTokens };
   // The picture's own token is what `<image>` becomes.
   const reserved = reservedTexts.filter((text) => text !== IMAGE_PLACEHOLDER);
   const hasToken = (text: string): boolean => reservedTexts.includes(text);
-  const writer = guard(() => createRowWriter(template, { ...texts, reservedTexts: reserved, hasToken }));
+  const writer = guard(() => createRowWriter(template, { ...texts, mediaTokens, reservedTexts: reserved, hasToken }));
   let lastAnswerCount = 0;
-  const write = (turns: readonly Turn[], imageCount: number): PromptPiece[] | Rejection => {
+  const write = (turns: readonly Turn[], imageCount: number, kinds: readonly ClipKind[]): PromptPiece[] | Rejection => {
     if (imageCount > 0 && imageToken === null)
       return { reason: 'too_many_images', detail: `a row must have no images for a model of text, got ${imageCount}` };
-    const written = writer.write(turns, imageCount);
+    const unknown = kinds.find((kind) => clipTokens[kind] === null);
+    if (unknown !== undefined) return takesNone(unknown);
+    const written = writer.write(turns, imageCount, kinds);
     if (isRejection(written)) return written;
     if (written.lastAnswerOnly) lastAnswerCount += 1;
-    return written.pieces.map((piece) => ({
-      ...piece,
-      text: imageToken === null ? piece.text : piece.text.replaceAll(IMAGE_PLACEHOLDER, imageToken),
-    }));
+    const places: [string, string | null][] = [
+      [IMAGE_PLACEHOLDER, imageToken],
+      ...kinds.map((kind): [string, string | null] => [clipPlaceholder(kind), clipTokens[kind]]),
+    ];
+    const filled = (text: string): string =>
+      places.reduce((result, [place, token]) => (token === null ? result : result.replaceAll(place, token)), text);
+    return written.pieces.map((piece) => ({ ...piece, text: filled(piece.text) }));
   };
   const encodeAll = async (rows: readonly PromptRow[]): Promise<(EncodedPrompt | Rejection)[]> => {
-    const written = guard(() => rows.map(({ turns, imageCount }) => write(turns, imageCount)));
+    const written = guard(() =>
+      rows.map(({ turns, imageCount, clips = [] }) => write(turns, imageCount, kindsOf(clips))),
+    );
     const sized = await Promise.all(written.map((pieces, index) => withSizes(pieces, rows[index]!)));
     const tokens = await process(sized.filter((row): row is SizedText => !isRejection(row)));
     let next = 0;
@@ -77,7 +101,7 @@ export function createProcessorEncoder({ template, texts, process }: ProcessorOp
   };
   return {
     notes: () => writer.notes(lastAnswerCount),
-    write: (turns, imageCount) => guard(() => write(turns, imageCount)),
+    write: (turns, imageCount, kinds = []) => guard(() => write(turns, imageCount, [...new Set(kinds)])),
     encodeAll,
   };
 }

@@ -1,4 +1,5 @@
 // A dialogue as text: what is given, and what is to be learned.
+import type { ClipKind } from '../../contracts/clips.ts';
 import type { Turn } from '../forms/conversation.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 
@@ -16,8 +17,8 @@ export interface WrittenPrompt {
   lastAnswerOnly: boolean;
 }
 
-/** Text of a dialogue under a template, or why it has none. */
-export type PromptWriter = (turns: readonly Turn[]) => WrittenPrompt | Rejection;
+/** Text of a dialogue under a template, or why it has none. Placeholders of the given kinds stand for clips. */
+export type PromptWriter = (turns: readonly Turn[], kinds?: readonly ClipKind[]) => WrittenPrompt | Rejection;
 
 /** A question and its answer that stand in no template: what a template makes of them is seen in its text. */
 export const PROBE = ['tive asks', 'tive answers'] as const;

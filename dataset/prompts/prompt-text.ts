@@ -1,4 +1,5 @@
 // Dialogues as texts under a template: Vicuna's, or the model's own.
+import type { ClipKind } from '../../contracts/clips.ts';
 import type { PromptTemplate } from '../../contracts/config.ts';
 import type { Turn } from '../forms/conversation.ts';
 import { isRejection } from '../rows/row-outcome.ts';
@@ -11,7 +12,10 @@ import type { TextTokenizer } from './tokenizer.ts';
 export type TemplateTexts = Pick<
   TextTokenizer,
   'chatTemplate' | 'namedTokens' | 'reservedTexts' | 'eosToken' | 'hasToken'
->;
+> & {
+  /** Texts that stand once for a picture, a video or a sound; absent: `<image>`. */
+  mediaTokens?: Readonly<Partial<Record<'image' | ClipKind, string | null>>>;
+};
 
 const VICUNA_SYSTEM =
   'A chat between a curious user and an artificial intelligence assistant. ' +

@@ -1,4 +1,5 @@
 // Dialogues as the model reads them: ids, labels and places of pictures.
+import type { SizedClip } from '../../contracts/clips.ts';
 import type { PromptTemplate } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { IMAGE_PLACEHOLDER } from '../forms/conversation.ts';
@@ -49,6 +50,8 @@ export interface PromptOptions {
 export interface PromptRow {
   turns: readonly Turn[];
   imageCount: number;
+  /** Videos and sounds; absent: none. */
+  clips?: readonly SizedClip[];
   /** Asked for by models whose pictures differ in their vectors; why a picture cannot be used, where one cannot. */
   imageSizes(): Promise<ImageSize[] | Rejection>;
 }
@@ -94,12 +97,19 @@ export async function createPromptEncoder(options: PromptOptions): Promise<TextE
   return {
     notes: () => writer.notes(lastAnswerCount),
     encode: (turns, imageCount) => inTime(() => encode(turns, imageCount)),
-    encodeAll: async (rows) => inTime(() => rows.map(({ turns, imageCount }) => encode(turns, imageCount))),
+    encodeAll: async (rows) =>
+      inTime(() => rows.map(({ turns, imageCount, clips = [] }) => takesNoClips(clips) ?? encode(turns, imageCount))),
   };
 }
 
 function takesNoImages(imageCount: number): Rejection {
   return { reason: 'too_many_images', detail: `a row must have no images for a model of text, got ${imageCount}` };
+}
+
+function takesNoClips([clip]: readonly SizedClip[]): Rejection | null {
+  if (clip === undefined) return null;
+  const detail = `a row must have pictures for this engine, got ${clip.kind}; the torch engine reads it where the model does`;
+  return { reason: 'media_unsupported', detail };
 }
 
 /** Ids, and for each whether there is a loss. */

@@ -1,11 +1,13 @@
 // Rows as text under a model's template, with what must hold of them first.
 import { DeadlineError, withDeadline } from '../../algorithms/deadline.ts';
+import type { ClipKind } from '../../contracts/clips.ts';
 import type { PromptTemplate } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import { clipPlaceholder } from '../forms/clips.ts';
 import { placeholderCount } from '../forms/conversation.ts';
 import type { Turn } from '../forms/conversation.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
-import type { PromptWriter, WrittenPrompt } from './prompt-piece.ts';
+import type { WrittenPrompt } from './prompt-piece.ts';
 import { answerEndNote, promptWriter } from './prompt-text.ts';
 import type { TemplateTexts } from './prompt-text.ts';
 import type { Guard } from './tokenizer.ts';
@@ -13,7 +15,7 @@ import type { Guard } from './tokenizer.ts';
 /** Writes rows under one template. */
 export interface RowWriter {
   /** Text of a row with its answers marked, or why it has none. */
-  write(turns: readonly Turn[], imageCount: number): WrittenPrompt | Rejection;
+  write(turns: readonly Turn[], imageCount: number, kinds?: readonly ClipKind[]): WrittenPrompt | Rejection;
   /**
    * What a person should know of the prompts that were made.
    * @param lastAnswerCount rows of which the last answer alone is learned
@@ -29,7 +31,8 @@ export function createRowWriter(template: 'auto' | PromptTemplate, texts: Templa
   const write = promptWriter(template, texts);
   const note = answerEndNote(write, texts);
   return {
-    write: (turns, imageCount) => checkText(turns, imageCount, texts) ?? writeRow(write, turns),
+    write: (turns, imageCount, kinds = []) =>
+      checkText(turns, { imageCount, kinds }, texts) ?? writeRow(() => write(turns, kinds)),
     notes: (lastAnswerCount) => [...(note === null ? [] : [note]), ...lastAnswerNotes(lastAnswerCount)],
   };
 }
@@ -64,9 +67,9 @@ function lastAnswerNotes(count: number): string[] {
 }
 
 /** A template may refuse what stands in a row, a system text for instance. */
-function writeRow(write: PromptWriter, turns: readonly Turn[]): WrittenPrompt | Rejection {
+function writeRow(write: () => WrittenPrompt | Rejection): WrittenPrompt | Rejection {
   try {
-    return write(turns);
+    return write();
   } catch (error) {
     return {
       reason: 'role_unknown',
@@ -75,7 +78,11 @@ function writeRow(write: PromptWriter, turns: readonly Turn[]): WrittenPrompt | 
   }
 }
 
-function checkText(turns: readonly Turn[], imageCount: number, { reservedTexts }: TemplateTexts): Rejection | null {
+function checkText(
+  turns: readonly Turn[],
+  { imageCount, kinds }: { imageCount: number; kinds: readonly ClipKind[] },
+  { reservedTexts }: TemplateTexts,
+): Rejection | null {
   const placeholders = turns.reduce((count, { value }) => count + placeholderCount(value), 0);
   if (placeholders !== imageCount) {
     return {
@@ -84,7 +91,10 @@ function checkText(turns: readonly Turn[], imageCount: number, { reservedTexts }
     };
   }
   for (const [index, { value }] of turns.entries()) {
-    const found = [...reservedTexts, ' ASSISTANT: '].find((text) => value.includes(text));
+    const places = kinds.map(clipPlaceholder);
+    const found = [...reservedTexts.filter((text) => !places.includes(text)), ' ASSISTANT: '].find((text) =>
+      value.includes(text),
+    );
     if (found !== undefined) {
       return {
         reason: 'reserved_text',

@@ -16,4 +16,4 @@ export function pictureName(rowIndex: number, place: number, extension: string):
 }
 
 /** Tells a name that {@link pictureName} has given. */
-export const PICTURE_NAME = /^\d{5}\/\d{9,}-\d+\.[a-z]+$/;
+export const PICTURE_NAME = /^\d{5}\/\d{9,}-\d+\.[a-z\d]+$/;

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream, ReadableStreamDefaultReader } from 'node:stream/web';
 import { createTarDecoder } from 'modern-tar';
 import type { ParsedTarEntry } from 'modern-tar';
+import type { ClipKind } from '../../contracts/clips.ts';
 import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { readFields } from '../rows/parse-row.ts';
@@ -27,15 +28,17 @@ interface Sample {
   /** Members of JSON by extension. */
   texts: Map<string, Uint8Array>;
   pictures: string[];
-  /** Members that are neither, by extension, with their sizes. */
+  /** Names of videos and sounds that were written out. */
+  clips: Record<ClipKind, string[]>;
+  /** Members that are none of these, by extension, with their sizes. */
   others: Map<string, number>;
 }
 
 /**
  * Rows of a WebDataset shard as JSON texts of a line, streaming: consecutive members with one stem, the base name up to
  * its first dot, are a row. Its fields are those of its one member of JSON, or of several of `json`; its pictures are
- * written out and named by `image`, or by `images` where there are several or the row is of that form. Members' own
- * names never become paths.
+ * written out and named by `image`, or by `images` where there are several or the row is of that form; videos and
+ * sounds by `video` and `audio`. Members' own names never become paths.
  *
  * @throws InvalidDatasetError where the archive is damaged or cut short
  */
@@ -58,18 +61,23 @@ export async function* tarRows(path: string, writePicture: WritePicture): AsyncG
       rowIndex += 1;
       sample = null;
     }
-    sample ??= { stem, texts: new Map(), pictures: [], others: new Map(loose) };
+    sample ??= { stem, texts: new Map(), pictures: [], clips: { video: [], audio: [] }, others: new Map(loose) };
     loose.clear();
     const picture = PICTURE.exec(extension);
+    const clip = VIDEO.exec(extension) ?? SOUND.exec(extension);
     if (JSON_TEXT.test(extension)) sample.texts.set(extension, await readJson(body, header.size));
     else if (picture !== null) {
-      const target = pictureName(rowIndex, sample.pictures.length, picture[1]!);
+      const { pictures, clips } = sample;
+      const place = pictures.length + clips.video.length + clips.audio.length;
+      const target = pictureName(rowIndex, place, picture[1]!);
       await writePicture(target, body);
       sample.pictures.push(target);
-    } else {
-      const medium = VIDEO.test(extension) ? 'video' : SOUND.test(extension) ? 'audio' : extension;
-      sample.others.set(medium, header.size);
-    }
+    } else if (clip !== null) {
+      const { video, audio } = sample.clips;
+      const target = pictureName(rowIndex, sample.pictures.length + video.length + audio.length, clip[1]!);
+      await writePicture(target, body);
+      (VIDEO.test(extension) ? video : audio).push(target);
+    } else sample.others.set(extension, header.size);
   }
   if (sample !== null) yield toRow(sample);
 }
@@ -135,14 +143,14 @@ async function readJson(body: Member['body'], size: number): Promise<Uint8Array>
  * The row's line. A member that is no JSON object stays as it is, but on one line: it is set aside later, with the
  * reason.
  */
-function toRow({ stem, texts, pictures, others }: Sample): Uint8Array {
+function toRow({ stem, texts, pictures, clips, others }: Sample): Uint8Array {
   const [only = ''] = texts.size === 1 ? texts.keys() : ['json'];
   const json = texts.get(only) ?? null;
   for (const [extension, { length }] of texts) if (extension !== only) others.set(extension, length);
   const read = json === null ? { fields: {}, text: '{}' } : readFields(json);
   if (isRejection(read)) return isBlank(json!) ? CUT_SHORT : withoutBreaks(json!);
   const rest = [...others].map(([key, size]): [string, string] => [key, JSON.stringify(sizeText(size))]);
-  const names = Object.entries(namesOf(read.fields, pictures)).map(
+  const names = Object.entries({ ...namesOf(read.fields, pictures), ...clipNames(clips) }).map(
     ([key, value]) => [key, JSON.stringify(value)] as const,
   );
   const fields = new Map([['id', JSON.stringify(stem)], ...rest, ...rawFields(read.text), ...names]);
@@ -158,6 +166,15 @@ function isBlank(text: Uint8Array): boolean {
 
 function sizeText(size: number): string {
   return `a member of ${size.toLocaleString('en')} bytes`;
+}
+
+/** One clip of a kind under its name, several as a list. */
+function clipNames(clips: Sample['clips']): JsonObject {
+  return Object.fromEntries(
+    Object.entries(clips).flatMap(([kind, names]): [string, unknown][] =>
+      names.length === 0 ? [] : [names.length === 1 ? [kind, names[0]] : [`${kind}s`, names]],
+    ),
+  );
 }
 
 /** A row says by its keys in which form it wants its pictures named; without any, one is `image`. */

@@ -29,8 +29,8 @@ export function unpackRow(row: JsonObject, rowIndex: number): UnpackedRow {
 
 const EXTENSIONS = { jpeg: 'jpg', png: 'png', gif: 'gif', webp: 'webp', tiff: 'tif', avif: 'avif' } as const;
 
-/** Columns whose bytes are pictures whatever they hold. */
-const IMAGE_KEY = /^images?$/;
+/** Columns whose bytes are pictures, videos or sounds whatever they hold. */
+const IMAGE_KEY = /^(image|video|audio)s?$/;
 
 /**
  * Names in the place of pictures: `{ bytes, path }`, bytes alone, or lists and objects of either. A path without bytes

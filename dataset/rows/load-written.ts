@@ -1,8 +1,10 @@
-// Rows of the table for a model's own processor: texts and decoded pictures, held to what the dataset stage saw.
+// Rows of the table for a model's own processor: texts, decoded pictures and clips, held to what the dataset stage saw.
+import type { LoadedClip } from '../../contracts/clips.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import type { RgbImage } from '../images/image-decode.ts';
 import type { PromptPiece } from '../prompts/prompt-piece.ts';
 import type { ProcessorEncoder } from '../prompts/processor-encoder.ts';
+import { loadClip } from './clip-files.ts';
 import { isRejection } from './row-outcome.ts';
 import { changedRow, keyOfImage, RowReader } from './row-reader.ts';
 import type { LocalDataset } from './row-source.ts';
@@ -11,6 +13,7 @@ import type { LocalDataset } from './row-source.ts';
 export interface WrittenRow {
   pieces: readonly PromptPiece[];
   pictures: readonly RgbImage[];
+  clips: readonly LoadedClip[];
 }
 
 /** Loads rows again as texts and pictures. Close it when done. */
@@ -27,12 +30,21 @@ export class WrittenRowLoader {
   async load(place: RowPlace): Promise<WrittenRow> {
     const { row, source } = await this.#rows.at(place);
     if (isRejection(row)) throw changedRow(place, row.detail);
-    const pieces = this.#encoder.write(row.promptTurns, row.images.length);
+    const kinds = row.clips.map(({ kind }) => kind);
+    const pieces = this.#encoder.write(row.promptTurns, row.images.length, kinds);
     if (isRejection(pieces)) throw changedRow(place, pieces.detail);
     const images = row.images.map((path, index) => keyOfImage(place, source, path, index));
     const pictures = await this.#rows.pictures(images);
-    await this.#rows.requireUnchanged(place, row.turns, images);
-    return { pieces, pictures };
+    const clips: LoadedClip[] = [];
+    const hashes: string[][] = [];
+    for (const clip of row.clips) {
+      const loaded = await loadClip(source, clip);
+      if (isRejection(loaded)) throw changedRow(place, loaded.detail);
+      clips.push(loaded.content);
+      hashes.push([clip.kind, ...loaded.hashes]);
+    }
+    await this.#rows.requireUnchanged(place, row.turns, images, hashes);
+    return { pieces, pictures, clips };
   }
 
   close(): Promise<void> {

@@ -3,11 +3,13 @@ import type { DatasetConfig } from '../../contracts/config.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Dialogue } from '../forms/form.ts';
+import { readClips, withClips } from '../forms/clips.ts';
+import type { Clip } from '../forms/clips.ts';
 import { withColumns } from '../forms/columns.ts';
 import { formOf } from '../forms/forms.ts';
 import type { FormOptions } from '../forms/forms.ts';
 import { withObjects } from '../forms/objects.ts';
-import { hasContent, unreadKeys } from '../forms/row-keys.ts';
+import { unreadKeys } from '../forms/row-keys.ts';
 import { parsePythonJson, rawFields } from './raw-json.ts';
 import { isRejection, quoted } from './row-outcome.ts';
 import type { Rejection } from './row-outcome.ts';
@@ -22,6 +24,8 @@ export interface RowIdentity {
 
 /** A row whose form is right; whether its pictures are there is another question. */
 export interface ParsedRow extends RowIdentity, Dialogue {
+  /** Videos and sounds, each kind in the order of its placeholders. */
+  clips: Clip[];
   /** Keys that mean something to trainers and are not read here. */
   unreadKeys: string[];
 }
@@ -75,10 +79,14 @@ export function parseFieldsOf(
   };
   const named = withColumns(fields, options.columns);
   const form = formOf(named, options);
-  const filled = unreadMedia(named, text, form.images) ?? withObjects(named, text, form);
+  const found = readClips(named, text, form);
+  if (isRejection(found)) return { ...identity, ...found };
+  const filled = withObjects(found.fields, text, form);
   const read = isRejection(filled) ? filled : form.read(filled, options.maxImages);
-  if (isRejection(read)) return { ...identity, ...read };
-  return { ...identity, ...read, unreadKeys: unreadKeys(named, form, options.taskField) };
+  const dialogue = isRejection(read) ? read : withClips(read, found, form);
+  if (isRejection(dialogue)) return { ...identity, ...dialogue };
+  const unread = unreadKeys(named, form, options.taskField).filter((key) => !found.keys.includes(key));
+  return { ...identity, ...dialogue, clips: found.clips, unreadKeys: unread };
 }
 
 /** JSON text of a row's `id`, null for none. A number that JavaScript would round is as the row has it. */
@@ -86,22 +94,6 @@ function idOf(id: unknown, text: string): string | null {
   if (id === undefined) return null;
   const isRounded = typeof id === 'object' ? id !== null : typeof id !== 'string' && !Number.isSafeInteger(id);
   return (isRounded ? rawFields(text).get('id') : undefined) ?? JSON.stringify(id);
-}
-
-/**
- * A row about a video or a sound would be learnt without it: it is set aside. Beside pictures, frames for instance,
- * `video` and `audio` may say where they come from, unless the texts have a place for them.
- */
-function unreadMedia(fields: JsonObject, text: string, imageKey: string): Rejection | null {
-  const hasPictures = hasContent(fields['image']) || hasContent(fields[imageKey]);
-  const key = ['videos', 'audios', 'video', 'audio'].find(
-    (name) => hasContent(fields[name]) && (!hasPictures || name.endsWith('s') || text.includes(`<${name}>`)),
-  );
-  if (key === undefined) return null;
-  return {
-    reason: 'image_type_unsupported',
-    detail: `row must have pictures, got ${key}; give frames as a list of images`,
-  };
 }
 
 /** What V8 says of a text that is not JSON, without its excerpt of the text and its position. */

@@ -93,17 +93,23 @@ export class RowReader {
   /**
    * That a row's texts and pictures are those that the dataset stage saw; before it nothing is known of them.
    * @param images by their {@link imageKey}s
+   * @param clips hashes of videos and sounds, as {@link contentHash} takes them
    * @throws InvalidDatasetError where they are others
    */
-  async requireUnchanged(place: RowPlace, turns: readonly Turn[], images: readonly string[]): Promise<void> {
+  async requireUnchanged(
+    place: RowPlace,
+    turns: readonly Turn[],
+    images: readonly string[],
+    clips: readonly (readonly string[])[] = [],
+  ): Promise<void> {
     if (place.contentHash === null) return;
     const hashes: string[] = [];
     for (const image of images) {
       if (!this.#imageHashes.has(image)) await this.picture(image);
       hashes.push(this.#imageHashes.get(image)!);
     }
-    if (Buffer.compare(contentHash(turns, hashes), place.contentHash) !== 0)
-      throw changedRow(place, 'other texts or pictures');
+    if (Buffer.compare(contentHash(turns, hashes, clips), place.contentHash) !== 0)
+      throw changedRow(place, clips.length > 0 ? 'other texts, videos or sounds' : 'other texts or pictures');
   }
 
   /** Bytes of a picture by its {@link imageKey}. @throws InvalidDatasetError where they are no longer readable */

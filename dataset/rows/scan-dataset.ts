@@ -1,6 +1,9 @@
 // One pass over a dataset: what is known of every row, and why one cannot be used.
 import { createHash } from 'node:crypto';
+import type { SizedClip } from '../../contracts/clips.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
+import { sizeClip } from './clip-files.ts';
+import type { HashedClip } from './clip-files.ts';
 import { contentHash } from './content-hash.ts';
 import { decodeImage } from '../images/image-decode.ts';
 import type { ImageSize } from '../images/image-decode.ts';
@@ -184,7 +187,9 @@ async function checkRow(
   const checks = await Promise.all(parsed.images.map((path) => checkOf(path)));
   const [firstImage] = parsed.images;
   const { imageFolder } = dataset.sources[sourceIndex]!;
-  const task = dataset.label({ ...parsed, images: parsed.images.map((path) => pathBelow(imageFolder, path)) });
+  const clips = await Promise.all(parsed.clips.map((clip) => sizeClip(dataset.sources[sourceIndex]!, clip)));
+  const paths = [...parsed.images, ...parsed.clips.flatMap(({ files }) => files.slice(0, 1))];
+  const task = dataset.label({ ...parsed, images: paths.map((path) => pathBelow(imageFolder, path)) });
   const known = {
     ...place,
     id: parsed.id,
@@ -193,17 +198,24 @@ async function checkRow(
     contentHash: contentHash(
       parsed.turns,
       checks.map(({ sha256 }) => sha256),
+      parsed.clips.map(({ kind }, index) => [kind, ...hashesOf(clips[index]!)]),
     ),
     extensionDiffers: checks.some(({ differs }) => differs),
     unreadKeys: parsed.unreadKeys,
   };
   const bad =
     checks.find(({ rejection }) => rejection !== null)?.rejection ??
+    clips.find(isRejection) ??
     (task === null ? taskMissing(dataset.taskField) : null);
   const record = { ...empty, ...known, rejection: bad };
   if (bad !== null) return { record, prompt: null };
   const imageSizes = () => Promise.resolve(checks.map(({ size }) => size));
-  return { record, prompt: { turns: parsed.promptTurns, imageCount: parsed.images.length, imageSizes } };
+  const sized = clips.flatMap((clip) => (isRejection(clip) ? [] : clip.content));
+  return { record, prompt: { turns: parsed.promptTurns, imageCount: parsed.images.length, clips: sized, imageSizes } };
+}
+
+function hashesOf(clip: HashedClip<SizedClip> | Rejection): readonly string[] {
+  return isRejection(clip) ? [] : clip.hashes;
 }
 
 function taskMissing(taskField: string): Rejection {

@@ -7,6 +7,7 @@ import { sizesOfLayers } from '../memory/model-sizes.ts';
 import type { ModelSizes } from '../memory/model-sizes.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
 import type { TorchChild } from './child.ts';
+import { clipTensors, describedClip } from './clip-tensors.ts';
 import { canonicalPath } from './paths.ts';
 
 /** What the process answers to `inspect`, as far as it is read. */
@@ -19,6 +20,8 @@ export interface Inspected {
   vocabularySize: number;
   chatTemplate: string | null;
   imageToken: string | null;
+  videoToken: string | null;
+  audioToken: string | null;
   specialTexts: string[];
   eosToken: string | null;
   namedTokens: Record<string, string>;
@@ -67,18 +70,21 @@ export function decoderOf({ decoderPath, layers }: Inspected): DecoderLayers {
 }
 
 function processorOf(child: TorchChild, folder: string, inspected: Inspected, version: string): RowProcessor {
-  const { chatTemplate, imageToken, specialTexts, eosToken, namedTokens } = inspected;
+  const { chatTemplate, imageToken, videoToken, audioToken, specialTexts, eosToken, namedTokens } = inspected;
   const reservedTexts = specialTexts.filter((text) => text !== imageToken);
   return {
-    texts: { chatTemplate, imageToken, reservedTexts, namedTokens, eosToken: eosToken ?? '' },
+    texts: { chatTemplate, imageToken, videoToken, audioToken, reservedTexts, namedTokens, eosToken: eosToken ?? '' },
     version,
     encode: async (rows, cutoffLen) => {
       if (rows.length === 0) return [];
-      const described = rows.map(({ pieces, pictures }) => ({
+      const described = rows.map(({ pieces, pictures, clips = [] }) => ({
         pieces,
         sizes: pictures.map(({ width, height }) => [height, width]),
+        clips: clips.map(describedClip),
       }));
-      const { result, tensors } = await child.call('encode', { folder, rows: described, cutoff: cutoffLen });
+      const files = rows.flatMap(({ clips = [] }, row) => clipTensors(clips, row));
+      const parameters = { folder, rows: described, cutoff: cutoffLen };
+      const { result, tensors } = await child.call('encode', parameters, files);
       const found = result['rows'] as EncodedRow[];
       return found.map((row, index) => {
         if ('reason' in row) return row;

@@ -19,6 +19,7 @@ import type {
   TrainingState,
 } from '../engine.ts';
 import type { TorchChild, TorchReply } from './child.ts';
+import { clipTensors, describedClip } from './clip-tensors.ts';
 import { decoderOf } from './described-model.ts';
 import type { Inspected } from './described-model.ts';
 import { modelPath } from './paths.ts';
@@ -157,7 +158,11 @@ export class TorchModel implements EngineModel {
     more: JsonObject = {},
   ): Promise<TorchReply> {
     const rows = examples.map(rowOf);
-    const described = rows.map(({ pieces, pictures }) => ({ pieces, pictures: pictures.length }));
+    const described = rows.map(({ pieces, pictures, clips = [] }) => ({
+      pieces,
+      pictures: pictures.length,
+      clips: clips.map(describedClip),
+    }));
     const pictures = rows.flatMap((row, number) =>
       row.pictures.map(({ width, height, data }, index): FrameTensor => ({
         name: `row.${number}.picture.${index}`,
@@ -165,8 +170,9 @@ export class TorchModel implements EngineModel {
         values: data,
       })),
     );
+    const clips = rows.flatMap((row, number) => clipTensors(row.clips ?? [], number));
     const cutoff = Math.max(...rows.map(({ cutoffLen }) => cutoffLen));
-    return this.#call(name, { ...more, handle: await opened, rows: described, cutoff }, pictures);
+    return this.#call(name, { ...more, handle: await opened, rows: described, cutoff }, [...pictures, ...clips]);
   }
 
   #ownName(name: string): string {

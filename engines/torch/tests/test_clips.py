@@ -20,7 +20,10 @@ from .test_sound import pcm
 ASKED = {
     "qwen2_audio": "<|im_start|>user\nAudio 1: <|audio_bos|><|AUDIO|><|audio_eos|>\nWhat is it?<|im_end|>\n",
     "qwen3_5": "<|im_start|>user\n<|vision_start|><|video_pad|><|vision_end|>What is it?<|im_end|>\n",
+    "qwen3_vl": "<|im_start|>user\n<|vision_start|><|video_pad|><|vision_end|>What is it?<|im_end|>\n",
+    "qwen2_5_vl": "<|im_start|>user\n<|vision_start|><|video_pad|><|vision_end|>What is it?<|im_end|>\n",
     "llava_onevision": "<|im_start|>user <video>\nWhat is it?<|im_end|>",
+    "internvl": "<|im_start|>user\n<video>\nWhat is it?<|im_end|>\n",
 }
 PLAIN = "<|im_start|>user\nIs it hot?<|im_end|>\n"
 ANSWER = "Yes, it is.<|im_end|>"

@@ -96,7 +96,7 @@ describe('rows of any form', () => {
     expect(readFileSync(first).equals(readFileSync(second))).toBe(false);
     const answer = '00099/000000099-0.png';
     const row = { image: answer, conversations: [{ from: 'human', value: '<image>\nQ' }, { from: 'gpt', value: answer }] }; // oxfmt-ignore
-    const packedRow = { images: ['00000/000000000-0.png'], packed: folder, path: answer };
+    const packedRow = { images: ['00000/000000000-0.png'], clips: [], packed: folder, path: answer };
     await mkdir(join(folder, '00000'));
     writeFileSync(join(folder, '00000/000000000-0.png'), 'picture');
     const text = JSON.stringify({ ...row, image: packedRow.images[0] });
@@ -104,7 +104,7 @@ describe('rows of any form', () => {
     const written = await withPictures(Buffer.from(text), packedRow, source, 'to', new LocalStore(folder));
     expect(JSON.parse(Buffer.from(written).toString())).toEqual({ ...row, image: 'to/00000/000000000-0.png' });
     expect(readFileSync(join(folder, 'to/00000/000000000-0.png'), 'utf8')).toBe('picture');
-    const gone = withPictures(Buffer.from(text), { images: [answer] }, source, 'to', new LocalStore(folder));
+    const gone = withPictures(Buffer.from(text), { images: [answer], clips: [] }, source, 'to', new LocalStore(folder));
     await expect(gone).rejects.toThrow('ENOENT');
   });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import { describeTorch } from '../../torch-environment.ts';
 import { tive, useCluster } from '../in-process.ts';
+import { CLIP_ROWS, writeClipDataset } from '../clip-dataset.ts';
 import { USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
 import { childrenOf, resultHashes, startTive } from '../tive-process.ts';
 import { watchRun } from './reach.ts';
@@ -24,6 +25,12 @@ const TIMEOUT_MS = 300_000;
 /** Room for a picture's tokens, and training long enough to be met in its midst. */
 const SETTINGS = ['gradients.cutoff_len=256', 'gradients.token_budget=512', 'warmup.epochs=8', 'finetune.epochs=8'];
 
+/** Models of rows that hold more than pictures; the first one has linear attention too. */
+const CLIPS = {
+  qwen3_5: { name: 'qwen3-5', kind: 'video', targets: 'q_proj,o_proj,in_proj_qkv,in_proj_z,out_proj' },
+  qwen2_audio: { name: 'qwen2-audio', kind: 'audio', targets: 'q_proj,v_proj' },
+} as const;
+
 /** What one of the families is run with beside. */
 const OTHER_SETTINGS: Partial<Record<keyof typeof FAMILIES, string[]>> = {
   internvl: ['gradients.projection=kron'],
@@ -33,9 +40,9 @@ const OTHER_SETTINGS: Partial<Record<keyof typeof FAMILIES, string[]>> = {
 const OPEN_BY_PEFT = `
 import sys, torch
 from peft import PeftModel
-from transformers import AutoModelForImageTextToText
+from transformers import AutoModelForMultimodalLM
 for model, adapter in zip(sys.argv[1::2], sys.argv[2::2]):
-    base = AutoModelForImageTextToText.from_pretrained(model)
+    base = AutoModelForMultimodalLM.from_pretrained(model)
     tuned = PeftModel.from_pretrained(base, adapter)
     matrices = [p for n, p in tuned.named_parameters() if "lora_B" in n]
     print(len(matrices), sum(1 for p in matrices if p.abs().max() > 0))
@@ -56,8 +63,13 @@ describeTorch('models that the torch engine alone reads', (python) => {
   process.env['TIVE_PYTHON'] = python;
   const cluster = useCluster();
   beforeAll(() => {
-    runPython(join(import.meta.dirname, '../../golden/torch_families.py'), models, ...Object.keys(FAMILIES));
+    runPython(
+      join(import.meta.dirname, '../../golden/torch_families.py'),
+      models,
+      ...Object.keys({ ...FAMILIES, ...CLIPS }),
+    );
     mkdirSync(runs);
+    for (const { kind } of Object.values(CLIPS)) mkdirSync(join(root, kind));
     writeSmallDataset(runs);
   }, TIMEOUT_MS);
   afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -81,20 +93,43 @@ describeTorch('models that the torch engine alone reads', (python) => {
     TIMEOUT_MS,
   );
 
+  test.each(Object.entries(CLIPS))(
+    '%s runs on rows of its own kind to a selection and an adapter',
+    async (family, { name, kind, targets }) => {
+      const folder = join(root, kind);
+      await writeClipDataset(folder, kind);
+      const words = ['recipe.yaml', `model.path=${join(models, family)}`, `warmup.lora_target=[${targets}]`];
+      const done = await tive(folder, 'run', ...words, `run.name=${name}`, '--address', cluster.address);
+      expect(done.exitCode, done.stderr).toBe(0);
+      const result = JSON.parse(readFileSync(join(folder, 'runs', name, 'result.json'), 'utf8')) as RunResult;
+      expect(result.dataset?.usableCount).toBe(CLIP_ROWS);
+      expect(result.dataset?.quarantined).toMatchObject([{ reason: 'media_missing', count: 1 }]);
+      expect(result.dataset?.warnings.filter((warning) => warning.startsWith('warmup.lora_target'))).toEqual([]);
+      for (const { value } of result.values!.tasks) expect(value).toBeGreaterThan(0);
+      expect(result.methods[0]!.selection?.rowCount).toBe(12);
+      expect(result.warmup!.lastLoss).toBeLessThan(result.warmup!.firstLoss!);
+    },
+    TIMEOUT_MS,
+  );
+
   test(
     'their adapters are opened by peft, every matrix trained',
     async () => {
       const words: string[] = [];
-      for (const [family, name] of Object.entries(FAMILIES)) {
-        const exported = await tive(runs, 'export', name, '--to', 'adapter');
+      const done = [
+        ...Object.entries(FAMILIES).map(([family, name]) => [family, name, runs] as const),
+        ...Object.entries(CLIPS).map(([family, { name, kind }]) => [family, name, join(root, kind)] as const),
+      ];
+      for (const [family, name, folder] of done) {
+        const exported = await tive(folder, 'export', name, '--to', 'adapter');
         expect(exported.exitCode, exported.stderr).toBe(0);
-        const adapter = readdirSync(join(runs, 'runs', name, 'export'), { withFileTypes: true });
-        words.push(join(models, family), join(runs, 'runs', name, 'export', adapter[0]!.name));
+        const adapter = readdirSync(join(folder, 'runs', name, 'export'), { withFileTypes: true });
+        words.push(join(models, family), join(folder, 'runs', name, 'export', adapter[0]!.name));
       }
       const lines = runPython('-c', OPEN_BY_PEFT, ...words)
         .trim()
         .split('\n');
-      expect(lines).toHaveLength(Object.keys(FAMILIES).length);
+      expect(lines).toHaveLength(done.length);
       for (const line of lines) {
         const [count, trained] = line.split(' ').map(Number);
         expect(count).toBeGreaterThan(0);

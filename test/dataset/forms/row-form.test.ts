@@ -33,7 +33,15 @@ describe('a row of messages', () => {
       { role: 'human', value: ' What is <image> here? ' },
       { role: 'gpt', value: 'A cat. ' },
     ];
-    expect(parse(row)).toEqual({ id: '7', task: 't', images: ['a.png'], unreadKeys: [], turns, promptTurns: turns });
+    expect(parse(row)).toEqual({
+      id: '7',
+      task: 't',
+      images: ['a.png'],
+      clips: [],
+      unreadKeys: [],
+      turns,
+      promptTurns: turns,
+    });
   });
 
   test.each<[string, object]>([
@@ -126,10 +134,10 @@ test.each<[string, object, Reason, string]>([
     'turn 0: content must be text, got 5',
   ],
   [
-    'a video',
-    { messages: [user([{ type: 'video' }]), assistant('b')] },
+    'a part of another kind',
+    { messages: [user([{ type: 'table' }]), assistant('b')] },
     'value_not_text',
-    'turn 0: parts must be text or image, got "video"',
+    'turn 0: parts must be text or image, got "table"',
   ],
   ['a null turn', { messages: [null] }, 'role_unknown', 'turn 0: role must be user or assistant, got undefined'],
   [

@@ -52,26 +52,6 @@ test('keys of turns are named as such', () => {
   ]);
 });
 
-test('videos and sounds beside pictures set a row aside where the texts have a place for them', () => {
-  const pictured = (keys: object, text = '<image>Q?'): object => ({
-    images: ['a.png'],
-    messages: [
-      { role: 'user', content: text },
-      { role: 'assistant', content: 'A.' },
-    ],
-    ...keys,
-  });
-  const read = (given: object): object => parseRow(Buffer.from(JSON.stringify(given)), OPTIONS);
-  const aside = (key: string): object => ({
-    reason: 'image_type_unsupported',
-    detail: `row must have pictures, got ${key}; give frames as a list of images`,
-  });
-  expect(read(pictured({ videos: ['a.mp4'] }))).toMatchObject(aside('videos'));
-  expect(read(pictured({ audios: ['a.wav'] }))).toMatchObject(aside('audios'));
-  expect(read(pictured({ video: 'a.mp4' }, '<image><video>Q?'))).toMatchObject(aside('video'));
-  expect(read(pictured({ video: 'a.mp4' }))).toMatchObject({ unreadKeys: ['video'] });
-});
-
 test('inspect counts them with their meanings, and the answers that are not learned', () => {
   const inspector = new DatasetInspector();
   inspector.add(row({ kto_tag: false }, { loss: false }), OPTIONS);

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { ClipKind } from '../../../contracts/clips.ts';
 import type { Turn } from '../../../dataset/forms/conversation.ts';
 import { createProcessorEncoder } from '../../../dataset/prompts/processor-encoder.ts';
 import type { ProcessorEncoder, ProcessorTexts, SizedText } from '../../../dataset/prompts/processor-encoder.ts';
@@ -16,6 +17,8 @@ const TEXTS: ProcessorTexts = {
   namedTokens: {},
   reservedTexts: ['<|im_start|>', '<|im_end|>', '<|start|>', '<|end|>'],
   imageToken: '<|pad|>',
+  videoToken: null,
+  audioToken: null,
 };
 
 const dialogue = (question: string, answer: string): Turn[] => [
@@ -60,6 +63,30 @@ describe('a dialogue for the model’s own processor', () => {
       { text: 'A cat.<|im_end|>', supervised: true },
       { text: '\n', supervised: false },
     ]);
+  });
+
+  test('has what a template writes beside a picture, also one that takes texts', () => {
+    const chatTemplate = TEMPLATE.replace(
+      "{% for c in m['content'] %}",
+      "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for c in m['content'] %}",
+    ).replace('{% endif %}{% endfor %}<|im_end|>', '{% endif %}{% endfor %}{% endif %}<|im_end|>');
+    expect(encoderWith({ chatTemplate }).write(dialogue('<image>What?', 'A cat.'), 1)).toEqual(
+      encoderWith().write(dialogue('<image>What?', 'A cat.'), 1),
+    );
+  });
+
+  test('has clips as parts of their kind, where it has clips; else their placeholders are text', () => {
+    const chatTemplate = TEMPLATE.replace(
+      "{% if c['type'] == 'image' %}",
+      "{% if c['type'] == 'audio' %}<|ear|>{% elif c['type'] == 'image' %}",
+    );
+    for (const imageToken of ['<|pad|>', null]) {
+      const encoder = encoderWith({ chatTemplate, imageToken, audioToken: '<|ear|>' });
+      const textOf = (question: string, kinds: ClipKind[]): string =>
+        (encoder.write(dialogue(question, 'Yes.'), 0, kinds) as { text: string }[])[0]!.text;
+      expect(textOf('<audio>What?', ['audio'])).toContain('user\n<|ear|>What?');
+      expect(textOf('<audio>What?', [])).toContain('user\n<audio>What?');
+    }
   });
 
   test('has the model’s own token too under a template that knows no pictures', () => {

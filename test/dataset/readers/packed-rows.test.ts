@@ -205,6 +205,25 @@ describe('tar', () => {
     ]);
   });
 
+  test('has videos and sounds as files of the row, by their kind', async () => {
+    const path = join(folder, 'clips.tar');
+    await writeFile(
+      path,
+      tar({ 'a.json': '{"n": 1}', 'a.wav': 'w', 'b.json': '{"n": 2}', 'b.1.mp4': 'v', 'b.2.mp4': 'u' }),
+    );
+    const { rows, pictures } = await unpack(path);
+    const names = ['00000/000000000-0.wav', '00000/000000001-0.mp4', '00000/000000001-1.mp4'];
+    expect(rows).toEqual([
+      { id: 'a', n: 1, audio: names[0] },
+      { id: 'b', n: 2, videos: names.slice(1) },
+    ]);
+    expect([...pictures].map(([name, bytes]) => [name, Buffer.from(bytes).toString()])).toEqual([
+      [names[0], 'w'],
+      [names[1], 'v'],
+      [names[2], 'u'],
+    ]);
+  });
+
   test('that is cut short is refused by name', async () => {
     const path = join(folder, 'cut.tar');
     await writeFile(path, await readFile(`${PACKED}/shard-00000.tar`));

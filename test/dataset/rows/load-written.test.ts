@@ -1,14 +1,26 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { FrameClip } from '../../../contracts/clips.ts';
 import { createProcessorEncoder } from '../../../dataset/prompts/processor-encoder.ts';
+import type { ProcessorTexts, SizedText } from '../../../dataset/prompts/processor-encoder.ts';
 import { WrittenRowLoader } from '../../../dataset/rows/load-written.ts';
 import { scanAll, conversation, datasetConfig, goldenEncoder, noisePng, writeBelow } from '../small-folder.ts';
 
+const TEXTS: ProcessorTexts = {
+  chatTemplate: null,
+  eosToken: '</s>',
+  namedTokens: {},
+  reservedTexts: ['</s>'],
+  imageToken: '<pic>',
+  videoToken: '<film>',
+  audioToken: '<sound>',
+};
+
 const encoder = createProcessorEncoder({
   template: 'vicuna_v1',
-  texts: { chatTemplate: null, eosToken: '</s>', namedTokens: {}, reservedTexts: ['</s>'], imageToken: '<pic>' },
+  texts: TEXTS,
   process: () => Promise.resolve([]),
 });
 
@@ -44,4 +56,94 @@ test.each([
   const loader = new WrittenRowLoader(dataset, encoder);
   await expect(loader.load(place!)).rejects.toThrow('row 0: must be as the dataset stage saw it');
   await loader.close();
+});
+
+describe('a row with clips', () => {
+  const video = { videos: [['1.png', '2.png']], conversations: conversation('<video>What?', 'A.') };
+  const sound = { audio: 'a.wav', conversations: conversation('<audio>What?', 'B.') };
+
+  async function dataset(...rows: object[]): Promise<ReturnType<typeof datasetConfig>> {
+    await writeBelow(folder, '1.png', await noisePng(5, 3, 1));
+    await writeBelow(folder, '2.png', await noisePng(5, 3, 2));
+    await writeBelow(folder, '3.png', await noisePng(4, 3, 3));
+    await writeBelow(folder, 'a.wav', 'RIFF and so on');
+    return datasetConfig([await writeBelow(folder, 'mix.json', JSON.stringify(rows))]);
+  }
+
+  /** One token a row; what was asked of the model's processor is kept. */
+  const asked: SizedText[] = [];
+  const listening = createProcessorEncoder({
+    template: 'vicuna_v1',
+    texts: TEXTS,
+    process: async (rows) => {
+      asked.push(...rows);
+      const one = Int32Array.of(1);
+      return rows.map(() => ({ ids: one, labels: one, imageTokenCount: 0, supervisedTokenCount: 1, truncated: false }));
+    },
+  });
+
+  test('is its text with the model’s own tokens, frames one behind the other, and files as they are', async () => {
+    const given = await dataset(video, sound);
+    asked.length = 0;
+    const places = await scanAll(given, listening);
+    expect(places.map(({ rejection }) => rejection)).toEqual([null, null]);
+    const frames = { kind: 'video', frameCount: 2, height: 3, width: 5 };
+    const file = Buffer.from('RIFF and so on');
+    expect(asked.map(({ clips }) => clips)).toEqual([[frames], [{ kind: 'audio', file }]]);
+    const loader = new WrittenRowLoader(given, encoder);
+    const [seen, heard] = [await loader.load(places[0]!), await loader.load(places[1]!)];
+    await loader.close();
+    expect(seen.pieces[0]!.text).toContain('<film>What?');
+    expect(seen.clips).toMatchObject([frames]);
+    expect((seen.clips[0] as FrameClip).data).toHaveLength(2 * 3 * 5 * 3);
+    expect(heard.pieces[0]!.text).toContain('<sound>What?');
+    expect(heard.clips).toEqual([{ kind: 'audio', file }]);
+  });
+
+  test('whose sound is another by now is an error', async () => {
+    const given = await dataset(sound);
+    const [place] = await scanAll(given, listening);
+    await writeBelow(folder, 'a.wav', 'RIFF and so  .');
+    const loader = new WrittenRowLoader(given, encoder);
+    await expect(loader.load(place!)).rejects.toThrow('other texts, videos or sounds; the file changed');
+    await loader.close();
+  });
+
+  test.each<[object, string, string]>([
+    [{ ...sound, audio: 'none.wav' }, 'media_missing', 'audio must exist, got none.wav'],
+    [{ ...sound, audio: '../a.wav' }, 'media_missing', 'audio must lie below image_folder, got "../a.wav"'],
+    [{ ...video, videos: [['1.png', '4.png']] }, 'media_missing', 'frame must exist, got 4.png'],
+    [
+      { ...video, videos: [['1.png', '3.png']] },
+      'media_corrupt',
+      'frames must have one size, got 5 × 3 and 4 × 3 (frame 2)',
+    ],
+    [
+      { ...video, videos: [['1.png', 'a.wav']] },
+      'media_corrupt',
+      'frame 2: image must be JPEG, PNG, GIF, WebP, TIFF or AVIF, got',
+    ],
+  ])('%j is set aside as %s', async (row, reason, detail) => {
+    const [record] = await scanAll(await dataset(row), listening);
+    expect(record!.rejection?.reason).toBe(reason);
+    expect(record!.rejection?.detail).toContain(detail);
+  });
+
+  test('is set aside where the engine, or the model, does not take it', async () => {
+    const [record] = await scanAll(await dataset(sound), await goldenEncoder());
+    expect(record!.rejection).toEqual({
+      reason: 'media_unsupported',
+      detail: 'a row must have pictures for this engine, got audio; the torch engine reads it where the model does',
+    });
+    const deaf = createProcessorEncoder({
+      template: 'vicuna_v1',
+      texts: { ...TEXTS, audioToken: null },
+      process: () => Promise.resolve([]),
+    });
+    const [other] = await scanAll(await dataset(sound), deaf);
+    expect(other!.rejection).toEqual({
+      reason: 'media_unsupported',
+      detail: 'the model must take audio, got one that does not',
+    });
+  });
 });

@@ -363,22 +363,3 @@ describe('what is known of a row', () => {
     });
   });
 });
-
-describe('a row about a video or a sound', () => {
-  test.each([
-    [{ video: 'a.mp4' }, 'video'],
-    [{ videos: ['a.mp4'], images: [] }, 'videos'],
-    [{ audio: { bytes: '' } }, 'audio'],
-  ])('without pictures is set aside: %j', (keys, key) => {
-    expect(parse({ ...(talk('Q?', 'A.') as object), ...keys })).toMatchObject({
-      reason: 'image_type_unsupported',
-      detail: `row must have pictures, got ${key}; give frames as a list of images`,
-    });
-  });
-
-  test('with its frames as images is read', () => {
-    const row = { ...(talk('<image><image>Q?', 'A.') as object), video: 'a.mp4', images: ['1.jpg', '2.jpg'] };
-    expect(parsed(row, { maxImages: 2 }).images).toEqual(['1.jpg', '2.jpg']);
-    expect(parsed({ ...(talk('Q?', 'A.') as object), video: null, videos: [] }).images).toEqual([]);
-  });
-});
