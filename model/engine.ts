@@ -215,6 +215,8 @@ export interface ImageScope {
 
 /** Pictures' vectors, each encoded once within a memory bound. */
 export interface PictureEncoder {
+  /** Bytes of the vectors that are kept. */
+  readonly byteCount: number;
   /** Vectors `[imageTokenCount, hidden]` of the wanted pictures, in their order. */
   get(scope: ImageScope, wanted: readonly string[]): Promise<Float32Array[]>;
 }

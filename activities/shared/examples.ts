@@ -14,6 +14,8 @@ const ENCODED_ROWS = 64;
 export interface ExampleSource {
   /** Micro-batches that may be begun before one is done: none where the computing engine encodes the pictures. */
   readonly ahead: number;
+  /** Bytes of pictures' vectors that it keeps for rows that come again; 0 where it keeps none. */
+  readonly vectorBytes: number;
   /** The rows' pictures, each once, in the order of first use. */
   scope(id: string, places: readonly RowPlace[]): Promise<ImageScope>;
   /** The examples of the rows, in their order. */
@@ -24,6 +26,7 @@ export interface ExampleSource {
 /** Rows and their pictures for a model's own processor. */
 export class RowExamples implements ExampleSource {
   readonly ahead = 1;
+  readonly vectorBytes = 0;
   readonly #loader: WrittenRowLoader;
   readonly #cutoffLen: number;
 
@@ -64,6 +67,10 @@ export class TokenExamples implements ExampleSource {
     if (model.openPictures === null) throw new TypeError('model: must take tokens and vectors, got one of rows');
     this.#loader = loader;
     this.#features = model.openPictures((path) => loader.pixels(path));
+  }
+
+  get vectorBytes(): number {
+    return this.#features.byteCount;
   }
 
   async scope(id: string, places: readonly RowPlace[]): Promise<ImageScope> {

@@ -1,10 +1,12 @@
 // Stage evaluation: test rows and adapter → each row's outcome, and scores per task.
 import type { EvaluateInput, EvaluationResult, TaskScore } from '../../contracts/messages/training.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
+import type { Config } from '../../contracts/config.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import { WINDOW_ROWS } from '../../dataset/rows/micro-batches.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
 import type { EngineModel, Outcome } from '../../model/engine.ts';
+import { canonicalJson } from '../../store/addresses.ts';
 import { verifiedFolder } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { outcomesTable } from '../../tables/outcomes.ts';
@@ -21,6 +23,7 @@ import { localDataset } from '../shared/local-dataset.ts';
 import { countRows } from '../shared/metrics.ts';
 import { makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace } from '../shared/stage-output.ts';
+import { HeldSource } from './held-source.ts';
 import { workAhead } from '../shared/work-ahead.ts';
 
 interface ScoredRow extends Outcome {
@@ -28,6 +31,7 @@ interface ScoredRow extends Outcome {
 }
 
 export function createEvaluationActivities({ openStore, models }: ComputeDependencies) {
+  const held = new HeldSource();
   return {
     async evaluateModel(input: EvaluateInput): Promise<EvaluationResult> {
       const pulse = startPulse('evaluation', 'test rows');
@@ -36,8 +40,13 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
       const { reference, details, cached } = await makeOutput(store, place, async () => {
         const model = await models.model(input.config, () => pulse.breathe());
         const given = localDataset(openStore, evaluationDataset(input.config), input.rows);
-        const source = await examplesOf(input.config, await keepBeating(pulse, given), model, models);
-        const scored = await scoreRows(store, model, source, input, pulse);
+        const dataset = await keepBeating(pulse, given);
+        const key = canonicalJson({ rows: input.rows.sha256, ...exampleSettings(input.config) });
+        const scored = await held.use(
+          { key, model, dataset },
+          () => examplesOf(input.config, dataset, model, models),
+          (source) => scoreRows(store, model, source, input, pulse),
+        );
         const file = await outcomesTable.write(store, place.folder, [outcomesBatch(scored)]);
         return { files: [file], details: score(scored) };
       });
@@ -60,7 +69,12 @@ async function evaluationPlace(
   });
 }
 
-/** Outcomes of all usable test rows, by row index. Closes the source. */
+/** What of a config decides how a row becomes an example. */
+function exampleSettings({ model, gradients: { cutoffLen } }: Config) {
+  return { model, cutoffLen };
+}
+
+/** Outcomes of all usable test rows, by row index. */
 async function scoreRows(
   store: Store,
   model: EngineModel,
@@ -87,7 +101,6 @@ async function scoreRows(
     }
   } finally {
     scorer.dispose();
-    await source.close();
   }
   return scored.sort((left, right) => left.row.rowIndex - right.row.rowIndex);
 }

@@ -32,6 +32,10 @@ export class ImageFeatures implements PictureEncoder {
     this.#groupSize = Math.max(1, Math.floor(GROUP_TOKENS / vectorCount));
   }
 
+  get byteCount(): number {
+    return this.#bytes;
+  }
+
   /** Vectors `[imageTokenCount, hidden]` of the wanted pictures, in their order. */
   async get(scope: ImageScope, wanted: readonly string[]): Promise<Float32Array[]> {
     const features: Float32Array[] = [];
