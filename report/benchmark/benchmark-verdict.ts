@@ -12,6 +12,8 @@ import { methodName } from '../method-names.ts';
 const LEVEL = 0.05;
 /** Below so many seeds the width of an interval is itself hardly known. */
 const FEW_SEEDS = 10;
+/** Of more methods a table's sentences are one for the recipe's own, and one for all others. */
+const MOST_SENTENCES = 4;
 
 /** What a difference has shown. */
 export type DifferenceOutcome = 'ahead' | 'behind' | 'undecided' | 'not_measured';
@@ -27,12 +29,17 @@ export function outcomeOfDifference(difference: PairedDifference | null): Differ
 /** The recipe's own method first, then the others, table by table, then what the numbers do not cover. */
 export function benchmarkVerdict(summary: BenchmarkSummary): string[] {
   const own = summary.config.selection.method;
-  const sentences = summary.tables.flatMap((table) =>
-    table.methods
+  const sentences = summary.tables.flatMap((table) => {
+    const compared = table.methods
       .filter(({ method }) => method !== summary.baseline)
-      .toSorted((left, right) => Number(right.method === own) - Number(left.method === own))
-      .map((scores) => differenceSentence(summary, table, scores)),
-  );
+      .toSorted((left, right) => Number(right.method === own) - Number(left.method === own));
+    const told = compared.length > MOST_SENTENCES ? compared.slice(0, 1) : compared;
+    const rest = compared.slice(told.length);
+    return [
+      ...told.map((scores) => differenceSentence(summary, table, scores)),
+      ...(rest.length === 0 ? [] : [restSentence(rest, table, summary)]),
+    ];
+  });
   const nothing = summary.tables.every(({ methods }) => methods.every(({ accuracy }) => accuracy.mean === 0));
   return [
     ...(nothing
@@ -65,6 +72,25 @@ function differenceSentence(
   if (difference.interval === null) return `${reached}, ${against}: one seed does not show whether they differ.`;
   const numbers = `${points(difference.mean)} points, 95\u00a0% ${pointsInterval(difference.interval)}, adjusted p ${pText(difference.adjustedP!)}`;
   return `${reached}, ${against} (${numbers}): ${conclusion(difference)}.`;
+}
+
+/** What was shown of many methods, by name. */
+function restSentence(
+  rest: readonly MethodScores[],
+  table: BenchmarkTable,
+  { baseline, tables }: BenchmarkSummary,
+): string {
+  const of = (outcome: DifferenceOutcome): string => {
+    const names = rest
+      .filter(({ difference }) => outcomeOfDifference(difference) === outcome)
+      .map(({ method }) => method);
+    return names.length === 0 ? 'none' : names.join(', ');
+  };
+  const against = baseline === null ? 'no random choice is beside them' : `against the ${methodName(baseline)}`;
+  return (
+    `Of the other ${count(rest.length)} methods${placeText(table, tables)}, ${against}: ` +
+    `better: ${of('ahead')}; worse: ${of('behind')}; no difference shown: ${of('undecided')}.`
+  );
 }
 
 function conclusion(difference: PairedDifference): string {

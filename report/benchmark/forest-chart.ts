@@ -5,6 +5,7 @@ import type { SelectionMethod } from '../../contracts/config.ts';
 import { dataTable } from '../data-table.ts';
 import { drawSvg, figure } from '../chart.ts';
 import { count, percent, points, pointsInterval } from '../format.ts';
+import { html } from '../html.ts';
 import type { Html } from '../html.ts';
 import { methodName } from '../method-names.ts';
 import { outcomeOfDifference, pText } from './benchmark-verdict.ts';
@@ -128,9 +129,9 @@ function differenceTable(compared: readonly MethodScores[]): Html {
   );
 }
 
-/** Scores of all methods of one budget. */
+/** Scores of all methods of one budget, and the single ones behind them. */
 export function scoreTable({ methods }: BenchmarkTable, seeds: readonly number[]): Html {
-  return dataTable(
+  const table = dataTable(
     'Macro accuracy over the seeds',
     [
       { heading: 'Method', kind: 'text', cell: ({ method }: MethodScores) => methodName(method) },
@@ -165,12 +166,32 @@ export function scoreTable({ methods }: BenchmarkTable, seeds: readonly number[]
         kind: 'number',
         cell: ({ effectiveShare }) => (effectiveShare === null ? '–' : effectiveShare.toFixed(2)),
       },
+    ],
+    byAccuracy(methods),
+  );
+  return html`${table}
+    <details>
+      <summary>By seed</summary>
+      ${seedTable(methods, seeds)}
+    </details> `;
+}
+
+function byAccuracy(methods: readonly MethodScores[]): MethodScores[] {
+  return methods.toSorted((left, right) => right.accuracy.mean - left.accuracy.mean);
+}
+
+function seedTable(methods: readonly MethodScores[], seeds: readonly number[]): Html {
+  return dataTable(
+    'Macro accuracy by seed',
+    [
+      { heading: 'Method', kind: 'text', cell: ({ method }: MethodScores) => methodName(method) },
       ...seeds.map((seed, index) => ({
-        heading: `Seed ${seed}`,
+        heading: String(seed),
         kind: 'number' as const,
         cell: ({ accuracy }: MethodScores) => percent(accuracy.scores[index]!),
+        sortBy: ({ accuracy }: MethodScores) => accuracy.scores[index]!,
       })),
     ],
-    methods.toSorted((left, right) => right.accuracy.mean - left.accuracy.mean),
+    byAccuracy(methods),
   );
 }

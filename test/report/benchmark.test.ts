@@ -94,6 +94,24 @@ describe('the verdict of a benchmark', () => {
     expect(benchmarkVerdict(crowded)[0]).toContain('not shown, once adjusted for all methods that were compared.');
   });
 
+  test('names the others in one sentence where they are many', () => {
+    const many = ['grand', 'random', 'tive_task', 'tive_instance', 'loss'] satisfies SelectionMethod[];
+    const others = many.flatMap((method, place) =>
+      armsOf(
+        method,
+        BALANCED.map((score) => score - 50 * place),
+      ),
+    );
+    const sentences = benchmarkVerdict(
+      summaryOf([...armsOf('tive', TIVE), ...others, ...armsOf('task_balanced', BALANCED)]),
+    );
+    expect(sentences).toHaveLength(3);
+    expect(plain(sentences[1]!)).toBe(
+      'Of the other 5 methods at 15 % of the rows, against the task-balanced random choice: better: none; ' +
+        'worse: random, tive_task, tive_instance, loss; no difference shown: grand.',
+    );
+  });
+
   test('claims nothing from one seed, or without a random choice', () => {
     const one = summaryOf([...armsOf('tive', [593]), ...armsOf('task_balanced', [634])]);
     expect(benchmarkVerdict(one)[0]).toContain('one seed does not show whether they differ.');
