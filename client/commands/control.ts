@@ -23,7 +23,7 @@ export function statusCommand() {
     });
 }
 
-function describeStatus({ runName, state, address, progress, reason, notes, result }: LookedAtRun): string[] {
+function describeStatus({ kind, runName, state, address, progress, reason, notes, result }: LookedAtRun): string[] {
   const where = address === null ? '' : `  on ${address}`;
   const nobody = state === 'running' ? ['no control worker answers'] : [];
   const waiting = (progress?.stages ?? []).filter((line) => line.state === 'waiting').map(({ stage }) => stage);
@@ -33,7 +33,7 @@ function describeStatus({ runName, state, address, progress, reason, notes, resu
     ...(waiting.length === 0 ? [] : [`waiting: ${waiting.join(', ')}`]),
     ...(reason === null ? [] : [`reason: ${reason}`]),
     ...notes,
-    ...(state === 'stopped' || state === 'failed' ? ['tive run RECIPE goes on with what is done'] : []),
+    ...(state === 'stopped' || state === 'failed' ? [`tive ${kind} RECIPE goes on with what is done`] : []),
     ...((result?.report ?? null) === null ? [] : [`report: ${hint('report', runName)}`]),
   ];
 }

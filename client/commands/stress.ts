@@ -1,5 +1,6 @@
 // `tive data stress`: a dataset under conditions under which selectors are tried.
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { InvalidConfigError } from '../../contracts/failures.ts';
 import { STRESS_CONDITIONS, STRESS_KINDS, STRESS_NAMES } from '../../contracts/stress.ts';
 import { writing } from '../terminal/interrupt.ts';
 import { hint } from '../terminal/own-command.ts';
@@ -20,8 +21,8 @@ export function stressCommand() {
       const { fallback, range } = STRESS_CONDITIONS[condition];
       const given = strength ?? fallback;
       if (!(given >= range[0] && given <= range[1]))
-        throw new InvalidArgumentError(
-          `--strength must be from ${range[0]} to ${range[1]} for ${condition}, got ${given}`,
+        throw new InvalidConfigError(
+          `--strength: must be from ${range[0]} to ${range[1]} for ${condition}, got ${given}`,
         );
       const { loadRecipe } = await import('../recipe/recipe.ts');
       const { stressData } = await import('../data/stress-data.ts');

@@ -7,6 +7,10 @@ import type { Stage } from '../../contracts/stages.ts';
 import { planInProcess } from './plan-in-process.ts';
 import { durationText } from '../terminal/terminal-text.ts';
 
+/** What no probe sees: servers and processes that start, and what every training costs beside its rows. */
+const START_SECONDS = 6;
+const SECONDS_PER_TRAINING = 1;
+
 /** Shares of the whole that are done, by what is expected of each run; the unit is seconds on one process. */
 export interface BenchmarkSeconds {
   /** Rows read, base model scored, the shared reference model. */
@@ -36,9 +40,10 @@ export async function benchmarkSeconds(
   };
   const plan = await planInProcess(question, say);
   const { total } = expectedSeconds(plan, cells, largest, config);
+  const overhead = START_SECONDS + SECONDS_PER_TRAINING * cells.reduce((sum, { methods }) => sum + methods.length, 0);
   const processes = Math.max(1, Math.min(plan.total?.processCount ?? 1, cells.length));
   if (total === 0) return 'most of it is in the store already';
-  return `about ${durationText(total / processes)} in all, by a probe of this machine, on ${processes} ${processes === 1 ? 'process' : 'processes'}`;
+  return `about ${durationText(overhead + total / processes)} in all, by a probe of this machine, on ${processes} ${processes === 1 ? 'process' : 'processes'}`;
 }
 
 /** What each run takes beyond those before it. */

@@ -15,6 +15,7 @@ import type { RunHandle, RunStatus } from './runs.ts';
 
 /** What is known of a run. */
 export interface LookedAtRun {
+  kind: 'run' | 'benchmark';
   runName: string;
   /** Temporal's word for it, in small letters; `stopped`: its command has ended before it; `lost`: nobody answers. */
   state: 'running' | 'completed' | 'failed' | 'canceled' | 'terminated' | 'timed_out' | 'stopped' | 'lost';
@@ -105,7 +106,16 @@ async function placeOf({ folder, address }: NamedRun, asked: AskedServer): Promi
 }
 
 function emptyLook(runName: string): LookedAtRun {
-  return { runName, state: 'stopped', address: null, progress: null, reason: null, notes: [], result: null };
+  return {
+    kind: 'run',
+    runName,
+    state: 'stopped',
+    address: null,
+    progress: null,
+    reason: null,
+    notes: [],
+    result: null,
+  };
 }
 
 /** What the last command has left: its result, else how far it got. */
@@ -113,7 +123,7 @@ async function lookAtDisk({ runName, folder }: NamedRun): Promise<LookedAtRun> {
   const benchmark = await seenBenchmark(folder);
   if (benchmark !== null) {
     const state = benchmark.verdict === null ? 'stopped' : 'completed';
-    return { ...emptyLook(runName), state, notes: benchmarkNotes(benchmark) };
+    return { ...emptyLook(runName), kind: 'benchmark', state, notes: benchmarkNotes(benchmark) };
   }
   const recorded = await folder.progress();
   const result = await folder.result().catch((error: unknown) => {
@@ -151,7 +161,13 @@ async function lookAtServer(named: NamedRun, { client }: Runtime, address: strin
   if (handle === null) return lookAtDisk(named);
   const { status, type } = await handle.workflow.describe();
   const state = stateOf(status.name);
-  if (type === 'tiveBenchmark') return lookAtBenchmark(named, handle, { ...emptyLook(named.runName), state, address });
+  if (type === 'tiveBenchmark')
+    return lookAtBenchmark(named, handle, {
+      ...emptyLook(named.runName),
+      kind: 'benchmark',
+      state,
+      address,
+    });
   const progress = await handle.progress();
   const found = { ...emptyLook(named.runName), state, address, progress };
   if (state === 'running') return { ...found, notes: await waitingNotes(client, address) };

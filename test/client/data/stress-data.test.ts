@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { stressData } from '../../../client/data/stress-data.ts';
 import { loadRecipe } from '../../../client/recipe/recipe.ts';
 import { validateData } from '../../../client/data/validate-data.ts';
@@ -120,6 +120,10 @@ describe('the command', () => {
       'output must be a new folder',
     );
     const words = ['data', 'stress', join(source, 'recipe.yaml'), '--condition', 'label_noise', '--strength', '1.5'];
+    const written: string[] = [];
+    const said = vi.spyOn(process.stderr, 'write').mockImplementation((text) => (written.push(String(text)), true));
     expect(await runCommandLine([...words, '-o', join(root, 'never')])).toBe(2);
+    said.mockRestore();
+    expect(written.join('')).toContain('--strength: must be from 0 to 1 for label_noise, got 1.5');
   });
 });
