@@ -76,7 +76,19 @@ export type TaskRules = 'llava-1.5' | 'prefix' | 'single' | 'cluster' | TaskRule
 
 /** A key of rows that forms know. */
 export type ColumnName =
-  | ('image' | 'images' | 'question' | 'answer' | 'system' | 'conversations' | 'messages')
+  | (
+      | 'image'
+      | 'images'
+      | 'video'
+      | 'videos'
+      | 'audio'
+      | 'audios'
+      | 'question'
+      | 'answer'
+      | 'system'
+      | 'conversations'
+      | 'messages'
+    )
   | ('prompt' | 'completion' | 'instruction' | 'input' | 'output' | 'history');
 
 export interface DatasetConfig {

@@ -89,6 +89,10 @@ export function showCommand() {
     });
 }
 
+function framesOf(files: readonly string[]): string {
+  return files.length === 1 ? '' : ` and ${grouped(files.length - 1)} frames more`;
+}
+
 function describeRow(row: ShownRow): string[] {
   const { values, nearest, reason, copies } = row;
   const outcome =
@@ -100,6 +104,7 @@ function describeRow(row: ShownRow): string[] {
     `content       sha256 ${row.contentHash}`,
     `tokens        ${grouped(row.tokenCount)}, ${grouped(row.supervisedTokenCount)} of them learnt`,
     ...row.images.map((image) => `picture       ${printable(image)}`),
+    ...row.clips.map(({ kind, files }) => `${kind}         ${printable(files[0]!)}${framesOf(files)}`),
     ...(values === null
       ? []
       : [

@@ -1,6 +1,7 @@
 // Everything that a run knows of one row.
 import { resolve } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
+import type { ClipKind } from '../../contracts/clips.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Turn } from '../../dataset/forms/conversation.ts';
@@ -40,6 +41,8 @@ export interface ShownRow {
   supervisedTokenCount: number;
   /** Pictures as files; in a bucket, as addresses. */
   images: string[];
+  /** Videos and sounds: a file each, or a video's frames. */
+  clips: { kind: ClipKind; files: string[] }[];
   turns: Turn[];
   /** Null for a row without a value. */
   values: {
@@ -80,7 +83,7 @@ export async function showRow(result: RunResult, rowIndex: number): Promise<Show
   };
 }
 
-type Place = Omit<ShownRow, 'images' | 'turns' | 'values' | 'copies' | 'nearest'> & { sourceIndex: number };
+type Place = Omit<ShownRow, 'images' | 'clips' | 'turns' | 'values' | 'copies' | 'nearest'> & { sourceIndex: number };
 
 async function findRow(store: Store, { dataset, config }: RunResult, wanted: number): Promise<Place> {
   const { rows, rowCount } = dataset!;
@@ -110,12 +113,17 @@ async function findRow(store: Store, { dataset, config }: RunResult, wanted: num
 }
 
 /** Texts and pictures as they are now; none where the row cannot be read. */
-async function readDialogue({ config }: RunResult, place: Place): Promise<Pick<ShownRow, 'images' | 'turns'>> {
+async function readDialogue(
+  { config }: RunResult,
+  place: Place,
+): Promise<Pick<ShownRow, 'images' | 'clips' | 'turns'>> {
   const reader = RowReader.over(await localDataset(openStore, config.dataset, null));
   try {
     const { row, source } = await reader.at(place);
-    if (isRejection(row)) return { images: [], turns: [] };
-    return { images: row.images.map((image) => placeOfImage(source, image)), turns: row.turns };
+    if (isRejection(row)) return { images: [], clips: [], turns: [] };
+    const placeOf = (name: string): string => placeOfImage(source, name);
+    const clips = row.clips.map(({ kind, files }) => ({ kind, files: files.map(placeOf) }));
+    return { images: row.images.map(placeOf), clips, turns: row.turns };
   } finally {
     await reader.close();
   }

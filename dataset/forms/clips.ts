@@ -59,7 +59,9 @@ export interface FoundClips {
  * @param text what the row was read from
  */
 export function readClips(fields: JsonObject, text: string, form: Form): FoundClips | Rejection {
-  if (!/video|audio/.test(text)) return { fields, clips: [], kinds: new Set(), keys: [] };
+  // A recipe's columns may give a key another name than the text has.
+  if (!/video|audio/.test(text) && !CLIP_KEYS.some((key) => key in fields))
+    return { fields, clips: [], kinds: new Set(), keys: [] };
   const hasPictures = hasContent(fields['image']) || hasContent(fields[form.images]);
   const clips: Clip[] = [];
   const keys: string[] = [];

@@ -6,6 +6,10 @@ import type { JsonObject } from '../../contracts/json-object.ts';
 export const COLUMN_NAMES = [
   'image',
   'images',
+  'video',
+  'videos',
+  'audio',
+  'audios',
   'question',
   'answer',
   'system',

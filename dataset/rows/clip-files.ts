@@ -20,15 +20,16 @@ const MAX_FRAME_BYTES = 768 * 1024 ** 2;
 
 /** A row's clip as the engine takes it, or why it cannot be used. */
 export async function loadClip(source: RowSource, clip: Clip): Promise<HashedClip<LoadedClip> | Rejection> {
-  return clip.isFrames ? loadFrames(source, clip) : loadFile(source, clip);
+  return clip.isFrames ? readFrames(source, clip, true) : loadFile(source, clip);
 }
 
 /** A clip as far as its tokens need it. */
 export async function sizeClip(source: RowSource, clip: Clip): Promise<HashedClip<SizedClip> | Rejection> {
-  const loaded = await loadClip(source, clip);
-  if (isRejection(loaded) || !('data' in loaded.content)) return loaded;
-  const { kind, frameCount, height, width } = loaded.content;
-  return { ...loaded, content: { kind, frameCount, height, width } };
+  if (!clip.isFrames) return loadFile(source, clip);
+  const read = await readFrames(source, clip, false);
+  if (isRejection(read)) return read;
+  const { kind, frameCount, height, width } = read.content;
+  return { ...read, content: { kind, frameCount, height, width } };
 }
 
 async function loadFile(source: RowSource, clip: Clip): Promise<HashedClip<LoadedClip> | Rejection> {
@@ -38,7 +39,8 @@ async function loadFile(source: RowSource, clip: Clip): Promise<HashedClip<Loade
   return { content: { kind: clip.kind, file: read.bytes }, hashes: [hashOf(read.bytes)] };
 }
 
-async function loadFrames(source: RowSource, clip: Clip): Promise<HashedClip<FrameClip> | Rejection> {
+/** Frames one by one; `data` is empty where they are not kept. */
+async function readFrames(source: RowSource, clip: Clip, keeps: boolean): Promise<HashedClip<FrameClip> | Rejection> {
   const hashes: string[] = [];
   let frames: FrameClip | null = null;
   for (const [index, path] of clip.files.entries()) {
@@ -53,12 +55,12 @@ async function loadFrames(source: RowSource, clip: Clip): Promise<HashedClip<Fra
         reason: 'media_too_long',
         detail: `video must have at most ${MAX_FRAME_BYTES} bytes of frames, got ${size}`,
       };
-    frames ??= { kind: 'video', frameCount: clip.files.length, width, height, data: new Uint8Array(size) };
+    frames ??= { kind: 'video', frameCount: clip.files.length, width, height, data: new Uint8Array(keeps ? size : 0) };
     if (frames.width !== width || frames.height !== height)
       return corrupt(
         `frames must have one size, got ${frames.width} × ${frames.height} and ${width} × ${height} (frame ${index + 1})`,
       );
-    frames.data.set(data, index * data.length);
+    if (keeps) frames.data.set(data, index * data.length);
     hashes.push(hashOf(read.bytes));
   }
   return frames === null ? corrupt('video must have frames, got none') : { content: frames, hashes };

@@ -6,10 +6,13 @@ import unittest
 
 import torch
 
+from tive_torch.engine import Engine
 from tive_torch.errors import EngineError
 from tive_torch.kron import Kron, factors_of, signs_of
 from tive_torch.philox import philox4x32
 from tive_torch.projection import Segment, make_count_sketch, projection_key
+
+from .support import Rows, adapter_of, coordinates_of, dialogues, family_folder
 
 CPU = torch.device("cpu")
 SHAPES = {"q.A": (4, 96), "q.B": (64, 4), "v.A": (4, 96), "v.B": (5, 4)}
@@ -126,6 +129,29 @@ class KronTest(unittest.TestCase):
         error = 4 * stacked.std(0) / len(dots) ** 0.5
         self.assertTrue(bool(((stacked.mean(0) - wanted).abs() < error).all()), f"{stacked.mean(0)} {wanted} {error}")
         self.assertLess(float(error.max() / wanted.max()), 0.1)
+
+    def test_a_models_rows_have_the_same_sketch_alone_and_the_norm_of_the_whole_gradient(self) -> None:
+        engine = Engine()
+        facts = engine.answer({"call": "load", "folder": family_folder("qwen3"), "dtype": "float32"}, {})[0]
+        described, tensors = adapter_of(facts)
+        coordinates, count = coordinates_of(tensors)
+        rows = Rows(engine, dialogues(with_pictures=False))
+
+        def gradients(kind: str, numbers: list[int]) -> dict[str, torch.Tensor]:
+            request = {"call": "open_gradients", "adapter": described, "cutoff": 4096}
+            request |= {"coordinates": coordinates, "parameterCount": count}
+            request["projection"] = {"kind": kind, "sketch": 64, "seed": 0}
+            handle = engine.answer(request, tensors)[0]["handle"]
+            given = [rows.described[number] for number in numbers]
+            found = engine.answer({"call": "gradients", "handle": handle, "rows": given}, {})[1]
+            engine.answer({"call": "close", "handle": handle}, {})
+            return found
+
+        together, whole = gradients("kron", [0, 1, 2, 3]), gradients("none", [0, 1, 2, 3])
+        self.assertTrue(torch.allclose(together["norm"], whole["norm"], rtol=1e-6, atol=0))
+        for number in range(4):
+            alone = gradients("kron", [number])["sketch"][0]
+            self.assertLess(float((alone - together["sketch"][number]).norm() / alone.norm()), 1e-4)
 
     def test_a_sketch_that_is_no_power_of_two_is_refused(self) -> None:
         with self.assertRaises(EngineError) as caught:

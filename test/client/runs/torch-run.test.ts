@@ -108,6 +108,8 @@ describeTorch('models that the torch engine alone reads', (python) => {
       for (const { value } of result.values!.tasks) expect(value).toBeGreaterThan(0);
       expect(result.methods[0]!.selection?.rowCount).toBe(12);
       expect(result.warmup!.lastLoss).toBeLessThan(result.warmup!.firstLoss!);
+      const shown = await tive(folder, 'show', name, '2');
+      expect(shown.stdout).toMatch(kind === 'video' ? /video +.*2-0\.png and 3 frames more/ : /audio +.*media\/2\.wav/);
     },
     TIMEOUT_MS,
   );

@@ -58,6 +58,13 @@ describe('clips of a row', () => {
     expect(questionOf(row)).toBe('<video>Q?');
   });
 
+  test('may stand under another key that the recipe names', () => {
+    const row = asked('<audio>Q?', { sound: 'a.wav' });
+    const read = parseRow(Buffer.from(JSON.stringify(row)), { ...OPTIONS, columns: { audio: 'sound' } });
+    expect(read).toMatchObject({ clips: [file('audio', 'a.wav')] });
+    expect(parse(asked('Q?', { sound: 'a.wav' }))).toMatchObject({ clips: [] });
+  });
+
   test('take the place of LLaVA’s <image> where there are no pictures', () => {
     const row = parsed(asked('<image>\nQ?', { video: 'a.mp4' }));
     expect(questionOf(row)).toBe('<video>\nQ?');
