@@ -42,12 +42,11 @@ export class RowExamples implements ExampleSource {
   }
 
   async examples(places: readonly CountedPlace[]): Promise<ModelExample[]> {
-    const examples: ModelExample[] = [];
-    for (const place of places) {
-      const { tokenCount, supervisedTokenCount: answerTokenCount } = place;
-      examples.push({ ...(await this.#loader.load(place)), tokenCount, answerTokenCount, cutoffLen: this.#cutoffLen });
-    }
-    return examples;
+    const rows = await this.#loader.load(places);
+    return rows.map((row, index) => {
+      const { tokenCount, supervisedTokenCount: answerTokenCount } = places[index]!;
+      return { ...row, tokenCount, answerTokenCount, cutoffLen: this.#cutoffLen };
+    });
   }
 
   close(): Promise<void> {

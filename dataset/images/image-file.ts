@@ -1,5 +1,6 @@
 // The files of pictures: read below their folder alone, with a reason where one cannot be used.
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Rejection } from '../rows/row-outcome.ts';
@@ -29,16 +30,28 @@ export async function readImageFile(imageFolder: string, image: string): Promise
   try {
     const file = await findInside(imageFolder, path);
     if (file === null) return escapes(path);
-    const found = await stat(file);
-    if (!found.isFile()) return { reason: 'image_missing', detail: `image must be a file, got ${shortened(path)}` };
-    const { size } = found;
-    if (size > MAX_IMAGE_BYTES) return { reason: 'image_too_large', detail: tooLarge(size) };
-    return { bytes: await readFile(file) };
+    return await readWhole(file, path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== undefined && NO_SUCH_FILE.has(code))
       return { reason: 'image_missing', detail: `image must exist, got ${shortened(path)}` };
     throw error;
+  }
+}
+
+/** A file's bytes, by one opening; nothing else than a file is waited for. */
+async function readWhole(file: string, path: string): Promise<{ bytes: Uint8Array } | Rejection> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = await handle.stat();
+    if (!found.isFile()) return { reason: 'image_missing', detail: `image must be a file, got ${shortened(path)}` };
+    const { size } = found;
+    if (size > MAX_IMAGE_BYTES) return { reason: 'image_too_large', detail: tooLarge(size) };
+    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(size), 0, size, 0);
+    // A file that shrank or that comes in parts is read by the usual way.
+    return { bytes: bytesRead === size ? buffer : await readFile(file) };
+  } finally {
+    await handle.close();
   }
 }
 

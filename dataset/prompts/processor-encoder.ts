@@ -41,12 +41,14 @@ export interface ProcessorOptions {
 
 /** An encoder that gives the texts too. */
 export interface ProcessorEncoder extends PromptEncoder {
-  /** The row's text with its answers marked. */
-  write(turns: readonly Turn[], imageCount: number, kinds?: readonly ClipKind[]): PromptPiece[] | Rejection;
+  /** Rows' texts with their answers marked; those of one call share one deadline, as in `encodeAll`. */
+  writeAll(rows: readonly WrittenTurns[]): (PromptPiece[] | Rejection)[];
 }
 
-function kindsOf(clips: readonly SizedClip[]): ClipKind[] {
-  return [...new Set(clips.map(({ kind }) => kind))];
+/** What is written of a row. */
+export interface WrittenTurns extends Pick<PromptRow, 'turns' | 'imageCount'> {
+  /** Of its clips; none where it has none. */
+  kinds?: readonly ClipKind[];
 }
 
 function takesNone(kind: ClipKind): Rejection {
@@ -90,18 +92,16 @@ export function createProcessorEncoder({ template, texts, process }: ProcessorOp
       places.reduce((result, [place, token]) => (token === null ? result : result.replaceAll(place, token)), text);
     return written.pieces.map((piece) => ({ ...piece, text: filled(piece.text) }));
   };
+  const writeAll: ProcessorEncoder['writeAll'] = (rows) =>
+    guard(() => rows.map(({ turns, imageCount, kinds = [] }) => write(turns, imageCount, [...new Set(kinds)])));
   const encodeAll = async (rows: readonly PromptRow[]): Promise<(EncodedPrompt | Rejection)[]> => {
-    const written = guard(() =>
-      rows.map(({ turns, imageCount, clips = [] }) => write(turns, imageCount, kindsOf(clips))),
+    const written = writeAll(
+      rows.map(({ turns, imageCount, clips = [] }) => ({ turns, imageCount, kinds: clips.map(({ kind }) => kind) })),
     );
     const sized = await Promise.all(written.map((pieces, index) => withSizes(pieces, rows[index]!)));
     const tokens = await process(sized.filter((row): row is SizedText => !isRejection(row)));
     let next = 0;
     return sized.map((row) => (isRejection(row) ? row : tokens[next++]!));
   };
-  return {
-    notes: () => writer.notes(lastAnswerCount),
-    write: (turns, imageCount, kinds = []) => guard(() => write(turns, imageCount, [...new Set(kinds)])),
-    encodeAll,
-  };
+  return { notes: () => writer.notes(lastAnswerCount), writeAll, encodeAll };
 }

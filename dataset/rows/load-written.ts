@@ -5,9 +5,10 @@ import type { RgbImage } from '../images/image-decode.ts';
 import type { PromptPiece } from '../prompts/prompt-piece.ts';
 import type { ProcessorEncoder } from '../prompts/processor-encoder.ts';
 import { loadClip } from './clip-files.ts';
+import type { ParsedRow } from './parse-row.ts';
 import { isRejection } from './row-outcome.ts';
 import { changedRow, keyOfImage, RowReader } from './row-reader.ts';
-import type { LocalDataset } from './row-source.ts';
+import type { LocalDataset, RowSource } from './row-source.ts';
 
 /** A row as text, and its pictures. */
 export interface WrittenRow {
@@ -26,13 +27,29 @@ export class WrittenRowLoader {
     this.#encoder = encoder;
   }
 
-  /** @throws InvalidDatasetError where the row is no longer what the dataset stage saw */
-  async load(place: RowPlace): Promise<WrittenRow> {
-    const { row, source } = await this.#rows.at(place);
-    if (isRejection(row)) throw changedRow(place, row.detail);
-    const kinds = row.clips.map(({ kind }) => kind);
-    const pieces = this.#encoder.write(row.promptTurns, row.images.length, kinds);
-    if (isRejection(pieces)) throw changedRow(place, pieces.detail);
+  /** Rows in their order. @throws InvalidDatasetError where one is no longer what the dataset stage saw */
+  async load(places: readonly RowPlace[]): Promise<WrittenRow[]> {
+    const read: { place: RowPlace; row: ParsedRow; source: RowSource }[] = [];
+    for (const place of places) {
+      const { row, source } = await this.#rows.at(place);
+      if (isRejection(row)) throw changedRow(place, row.detail);
+      read.push({ place, row, source });
+    }
+    const written = this.#encoder.writeAll(
+      read.map(({ row }) => {
+        return { turns: row.promptTurns, imageCount: row.images.length, kinds: row.clips.map(({ kind }) => kind) };
+      }),
+    );
+    const loaded: WrittenRow[] = [];
+    for (const [index, { place, row, source }] of read.entries()) {
+      const pieces = written[index]!;
+      if (isRejection(pieces)) throw changedRow(place, pieces.detail);
+      loaded.push({ pieces, ...(await this.#media(place, row, source)) });
+    }
+    return loaded;
+  }
+
+  async #media(place: RowPlace, row: ParsedRow, source: RowSource): Promise<Omit<WrittenRow, 'pieces'>> {
     const images = row.images.map((path, index) => keyOfImage(place, source, path, index));
     const pictures = await this.#rows.pictures(images);
     const clips: LoadedClip[] = [];
@@ -44,7 +61,7 @@ export class WrittenRowLoader {
       hashes.push([clip.kind, ...loaded.hashes]);
     }
     await this.#rows.requireUnchanged(place, row.turns, images, hashes);
-    return { pieces, pictures, clips };
+    return { pictures, clips };
   }
 
   close(): Promise<void> {

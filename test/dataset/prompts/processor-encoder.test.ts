@@ -56,9 +56,14 @@ function encoderWith(changed: Partial<ProcessorTexts> = {}): ProcessorEncoder {
   });
 }
 
+/** The text of a dialogue with a picture. */
+function written(encoder: ReturnType<typeof createProcessorEncoder>, turns: ReturnType<typeof dialogue>): unknown {
+  return encoder.writeAll([{ turns, imageCount: 1 }])[0];
+}
+
 describe('a dialogue for the model’s own processor', () => {
   test('is its template’s text, pictures as the model’s own token, answers marked to their end token', () => {
-    expect(encoderWith().write(dialogue('<image>What?', 'A cat.'), 1)).toEqual([
+    expect(written(encoderWith(), dialogue('<image>What?', 'A cat.'))).toEqual([
       { text: '<|im_start|>user\n<|start|><|pad|><|end|>What?<|im_end|>\n<|im_start|>assistant\n', supervised: false },
       { text: 'A cat.<|im_end|>', supervised: true },
       { text: '\n', supervised: false },
@@ -70,9 +75,8 @@ describe('a dialogue for the model’s own processor', () => {
       "{% for c in m['content'] %}",
       "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for c in m['content'] %}",
     ).replace('{% endif %}{% endfor %}<|im_end|>', '{% endif %}{% endfor %}{% endif %}<|im_end|>');
-    expect(encoderWith({ chatTemplate }).write(dialogue('<image>What?', 'A cat.'), 1)).toEqual(
-      encoderWith().write(dialogue('<image>What?', 'A cat.'), 1),
-    );
+    const turns = dialogue('<image>What?', 'A cat.');
+    expect(written(encoderWith({ chatTemplate }), turns)).toEqual(written(encoderWith(), turns));
   });
 
   test('has clips as parts of their kind, where it has clips; else their placeholders are text', () => {
@@ -83,7 +87,8 @@ describe('a dialogue for the model’s own processor', () => {
     for (const imageToken of ['<|pad|>', null]) {
       const encoder = encoderWith({ chatTemplate, imageToken, audioToken: '<|ear|>' });
       const textOf = (question: string, kinds: ClipKind[]): string =>
-        (encoder.write(dialogue(question, 'Yes.'), 0, kinds) as { text: string }[])[0]!.text;
+        (encoder.writeAll([{ turns: dialogue(question, 'Yes.'), imageCount: 0, kinds }])[0] as { text: string }[])[0]!
+          .text;
       expect(textOf('<audio>What?', ['audio'])).toContain('user\n<|ear|>What?');
       expect(textOf('<audio>What?', [])).toContain('user\n<audio>What?');
     }
@@ -95,7 +100,7 @@ describe('a dialogue for the model’s own processor', () => {
       texts: { ...TEXTS, reservedTexts: ['</s>'] },
       process: () => Promise.resolve([]),
     });
-    const [question] = encoder.write(dialogue('<image>\nWhat?', 'A cat.'), 1) as { text: string }[];
+    const [question] = written(encoder, dialogue('<image>\nWhat?', 'A cat.')) as { text: string }[];
     expect(question!.text).toMatch(/USER: <\|pad\|>\nWhat\? ASSISTANT:$/);
   });
 
@@ -117,7 +122,7 @@ describe('a dialogue for the model’s own processor', () => {
   });
 
   test('has no pictures for a model of text', () => {
-    expect(encoderWith({ imageToken: null }).write(dialogue('<image>What?', 'A cat.'), 1)).toEqual({
+    expect(written(encoderWith({ imageToken: null }), dialogue('<image>What?', 'A cat.'))).toEqual({
       reason: 'too_many_images',
       detail: 'a row must have no images for a model of text, got 1',
     });

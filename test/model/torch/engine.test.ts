@@ -69,12 +69,12 @@ describeTorch('the torch engine, seen through the seam alone', (python) => {
     for (const id of ids) {
       const row = rows.find((one) => one.id === id)!;
       const pictures = await picturesOf(row);
-      const pieces = encoder.write(turnsOf(row), pictures.length);
-      if (isRejection(pieces)) throw new Error(pieces.detail);
+      const [pieces] = encoder.writeAll([{ turns: turnsOf(row), imageCount: pictures.length }]);
+      if (isRejection(pieces!)) throw new Error(pieces.detail);
       const labels = goldenIntegers(`${id}.labels`);
       const answerTokenCount = labels.subarray(1).filter((label) => label !== -100).length;
       examples.push({
-        pieces: withSpaceBefore(pieces),
+        pieces: withSpaceBefore(pieces!),
         pictures,
         tokenCount: labels.length,
         answerTokenCount,
