@@ -1,8 +1,9 @@
 // Clusters of unit gradients: spherical k-means with seeded centres.
 import { createRandom } from './random-stream.ts';
+import { RowKernels } from './row-kernels.ts';
 
 /** Rounds of assigning and averaging; centres that stand still end them earlier. */
-const ROUNDS = 12;
+const ROUNDS = 10;
 
 /** Rows that centres are found from, in an order that does not depend on the table's. */
 export interface ClusteredRows {
@@ -23,40 +24,58 @@ export function clusterCentres(
 ): Float64Array {
   const rowCount = directions.length / sketch;
   const count = Math.min(wanted, rowCount);
-  const centres = seededCentres(directions, sketch, count, stream, seed);
-  let assigned = new Int32Array(rowCount).fill(-1);
+  const kernels = new RowKernels(sketch, count);
+  const centres = kernels.vectors;
+  seedCentres(kernels, directions, sketch, count, stream, seed);
+  let assigned = new Uint32Array(rowCount).fill(count);
   for (let round = 0; round < ROUNDS; round += 1) {
-    const next = Int32Array.from({ length: rowCount }, (_, row) => nearest(directions, row, centres, sketch).cluster);
+    const next = assigned.map((_, row) => {
+      kernels.load(directions, row * sketch, 1);
+      return nearestVector(kernels, 0, count);
+    });
     if (next.every((cluster, row) => cluster === assigned[row])) break;
     assigned = next;
     moveCentres(centres, directions, sketch, assigned);
   }
-  return centres;
+  return centres.slice();
+}
+
+/** Which of the vectors [start, end) the loaded row has the largest product with, from 0; the first of equals. */
+export function nearestVector(kernels: RowKernels, start: number, end: number): number {
+  let best = start;
+  let largest = -Infinity;
+  for (let vector = start; vector < end; vector += 2) {
+    const second = Math.min(vector + 1, end - 1);
+    const products = kernels.products(vector, second);
+    const [one, two] = [products[1]!, products[2]!];
+    if (one > largest) [best, largest] = [vector, one];
+    if (two > largest) [best, largest] = [second, two];
+  }
+  return best - start;
 }
 
 /** The first row at random, each next with a chance ∝ 1 − its cosine with the nearest centre. */
-function seededCentres(
+function seedCentres(
+  kernels: RowKernels,
   directions: Float32Array,
   sketch: number,
   count: number,
   stream: string,
   seed: number,
-): Float64Array {
-  const rowCount = directions.length / sketch;
-  const centres = new Float64Array(count * sketch);
+): void {
   const random = createRandom(stream, seed);
-  const distance = new Float64Array(rowCount).fill(1);
+  const distance = new Float64Array(directions.length / sketch).fill(1);
   for (let cluster = 0; cluster < count; cluster += 1) {
-    const row = pick(distance, random.uniform());
-    const centre = centres.subarray(cluster * sketch, (cluster + 1) * sketch);
-    centre.set(directions.subarray(row * sketch, (row + 1) * sketch));
-    for (let other = 0; other < rowCount; other += 1) {
-      const product = productOf(directions, other, centre, 0, sketch);
-      distance[other] = cluster === 0 ? 1 - product : Math.min(distance[other]!, 1 - product);
-      if (distance[other]! < 1e-9) distance[other] = 0;
+    const chosen = pick(distance, random.uniform());
+    kernels.vectors.set(directions.subarray(chosen * sketch, (chosen + 1) * sketch), cluster * sketch);
+    for (let row = 0; row < distance.length; row += 1) {
+      kernels.load(directions, row * sketch, 1);
+      const away = 1 - kernels.products(cluster, cluster)[1]!;
+      distance[row] = cluster === 0 ? away : Math.min(distance[row]!, away);
+      // Rounding is no distance.
+      if (distance[row]! < 1e-6) distance[row] = 0;
     }
   }
-  return centres;
 }
 
 /** A place with a chance in proportion to its weight; any where all are 0. */
@@ -71,7 +90,7 @@ function pick(weights: Float64Array, uniform: number): number {
   return weights.findLastIndex((weight) => weight > 0);
 }
 
-function moveCentres(centres: Float64Array, directions: Float32Array, sketch: number, assigned: Int32Array): void {
+function moveCentres(centres: Float64Array, directions: Float32Array, sketch: number, assigned: Uint32Array): void {
   const sums = new Float64Array(centres.length);
   for (const [row, cluster] of assigned.entries())
     for (let place = 0; place < sketch; place += 1)
@@ -81,24 +100,4 @@ function moveCentres(centres: Float64Array, directions: Float32Array, sketch: nu
     const norm = Math.sqrt(sum.reduce((square, value) => square + value * value, 0));
     if (norm > 0) sum.forEach((value, place) => (centres[start + place] = value / norm));
   }
-}
-
-function nearest(
-  directions: Float32Array,
-  row: number,
-  centres: Float64Array,
-  sketch: number,
-): { cluster: number; product: number } {
-  let best = { cluster: 0, product: -Infinity };
-  for (let cluster = 0; cluster * sketch < centres.length; cluster += 1) {
-    const product = productOf(directions, row, centres, cluster * sketch, sketch);
-    if (product > best.product) best = { cluster, product };
-  }
-  return best;
-}
-
-function productOf(directions: Float32Array, row: number, centre: Float64Array, start: number, sketch: number): number {
-  let sum = 0;
-  for (let place = 0; place < sketch; place += 1) sum += directions[row * sketch + place]! * centre[start + place]!;
-  return sum;
 }

@@ -14,6 +14,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ prepare(input: never): St
   orchestration: () => import('./orchestration.ts'),
   'torch-demo': () => import('./torch-demo.ts'),
   peak: () => import('./peak.ts'),
+  select: () => import('./select.ts'),
   values: () => import('./values.ts'),
 };
 

@@ -15,13 +15,16 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   recovery: () => import('./recovery.ts'),
   start: () => import('./start.ts'),
   'torch-demo': () => import('./torch-demo.ts'),
+  select: () => import('./select.ts'),
   values: () => import('./values.ts'),
   rows: () => import('./rows.ts'),
   'large-model': () => import('./large-model.ts'),
 };
 
-/** Need some 25, 5 and 2 GB on the disk of temporary files and many minutes, so they run only when they are named. */
-const LARGE = ['values', 'rows', 'large-model'];
+/**
+ * Need some 2, 25, 5 and 2 GB on the disk of temporary files and many minutes, so they run only when they are named.
+ */
+const LARGE = ['select', 'values', 'rows', 'large-model'];
 
 const { values, positionals } = parseArgs({
   options: { bytes: { type: 'string', default: '1e9' }, rows: { type: 'string' } },

@@ -1,5 +1,5 @@
 // Columns of methods that read gradients: what queries say of every row, and its cluster.
-import { clusterCentres } from '../../algorithms/gradient-clusters.ts';
+import { clusterCentres, nearestVector } from '../../algorithms/gradient-clusters.ts';
 import { groupByTask } from '../../algorithms/group-rows.ts';
 import { meanDirections, querySubspace } from '../../algorithms/query-directions.ts';
 import type { Queries } from '../../algorithms/query-directions.ts';
@@ -21,7 +21,7 @@ import { valuedGradients } from './values-columns.ts';
 import type { ValuedRows } from './values-columns.ts';
 
 /** Rows that the centres of all tasks together are found from. */
-const CLUSTERED_ROWS = 32_768;
+const CLUSTERED_ROWS = 16_384;
 const CLUSTERED_ROWS_OF_TASK = 2048;
 
 /** Where the recipe does not say: a run of an earlier version does not carry them. */
@@ -148,21 +148,9 @@ async function assignRows({ store, table, rows, pulse }: Pass, centres: readonly
       if (place < 0) continue;
       kernels.load(batch.gradient, row * sketch, batch.gradientScale[row]!);
       const task = rows.taskIndex[place]!;
-      cluster[place] = nearestCentre(kernels, starts[task]!, starts[task + 1]!);
+      cluster[place] = nearestVector(kernels, starts[task]!, starts[task + 1]!);
     }
     await pulse.pause();
   }
   return cluster;
-}
-
-function nearestCentre(kernels: RowKernels, start: number, end: number): number {
-  let best = start;
-  let largest = -Infinity;
-  for (let centre = start; centre < end; centre += 2) {
-    const second = Math.min(centre + 1, end - 1);
-    const products = kernels.products(centre, second);
-    if (products[1]! > largest) [best, largest] = [centre, products[1]!];
-    if (products[2]! > largest) [best, largest] = [second, products[2]!];
-  }
-  return best - start;
 }

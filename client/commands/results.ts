@@ -20,16 +20,20 @@ const METHOD_HELP = METHOD_NAMES.map((method) => `${method}: ${METHODS[method].s
 export function selectCommand() {
   return withRun(new Command('select'))
     .description('select again from a run’s gradients, in seconds; the result is a run of its own')
+    .argument(
+      '[settings...]',
+      'key.path=value of values, allocation or selection, e.g. selection.filters=[near_duplicates]',
+    )
     .addOption(new Option('--method <method>', METHOD_HELP).choices(METHOD_NAMES))
     .option('--lambda <number>', 'sharpness inside a task', parseNumber)
     .option('--budget <number>', 'rows, or a share of them in (0, 1]', parseNumber)
     .option('--name <name>', 'name of the new run')
     .option('--address <host:port>', 'Temporal server of a cluster')
     .option('--namespace <name>', 'Temporal namespace of the cluster')
-    .action(async (run, options) => {
+    .action(async (run, settings, options) => {
       const named = await namedRun(run, options.runs);
       const { reselectRun } = await import('../runs/reselect-run.ts');
-      const made = await reselectRun(await resultOf(named), options);
+      const made = await reselectRun(await resultOf(named), { ...options, settings });
       const store = openStore(made.config.store.uri);
       const reportPath = await saveResult(made.folder, store, made.result);
       const { method, selection } = made.result.methods[0]!;

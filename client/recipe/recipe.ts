@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { basename, dirname, parse, relative, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
-import { withMemoryNames } from '../../contracts/disk-names.ts';
+import { withDiskNames, withMemoryNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
@@ -47,6 +47,26 @@ export function loadPreset(name: string, options: RecipeOptions = {}): LoadedRec
   const layer = presetLayer(name);
   if (layer === null) throw new InvalidConfigError(`preset: must be known, got "${name}"`);
   return resolveRecipe([layer], process.cwd(), options);
+}
+
+/** Sections that a new selection from a gradient table may change. */
+const SELECTION_SECTIONS = ['values', 'allocation', 'selection'];
+
+/**
+ * The recipe of a run with other settings of its selection, checked as any recipe.
+ *
+ * @param overrides `key.path=value` arguments
+ * @throws InvalidConfigError for a setting that the gradients depend on, or one that is wrong
+ */
+export function changeSelection(config: Config, overrides: readonly string[]): Config {
+  if (overrides.length === 0) return config;
+  const other = overrides.find((override) => !SELECTION_SECTIONS.includes(override.split('.')[0]!));
+  if (other !== undefined)
+    throw new InvalidConfigError(
+      `command line: settings of a new selection must be of ${SELECTION_SECTIONS.join(', ')}, got "${other}"; run the recipe anew`,
+    );
+  const own: RecipeLayer = { keys: withDiskNames(config) as JsonObject, originOf: () => ({ where: 'run' }) };
+  return resolveRecipe([own], process.cwd(), { overrides, checksFiles: false }).config;
 }
 
 function resolveRecipe(

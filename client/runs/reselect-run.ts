@@ -10,6 +10,7 @@ import type { RunResult } from '../../contracts/messages/run.ts';
 import { LOG_FILE, runFolderOf } from './run-folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { openRunLog } from '../terminal/run-log.ts';
+import { changeSelection } from '../recipe/recipe.ts';
 import { startReselection } from './runs.ts';
 import { openRuntime } from '../cluster/runtime.ts';
 
@@ -19,6 +20,8 @@ export interface ReselectOptions {
   lambda?: number | undefined;
   /** Rows where it is above 1, else a share. */
   budget?: number | undefined;
+  /** `key.path=value` of values, allocation or selection. */
+  settings?: readonly string[] | undefined;
   /** Name of the new run. */
   name?: string | undefined;
   address?: string | undefined;
@@ -34,7 +37,7 @@ export interface Reselected {
 
 /** Selects again from the gradient table of a run: light work alone, so no compute process is started. */
 export async function reselectRun(base: RunResult, options: ReselectOptions): Promise<Reselected> {
-  const config = changed(base.config, options);
+  const config = changed(changeSelection(base.config, options.settings ?? []), options);
   const runName = options.name ?? nameOf(base, config);
   if (!/^[a-z0-9-]{1,64}$/.test(runName))
     throw new InvalidConfigError(`--name: must be 1 to 64 of a-z, 0-9, -, got "${runName}"`);
@@ -82,9 +85,10 @@ function changed(config: Config, { method, lambda, budget }: ReselectOptions): C
 }
 
 /** The base's name, the method, and a hash of what was changed. */
-function nameOf({ runName }: RunResult, { selection, allocation, run }: Config): string {
+function nameOf({ runName, config }: RunResult, { selection, allocation, values, run }: Config): string {
+  const changedValues = JSON.stringify(values) === JSON.stringify(config.values) ? [] : [values];
   const hash = createHash('sha256')
-    .update(JSON.stringify([selection, allocation, dirname(run.outputDir)]))
+    .update(JSON.stringify([selection, allocation, dirname(run.outputDir), ...changedValues]))
     .digest('hex')
     .slice(0, 6);
   const method = selection.method.replaceAll('_', '-');

@@ -116,11 +116,12 @@ function tablesOf({ gradients: { gradients, reused } }: Found): ArtifactReferenc
 
 /** What is left out before the method draws; null where nothing is asked to be. */
 async function filterRows(
-  { control, warnings }: RunContext,
+  { referenceConfig, control, warnings }: RunContext,
   method: SelectionMethod,
   found: Found,
 ): Promise<FilterResult | null> {
-  const { config } = found;
+  // The rows that the reference model has seen are those of its own seed.
+  const config = { ...found.config, run: { ...found.config.run, seed: referenceConfig.run.seed } };
   const { rows } = found.dataset;
   const { values } = found.values;
   const filters = filtersOf(method, config.selection);

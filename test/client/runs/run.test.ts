@@ -289,6 +289,23 @@ describe('a recipe of one’s own, run by the command line', () => {
     });
   });
 
+  test('select takes settings, but none that the gradients depend on', async () => {
+    const settings = ['selection.filters=[near_duplicates]', 'selection.near_duplicate_cosine=0.8'];
+    const selected = await tive(folder, 'select', 'small', '--method', 'clusters', ...settings, '--name', 'filtered');
+    expect(selected.exitCode, selected.stderr).toBe(0);
+    const [made] = resultOf(folder, 'filtered').methods;
+    expect(made!.filter!.filters).toEqual(['near_duplicates']);
+    expect(made!.selection!.rowCount).toBe(resultOf(folder).methods[0]!.selection!.rowCount);
+    expect(await tive(folder, 'select', 'small', 'gradients.sketch=8')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('must be of values, allocation, selection, got "gradients.sketch=8"') as string,
+    });
+    expect(await tive(folder, 'select', 'small', 'selection.ranks=best')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('selection.ranks: must be one of top, mid, bottom, got "best"') as string,
+    });
+  });
+
   test('status and report tell of the finished run', async () => {
     const status = await tive(folder, 'status', 'small');
     expect(status.stdout).toMatch(
