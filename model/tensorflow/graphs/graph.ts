@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { InvalidConfigError } from '../../../contracts/failures.ts';
 import type { Binding, HostValues, NativeBackend } from './binding.ts';
 import { GraphNodes } from './graph-nodes.ts';
 import { record } from './recording.ts';
@@ -148,11 +149,22 @@ function shapeAt(shape: InputShape['shape'], sizes: Sizes): number[] {
 }
 
 function load(binding: Binding, bytes: Buffer): number {
-  const folder = mkdtempSync(join(tmpdir(), 'tive-graph-'));
+  const folder = temporaryFolder();
   try {
     writeFileSync(join(folder, 'saved_model.pb'), bytes);
     return binding.loadSavedModel(folder, TAG);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'tive-graph-'));
+  } catch (error) {
+    throw new InvalidConfigError(
+      `engine: the folder of temporary files must be writable, got ${(error as Error).message}; set TMPDIR to one that is`,
+      { cause: error },
+    );
   }
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadEngine } from '../../../../model/load-engine.ts';
 import { nativeCpu } from '../../../../model/tensorflow/graphs/binding.ts';
 import { Graph } from '../../../../model/tensorflow/graphs/graph.ts';
@@ -94,6 +94,12 @@ describe('a graph', () => {
       expect(() => new Graph(engine!, source)).toThrow(/graph: .* must be/);
     },
   );
+});
+
+test('a graph asks for a folder of temporary files', () => {
+  vi.stubEnv('TMPDIR', 'test/no-such-folder');
+  expect(() => new Graph(engine!, SOURCE)).toThrow(/temporary files must be writable, got ENOENT.*; set TMPDIR/);
+  vi.unstubAllEnvs();
 });
 
 describe('a product of sizes', () => {
