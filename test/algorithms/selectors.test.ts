@@ -68,10 +68,12 @@ describe.each(METHOD_NAMES)('method %s', (method) => {
     expect(rowIndexes(select({ method }, mixed), mixed)).toEqual(rowIndexes(select({ method })));
   });
 
-  test.skipIf(method === 'icons')('selects a superset for a larger budget', () => {
+  // The votes of icons depend on the budget.
+  const isNested = method !== 'icons';
+  test(`selects ${isNested ? 'a superset' : 'as many rows'} for a larger budget`, () => {
     const larger = REQUEST.tasks.map(({ task, quota }) => ({ task, quota: quota + 3 }));
     const more = rowIndexes(select({ method, budget: 21, tasks: larger }));
-    expect(more).toEqual(expect.arrayContaining(rowIndexes(select({ method }))));
+    if (isNested) expect(more).toEqual(expect.arrayContaining(rowIndexes(select({ method }))));
     expect(more).toHaveLength(21);
   });
 

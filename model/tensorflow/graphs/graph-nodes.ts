@@ -49,7 +49,9 @@ export class GraphNodes {
   }
 
   #add(first: RecordedOperation, second: RecordedOperation, index: number): void {
-    if (first.name !== second.name || first.inputs.length !== second.inputs.length) throw differing(first.name);
+    const isSame = first.name === second.name && first.inputs.length === second.inputs.length;
+    // A size that stands in an attribute cannot be fed.
+    if (!isSame || JSON.stringify(first.attributes) !== JSON.stringify(second.attributes)) throw differing(first.name);
     const inputs = first.inputs.map((id, place) => this.#nameOf(id, second.inputs[place]!));
     const attributes = new Map(
       first.attributes.map((attribute) => [attribute.name, attributeValue(this.#binding, attribute)]),
