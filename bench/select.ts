@@ -1,5 +1,4 @@
 // Bench of a new selection from a gradient table of LLaVA-1.5's size: every kind of method, and the filters.
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,10 +21,10 @@ import { LocalStore } from '../store/local-store.ts';
 import { writeGradientShard } from '../tables/gradients.ts';
 import type { GradientRows } from '../tables/gradients.ts';
 import { rowsTable } from '../tables/rows.ts';
-import type { RowsBatch } from '../tables/rows.ts';
 import { megabytes, short } from './bench.ts';
 import type { BenchLine, BenchOptions } from './bench.ts';
 import { withChildren } from './child.ts';
+import { madeFacts, madeRows } from './made-rows.ts';
 import { ownPeakBytes } from './processes.ts';
 
 const SKETCH = 1024;
@@ -142,7 +141,11 @@ async function writeTables(store: LocalStore, config: Config, rowCount: number):
   const details = { sketch: SKETCH, storage: 'int8' as const, parameterCount: SKETCH, quarantined: [] };
   const gradients = await finishArtifact(store, 'gradients', address, { determinants: {}, files, rowCount, details });
   const rowsAddress = 'b'.repeat(40);
-  const file = await rowsTable.write(store, artifactFolder('dataset', rowsAddress), rowBatches(maker, rowCount));
+  const file = await rowsTable.write(
+    store,
+    artifactFolder('dataset', rowsAddress),
+    madeRows(rowCount, ROWS_OF_SHARD, (row) => maker.task(row)),
+  );
   const made = { determinants: {}, files: [file], rowCount, details: {} };
   return { config, rows: await finishArtifact(store, 'dataset', rowsAddress, made), gradients: [gradients] };
 }
@@ -189,55 +192,10 @@ function* gradientBatches(maker: CodeMaker, shardStart: number, shardEnd: number
     const gradient = new Int8Array(count * SKETCH);
     for (let row = 0; row < count; row += 1)
       maker.write(start + row, gradient.subarray(row * SKETCH, (row + 1) * SKETCH));
-    const numbers = (value: (row: number) => number): Float64Array =>
-      Float64Array.from({ length: count }, (_, row) => value(start + row));
     yield {
-      rowCount: count,
-      ...identityColumns(maker, start, count),
-      loss: numbers((row) => 1 + (row % 7)),
-      supervisedTokenCount: Uint32Array.from({ length: count }, (_, row) => 1 + ((start + row) % 90)),
-      gradientNorm: numbers((row) => 90 + (row % 11)),
-      el2n: numbers((row) => (row % 13) / 13),
+      ...madeFacts(start, count, (row) => maker.task(row)),
       gradient,
-      gradientScale: numbers((row) => (1 + (row % 5)) / 127),
-      reason: Array.from({ length: count }, () => null),
+      gradientScale: Float64Array.from({ length: count }, (_, row) => (1 + ((start + row) % 5)) / 127),
     };
   }
-}
-
-function* rowBatches(maker: CodeMaker, rowCount: number): Generator<RowsBatch> {
-  for (let start = 0; start < rowCount; start += ROWS_OF_SHARD) {
-    const count = Math.min(rowCount, start + ROWS_OF_SHARD) - start;
-    const zeros = new Uint32Array(count);
-    const nothing = Array.from({ length: count }, () => null);
-    yield {
-      rowCount: count,
-      ...identityColumns(maker, start, count),
-      sourceIndex: zeros,
-      byteStart: new BigInt64Array(count),
-      byteEnd: new BigInt64Array(count),
-      id: nothing,
-      image: nothing,
-      tokenCount: zeros,
-      imageTokenCount: zeros,
-      supervisedTokenCount: zeros,
-      truncated: Array.from({ length: count }, () => false),
-      microBatch: zeros,
-      shard: zeros,
-      reason: nothing,
-    };
-  }
-}
-
-function identityColumns(
-  maker: CodeMaker,
-  start: number,
-  count: number,
-): Pick<RowsBatch & GradientRows, 'rowIndex' | 'contentHash' | 'task'> {
-  const rows = Array.from({ length: count }, (_, row) => start + row);
-  return {
-    rowIndex: Uint32Array.from(rows),
-    contentHash: Buffer.concat(rows.map((row) => createHash('sha256').update(String(row)).digest())),
-    task: rows.map((row) => `task-${maker.task(row)}`),
-  };
 }

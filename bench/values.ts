@@ -22,10 +22,10 @@ import { LocalStore } from '../store/local-store.ts';
 import { writeGradientShard } from '../tables/gradients.ts';
 import type { GradientRows } from '../tables/gradients.ts';
 import { rowsTable } from '../tables/rows.ts';
-import type { RowsBatch } from '../tables/rows.ts';
 import { megabytes, short } from './bench.ts';
 import type { BenchLine, BenchOptions } from './bench.ts';
 import { withChildren } from './child.ts';
+import { madeFacts, madeRows } from './made-rows.ts';
 import { ownPeakBytes } from './processes.ts';
 
 type Storage = GradientsConfig['storage'];
@@ -158,66 +158,26 @@ function* gradientBatches(
 ): Generator<GradientRows> {
   for (let start = shardStart; start < shardEnd; start += ROWS_OF_BATCH) {
     const count = Math.min(shardEnd, start + ROWS_OF_BATCH) - start;
-    const numbers = (value: (row: number) => number): Float64Array =>
-      Float64Array.from({ length: count }, (_, row) => value(start + row));
     yield {
-      rowCount: count,
-      ...identityColumns(start, count),
-      loss: numbers((row) => 1 + (row % 7)),
-      supervisedTokenCount: Uint32Array.from({ length: count }, (_, row) => 1 + ((start + row) % 90)),
-      gradientNorm: numbers((row) => 90 + (row % 11)),
-      el2n: numbers((row) => (row % 13) / 13),
+      ...madeFacts(start, count, taskOf),
       gradient: stored.subarray(0, count * SKETCH),
-      gradientScale: numbers((row) => (stored instanceof Int8Array ? (1 + (row % 5)) / 127 : 1)),
-      reason: Array.from({ length: count }, () => null),
+      gradientScale: Float64Array.from({ length: count }, (_, row) =>
+        stored instanceof Int8Array ? (1 + ((start + row) % 5)) / 127 : 1,
+      ),
     };
   }
 }
 
 async function writeRows(store: LocalStore, rowCount: number): Promise<ArtifactReference> {
   const address = 'b'.repeat(40);
-  const batches = function* (): Generator<RowsBatch> {
-    for (let start = 0; start < rowCount; start += ROWS_OF_SHARD) {
-      const count = Math.min(rowCount, start + ROWS_OF_SHARD) - start;
-      const zeros = new Uint32Array(count);
-      const nothing = Array.from({ length: count }, () => null);
-      yield {
-        rowCount: count,
-        ...identityColumns(start, count),
-        sourceIndex: zeros,
-        byteStart: new BigInt64Array(count),
-        byteEnd: new BigInt64Array(count),
-        id: nothing,
-        image: nothing,
-        tokenCount: zeros,
-        imageTokenCount: zeros,
-        supervisedTokenCount: zeros,
-        truncated: Array.from({ length: count }, () => false),
-        microBatch: zeros,
-        shard: zeros,
-        reason: nothing,
-      };
-    }
-  };
-  const file = await rowsTable.write(store, artifactFolder('dataset', address), batches());
+  const file = await rowsTable.write(
+    store,
+    artifactFolder('dataset', address),
+    madeRows(rowCount, ROWS_OF_SHARD, taskOf),
+  );
   return finishArtifact(store, 'dataset', address, { determinants: {}, files: [file], rowCount, details: {} });
 }
 
-function identityColumns(
-  start: number,
-  count: number,
-): Pick<RowsBatch & GradientRows, 'rowIndex' | 'contentHash' | 'task'> {
-  const contentHash = new Uint8Array(count * 32);
-  for (let row = 0; row < count; row += 1)
-    contentHash.set(
-      createHash('sha256')
-        .update(String(start + row))
-        .digest(),
-      row * 32,
-    );
-  return {
-    rowIndex: Uint32Array.from({ length: count }, (_, row) => start + row),
-    contentHash: contentHash,
-    task: Array.from({ length: count }, (_, row) => `task-${(start + row) % TASK_COUNT}`),
-  };
+function taskOf(row: number): number {
+  return row % TASK_COUNT;
 }

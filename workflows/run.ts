@@ -46,7 +46,7 @@ async function runStages(context: RunContext): Promise<RunResult> {
   const values = (result.values = await estimateValues(context, dataset, gradients));
   if (!wants('allocation')) return result;
   const found = { config, dataset, gradients, queries, values };
-  const { last: own, rounds } = await narrow(context, found);
+  const { last: own, rounds } = await narrow(context, found, result.evaluationRows);
   if (rounds.length > 0) result.rounds = rounds;
   await selectAll(context, found, result.methods, own);
   if (last !== null) await compareWithLast(context, last, dataset, result);

@@ -127,6 +127,7 @@ function difference(
   };
 }
 
-function interval(values: Float64Array): [number, number] {
+/** 95 % of resampled values. */
+export function interval(values: Float64Array): [number, number] {
   return quantiles(values, [TAIL, 1 - TAIL]) as [number, number];
 }

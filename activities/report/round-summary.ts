@@ -1,11 +1,8 @@
 // The rounds of a selection: how many rows each left, and what a model tuned on them scores.
-import { quantiles } from '../../algorithms/statistics.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import type { RoundSummary } from '../../contracts/summary.ts';
 import type { Store } from '../../store/store.ts';
-import { bootstrapAccuracies, readOutcomes } from './evaluation-summary.ts';
-
-const INTERVAL = [0.025, 0.975] as const;
+import { bootstrapAccuracies, interval, readOutcomes } from './evaluation-summary.ts';
 
 /** Every round with the change of the score to the one before it; null for a selection of one round. */
 export async function summarizeRounds(store: Store, result: RunResult): Promise<RoundSummary[] | null> {
@@ -24,8 +21,8 @@ export async function summarizeRounds(store: Store, result: RunResult): Promise<
     const accuracy = evaluation?.macroAccuracy ?? null;
     const before = index === 0 ? null : (all[index - 1]!.evaluation?.macroAccuracy ?? null);
     const paired = index === 0 ? undefined : resamples?.[index]!.map((one, at) => one - resamples[index - 1]![at]!);
-    const interval = paired === undefined ? null : (quantiles(paired, INTERVAL) as [number, number]);
-    const change = accuracy === null || before === null ? null : { difference: accuracy - before, interval };
+    const range = paired === undefined ? null : interval(paired);
+    const change = accuracy === null || before === null ? null : { difference: accuracy - before, interval: range };
     return { fromCount, rowCount, macroAccuracy: accuracy, change };
   });
 }

@@ -1,6 +1,8 @@
 // What a command holds while it attends to work in Temporal: folder, lease, server and workers, interrupts.
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkModel } from '../../activities/shared/model-checks.ts';
 import { ModelHost } from '../../activities/shared/model-host.ts';
 import type { Config } from '../../contracts/config.ts';
@@ -115,4 +117,30 @@ async function refuseWhileAtWork(path: string, runName: string): Promise<void> {
   throw new InvalidConfigError(
     `run: name must not be at work, got "${runName}" at ${address}; tive status ${runName} shows it, or set another run.name`,
   );
+}
+
+/**
+ * Looks now and then until the work has ended or the person interrupts.
+ * @param start begins to wait for the work's result
+ * @returns whether it has ended, and its result, which is not to be waited for otherwise
+ */
+export async function watchUntilEnd<Result>(
+  { runtime, interrupted }: Attended,
+  start: () => Promise<Result>,
+  look: () => Promise<void>,
+  pollMs: number,
+): Promise<{ hasEnded: boolean; result: Promise<Result> }> {
+  let hasEnded = false;
+  // Without the signal the call would go on, and fail on the closed connection. Each long poll of it listens once more.
+  setMaxListeners(0, interrupted);
+  const result = runtime.client.withAbortSignal(interrupted, start);
+  const end = (): void => {
+    hasEnded = !interrupted.aborted;
+  };
+  result.then(end, end);
+  while (!hasEnded && !interrupted.aborted) {
+    await look();
+    await sleep(pollMs, undefined, { signal: interrupted }).catch(() => undefined);
+  }
+  return { hasEnded, result };
 }

@@ -1,7 +1,5 @@
 // A benchmark from start to end, as commands execute it: its time beforehand, progress, the page and the tables.
-import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { stringify } from 'yaml';
 import { benchmarkGrid, gridProblem } from '../../contracts/benchmark-cells.ts';
@@ -16,7 +14,7 @@ import type { tiveBenchmark } from '../../workflows/benchmark.ts';
 import { benchmarkDisplay } from '../terminal/benchmark-display.ts';
 import type { BenchmarkStatus } from '../terminal/benchmark-display.ts';
 import { EXIT } from '../terminal/outcome.ts';
-import { attend } from './attend.ts';
+import { attend, watchUntilEnd } from './attend.ts';
 import type { Attended, AttendOptions } from './attend.ts';
 import { recordBenchmark, saveBenchmark } from './benchmark-folder.ts';
 import { benchmarkSeconds } from './benchmark-time.ts';
@@ -119,26 +117,20 @@ async function startBenchmark(
 async function follow(
   handle: WorkflowHandle<typeof tiveBenchmark>,
   { quiet, isTerminal }: BenchmarkOptions,
-  { runtime, folder, interrupted }: Attended,
+  attended: Attended,
 ): Promise<BenchmarkResult | null> {
-  let recorded = '';
   const show = quiet ? null : benchmarkDisplay(process.stderr, isTerminal);
-  let settled = false;
-  setMaxListeners(0, interrupted);
-  const result = runtime.client.withAbortSignal(interrupted, () => handle.result());
-  const end = (): void => {
-    settled = !interrupted.aborted;
-  };
-  result.then(end, end);
-  while (!settled && !interrupted.aborted) {
-    const status = await statusOf(runtime.client, handle).catch(() => null);
-    if (status !== null) show?.(status);
-    const states = status?.cells.map(({ state }) => state).join() ?? recorded;
-    if (states !== recorded) await recordBenchmark(folder, { cells: status!.cells, verdict: null });
+  let recorded = '';
+  const look = async (): Promise<void> => {
+    const status = await statusOf(attended.runtime.client, handle).catch(() => null);
+    if (status === null) return;
+    show?.(status);
+    const states = status.cells.map(({ state }) => state).join();
+    if (states !== recorded) await recordBenchmark(attended.folder, { cells: status.cells, verdict: null });
     recorded = states;
-    await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => undefined);
-  }
-  return settled ? result : null;
+  };
+  const { hasEnded, result } = await watchUntilEnd(attended, () => handle.result(), look, POLL_MS);
+  return hasEnded ? result : null;
 }
 
 /** Its runs, and the stages of those that are at work; a run that has just begun does not answer yet. */

@@ -1,7 +1,5 @@
 // A run from start to end, as commands execute it: progress, result, files.
-import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { RunResult, StageProgress } from '../../contracts/messages/run.ts';
@@ -13,7 +11,7 @@ import { hint } from '../terminal/own-command.ts';
 import { EXIT, outcomeOf } from '../terminal/outcome.ts';
 import { createProgressDisplay } from '../terminal/progress-display.ts';
 import type { ProgressDisplay } from '../terminal/progress-display.ts';
-import { attend } from './attend.ts';
+import { attend, watchUntilEnd } from './attend.ts';
 import type { Attended, AttendOptions } from './attend.ts';
 import { damageOf, setAllDamagedAside, setDamagedAside } from './mend-store.ts';
 import { keepFormer } from './former-result.ts';
@@ -151,23 +149,13 @@ async function describeRun(
 }
 
 /** Shows the run until it ends. @returns null where the person interrupted it */
-async function follow(
-  handle: RunHandle,
-  { runtime, folder, display, interrupted, say }: Shown,
-): Promise<RunResult | null> {
+async function follow(handle: RunHandle, shown: Shown): Promise<RunResult | null> {
+  const { runtime, folder, display, say } = shown;
   const record = recorderOf(folder);
-  let settled = false;
-  // Without the signal the call would go on, and fail on the closed connection. Each long poll of it listens once more.
-  setMaxListeners(0, interrupted);
-  const result = runtime.client.withAbortSignal(interrupted, () => handle.result());
-  const end = (): void => {
-    settled = !interrupted.aborted;
-  };
-  result.then(end, end);
   const startedAt = Date.now();
   let warned = runtime.embedded;
   let asked = false;
-  while (!settled && !interrupted.aborted) {
+  const look = async (): Promise<void> => {
     const status = await handle.progress();
     if (status !== null) display?.show(status);
     if (status !== null) await record(status.stages);
@@ -179,9 +167,9 @@ async function follow(
       warned = true;
       for (const missing of await missingWorkers(runtime.client, runtime.address)) say(missing);
     }
-    await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => undefined);
-  }
-  if (!settled) return null;
+  };
+  const { hasEnded, result } = await watchUntilEnd(shown, () => handle.result(), look, POLL_MS);
+  if (!hasEnded) return null;
   const status = await handle.progress();
   if (status !== null) display?.show(status);
   const failure = await result.then(

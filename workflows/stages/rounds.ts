@@ -1,8 +1,8 @@
 // Rounds of choosing: each from what the last one chose, by a model that was tuned on it.
 import type { Config } from '../../contracts/config.ts';
+import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { RoundResult } from '../../contracts/messages/run.ts';
 import type { RunContext } from '../context.ts';
-import { scanTestRows } from './dataset.ts';
 import { takeGradients, takeQueryGradients } from './gradients.ts';
 import { chooseRows } from './select.ts';
 import type { Found } from './select.ts';
@@ -14,10 +14,15 @@ import { estimateValues } from './values.ts';
  * values are taken by it.
  *
  * @param first what the first round chooses from
+ * @param testRows that each round's model is scored on; null where none is
  * @returns what the last round chooses from, with the budget B; the rounds before it
  * @see arXiv:2403.09559
  */
-export async function narrow(context: RunContext, first: Found): Promise<{ last: Found; rounds: RoundResult[] }> {
+export async function narrow(
+  context: RunContext,
+  first: Found,
+  testRows: ScanResult | null,
+): Promise<{ last: Found; rounds: RoundResult[] }> {
   const { config } = first;
   const { method, rounds: roundCount = 1 } = config.selection;
   const rounds: RoundResult[] = [];
@@ -29,7 +34,7 @@ export async function narrow(context: RunContext, first: Found): Promise<{ last:
     const wanted = Math.round(all * (whole.budget / all) ** (round / roundCount));
     const from = found.values.tasks.reduce((sum, { rowCount }) => sum + rowCount, 0);
     const { selection } = await chooseRows(context, method, { ...found, config: withBudget(config, wanted) });
-    const { result, next } = await goOn(context, found, selection, `round ${round} of ${roundCount}`);
+    const { result, next } = await goOn(context, found, selection, testRows, `round ${round} of ${roundCount}`);
     rounds.push({ ...result, fromCount: from });
     found = { ...next, config: withBudget(config, whole.budget) };
   }
@@ -45,20 +50,22 @@ async function goOn(
   context: RunContext,
   { config, dataset }: Found,
   selection: RoundResult['selection'],
+  testRows: ScanResult | null,
   name: string,
 ): Promise<{ result: Omit<RoundResult, 'fromCount'>; next: Found }> {
-  const { compute, work, gate, progress } = context;
+  const { compute, gate, progress } = context;
   await gate.pass();
   progress.start('gradients');
   progress.describe('gradients', `${name}: a model is tuned on its rows`);
   const finetune = await compute.finetuneModel.executeWithOptions({ summary: `${name}: tune on its rows` }, [
     { config, rows: dataset.rows, selection: selection.selection },
   ]);
-  const evaluation = work.evaluates
-    ? await compute.evaluateModel.executeWithOptions({ summary: `${name}: score` }, [
-        { config, rows: (await scanTestRows({ ...context, warnings: [] })).rows, adapter: finetune.adapter },
-      ])
-    : null;
+  const evaluation =
+    testRows === null
+      ? null
+      : await compute.evaluateModel.executeWithOptions({ summary: `${name}: score` }, [
+          { config, rows: testRows.rows, adapter: finetune.adapter },
+        ]);
   const rows = await compute.narrowRows.executeWithOptions({ summary: `${name}: its rows` }, [
     { config, rows: dataset.rows, selection: selection.selection },
   ]);
