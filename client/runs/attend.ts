@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
 import { checkModel } from '../../activities/shared/model-checks.ts';
 import { ModelHost } from '../../activities/shared/model-host.ts';
 import type { Config } from '../../contracts/config.ts';
@@ -120,12 +121,13 @@ async function refuseWhileAtWork(path: string, runName: string): Promise<void> {
 }
 
 /**
- * Looks now and then until the work has ended or the person interrupts.
+ * Looks now and then until the work has ended or the person interrupts, and once more when it has ended: what happened
+ * since the last look is seen too.
  * @param start begins to wait for the work's result
  * @returns whether it has ended, and its result, which is not to be waited for otherwise
  */
 export async function watchUntilEnd<Result>(
-  { runtime, interrupted }: Attended,
+  { runtime, interrupted }: { runtime: { client: Pick<Client, 'withAbortSignal'> }; interrupted: AbortSignal },
   start: () => Promise<Result>,
   look: () => Promise<void>,
   pollMs: number,
@@ -142,5 +144,6 @@ export async function watchUntilEnd<Result>(
     await look();
     await sleep(pollMs, undefined, { signal: interrupted }).catch(() => undefined);
   }
+  if (hasEnded) await look();
   return { hasEnded, result };
 }

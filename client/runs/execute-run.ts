@@ -171,7 +171,6 @@ async function follow(handle: RunHandle, shown: Shown): Promise<RunResult | null
   const { hasEnded, result } = await watchUntilEnd(shown, () => handle.result(), look, POLL_MS);
   if (!hasEnded) return null;
   const status = await handle.progress();
-  if (status !== null) display?.show(status);
   const failure = await result.then(
     () => null,
     (error: unknown) => outcomeOf(error).message,
