@@ -2,7 +2,7 @@
 // questions that differ from the demo's. Resumable: run it again with the same arguments and it goes on.
 //
 //   node dist/examples/demo/pretrain.js --fashion-mnist DIR --digits FILE --work DIR --out examples/demo/model
-//     [--steps 3000,2500,4500] [--initial FILE] [--engine tensorflow]
+//     [--steps 3000,2500,4500] [--seed 20] [--initial FILE] [--engine tensorflow]
 //
 // `--steps` gives the steps of each phase; 0 leaves a phase out. `--initial` starts from weights that are there.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,6 @@ import { readSources } from './sources.ts';
 import type { Sources } from './sources.ts';
 
 const BATCH_SIZE = 64;
-const SEED = 20;
 const HELD_OUT_PER_TASK = 40;
 const LOG_STEPS = 50;
 const SAVE_STEPS = 250;
@@ -95,8 +94,8 @@ function toPixels(image: Uint8Array, side: number): Float32Array {
 }
 
 /** Initial weights: normal with deviation 1/√in, embeddings 0.5, residual outputs smaller by √(2 · layers). */
-function initialWeights(config: Architecture): Map<string, Float32Array> {
-  const random = createRandom('demo/pretrain/weights', SEED);
+function initialWeights(config: Architecture, seed: number): Map<string, Float32Array> {
+  const random = createRandom('demo/pretrain/weights', seed);
   const weights = new Map<string, Float32Array>();
   for (const [name, shape] of weightShapes(config)) {
     const count = shape.reduce((product, size) => product * size, 1);
@@ -120,8 +119,8 @@ function initialDeviation(name: string, shape: readonly number[], layerCount: nu
 }
 
 /** The rows of one step: fresh ones, never seen before or after. */
-function stepRows(phase: Phase, step: number, sources: Sources): DemoRow[] {
-  return [...pretrainingRows(phase, BATCH_SIZE, SEED * 1_000_000 + phase * 100_000 + step, sources)];
+function stepRows(phase: Phase, step: number, seed: number, sources: Sources): DemoRow[] {
+  return [...pretrainingRows(phase, BATCH_SIZE, seed * 1_000_000 + phase * 100_000 + step, sources)];
 }
 
 async function saveState(path: string, names: readonly string[], phase: Phase, state: TrainingState): Promise<void> {
@@ -173,6 +172,7 @@ async function main(): Promise<void> {
       work: { type: 'string' },
       out: { type: 'string' },
       steps: { type: 'string', default: '3000,2500,4500' },
+      seed: { type: 'string', default: '20' },
       initial: { type: 'string' },
       engine: { type: 'string', default: 'tensorflow' },
     },
@@ -189,16 +189,25 @@ async function main(): Promise<void> {
   );
   const readJson = (name: string) => JSON.parse(readFileSync(join(out, name), 'utf8')) as Record<string, unknown>;
   const tokenizer = new Tokenizer(readJson('tokenizer.json'), readJson('tokenizer_config.json'));
-  const initial = options.initial === undefined ? initialWeights(config) : await readWeights(options.initial, config);
+  const seed = Number(options.seed);
+  const initial =
+    options.initial === undefined ? initialWeights(config, seed) : await readWeights(options.initial, config);
   const steps = options.steps.split(',').map(Number);
-  await pretrain(config, initial, createEncoder(tokenizer, config), sources, steps, work, out);
+  const data = { encode: createEncoder(tokenizer, config), sources, seed };
+  await pretrain(config, initial, data, steps, work, out);
+}
+
+/** What is learned from: rows as the model takes them, of the source pictures, drawn by a seed. */
+interface PretrainingData {
+  encode: (row: DemoRow) => PixelExample;
+  sources: Sources;
+  seed: number;
 }
 
 async function pretrain(
   config: Architecture,
   initial: ReadonlyMap<string, Float32Array>,
-  encode: (row: DemoRow) => PixelExample,
-  sources: Sources,
+  data: PretrainingData,
   steps: readonly number[],
   work: string,
   out: string,
@@ -217,7 +226,8 @@ async function pretrain(
     if (stepCount === 0) continue;
     const batches = Array.from({ length: stepCount }, (_, step) => Uint32Array.of(step));
     const schedule = { kind: 'cosine', learningRate: PEAK_RATE, warmupFraction: WARMUP_STEPS / stepCount } as const;
-    const load = (rows: Uint32Array) => Promise.resolve(stepRows(phase, rows[0]!, sources).map(encode));
+    const load = (rows: Uint32Array) =>
+      Promise.resolve(stepRows(phase, rows[0]!, data.seed, data.sources).map(data.encode));
     const startedAt = performance.now();
     let losses: number[] = [];
     const trainer = hostTrainer(parameters, fullGradient(model), OPTIMIZER, resumed?.state ?? null);
@@ -238,7 +248,7 @@ async function pretrain(
         await saveState(checkpoint, names, phase, state);
         assignVariables(variables, parameters);
         if (step % (4 * SAVE_STEPS) === 0 || step === stepCount)
-          console.log(`  held out, %: ${heldOut(model, encode, phase, sources)}`);
+          console.log(`  held out, %: ${heldOut(model, phase, data)}`);
         writeModel(join(out, 'model.safetensors'), names, shapes, parameters, config);
       }
     }
@@ -249,12 +259,11 @@ async function pretrain(
 /** Exactly right answers on rows of held-out pictures, in per cent by task. */
 function heldOut(
   model: Parameters<typeof scoreExamples>[0],
-  encode: (row: DemoRow) => PixelExample,
   phase: Phase,
-  sources: Sources,
+  { encode, sources, seed }: PretrainingData,
 ): string {
   const right = new Map<string, [number, number]>();
-  const rows = [...heldOutRows(phase, HELD_OUT_PER_TASK, SEED, sources)];
+  const rows = [...heldOutRows(phase, HELD_OUT_PER_TASK, seed, sources)];
   for (let start = 0; start < rows.length; start += BATCH_SIZE) {
     const part = rows.slice(start, start + BATCH_SIZE);
     const examples = part.map((row) => {
