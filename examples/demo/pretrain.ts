@@ -24,6 +24,7 @@ import type { OptimizerSettings, TrainingState } from '../../model/engine.ts';
 import { encodeImages } from '../../model/tensorflow/vision-tower.ts';
 import { diskName } from '../../model/weight-names.ts';
 import { weightShapes } from '../../model/weight-shapes.ts';
+import type { LoadedModel } from '../../model/tensorflow/load-model.ts';
 import { Weights } from '../../model/tensorflow/weights.ts';
 import type { DemoRow } from './demo-row.ts';
 import { PHASES, heldOutRows, pretrainingRows } from './pretraining-tasks.ts';
@@ -257,11 +258,10 @@ async function pretrain(
 }
 
 /** Exactly right answers on rows of held-out pictures, in per cent by task. */
-function heldOut(
-  model: Parameters<typeof scoreExamples>[0],
-  phase: Phase,
-  { encode, sources, seed }: PretrainingData,
-): string {
+function heldOut(trained: LoadedModel, phase: Phase, { encode, sources, seed }: PretrainingData): string {
+  // Graphs hold the weights that they are made with, so what goes on being trained is scored as a copy.
+  const copies = trained.weights.names.map((name) => [name, tf.clone(trained.weights.get(name))] as const);
+  const model = { ...trained, weights: new Weights(new Map(copies)) };
   const right = new Map<string, [number, number]>();
   const rows = [...heldOutRows(phase, HELD_OUT_PER_TASK, seed, sources)];
   for (let start = 0; start < rows.length; start += BATCH_SIZE) {
@@ -281,6 +281,7 @@ function heldOut(
       right.set(part[index]!.task, [count[0] + (correct ? 1 : 0), count[1] + 1]);
     });
   }
+  model.weights.dispose();
   return [...right].map(([task, [correct, count]]) => `${task} ${Math.round((100 * correct) / count)}`).join('  ');
 }
 
