@@ -272,6 +272,16 @@ export const METHODS = {
     summary: 'every task gets as many rows, drawn evenly from those that are no near-copies of another',
     baselineRank: null,
   },
+  guarded: {
+    quotas: 'equal',
+    within: 'uniform sample of the kept rows, then of the others',
+    columns: [],
+    settings: ['replacement'],
+    filters: ['loss_guard', 'near_duplicates'],
+    label: 'task-balanced choice without near-copies and suspect answers',
+    summary: 'as deduplicated, and in tasks with many losses worse than half of chance without the rows that have them',
+    baselineRank: null,
+  },
 } as const satisfies Record<string, MethodTraits>;
 
 type Methods = typeof METHODS;

@@ -10,6 +10,7 @@ import { deduplicated } from './deduplicated.ts';
 import { el2n } from './el2n.ts';
 import { gist } from './gist.ts';
 import { grand } from './grand.ts';
+import { guarded } from './guarded.ts';
 import { icons } from './icons.ts';
 import { length } from './length.ts';
 import { less } from './less.ts';
@@ -45,6 +46,7 @@ const SELECTORS: { [Method in SelectionMethod]: Selector<Method> } = {
   gist,
   clusters,
   deduplicated,
+  guarded,
 };
 
 /** Columns of all usable rows of eligible tasks. */
