@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Selector } from '../../algorithms/selectors/selector.ts';
 import {
   METHOD_NAMES,
+  filtersOf,
   METHODS,
   methodSettings,
   quotasOf,
@@ -69,5 +70,15 @@ describe('a selector', () => {
     const peeking: Selector<'random'> = ({ columns }) => ({ ...drawn, values: columns.gradient_norm });
     expect([sharp, peeking]).toHaveLength(2);
     expect(readsSetting('tive_task', 'lambda')).toBe(false);
+  });
+
+  test('has filters of a method beside those of the recipe, each once, in the order in which they leave out', () => {
+    expect(filtersOf('guarded', {})).toEqual(['loss_guard', 'near_duplicates']);
+    expect(filtersOf('deduplicated', { filters: ['near_duplicates', 'loss_cut'] })).toEqual([
+      'loss_cut',
+      'near_duplicates',
+    ]);
+    expect(filtersOf('tive', { filters: ['loss_guard'] })).toEqual(['loss_guard']);
+    expect(filtersOf('random', {})).toEqual([]);
   });
 });
