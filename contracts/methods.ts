@@ -279,7 +279,7 @@ export const METHODS = {
     settings: ['replacement'],
     filters: ['loss_guard', 'near_duplicates'],
     label: 'task-balanced choice without near-copies and suspect answers',
-    summary: 'as deduplicated, and in tasks with many losses worse than half of chance without the rows that have them',
+    summary: 'as deduplicated, and without the worst losses of tasks that have many of them',
     baselineRank: null,
   },
 } as const satisfies Record<string, MethodTraits>;
