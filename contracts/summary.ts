@@ -4,6 +4,8 @@ import type { Reason } from './reasons.ts';
 import type { ArtifactReference } from './references.ts';
 import type { Stage } from './stages.ts';
 import type { Reselection } from './messages/incremental.ts';
+import type { FilteredTask } from './messages/selection.ts';
+import type { FilterName } from './methods.ts';
 import type { StageState } from './messages/run.ts';
 import type { StressShare } from './stress.ts';
 
@@ -38,6 +40,8 @@ export interface RunSummary {
   quarantine: QuarantineSummary[];
   /** Example rows by task, then by group, then by rank; empty where the config leaves pictures and dialogues out. */
   examples: ExampleRow[];
+  /** What the filters of the run's own method left out; null where it has none. */
+  filters: FilterSummary | null;
   /** Null for a run from nothing. */
   reselection: Reselection | null;
   facts: RunFacts;
@@ -55,6 +59,29 @@ export interface RoundSummary {
   /** To the round before; the interval is the paired bootstrap's over test rows, null for too few of them. */
   change: { difference: number; interval: [number, number] | null } | null;
 }
+
+/** What filters left out before rows were drawn. */
+export interface FilterSummary {
+  filters: FilterName[];
+  tasks: FilteredTask[];
+  /** Kept rows that others are near to, those with the most others first. */
+  nearRows: NearRows[];
+  /** How many such kept rows there are, those that are not shown too. */
+  nearRowCount: number;
+  /** Of the rows left out for their losses, those with the highest. */
+  suspectRows: FilteredRow[];
+}
+
+/** A kept row and the first of those that were left out as near to it. */
+export interface NearRows {
+  kept: FilteredRow;
+  /** Rows that are near to it. */
+  count: number;
+  examples: FilteredRow[];
+}
+
+/** A row as the report shows it beside what was left out. */
+export type FilteredRow = Pick<ExampleRow, 'rowIndex' | 'task' | 'loss' | 'thumbnail' | 'turns'>;
 
 export interface DatasetSummary {
   /** All rows, quarantined ones too. */

@@ -1,17 +1,15 @@
 // Section of the report: rows of each task with their values, pictures and words.
 import type { ExampleGroup, ExampleRow, RunSummary } from '../contracts/summary.ts';
 import { count, number } from './format.ts';
-import { html, trusted } from './html.ts';
+import { html } from './html.ts';
 import type { Html } from './html.ts';
+import { rowItem } from './row-item.ts';
 
 const GROUPS: readonly { group: ExampleGroup; title: string }[] = [
   { group: 'top', title: 'Highest instance value' },
   { group: 'bottom', title: 'Lowest instance value' },
   { group: 'random', title: 'Random among the selected' },
 ];
-
-/** Only these bytes are shown as a picture: a JPEG that was made for the report. Null otherwise. */
-const THUMBNAIL = /^data:image\/jpeg;base64,[A-Za-z0-9+/]+={0,2}$/;
 
 /** What the values mean in pictures and words, task by task; null where the report leaves them out. */
 export function exampleSection({ examples, tasks }: RunSummary): Html | null {
@@ -49,28 +47,14 @@ function groupRows(title: string, rows: readonly ExampleRow[]): Html | null {
 }
 
 function exampleRow(row: ExampleRow): Html {
-  const { rowIndex, instanceValue, gradientNorm, loss, copies, turns } = row;
+  const { rowIndex, instanceValue, gradientNorm, loss, copies } = row;
   const picked =
     copies === 0
       ? html`<span class="tag">not selected</span>`
       : html`<span class="tag picked">selected${copies > 1 ? ` ×\u00a0${copies}` : null}</span>`;
-  const dialogue = turns.map(
-    ({ role, text }) =>
-      html`<p class="${role === 'gpt' ? 'answer' : 'question'}">${text.replaceAll('<image>', '').trim()}</p>`,
+  return rowItem(
+    row,
+    `row ${count(rowIndex)} · value ${number(instanceValue)} · loss ${number(loss)} · norm ${number(gradientNorm)}`,
+    picked,
   );
-  return html`<li class="row">
-    ${thumbnail(row)}
-    <div>
-      ${dialogue.length === 0 ? html`<p class="question">(text not available)</p>` : dialogue}
-      <p class="facts">
-        row ${count(rowIndex)} · value ${number(instanceValue)} · loss ${number(loss)} · norm ${number(gradientNorm)}
-      </p>
-      ${picked}
-    </div>
-  </li> `;
-}
-
-function thumbnail({ thumbnail: uri, rowIndex }: ExampleRow): Html | null {
-  if (uri === null || !THUMBNAIL.test(uri)) return null;
-  return trusted(`<img src="${uri}" alt="picture of row ${rowIndex}" loading="lazy">`);
 }

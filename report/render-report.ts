@@ -3,6 +3,7 @@ import type { RunSummary } from '../contracts/summary.ts';
 import { biasSection } from './bias-section.ts';
 import { evaluationSection } from './evaluation-section.ts';
 import { exampleSection } from './example-section.ts';
+import { filterSection } from './filter-section.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
 import { effectiveShareFigure, instanceValueFigure, instanceValueText } from './instance-value-chart.ts';
@@ -32,6 +33,7 @@ export function renderReport(summary: RunSummary): string {
     { id: 'values', title: 'Instance values', content: valueSection(summary) },
     { id: 'directions', title: 'Directions', content: spaceSection(summary) },
     { id: 'examples', title: 'Examples', content: exampleSection(summary) },
+    { id: 'filters', title: 'Left out', content: filterSection(summary.filters) },
     { id: 'rounds', title: 'Rounds', content: roundSection(summary.rounds) },
     { id: 'bias', title: 'Leanings', content: biasSection(summary) },
     { id: 'stress', title: 'Made worse', content: stressSection(summary.stress) },

@@ -18,7 +18,6 @@ import type { Store } from '../../store/store.ts';
 import { rowsTable } from '../../tables/rows.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { localFile, localSource } from '../shared/local-dataset.ts';
-import type { Candidate } from './value-summary.ts';
 
 /** Longest edge of a picture in the report, in pixels. */
 const THUMBNAIL_EDGE = 128;
@@ -37,17 +36,17 @@ interface PlacedRow extends RowPlace {
  * Reads dialogues and pictures of the chosen rows again from the dataset. What cannot be read any more is left out: the
  * report is about a run that has already happened.
  */
-export async function readExamples(
+export async function readExamples<Candidate extends { rowIndex: number }>(
   store: Store,
   rows: ArtifactReference,
   candidates: readonly Candidate[],
   { dataset }: Config,
   openStore: (uri: string) => Store,
   pulse: Pulse,
-): Promise<ExampleRow[]> {
+): Promise<(Candidate & Pick<ExampleRow, 'thumbnail' | 'turns'>)[]> {
   const wanted = new Set(candidates.map(({ rowIndex }) => rowIndex));
   return withRows(store, rows, wanted, dataset, openStore, pulse, async (read) => {
-    const examples: ExampleRow[] = [];
+    const examples: (Candidate & Pick<ExampleRow, 'thumbnail' | 'turns'>)[] = [];
     for (const candidate of candidates) {
       const row = await read(candidate.rowIndex);
       const turns = row?.parsed?.turns.slice(0, MAX_TURNS).map(({ role, value }) => ({ role, text: cut(value) })) ?? [];

@@ -17,6 +17,7 @@ import type { Pulse } from '../shared/heartbeat.ts';
 import { finishOutput, outputPlace, writeFile } from '../shared/stage-output.ts';
 import { summarizeEvaluation } from './evaluation-summary.ts';
 import { readExamples } from './example-rows.ts';
+import { summarizeFilters } from './filter-summary.ts';
 import { engineOf, readInputs, stageFacts, wallTimeMs } from './facts.ts';
 import { installedVersions, runManifest, tasksCsv } from './files.ts';
 import { summarizeRows } from './row-summary.ts';
@@ -117,6 +118,7 @@ async function summarize(
     evaluation: await summarizeEvaluation(store, result),
     quarantine,
     examples: await readExamples(store, dataset.rows, candidates, config, openStore, pulse),
+    filters: await summarizeFilters(store, run, openStore, pulse),
     reselection: result.reselection,
     facts: {
       engine: engineOf(result, inputs),

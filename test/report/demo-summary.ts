@@ -91,6 +91,7 @@ export function demoSummary(taskCount = TASKS.length): RunSummary {
       },
     ],
     rounds: null,
+    filters: null,
     stress: null,
     training: [null, 'tive' as const].map((method) => ({
       method,
