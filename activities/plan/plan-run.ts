@@ -1,8 +1,10 @@
 // What a run would do, and what that takes.
 import type { Config } from '../../contracts/config.ts';
+import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
+import { queryDataset } from '../../contracts/queries.ts';
 import { workOf } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
 import { rowsOf } from '../../dataset/rows/row-source.ts';
@@ -24,6 +26,7 @@ import { adapterNotes, checkModel } from '../shared/model-checks.ts';
 import { findReference } from '../training/warmup.ts';
 import { findValues } from '../values/stage.ts';
 import { planStages, totalSeconds } from './plan-stages.ts';
+import type { PlanFacts } from './plan-stages.ts';
 import { probeRows } from './probe-rows.ts';
 import { countedRows, problemOf, sampleRows } from './sample-rows.ts';
 
@@ -71,6 +74,7 @@ export async function planRun(
     testRowCount: work.evaluates
       ? await countRows(await localDataset(openStore, evaluationDataset(config), null))
       : null,
+    queries: await findQueries({ openStore, models }, config, work, reference),
     probe,
     isCached: (stage) => cached[stage] !== null,
   });
@@ -136,11 +140,25 @@ function memoryOf(
 }
 
 function roundNotes({ selection: { rounds = 1 } }: Config): string[] {
-  if (rounds === 1) return [];
-  const before = rounds === 2 ? 'the first round' : `each of the first ${rounds - 1} rounds`;
-  return [
-    `selection.rounds: ${before} also tunes a model on its rows, scores it and takes their gradients: not in these times`,
-  ];
+  return rounds === 1 ? [] : ['selection.rounds: the rounds are counted with the gradients, as if none was done yet'];
+}
+
+/** Rows outside the dataset whose gradients are queries, and whether these are there; null where there are none. */
+async function findQueries(
+  { openStore, models }: ComputeDependencies,
+  config: Config,
+  work: Work,
+  reference: AdapterResult | null,
+): Promise<PlanFacts['queries']> {
+  const dataset = queryDataset(config, work);
+  if (dataset === null) return null;
+  const asked = { ...config, dataset };
+  const scanned = await findDataset({ openStore, models }, asked);
+  if (scanned === null)
+    return { rowCount: await countRows(await localDataset(openStore, dataset, null)), isCached: false };
+  const input = reference && { config: asked, rows: scanned.rows, adapter: reference.adapter };
+  const found = input && (await findGradients(openStore(config.store.uri), input, models));
+  return { rowCount: scanned.usableCount, isCached: found !== null };
 }
 
 /** Rows of a dataset, up to its limit. */

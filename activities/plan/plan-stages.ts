@@ -28,6 +28,8 @@ export interface PlanFacts {
   rows: RowFacts;
   /** Test rows; null where none are scored. */
   testRowCount: number | null;
+  /** Rows outside the dataset whose gradients are queries; null where there are none. */
+  queries: { rowCount: number; isCached: boolean } | null;
   /** Null where none was made: then times are not known. */
   probe: Probe | null;
   isCached: (stage: FoundStage) => boolean;
@@ -42,14 +44,7 @@ export function planStages(facts: PlanFacts): PlannedStage[] {
   const stages: PlannedStage[] = [
     planned('dataset', { isCached: isCached('dataset'), rowCount, seconds: readingSeconds(facts) }),
     planWarmup(facts, sizes.bytes),
-    planned('gradients', {
-      isCached: isCached('gradients'),
-      rowCount: usableCount,
-      partCount: Math.ceil(usableCount / config.gradients.shardRows),
-      unit: 'shards',
-      diskBytes: tableBytes(config, sizes.gradientLength, usableCount),
-      seconds: secondsFor(facts, usableCount, 1),
-    }),
+    planGradients(facts, sizes.gradientLength, budget),
     planned('values', { isCached: isCached('values'), rowCount: usableCount }),
     planned('allocation', { rowCount: budget }),
     planned('selection', { rowCount: budget, partCount: work.methods.length, unit: 'methods' }),
@@ -82,20 +77,60 @@ function planWarmup(facts: PlanFacts, diskBytes: number): PlannedStage {
   return planned('warmup', { ...found, diskBytes, ...training(facts, sampled, config.warmup) });
 }
 
+/** The gradients of the dataset, of the queries, and of the rows of every round but the first, with its training. */
+function planGradients(facts: PlanFacts, gradientLength: number, budget: number): PlannedStage {
+  const { config, rows, queries, isCached } = facts;
+  const queryRounds = queries === null || queries.isCached ? [] : [queries.rowCount];
+  const narrowed = reaches(facts.work.until, 'selection') ? roundRows(config, rows.usableCount, budget) : [];
+  const taken = [
+    ...(isCached('gradients') ? [] : [rows.usableCount]),
+    ...queryRounds,
+    // Each round's model values the queries anew.
+    ...narrowed.flatMap((rowCount) => [rowCount, ...(queries === null ? [] : [queries.rowCount])]),
+  ];
+  const seconds = [
+    ...taken.map((rowCount) => secondsFor(facts, rowCount, 1)),
+    ...narrowed.map((rowCount) => training(facts, rowCount, config.finetune).seconds),
+    ...narrowed.map(() => scoringSeconds(facts)),
+  ];
+  return planned('gradients', {
+    isCached: taken.length === 0,
+    rowCount: rows.usableCount,
+    partCount: Math.ceil(rows.usableCount / config.gradients.shardRows),
+    unit: 'shards',
+    diskBytes: (taken.length === 0 ? [rows.usableCount] : taken).reduce(
+      (sum, rowCount) => sum + tableBytes(config, gradientLength, rowCount),
+      0,
+    ),
+    seconds: facts.probe === null ? null : seconds.reduce<number>((sum, one) => sum + (one ?? 0), 0),
+  });
+}
+
+/** Rows that each round but the last leaves: N · (B/N)^(r/k) after round r of k. */
+function roundRows({ selection: { rounds = 1 } }: Config, usableCount: number, budget: number): number[] {
+  return Array.from({ length: rounds - 1 }, (_, index) =>
+    Math.round(usableCount * (budget / Math.max(1, usableCount)) ** ((index + 1) / rounds)),
+  );
+}
+
 /** Part of a forward and backward pass that a forward pass takes. */
 const FORWARD_SHARE = 1 / 3;
 
 /** Every model scores all test rows; rows are taken to be as long as those of the dataset. */
 function planEvaluation(facts: PlanFacts): PlannedStage {
   const modelCount = facts.work.methods.length + 1;
-  const { testRowCount } = facts;
-  const seconds = testRowCount === null ? null : secondsFor(facts, testRowCount, FORWARD_SHARE);
+  const seconds = scoringSeconds(facts);
   return planned('evaluation', {
-    rowCount: testRowCount,
+    rowCount: facts.testRowCount,
     partCount: modelCount,
     unit: 'models',
     seconds: seconds && modelCount * seconds,
   });
+}
+
+/** One model on all test rows; null where none are scored, or no time is known. */
+function scoringSeconds(facts: PlanFacts): number | null {
+  return facts.testRowCount === null ? null : secondsFor(facts, facts.testRowCount, FORWARD_SHARE);
 }
 
 function planFinetune(facts: PlanFacts, budget: number, adapterBytes: number): PlannedStage {

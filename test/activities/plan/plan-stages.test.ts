@@ -28,7 +28,12 @@ const config: Config = {
   evaluation: { ...DEMO_CONFIG.evaluation, path: 'test.json', compare: ['random', 'task_balanced', 'random'] },
 };
 
-const plan = (changed: Partial<Config> = {}, until: Stage = 'report', probe: Probe | null = PROBE): PlannedStage[] => {
+const plan = (
+  changed: Partial<Config> = {},
+  until: Stage = 'report',
+  probe: Probe | null = PROBE,
+  facts: Partial<PlanFacts> = {},
+): PlannedStage[] => {
   const now = { ...config, ...changed };
   return planStages({
     config: now,
@@ -36,8 +41,10 @@ const plan = (changed: Partial<Config> = {}, until: Stage = 'report', probe: Pro
     layers,
     rows: ROWS,
     testRowCount: 60,
+    queries: null,
     probe,
     isCached: () => false,
+    ...facts,
   });
 };
 const find = (stages: PlannedStage[], name: Stage): PlannedStage => stages.find(({ stage }) => stage === name)!;
@@ -120,5 +127,28 @@ describe('planned stages', () => {
   test('an adapter that is given needs no training', () => {
     const stages = plan({ model: { ...config.model, adapter: 'given' } });
     expect(find(stages, 'warmup')).toMatchObject({ rowCount: null, partCount: null, seconds: null, diskBytes: null });
+  });
+
+  test('queries of other rows add their gradients, and alone where those of the dataset are there', () => {
+    const queried = (isCached: boolean, isTableThere: boolean): PlannedStage =>
+      find(
+        plan({}, 'report', PROBE, {
+          queries: { rowCount: 60, isCached },
+          isCached: (stage) => isTableThere && stage === 'gradients',
+        }),
+        'gradients',
+      );
+    expect(queried(false, false).seconds).toBeCloseTo((800 + 60) * 0.15, 9);
+    expect(queried(false, true)).toMatchObject({ isCached: false, seconds: expect.closeTo(60 * 0.15, 9) as number });
+    expect(queried(true, true)).toMatchObject({ isCached: true, seconds: 0 });
+  });
+
+  test('every round before the last tunes, scores and takes gradients of what it leaves', () => {
+    const selection = { ...config.selection, rounds: 2 };
+    // √(800 · 120) = 310 rows are left by the first of two rounds: three epochs, then one pass for their gradients.
+    const round = 310 * (3 * 0.1 + 0.05) + 60 * (0.1 / 3 + 0.05) + 310 * 0.15;
+    expect(find(plan({ selection }), 'gradients').seconds).toBeCloseTo(800 * 0.15 + round, 9);
+    // A run that does not select has no rounds.
+    expect(find(plan({ selection }, 'values'), 'gradients').seconds).toBeCloseTo(800 * 0.15, 9);
   });
 });
