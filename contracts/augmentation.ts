@@ -1,4 +1,5 @@
 // Copies of rows whose pictures are changed so that their answers stay right: what is done, and why a copy is plain.
+import type { AllocationConfig } from './config.ts';
 
 /** What is done to a picture. Its size stays, so that a row has the same tokens whatever the model's processor does. */
 export const PICTURE_OPERATIONS = ['border', 'crop', 'flip', 'brightness', 'resample'] as const;
@@ -46,6 +47,11 @@ export function changeText({ operation, parameter }: PictureChange): string {
   const percent = Number((Math.abs(parameter) * 100).toFixed(2));
   const sign = PARAMETERS[operation].isSigned ? (parameter < 0 ? '−' : '+') : '';
   return `${operation} ${sign}${percent} %`;
+}
+
+/** Whether a recipe's repeated rows have changed pictures. */
+export function changesCopies({ overflow, augment }: Pick<AllocationConfig, 'overflow' | 'augment'>): boolean {
+  return overflow === 'repeat' && augment === 'pictures';
 }
 
 /** How many copies are changed. */

@@ -4,6 +4,9 @@ import type { RgbImage } from './image-decode.ts';
 import { readMeanColour } from './image-settings.ts';
 import { resizeImage } from './image-resize.ts';
 
+/** Part of what is trained on changed pictures: raised where an operation gives other pixels. */
+export const OPERATIONS_VERSION = 1;
+
 /** 8-bit levels of red, green and blue. */
 export type Colour = readonly [number, number, number];
 

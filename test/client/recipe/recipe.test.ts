@@ -54,6 +54,7 @@ describe('a recipe', () => {
       weighting: 'value',
       alpha: 0.5,
       overflow: 'redistribute',
+      augment: 'none',
       rounding: 'largest_remainder',
       approval: 'none',
     });
@@ -194,6 +195,11 @@ describe('a recipe is refused with place and remedy', () => {
       'fraction in per cent',
       `${NEEDED}allocation:\n    budget_fraction: 15\n`,
       'recipe.yaml:4:5 allocation.budget_fraction: must be in (0, 1], got 15; write 0.15 for 15 %',
+    ],
+    [
+      'changed copies where no row comes again',
+      `${NEEDED}allocation: { augment: pictures }\n`,
+      'recipe.yaml:3:15 allocation.augment: pictures needs overflow: repeat, got redistribute; set it, or none',
     ],
     [
       'both budgets',
