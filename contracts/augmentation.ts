@@ -26,10 +26,10 @@ export const PARAMETERS = {
 export const PLAIN_REASONS = {
   no_picture: 'rows without pictures',
   has_clips: 'rows with videos or sounds',
-  not_english: 'texts that are not known to be English',
+  not_english: 'rows whose texts are not known to be English',
   reads_or_grounds: 'rows that read text or name places in the picture',
   task_reads_or_grounds: 'rows of tasks that do so',
-  forbidden_words: 'words that every operation could make wrong',
+  forbidden_words: 'rows with words that every operation could make wrong',
 } as const;
 
 export type PlainReason = keyof typeof PLAIN_REASONS;

@@ -1,17 +1,15 @@
 // Section of the report: rows of each task with their values, pictures and words.
 import type { ExampleGroup, ExampleRow, RunSummary } from '../contracts/summary.ts';
 import { count, number } from './format.ts';
-import { html, trusted } from './html.ts';
+import { html } from './html.ts';
 import type { Html } from './html.ts';
+import { thumbnail } from './thumbnail.ts';
 
 const GROUPS: readonly { group: ExampleGroup; title: string }[] = [
   { group: 'top', title: 'Highest instance value' },
   { group: 'bottom', title: 'Lowest instance value' },
   { group: 'random', title: 'Random among the selected' },
 ];
-
-/** Only these bytes are shown as a picture: a JPEG that was made for the report. Null otherwise. */
-const THUMBNAIL = /^data:image\/jpeg;base64,[A-Za-z0-9+/]+={0,2}$/;
 
 /** What the values mean in pictures and words, task by task; null where the report leaves them out. */
 export function exampleSection({ examples, tasks }: RunSummary): Html | null {
@@ -59,7 +57,7 @@ function exampleRow(row: ExampleRow): Html {
       html`<p class="${role === 'gpt' ? 'answer' : 'question'}">${text.replaceAll('<image>', '').trim()}</p>`,
   );
   return html`<li class="row">
-    ${thumbnail(row)}
+    ${thumbnail(row.thumbnail, `picture of row ${rowIndex}`)}
     <div>
       ${dialogue.length === 0 ? html`<p class="question">(text not available)</p>` : dialogue}
       <p class="facts">
@@ -68,9 +66,4 @@ function exampleRow(row: ExampleRow): Html {
       ${picked}
     </div>
   </li> `;
-}
-
-function thumbnail({ thumbnail: uri, rowIndex }: ExampleRow): Html | null {
-  if (uri === null || !THUMBNAIL.test(uri)) return null;
-  return trusted(`<img src="${uri}" alt="picture of row ${rowIndex}" loading="lazy">`);
 }

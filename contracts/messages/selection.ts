@@ -70,7 +70,7 @@ export interface SelectInput {
   filtered?: ArtifactReference;
   /** The gradient tables of the rows; not there where the method does not read them. */
   gradients?: ArtifactReference[];
-  /** The dataset's rows: their texts say which copies may have changed pictures; not there where none is to have any. */
+  /** The dataset's rows, whose texts say which copies may be changed; not there where none is to be. */
   rows?: ArtifactReference;
   /** The gradient table of the queries; not there where they are held-out rows, or the method reads none. */
   queries?: ArtifactReference;
