@@ -16,7 +16,7 @@ export function copiesSection(copies: CopiesSummary | undefined): Html | null {
   return html`<section id="copies" class="gallery" aria-labelledby="copies-title">
     <h2 id="copies-title">Repeated rows</h2>
     <p class="lead">
-      Quotas above the rows of a task make ${count(all)} ${all === 1 ? 'copy' : 'copies'} beyond the first of each row.
+      Rows that are taken again make ${count(all)} ${all === 1 ? 'copy' : 'copies'} beyond the first of each.
       ${count(changedCountOf(tasks))} of them have changed pictures, by an operation that the words of the row allow;
       the others are the same again${reasonsText(tasks)}.
     </p>

@@ -36,7 +36,7 @@ describe('repeated rows in the report', () => {
   test('are counted by task and operation, and those that stay the same with the reasons', () => {
     const found = section(COPIES);
     expect(found.querySelector('.lead')!.textContent!.replace(/\s+/g, ' ').trim()).toBe(
-      'Quotas above the rows of a task make 1,219 copies beyond the first of each row. 1,203 of them have changed ' +
+      'Rows that are taken again make 1,219 copies beyond the first of each. 1,203 of them have changed ' +
         'pictures, by an operation that the words of the row allow; the others are the same again: 9 of rows whose ' +
         'texts are not known to be English, 7 of rows without pictures.',
     );

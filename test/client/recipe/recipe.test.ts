@@ -197,11 +197,6 @@ describe('a recipe is refused with place and remedy', () => {
       'recipe.yaml:4:5 allocation.budget_fraction: must be in (0, 1], got 15; write 0.15 for 15 %',
     ],
     [
-      'changed copies where no row comes again',
-      `${NEEDED}allocation: { augment: pictures }\n`,
-      'recipe.yaml:3:15 allocation.augment: pictures needs overflow: repeat, got redistribute; set it, or none',
-    ],
-    [
       'both budgets',
       `${NEEDED}allocation: { budget_fraction: 0.1, budget_rows: 5 }\n`,
       'allocation: exactly one of budget_fraction, budget_rows must be set, got both; set one to null',
