@@ -7,16 +7,17 @@ import { numberOccurrences } from '../../algorithms/sampling.ts';
 import type { SelectedRows } from '../../algorithms/selectors/take-rows.ts';
 import type { CopyCounts, PictureChange, PlainReason } from '../../contracts/augmentation.ts';
 import type { Config } from '../../contracts/config.ts';
-import { InvalidDatasetError } from '../../contracts/failures.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
+import { isRejection } from '../../dataset/rows/row-outcome.ts';
+import { changedRow, RowReader } from '../../dataset/rows/row-reader.ts';
 import type { Store } from '../../store/store.ts';
 import type { CopiesBatch } from '../../tables/copies.ts';
 import { contentHashAt, hashColumn } from '../../tables/hash-column.ts';
-import { withRows } from '../report/example-rows.ts';
-import type { ReadRowOf } from '../report/example-rows.ts';
+import { usableRows } from '../../tables/rows.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
+import { localSource } from '../shared/local-dataset.ts';
 import type { ValuedRows } from './values-columns.ts';
 
 /** Rows between two looks at whether the activity must stop. */
@@ -47,10 +48,10 @@ export interface PlannedCopies {
 /**
  * The copies of all rows that are taken more than once, with what is done to each; null where none is. Texts are read
  * of the selected rows of the tasks that have such rows: about 20 µs each.
- * @throws InvalidDatasetError where a row is no longer there, or cannot be read
+ * @throws InvalidDatasetError where a row is no longer what the dataset stage saw
  */
 export async function planCopies(request: CopiesRequest): Promise<PlannedCopies | null> {
-  const { store, openStore, config, rows, valued, names, selected, pulse } = request;
+  const { valued, names, selected } = request;
   const repeating = new Set<number>();
   for (const [place, row] of selected.position.entries())
     if (selected.copies[place]! > 1) repeating.add(valued.taskIndex[row]!);
@@ -58,10 +59,7 @@ export async function planCopies(request: CopiesRequest): Promise<PlannedCopies 
   const places = [...selected.position.keys()].filter((place) =>
     repeating.has(valued.taskIndex[selected.position[place]!]!),
   );
-  const wanted = new Set(places.map((place) => valued.rowIndex[selected.position[place]!]!));
-  const judged = await withRows(store, rows, wanted, config.dataset, openStore, pulse, (read) =>
-    judgeRows(read, places, request),
-  );
+  const judged = await judgeRows(places, request);
   for (const task of repeating) judgeTask(names[task]!, judged, ofTask(places, task, request));
   return planned(request, places, judged, occurrencesOf(valued, repeating, names.length));
 }
@@ -69,23 +67,22 @@ export async function planCopies(request: CopiesRequest): Promise<PlannedCopies 
 /** Judgements by place in the selection. */
 type Judged = Map<number, Judgement>;
 
-async function judgeRows(
-  read: ReadRowOf,
-  places: readonly number[],
-  { valued, selected, pulse }: CopiesRequest,
-): Promise<Judged> {
+async function judgeRows(places: readonly number[], request: CopiesRequest): Promise<Judged> {
+  const { store, openStore, config, rows, valued, selected, pulse } = request;
+  const wanted = new Map(places.map((place) => [valued.rowIndex[selected.position[place]!]!, place]));
   const judged: Judged = new Map();
-  for (const place of places) {
-    const rowIndex = valued.rowIndex[selected.position[place]!]!;
-    const parsed = (await read(rowIndex))?.parsed ?? null;
-    if (parsed === null) {
-      const row = rowIndex.toLocaleString('en');
-      throw new InvalidDatasetError(
-        `row ${row}: must be as the dataset stage saw it for its copies to be changed, got none; run again`,
-      );
+  const reader = new RowReader(config.dataset, (index) => localSource(openStore, config.dataset, index));
+  try {
+    for await (const row of usableRows(store, rows)) {
+      const place = wanted.get(row.rowIndex);
+      if (place === undefined) continue;
+      const { row: parsed } = await reader.at(row);
+      if (isRejection(parsed)) throw changedRow(row, parsed.detail);
+      judged.set(place, judgementOf(parsed));
+      if (judged.size % ROWS_OF_PAUSE === 0) await pulse.pause();
     }
-    judged.set(place, judgementOf(parsed));
-    if (judged.size % ROWS_OF_PAUSE === 0) await pulse.pause();
+  } finally {
+    await reader.close();
   }
   return judged;
 }
