@@ -181,6 +181,11 @@ export interface AllocationConfig {
   /** The share of a task under `size_tempered` is proportional to its rows^alpha, in [0, 1]. */
   alpha: number;
   overflow: 'redistribute' | 'repeat';
+  /**
+   * What the second, third, … copy of a row under `repeat` is: the same again, or the row with changed pictures; not
+   * there (in a result of an earlier version): none.
+   */
+  augment?: 'none' | 'pictures';
   rounding: 'largest_remainder' | 'truncate';
   /** `required` holds the run after its quotas are known, until somebody approves. */
   approval: 'none' | 'required';

@@ -33,6 +33,11 @@ export interface RunPlan {
   probe: Probe | null;
   /** Quotas where values are there already. */
   quotas: AllocationResult['tasks'] | null;
+  /**
+   * Copies beyond the first of their rows, which may have changed pictures: all of them at most. Tasks are null where
+   * the quotas are not known: then it is the budget. Not there where the recipe changes none.
+   */
+  copies?: { mostCount: number; taskCount: number | null };
   /** Of all stages that are not cached, on the compute processes of the run; null where no time is known. */
   total: { processCount: number; seconds: number; secondsOnOne: number } | null;
   /** What would make the run's numbers say little, with what to do. */

@@ -102,6 +102,7 @@ export const COVERED_BY_CONTENT = {
   'allocation.alpha': QUOTAS,
   'allocation.overflow': QUOTAS,
   'allocation.rounding': QUOTAS,
+  'allocation.augment': 'that copies are changed, in the address of the selection',
   'selection.rounds': 'the rows and the adapter of each round, in the address of what follows',
   'selection.queries': OF_METHOD,
   'selection.queryPath': OF_METHOD,

@@ -1,4 +1,5 @@
 // The summary of a run that the report is drawn from.
+import type { CopyCounts, PictureChange } from './augmentation.ts';
 import type { Config, SelectionMethod, TrainingSchedule } from './config.ts';
 import type { Reason } from './reasons.ts';
 import type { ArtifactReference } from './references.ts';
@@ -20,6 +21,8 @@ export interface RunSummary {
   selection: SelectionSummary;
   /** Tasks of the dataset in its order, excluded ones too. */
   tasks: TaskSummary[];
+  /** Rows that come again, with changed pictures or as they are; not there where none is to be changed. */
+  copies?: CopiesSummary;
   /** Distribution of the configured instance value. */
   instanceValues: InstanceValueSummary;
   /** Tasks in code-unit order. */
@@ -126,6 +129,24 @@ export interface TaskSummary {
   copyCount: number;
   /** Effective sample size over rows, in (0, 1]; null where the method has none. */
   effectiveShare: number | null;
+}
+
+/** What was done to further copies of rows. */
+export interface CopiesSummary {
+  /** Tasks of which rows come again. */
+  tasks: CopyCounts[];
+  /** One of each operation; empty where the report shows no pictures. */
+  examples: CopyExample[];
+}
+
+/** A changed picture beside the one that it was made of; JPEGs as data URIs, longest edge at most 128 px. */
+export interface CopyExample extends PictureChange {
+  task: string;
+  rowIndex: number;
+  /** Which copy of the row it is, from 2. */
+  copy: number;
+  parent: string;
+  changed: string;
 }
 
 export interface InstanceValueSummary {

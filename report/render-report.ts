@@ -1,6 +1,7 @@
 // The report as one page: its sections in order, style and script with it.
 import type { RunSummary } from '../contracts/summary.ts';
 import { biasSection } from './bias-section.ts';
+import { copiesSection } from './copies-section.ts';
 import { evaluationSection } from './evaluation-section.ts';
 import { exampleSection } from './example-section.ts';
 import { filterSection } from './filter-section.ts';
@@ -30,6 +31,7 @@ export function renderReport(summary: RunSummary): string {
     { id: 'reselection', title: 'Since the last run', content: reselectionSection(summary) },
     { id: 'mixture', title: 'Mixture', content: mixtureSection(summary) },
     { id: 'tasks', title: 'Tasks', content: taskSection(summary) },
+    { id: 'copies', title: 'Repeated rows', content: copiesSection(summary.copies) },
     { id: 'values', title: 'Instance values', content: valueSection(summary) },
     { id: 'directions', title: 'Directions', content: spaceSection(summary) },
     { id: 'examples', title: 'Examples', content: exampleSection(summary) },

@@ -25,7 +25,7 @@ export type SelectionBatch = Rows<typeof COLUMNS>;
 export const selectionTable = fileTable('selection', COLUMNS);
 
 /** What the artifact says beside its table. */
-export type SelectionDetails = Pick<SelectionResult, 'method' | 'rowCount' | 'tasks' | 'warnings'>;
+export type SelectionDetails = Pick<SelectionResult, 'method' | 'rowCount' | 'tasks' | 'copies' | 'warnings'>;
 
 /** Copies of every selected row by its row index. */
 export async function readCopies(store: Store, selection: ArtifactReference): Promise<ReadonlyMap<number, number>> {

@@ -1,4 +1,5 @@
 // What a run would do, and what that takes.
+import { changesCopies } from '../../contracts/augmentation.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
@@ -92,6 +93,7 @@ export async function planRun(
     memory: { ...memoryOf(facts, config, tokenBudget, batch), freeBytes },
     probe,
     quotas,
+    ...(changesCopies(config.allocation) && { copies: copiesOf(quotas, stages) }),
     total: totalOf(stages, processCount, work),
     checks: checksOf(config, work, stages, { usableCount, taskCount: scanned?.tasks.length ?? null, quotas }),
     warnings: [
@@ -187,6 +189,17 @@ function checksOf(
   const finetune = trainingOf('finetune', methods.length);
   const budget = stages.find(({ stage }) => stage === 'allocation')?.rowCount ?? null;
   return checkRun({ config, ...rows, budget, warmup, finetune, evaluation: null }).map(findingText);
+}
+
+/** Copies that quotas above the rows of a task make of these; the whole budget where quotas are not known. */
+function copiesOf(quotas: RunPlan['quotas'], stages: readonly PlannedStage[]): NonNullable<RunPlan['copies']> {
+  if (quotas === null) {
+    const budget = stages.find(({ stage }) => stage === 'allocation')?.rowCount ?? 0;
+    return { mostCount: budget, taskCount: null };
+  }
+  const repeated = quotas.filter(({ quota, rows }) => quota > rows);
+  const mostCount = repeated.reduce((sum, { quota, rows }) => sum + quota - rows, 0);
+  return { mostCount, taskCount: repeated.length };
 }
 
 /** Of the selection's own method. */

@@ -6,6 +6,7 @@ import type { ArtifactReference } from '../../contracts/references.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import type { ExampleRow } from '../../contracts/summary.ts';
 import { decodeImage } from '../../dataset/images/image-decode.ts';
+import type { RgbImage } from '../../dataset/images/image-decode.ts';
 import { readImageFile } from '../../dataset/images/image-file.ts';
 import { isInline } from '../../dataset/images/inline-image.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
@@ -165,8 +166,11 @@ async function readBytes(
 /** A small JPEG of a picture, made anew from its pixels; null where it cannot be decoded. */
 async function thumbnailOf(bytes: Uint8Array): Promise<string | null> {
   const decoded = await decodeImage(bytes);
-  if (isRejection(decoded)) return null;
-  const { data, width, height } = decoded;
+  return isRejection(decoded) ? null : thumbnailOfPicture(decoded);
+}
+
+/** A small JPEG of a decoded picture, as a data URI. */
+export async function thumbnailOfPicture({ data, width, height }: RgbImage): Promise<string> {
   const small = sharp(data, { raw: { width, height, channels: 3 } }).resize(THUMBNAIL_EDGE, THUMBNAIL_EDGE, {
     fit: 'inside',
     withoutEnlargement: true,

@@ -16,6 +16,7 @@ import { startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { finishOutput, outputPlace, writeFile } from '../shared/stage-output.ts';
 import { summarizeEvaluation } from './evaluation-summary.ts';
+import { summarizeCopies } from './copy-summary.ts';
 import { readExamples } from './example-rows.ts';
 import { summarizeFilters } from './filter-summary.ts';
 import { engineOf, readInputs, stageFacts, wallTimeMs } from './facts.ts';
@@ -92,6 +93,7 @@ async function summarize(
   const quarantine = await summarizeQuarantine(store, result);
   const { gradientNorms, bias } = await summarizeRows(store, run, copies, openStore, pulse);
   const kinds = await stressKinds(store, dataset.rows);
+  const changed = await summarizeCopies(store, selection, dataset.rows, config, openStore, pulse);
   return {
     runName: result.runName,
     config,
@@ -108,6 +110,7 @@ async function summarize(
       distinctCount: copies.size,
     },
     tasks: summarizeTasks(run),
+    ...(changed && { copies: changed }),
     instanceValues,
     gradientNorms,
     space: await readSpace(store, values.values, copies),

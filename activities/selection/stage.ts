@@ -9,6 +9,7 @@ import { settingsOf } from '../../contracts/stage-settings.ts';
 import type { Store } from '../../store/store.ts';
 import { filteredTable } from '../../tables/filtered.ts';
 import { pickHashes } from '../../tables/hash-column.ts';
+import { copiesTable } from '../../tables/copies.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import type { SelectionBatch, SelectionDetails } from '../../tables/selection.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
@@ -16,6 +17,7 @@ import { startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace, WrittenOutput } from '../shared/stage-output.ts';
+import { COPIES_VERSION, planCopies } from './copies.ts';
 import { gradientColumns, gradientSettings } from './gradient-columns.ts';
 import { readValues } from './values-columns.ts';
 import type { ValuedRows } from './values-columns.ts';
@@ -27,7 +29,7 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
       const store = openStore(input.config.store.uri);
       const place = selectionPlace(input);
       const { reference, details, cached } = await makeOutput(store, place, () =>
-        writeSelection(store, place, input, pulse),
+        writeSelection(store, place, input, { openStore, pulse }),
       );
       return { ...details, selection: reference, cached };
     },
@@ -35,7 +37,7 @@ export function createSelectionActivities({ openStore }: ControlDependencies) {
 }
 
 function selectionPlace(input: SelectInput): OutputPlace {
-  const { config, method, values, allocation, filtered } = input;
+  const { config, method, values, allocation, filtered, rows } = input;
   return outputPlace('selection', {
     values: values.sha256,
     ...settingsOf('selection', config),
@@ -45,6 +47,7 @@ function selectionPlace(input: SelectInput): OutputPlace {
     quotas: taskQuotas(allocation),
     filtered: filtered?.sha256,
     ...gradientSettings(method, input),
+    copies: rows && { version: COPIES_VERSION, rows: rows.sha256 },
   });
 }
 
@@ -56,7 +59,7 @@ async function writeSelection(
   store: Store,
   { folder }: OutputPlace,
   input: SelectInput,
-  pulse: Pulse,
+  { openStore, pulse }: Pick<ControlDependencies, 'openStore'> & { pulse: Pulse },
 ): Promise<WrittenOutput<SelectionDetails>> {
   const { config, method, values, allocation } = input;
   const tasks = taskQuotas(allocation);
@@ -68,7 +71,12 @@ async function writeSelection(
   const { budget } = allocation;
   const selected = selectRows(rows, { ...config.selection, method, seed, quotas, budget, tasks });
   const file = await selectionTable.write(store, folder, [selectionBatch(rows, selected.rows, names)]);
-  return { files: [file], details: { method, ...selectionDetails(names, rows, selected) } };
+  const details = { method, ...selectionDetails(names, rows, selected) };
+  const source = { store, openStore, config, valued, names, selected: selected.rows, pulse };
+  const copies = input.rows === undefined ? null : await planCopies({ ...source, rows: input.rows });
+  if (copies === null) return { files: [file], details };
+  const changes = await copiesTable.write(store, folder, [copies.batch]);
+  return { files: [file, changes], details: { ...details, copies: copies.counts } };
 }
 
 /** All that the method reads of the rows, and which of them are not to be taken. */

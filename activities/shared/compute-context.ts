@@ -1,5 +1,6 @@
 // What heavy activities make of a config: prompt encoder, source of examples, test dataset.
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
+import { pictureChanger } from '../../dataset/images/change-picture.ts';
 import { imageNotes, readImageSettings } from '../../dataset/images/image-settings.ts';
 import type { ImageSettings } from '../../dataset/images/image-settings.ts';
 import { ExampleLoader } from '../../dataset/rows/load-example.ts';
@@ -49,14 +50,16 @@ export async function examplesOf(
   models: ModelHost,
 ): Promise<ExampleSource> {
   const { processor } = await models.describe(config.model);
+  const change = pictureChanger(config.model.path);
   if (processor !== null) {
-    const loader = new WrittenRowLoader(dataset, processorEncoder(config, processor));
+    const loader = new WrittenRowLoader(dataset, processorEncoder(config, processor), change);
     return new RowExamples(loader, config.gradients.cutoffLen);
   }
   const { vision } = await readArchitecture(config.model.path);
   const settings = vision === null ? null : await readImageSettings(config.model.path);
   const encoder = await tokenEncoder(config);
-  return new TokenExamples(model, new ExampleLoader(dataset, encoder, settings, imageAspectOf(config, settings)));
+  const aspect = imageAspectOf(config, settings);
+  return new TokenExamples(model, new ExampleLoader(dataset, encoder, settings, aspect, change));
 }
 
 /** `auto` does as the model's own image processor. */

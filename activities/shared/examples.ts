@@ -59,7 +59,7 @@ export class TokenExamples implements ExampleSource {
   readonly ahead = 0;
   readonly #loader: ExampleLoader;
   readonly #features: PictureEncoder;
-  readonly #loaded = new Map<number, LoadedExample>();
+  readonly #loaded = new Map<number | string, LoadedExample>();
 
   /** @throws TypeError for a model that takes rows */
   constructor(model: EngineModel, loader: ExampleLoader) {
@@ -94,15 +94,20 @@ export class TokenExamples implements ExampleSource {
 
   async #load(places: readonly RowPlace[]): Promise<LoadedExample[]> {
     if (this.#loaded.size + places.length > REMEMBERED_ROWS) this.#loaded.clear();
-    const missing = [...new Map(places.map((place) => [place.rowIndex, place])).values()].filter(
-      ({ rowIndex }) => !this.#loaded.has(rowIndex),
+    const missing = [...new Map(places.map((place) => [nameOf(place), place])).values()].filter(
+      (place) => !this.#loaded.has(nameOf(place)),
     );
     const loaded = await this.#loader.load(missing);
-    loaded.forEach((example, index) => this.#loaded.set(missing[index]!.rowIndex, example));
-    return places.map(({ rowIndex }) => this.#loaded.get(rowIndex)!);
+    loaded.forEach((example, index) => this.#loaded.set(nameOf(missing[index]!), example));
+    return places.map((place) => this.#loaded.get(nameOf(place))!);
   }
 
   close(): Promise<void> {
     return this.#loader.close();
   }
+}
+
+/** A row as it is, or as one of its copies is changed. */
+function nameOf({ rowIndex, change }: RowPlace): number | string {
+  return change === undefined ? rowIndex : `${rowIndex} ${change.operation} ${change.parameter}`;
 }

@@ -1,14 +1,18 @@
 // Stage finetune: the selected rows → a LoRA adapter of the base model, by the recipe of the warm-up.
 import { trainingSchedule } from '../../algorithms/training-schedule.ts';
+import { changedCountOf } from '../../contracts/augmentation.ts';
 import type { TrainingSchedule } from '../../contracts/config.ts';
 import type { AdapterResult, FinetuneInput } from '../../contracts/messages/training.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
-import { readManifest } from '../../store/artifacts.ts';
+import { OPERATIONS_VERSION } from '../../dataset/images/change-picture.ts';
+import { detailsOf, readManifest } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
+import { readChanges } from '../../tables/copies.ts';
 import { readTokenBudget, usableRows } from '../../tables/rows.ts';
 import type { UsableRow } from '../../tables/rows.ts';
 import { readCopies } from '../../tables/selection.ts';
+import type { SelectionDetails } from '../../tables/selection.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { keepBeating, startPulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
@@ -23,7 +27,7 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
       const pulse = startPulse('finetune', 'training');
       const store = openStore(config.store.uri);
       const schedule = await finetuneSchedule(store, input);
-      const place = await finetunePlace(input, schedule, models);
+      const place = await finetunePlace(store, input, schedule, models);
       const output = await makeOutput(store, place, async () => {
         const places = await selectedRows(store, rows, selection);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
@@ -43,6 +47,7 @@ async function finetuneSchedule(store: Store, { config, selection }: FinetuneInp
 }
 
 async function finetunePlace(
+  store: Store,
   { config, rows, selection }: FinetuneInput,
   schedule: TrainingSchedule,
   models: ComputeDependencies['models'],
@@ -53,15 +58,26 @@ async function finetunePlace(
     selection: selection.sha256,
     ...settingsOf('finetune', { ...config, finetune: { ...config.finetune, ...schedule } }),
     ...(await trainingDeterminants(config, engine)),
+    // Which copies are changed is in the selection; what is done to a picture is the code's.
+    ...((await changesPictures(store, selection)) && { operations: OPERATIONS_VERSION }),
   });
 }
 
-/** The selected rows in row order, each as often as it was drawn. */
+async function changesPictures(store: Store, selection: ArtifactReference): Promise<boolean> {
+  const details = detailsOf<Partial<SelectionDetails> | null>(await readManifest(store, selection));
+  return changedCountOf(details?.copies ?? []) > 0;
+}
+
+/** The selected rows in row order, each as often as it was drawn; further copies say what is done to their pictures. */
 async function selectedRows(store: Store, rows: ArtifactReference, selection: ArtifactReference): Promise<UsableRow[]> {
   const copies = await readCopies(store, selection);
+  const changes = await readChanges(store, selection);
   const places: UsableRow[] = [];
   for await (const row of usableRows(store, rows)) {
-    for (let copy = 0; copy < (copies.get(row.rowIndex) ?? 0); copy += 1) places.push(row);
+    for (let copy = 1; copy <= (copies.get(row.rowIndex) ?? 0); copy += 1) {
+      const change = changes.get(row.rowIndex)?.[copy - 2] ?? null;
+      places.push(change === null ? row : { ...row, change });
+    }
   }
   return places;
 }

@@ -67,6 +67,7 @@ export function planLines(runName: string, plan: RunPlan, config: Config): strin
     ...shardLines(plan.stages),
     ...scheduleLines(plan.stages, config),
     ...(quotas === null ? [] : ['', ...quotaLines(quotas)]),
+    ...copiesLines(plan.copies),
     ...plan.checks.map((text) => `check: ${text}`),
     ...warnings.map((text) => `warning: ${text}`),
   ];
@@ -144,6 +145,17 @@ function quotaLines(quotas: NonNullable<RunPlan['quotas']>): string[] {
         `${printable(task).padEnd(width)}  ${grouped(rows).padStart(9)}${grouped(quota).padStart(9)}`,
     ),
   ];
+}
+
+/** How many rows come again with changed pictures, at most. */
+function copiesLines(copies: RunPlan['copies']): string[] {
+  if (copies === undefined) return [];
+  const { mostCount, taskCount } = copies;
+  const of =
+    taskCount === null
+      ? ', the budget; fewer are known when the tasks are valued'
+      : ` of ${grouped(taskCount)} ${taskCount === 1 ? 'task' : 'tasks'}`;
+  return [`copies with changed pictures: at most ${grouped(mostCount)}${of}`];
 }
 
 /** Of an option that is a number of things. */

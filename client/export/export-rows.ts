@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { localDataset } from '../../activities/shared/local-dataset.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import type { RowPlace } from '../../contracts/row-place.ts';
 import { CLIP_KEYS, clipLists } from '../../dataset/forms/clips.ts';
-import { FORMS } from '../../dataset/forms/forms.ts';
-import { PART_IMAGE_KEYS } from '../../dataset/forms/row-form.ts';
+import { pictureChanger } from '../../dataset/images/change-picture.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { PICTURE_NAME } from '../../dataset/readers/packed-row.ts';
@@ -16,10 +16,13 @@ import { RowReader } from '../../dataset/rows/row-reader.ts';
 import type { RowSource } from '../../dataset/rows/row-source.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
+import type { ChangesByRow } from '../../tables/copies.ts';
+import { contentHashAt } from '../../tables/hash-column.ts';
 import { rowsTable } from '../../tables/rows.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import { instanceValues, valuesTable } from '../../tables/values.ts';
 import { withField } from '../data/label-data.ts';
+import { changedRow, copiesFolder, IMAGE_KEYS } from './export-copies.ts';
 import { requireRecordedSources } from '../runs/source-changes.ts';
 
 /** What of a run is exported. */
@@ -28,6 +31,8 @@ export interface ExportedRows {
   result: RunResult;
   /** Selected rows, and how often each was drawn. */
   copies: ReadonlyMap<number, number>;
+  /** What is done to the pictures of further copies. */
+  changes: ChangesByRow;
   /** Folder of the rows' file: pictures that were packed with the rows are put below its `images`. */
   files: Store;
   /** Adds a key `tive` with what the run knows of the row before its closing brace. */
@@ -123,20 +128,29 @@ interface SelectedRow {
 
 /** Selected rows in row order, each as often as it was drawn. */
 async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow> {
-  const { store, result, copies, files, withValues } = exported;
+  const { store, result, copies, changes, files, withValues } = exported;
   const known = withValues ? await readRowValues(store, result) : null;
   const { dataset, config } = result;
   const { rows } = dataset!;
   const local = await localDataset(openStore, config.dataset, null);
   await requireRecordedSources(store, rows, local.sources);
   const reader = RowReader.over(local);
+  const change = pictureChanger(config.model.path);
+  const target = { reader, dataset: config.dataset, change, files, folder: copiesFolder(result.runName) };
   try {
-    for await (const { rowIndex, sourceIndex: source, byteStart, byteEnd } of rowsTable.read(store, rows)) {
+    for await (const batch of rowsTable.read(store, rows)) {
+      const { rowIndex, sourceIndex: source, byteStart, byteEnd } = batch;
       for (const [row, index] of rowIndex.entries()) {
         const count = copies.get(index) ?? 0;
         if (count === 0) continue;
         const sourceIndex = source[row]!;
-        const place = { sourceIndex, byteStart: Number(byteStart[row]), byteEnd: Number(byteEnd[row]) };
+        const place: RowPlace = {
+          rowIndex: index,
+          sourceIndex,
+          byteStart: Number(byteStart[row]),
+          byteEnd: Number(byteEnd[row]),
+          contentHash: contentHashAt(batch.contentHash, row),
+        };
         const { bytes: own, row: parsed, source: from } = await reader.at(place);
         if (isRejection(parsed)) {
           const name = index.toLocaleString('en');
@@ -148,7 +162,16 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
         const bytes = values === undefined ? named : withField(named, 'tive', values);
         const { form, imageFolder, packed } = from;
         const copiedBelow = packed === null ? null : folder;
-        for (let copy = 0; copy < count; copy += 1) yield { bytes, form, imageFolder, copiedBelow };
+        const parent = { place, bytes: own, parsed, source: from };
+        for (let copy = 1; copy <= count; copy += 1) {
+          const change = changes.get(index)?.[copy - 2] ?? null;
+          if (change === null) yield { bytes, form, imageFolder, copiedBelow };
+          else {
+            const changed = await changedRow(parent, copy, change, target);
+            const said = values === undefined ? changed : withField(changed, 'tive', { ...values, copy, ...change });
+            yield { bytes: said, form, imageFolder, copiedBelow: packed === null ? null : target.folder };
+          }
+        }
       }
     }
   } finally {
@@ -185,7 +208,7 @@ async function readRowValues(store: Store, { values, methods, config }: RunResul
 }
 
 /** Keys under which a row names pictures and clips, in whatever form. */
-const IMAGE_KEYS = new Set<string>([...FORMS.map(({ images }) => images), ...PART_IMAGE_KEYS, ...CLIP_KEYS]);
+const MEDIA_KEYS = new Set<string>([...IMAGE_KEYS, ...CLIP_KEYS]);
 
 /**
  * The row with its own pictures, which were unpacked with it, copied below `folder` and named there; what else it says
@@ -203,7 +226,7 @@ export async function withPictures(
   if (packed === null || pictures.size === 0) return row;
   for (const name of pictures) await files.write(`${folder}/${name}`, chunksOf(join(packed, name)));
   const renamed = withStrings(new TextDecoder().decode(row), (value, key) =>
-    pictures.has(value) && key !== null && IMAGE_KEYS.has(key) ? `${folder}/${value}` : value,
+    pictures.has(value) && key !== null && MEDIA_KEYS.has(key) ? `${folder}/${value}` : value,
   );
   return Buffer.from(renamed);
 }

@@ -3,10 +3,13 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import type { SchemaElement } from 'hyparquet';
+import { changedCountOf, changeText } from '../../contracts/augmentation.ts';
+import type { PictureChange } from '../../contracts/augmentation.ts';
 import type { SelectionResult } from '../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Store } from '../../store/store.ts';
+import { readChanges } from '../../tables/copies.ts';
 import { rowsTable } from '../../tables/rows.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import { valuesTable } from '../../tables/values.ts';
@@ -28,6 +31,15 @@ const COLUMNS = [
   { name: 'rank', type: 'INT32', optional: true },
 ] as const;
 
+/** Behind the others where a copy has changed pictures: what is done to each, `2: flip; 3: crop 96.1 %`. */
+const CHANGES_COLUMN = { name: 'changed_copies', type: 'BYTE_ARRAY', optional: true } as const;
+
+type ColumnOf = (typeof COLUMNS)[number] | typeof CHANGES_COLUMN;
+
+function columnsOf({ copies = [] }: SelectionResult): readonly ColumnOf[] {
+  return changedCountOf(copies) === 0 ? COLUMNS : [...COLUMNS, CHANGES_COLUMN];
+}
+
 /**
  * Values of some rows, in the order of {@link COLUMNS}; probability and rank are null for a row that is not selected.
  */
@@ -42,7 +54,11 @@ export interface ExportedTables {
 
 /** Writes the table as CSV: RFC 4180, dots in numbers. Text that a spreadsheet would run begins with `'`. */
 export async function* csvBytes(store: Store, tables: ExportedTables): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(`${COLUMNS.map(({ name }) => name).join(',')}\n`);
+  yield Buffer.from(
+    `${columnsOf(tables.selection)
+      .map(({ name }) => name)
+      .join(',')}\n`,
+  );
   for await (const columns of readColumns(store, tables)) {
     const lines = columns[0]!.map((_, row) => columns.map((column) => csvCell(column[row]!)).join(','));
     yield Buffer.from(`${lines.join('\n')}\n`);
@@ -67,10 +83,11 @@ export async function writeParquet(
   await mkdir(folder, { recursive: true });
   const path = join(folder, name);
   const partial = `${path}.partial`;
+  const own = columnsOf(tables.selection);
   try {
-    const writer = new ParquetWriter({ writer: fileWriter(partial), schema: parquetSchema(), createdBy: 'tive' });
+    const writer = new ParquetWriter({ writer: fileWriter(partial), schema: parquetSchema(own), createdBy: 'tive' });
     for await (const columns of readColumns(store, tables)) {
-      const columnData = COLUMNS.map((column, index) => ({ name: column.name, data: columns[index]! }));
+      const columnData = own.map((column, index) => ({ name: column.name, data: columns[index]! }));
       await writer.write({ columnData, rowGroupSize: columns[0]!.length });
     }
     await writer.finish();
@@ -82,10 +99,10 @@ export async function writeParquet(
   return path;
 }
 
-function parquetSchema(): SchemaElement[] {
+function parquetSchema(columns: readonly ColumnOf[]): SchemaElement[] {
   return [
-    { name: 'root', num_children: COLUMNS.length },
-    ...COLUMNS.map(({ name, type, optional }): SchemaElement => ({
+    { name: 'root', num_children: columns.length },
+    ...columns.map(({ name, type, optional }): SchemaElement => ({
       name,
       type,
       repetition_type: optional ? 'OPTIONAL' : 'REQUIRED',
@@ -98,6 +115,8 @@ function parquetSchema(): SchemaElement[] {
 async function* readColumns(store: Store, { rows, values, selection }: ExportedTables): AsyncGenerator<TableColumns> {
   const selected = await readSelected(store, selection);
   const valued = await readValues(store, values);
+  const changes = await readChanges(store, selection.selection);
+  const hasChanges = columnsOf(selection).length > COLUMNS.length;
   for await (const { rowIndex, id, image, task } of rowsTable.read(store, rows)) {
     const taken = [...rowIndex.keys()].filter((row) => valued.placeOf.has(rowIndex[row]!));
     if (taken.length === 0) continue;
@@ -112,8 +131,15 @@ async function* readColumns(store: Store, { rows, values, selection }: ExportedT
       found.map((row) => row?.copies ?? 0),
       found.map((row) => row?.probability ?? null),
       found.map((row) => row?.rank ?? null),
+      ...(hasChanges ? [taken.map((row) => changesText(changes.get(rowIndex[row]!)))] : []),
     ];
   }
+}
+
+/** What is done to the copies of a row; null where nothing is. */
+function changesText(changes: readonly (PictureChange | null)[] = []): string | null {
+  const texts = changes.flatMap((change, index) => (change === null ? [] : [`${index + 2}: ${changeText(change)}`]));
+  return texts.length === 0 ? null : texts.join('; ');
 }
 
 /** A row's `id` as it reads, where it stands as JSON: a text without its quotes. */

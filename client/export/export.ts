@@ -1,14 +1,17 @@
 // Export of a run's selection to a file or folder.
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { imageFolderOf } from '../../dataset/rows/row-source.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
+import { changedCountOf } from '../../contracts/augmentation.ts';
+import { readChanges } from '../../tables/copies.ts';
 import { readCopies } from '../../tables/selection.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import type { ExportForm } from './export-forms.ts';
 import { encodeNpy } from './npy.ts';
 import type { Store } from '../../store/store.ts';
+import { copiesFolder } from './export-copies.ts';
 import { datasetInfo, jsonLines, llavaBytes, sharegptBytes } from './export-rows.ts';
 import type { ExportedRows } from './export-rows.ts';
 import { csvBytes, writeParquet } from './export-table.ts';
@@ -29,8 +32,10 @@ export interface Exported {
 }
 
 /**
- * Writes a run's selection in another tool's form into a folder.
- * @param withValues rows of llava and jsonl get a key `tive` with values, probability, rank and copies
+ * Writes a run's selection in another tool's form into a folder. Copies with changed pictures name files of these,
+ * which are written beside the rows; csv and parquet say what is done to them, indices cannot.
+ * @param withValues rows of llava and jsonl get a key `tive` with values, probability, rank and copies, those with
+ * changed pictures also which copy they are and what is done
  */
 export async function exportRun(
   store: Store,
@@ -63,17 +68,28 @@ export async function exportRun(
     return { path, rowCount: usableCount, content: rowsText(usableCount), imageFolders: null };
   }
   const copies = await readCopies(store, selection.selection);
+  const changes = await readChanges(store, selection.selection);
+  const changedCount = changedCountOf(selection.copies ?? []);
+  if (form === 'indices' && changedCount > 0)
+    throw new RangeError(
+      `export: indices cannot name changed pictures, got ${copiesText(changedCount)}; --to jsonl, or csv to see which`,
+    );
   const rowCount = [...copies.values()].reduce((sum, count) => sum + count, 0);
-  const name = await writeRows({ store, result, copies, files, withValues }, form);
+  const name = await writeRows({ store, result, copies, changes, files, withValues }, form);
+  const place = join(dirname(name), copiesFolder(result.runName));
   const keepsNames = form === 'llava' || form === 'jsonl';
   const { dataset: given } = result.config;
   const imageFolders = given.path.map((_, index) => imageFolderOf(given, index));
   return {
     path: join(folder, name),
     rowCount,
-    content: rowsText(rowCount),
+    content: rowsText(rowCount) + (changedCount === 0 ? '' : `, ${copiesText(changedCount)} in ${place}`),
     imageFolders: keepsNames ? [...new Set(imageFolders)] : null,
   };
+}
+
+function copiesText(count: number): string {
+  return `${count.toLocaleString('en')} with changed pictures`;
 }
 
 function rowsText(count: number): string {

@@ -67,9 +67,11 @@ type LaterKey =
   | 'near_duplicate_cosine'
   | 'loss_guard'
   | 'loss_cut';
-type WithPathList = Omit<Parsed, 'dataset' | 'selection'> & {
+type Allocation = Parsed['allocation'];
+type WithPathList = Omit<Parsed, 'dataset' | 'allocation' | 'selection'> & {
   // A run that an older version has started carries no columns.
   dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;
+  allocation: Omit<Allocation, 'augment'> & Partial<Pick<Allocation, 'augment'>>;
   selection: Omit<Selection, LaterKey> & Partial<Pick<Selection, LaterKey>>;
 };
 export const schemaMatchesConfig: Same<WithPathList, Recipe> = true;

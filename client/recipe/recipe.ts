@@ -157,6 +157,12 @@ function conflicts(layers: readonly RecipeLayer[]): string[] {
       : rows === null && fraction === null
         ? 'neither; set budget_fraction: 0.15'
         : null;
+  const { overflow = 'redistribute', augment = 'none' } = (merged(layers)['allocation'] ?? {}) as JsonObject;
+  if (augment === 'pictures' && overflow !== 'repeat') {
+    findings.push(
+      `${whereOf(layers, ['allocation', 'augment'])} allocation.augment: pictures needs overflow: repeat, got ${String(overflow)}; set it, or none`,
+    );
+  }
   const { queries, query_path: queryPath = null } = (merged(layers)['selection'] ?? {}) as JsonObject;
   if (queries === 'evaluation' && queryPath === null && !isSet(layers, ['evaluation', 'path'])) {
     findings.push(

@@ -1,4 +1,5 @@
 // What allocation and selection are asked and what they find.
+import type { CopyCounts } from '../augmentation.ts';
 import type { Config, SelectionMethod } from '../config.ts';
 import type { FilterName } from '../methods.ts';
 import type { ArtifactReference } from '../references.ts';
@@ -69,6 +70,8 @@ export interface SelectInput {
   filtered?: ArtifactReference;
   /** The gradient tables of the rows; not there where the method does not read them. */
   gradients?: ArtifactReference[];
+  /** The dataset's rows, whose texts say which copies may be changed; not there where none is to be. */
+  rows?: ArtifactReference;
   /** The gradient table of the queries; not there where they are held-out rows, or the method reads none. */
   queries?: ArtifactReference;
 }
@@ -79,6 +82,8 @@ export interface SelectionResult {
   /** Rows drawn, copies counted. */
   rowCount: number;
   tasks: { task: string; selected: number; copies: number; effectiveShare: number | null }[];
+  /** Of tasks whose rows come again; not there where none does, or copies are not to be changed. */
+  copies?: CopyCounts[];
   warnings: string[];
   cached: boolean;
 }

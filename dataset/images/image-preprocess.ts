@@ -11,15 +11,18 @@ import type { Rejection } from '../rows/row-outcome.ts';
  * x = fround(v · rescale), then fround(fround(x − fround(mean)) / fround(deviation)): equal to Pillow and NumPy bit for
  * bit where the decoder is (PNG).
  *
+ * @param change done to the decoded picture before all else
  * @returns `[3, height, width]` float32
  */
 export async function preprocessImage(
   bytes: Uint8Array,
   settings: ImageSettings,
   aspect: 'pad' | 'crop',
+  change: (picture: RgbImage) => RgbImage | Promise<RgbImage> = (picture) => picture,
 ): Promise<{ pixels: Float32Array } | Rejection> {
-  const decoded = await decodeImage(bytes);
-  if (isRejection(decoded)) return decoded;
+  const read = await decodeImage(bytes);
+  if (isRejection(read)) return read;
+  const decoded = await change(read);
   const square = aspect === 'pad' ? padToSquare(decoded, settings.mean) : decoded;
   const { filter, longestEdge } = settings;
   const first = longestEdge === null ? square : resizeImage(square, ...longEdgeSize(square, longestEdge), filter);

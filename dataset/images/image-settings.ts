@@ -1,4 +1,5 @@
 // What a model folder says of how pictures are prepared for it.
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../../contracts/json-object.ts';
@@ -110,6 +111,27 @@ export function parseImageSettings(config: JsonObject): ImageSettings {
     splits: false,
     ...(crops ? rectangle(config['crop_size'] ?? DEFAULT_CROP, 'crop_size') : (resized as Rectangle)),
   };
+}
+
+/** Mean of a channel where a folder names none, as transformers has it (`IMAGENET_STANDARD_MEAN`). */
+const DEFAULT_MEAN = 0.5;
+
+/**
+ * The mean colour of a model's image processor as 8-bit levels, ⌊255 · mean⌋: what LLaVA pads a picture with. It is
+ * read of any processor; one that names no `image_mean` of three parts of 1 has grey.
+ * @throws InvalidConfigError where the folder is not there
+ */
+export async function readMeanColour(modelFolder: string): Promise<[number, number, number]> {
+  if ((await stat(modelFolder).catch(() => null))?.isDirectory() !== true)
+    throw new InvalidConfigError(
+      `model.path: folder must be there for the mean colour of its pictures, got "${modelFolder}"; bring it back`,
+    );
+  const processor = (await readObject(modelFolder, 'processor_config.json'))?.['image_processor'];
+  const settings = isJsonObject(processor) ? processor : await readObject(modelFolder, 'preprocessor_config.json');
+  const given = settings?.['image_mean'];
+  const isMean = Array.isArray(given) && given.length === 3 && given.every((part) => part >= 0 && part <= 1);
+  const [red, green, blue] = isMean ? triple(given, 'image_mean') : [DEFAULT_MEAN, DEFAULT_MEAN, DEFAULT_MEAN];
+  return [Math.trunc(red * 255), Math.trunc(green * 255), Math.trunc(blue * 255)];
 }
 
 /** What a person should know of how pictures are prepared. */

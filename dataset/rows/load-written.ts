@@ -1,6 +1,7 @@
 // Rows of the table for a model's own processor: texts, decoded pictures and clips, held to what the dataset stage saw.
 import type { LoadedClip } from '../../contracts/clips.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
+import type { ChangePicture } from '../images/change-picture.ts';
 import type { RgbImage } from '../images/image-decode.ts';
 import type { PromptPiece } from '../prompts/prompt-piece.ts';
 import type { ProcessorEncoder } from '../prompts/processor-encoder.ts';
@@ -21,10 +22,13 @@ export interface WrittenRow {
 export class WrittenRowLoader {
   readonly #rows: RowReader;
   readonly #encoder: ProcessorEncoder;
+  readonly #changePicture: ChangePicture;
 
-  constructor(dataset: LocalDataset, encoder: ProcessorEncoder) {
+  /** @param changePicture does what rows' places say of their pictures */
+  constructor(dataset: LocalDataset, encoder: ProcessorEncoder, changePicture: ChangePicture) {
     this.#rows = RowReader.over(dataset);
     this.#encoder = encoder;
+    this.#changePicture = changePicture;
   }
 
   /** Rows in their order. @throws InvalidDatasetError where one is no longer what the dataset stage saw */
@@ -51,7 +55,7 @@ export class WrittenRowLoader {
 
   async #media(place: RowPlace, row: ParsedRow, source: RowSource): Promise<Omit<WrittenRow, 'pieces'>> {
     const images = row.images.map((path, index) => keyOfImage(place, source, path, index));
-    const pictures = await this.#rows.pictures(images);
+    const decoded = await this.#rows.pictures(images);
     const clips: LoadedClip[] = [];
     const hashes: string[][] = [];
     for (const clip of row.clips) {
@@ -61,7 +65,15 @@ export class WrittenRowLoader {
       hashes.push([clip.kind, ...loaded.hashes]);
     }
     await this.#rows.requireUnchanged(place, row.turns, images, hashes);
-    return { pictures, clips };
+    return { pictures: await this.#changed(decoded, place.change), clips };
+  }
+
+  /** The pictures as the copy of the row has them. */
+  async #changed(pictures: RgbImage[], change: RowPlace['change']): Promise<RgbImage[]> {
+    if (change === undefined) return pictures;
+    const changed: RgbImage[] = [];
+    for (const picture of pictures) changed.push(await this.#changePicture(picture, change));
+    return changed;
   }
 
   close(): Promise<void> {

@@ -21,6 +21,7 @@ import { findArtifact, readDetails, readManifest, verifiedFolder } from '../../s
 import { LocalStore } from '../../store/local-store.ts';
 import { openGradientTable, readGradients, writeGradientShard } from '../../tables/gradients.ts';
 import type { GradientRows } from '../../tables/gradients.ts';
+import { copiesTable, readChanges } from '../../tables/copies.ts';
 import { outcomesTable } from '../../tables/outcomes.ts';
 import { readQuarantine, streamQuarantine } from '../../tables/quarantine.ts';
 import { RowLookup } from '../../tables/row-lookup.ts';
@@ -159,11 +160,25 @@ const KINDS: Kind[] = [
     files: [
       (folder) =>
         selectionTable.write(store, folder, [{ ...named, copies: counts(), probability: numbers(), rank: counts() }]),
+      (folder) =>
+        copiesTable.write(store, folder, [
+          {
+            ...named,
+            copy: counts(),
+            operation: ['flip', 'none', 'crop'],
+            parameter: numbers(),
+            reason: [null, 'no_picture', null],
+          },
+        ]),
     ],
     readers: {
       'selection.arrow': {
         table: (made) => drain(selectionTable.read(store, made)),
         copies: (made) => readCopies(store, made),
+      },
+      'copies.arrow': {
+        table: (made) => drain(copiesTable.read(store, made)),
+        changes: (made) => readChanges(store, made),
       },
     },
   },

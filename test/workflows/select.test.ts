@@ -28,6 +28,21 @@ describe('a run', () => {
     expect(fakes.inputs('selectRows').map((input) => input.filtered?.uri)).toEqual([undefined, filtered]);
   });
 
+  test('gives the rows to a selection whose copies are to be changed, and to no other', async () => {
+    const changed = { ...CONFIG.allocation, overflow: 'repeat' as const, augment: 'pictures' as const };
+    for (const [name, allocation, wanted] of [
+      ['plain', CONFIG.allocation, undefined],
+      ['capped', { ...changed, overflow: 'redistribute' as const }, undefined],
+      ['changed', changed, ROWS],
+    ] as const) {
+      const fakes = fakeActivities({ shardCount: 1 });
+      await server().play(fakes, async () =>
+        (await start(server().client, name, { config: { ...CONFIG, allocation } })).result(),
+      );
+      expect(new Set(fakes.inputs('selectRows').map(({ rows }) => rows?.uri))).toEqual(new Set([wanted]));
+    }
+  });
+
   test('takes the gradients of queries at the same reference model, for the methods that ask for them', async () => {
     const selection = { ...CONFIG.selection, queryPath: 'fifty.json' };
     const config = { ...CONFIG, selection, evaluation: { ...CONFIG.evaluation, compare: ['less' as const] } };

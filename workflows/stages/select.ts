@@ -1,4 +1,5 @@
 // Allocation and selection of every method.
+import { changesCopies } from '../../contracts/augmentation.ts';
 import type { Config, SelectionMethod } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { GradientsResult, QueriesResult } from '../../contracts/messages/gradients.ts';
@@ -105,6 +106,7 @@ function draw(
       allocation,
       ...(filter && { filtered: filter.filtered }),
       ...(readsGradients(method) && { gradients: tablesOf(found) }),
+      ...(changesCopies(found.config.allocation) && { rows: found.dataset.rows }),
       ...(readsQueries(method) && found.queries && { queries: found.queries.gradients }),
     },
   ]);

@@ -16,6 +16,11 @@ export const allocation = section('how the budget is shared out over the tasks',
   overflow: oneOf('redistribute', 'repeat')
     .default('redistribute')
     .describe('when a quota exceeds the task: other tasks get the rest, or rows come again'),
+  augment: oneOf('none', 'pictures')
+    .default('none')
+    .describe(
+      'of overflow: repeat: pictures = further copies of a row have changed pictures, where words allow it (docs/data.md)',
+    ),
   rounding: oneOf('largest_remainder', 'truncate')
     .default('largest_remainder')
     .describe('how quotas become whole rows; truncate = as released'),

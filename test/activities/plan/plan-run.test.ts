@@ -56,6 +56,16 @@ describe('the plan of a run', () => {
       tokenCount,
     });
     expect(plan.quotas!.reduce((sum, { quota }) => sum + quota, 0)).toBe(28);
+    expect(plan).not.toHaveProperty('copies');
+  });
+
+  test('counts the copies that may have changed pictures: the budget at most, then what quotas make', async () => {
+    const settings = ['overflow=repeat', 'augment=pictures', 'weighting=equal', 'budget_rows=66'];
+    const changed = (of: SmallRun) => of.config(...settings.map((setting) => `allocation.${setting}`));
+    expect((await planOf(empty, changed(empty))).copies).toEqual({ mostCount: 66, taskCount: null });
+    await run.estimate(run.config());
+    // 22 rows of each task, of which there are 24, 20 and 12.
+    expect((await planOf(run, changed(run))).copies).toEqual({ mostCount: 2 + 10, taskCount: 2 });
   });
 
   test('knows what another setting leaves of an earlier run', async () => {

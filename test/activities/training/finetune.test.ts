@@ -1,11 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createEvaluationActivities } from '../../../activities/training/evaluation.ts';
 import { createFinetuneActivities } from '../../../activities/training/finetune.ts';
+import type { PictureChange } from '../../../contracts/augmentation.ts';
 import type { Checkpoint } from '../../../contracts/messages/run.ts';
 import type { EvaluationResult, TaskScore } from '../../../contracts/messages/training.ts';
 import type { ArtifactReference } from '../../../contracts/references.ts';
+import { changePicture, OPERATIONS_VERSION } from '../../../dataset/images/change-picture.ts';
+import { decodeImage } from '../../../dataset/images/image-decode.ts';
+import { readManifest } from '../../../store/artifacts.ts';
+import { copiesTable } from '../../../tables/copies.ts';
 import { outcomesTable } from '../../../tables/outcomes.ts';
 import { readUsableRows } from '../../../tables/rows.ts';
 import { selectionTable } from '../../../tables/selection.ts';
@@ -13,7 +19,11 @@ import { hashColumn } from '../../../tables/hash-column.ts';
 import { makeArtifact } from '../../tables/artifact.ts';
 import { SmallRun, inActivity } from '../small-run.ts';
 
+const ADAPTER = 'adapter_model.safetensors';
+
 const run = new SmallRun('finetune.batch_size=2');
+/** Another dataset for the same model. */
+const written = new SmallRun('finetune.batch_size=2');
 const { finetuneModel } = createFinetuneActivities(run.dependencies);
 const { evaluateModel } = createEvaluationActivities(run.dependencies);
 beforeEach(() => run.models.reset());
@@ -23,9 +33,25 @@ function selectFirst(...copies: number[]): Promise<{ rows: ArtifactReference; se
   return selectFrom({ copies }, ...copies);
 }
 
-async function selectFrom(determinants: object, ...copies: number[]) {
+/** What the selection is made from; with the changes of second copies, row by row. */
+interface Determinants {
+  copies?: number[];
+  changes?: PictureChange[];
+  budget?: number;
+}
+
+async function selectFrom(determinants: Determinants, ...copies: number[]) {
   const { rows } = await run.scan(run.config());
-  const chosen = (await readUsableRows(run.store, rows)).slice(0, copies.length);
+  return { rows, selection: await selectionOf(run, rows, determinants, copies) };
+}
+
+async function selectionOf(
+  { store }: SmallRun,
+  rows: ArtifactReference,
+  determinants: Determinants,
+  copies: number[],
+): Promise<ArtifactReference> {
+  const chosen = (await readUsableRows(store, rows)).slice(0, copies.length);
   const batch = {
     rowCount: chosen.length,
     rowIndex: Uint32Array.from(chosen, ({ rowIndex }) => rowIndex),
@@ -35,8 +61,23 @@ async function selectFrom(determinants: object, ...copies: number[]) {
     probability: Float64Array.from(chosen, () => 0.5),
     rank: Uint32Array.from(chosen.keys()),
   };
-  const write = async (folder: string) => [await selectionTable.write(run.store, folder, [batch])];
-  return { rows, selection: await makeArtifact(run.store, 'selection', determinants, write) };
+  const write = async (folder: string) => [await selectionTable.write(store, folder, [batch])];
+  const { changes } = determinants;
+  if (changes === undefined) return makeArtifact(store, 'selection', determinants, write);
+  const { rowCount, rowIndex, contentHash, task } = batch;
+  const changed = {
+    ...{ rowCount, rowIndex, contentHash, task },
+    copy: Uint32Array.from(changes, () => 2),
+    operation: changes.map(({ operation }) => operation),
+    parameter: Float64Array.from(changes, ({ parameter }) => parameter),
+    reason: changes.map(() => null),
+  };
+  const writeBoth = async (folder: string) => [
+    ...(await write(folder)),
+    await copiesTable.write(store, folder, [changed]),
+  ];
+  const details = { copies: [{ task: 'name', changed: { flip: changes.length }, plain: {} }] };
+  return makeArtifact(store, 'selection', determinants, writeBoth, details);
 }
 
 describe('fine-tuning', () => {
@@ -46,6 +87,44 @@ describe('fine-tuning', () => {
     // Six rows in steps of two.
     expect(tuned).toMatchObject({ rowCount: 6, stepCount: 3, cached: false });
     expect(run.models.calls.update).toBe(3);
+  });
+
+  test('trains on a changed copy as on a row with that picture', async () => {
+    const changes: PictureChange[] = [{ operation: 'flip', parameter: 0 }];
+    const changed = await inActivity(finetuneModel, {
+      config: run.config(),
+      ...(await selectFrom({ changes }, 2)),
+    });
+    const plain = await inActivity(finetuneModel, { config: run.config(), ...(await selectFirst(2)) });
+    expect(changed).toMatchObject({ rowCount: 2, stepCount: 1, cached: false });
+    expect(run.hashOf(changed.adapter, ADAPTER)).not.toBe(run.hashOf(plain.adapter, ADAPTER));
+
+    // The same two rows in a dataset of their own, the second one with a file of the changed picture.
+    const [row] = JSON.parse(readFileSync(join(run.folder, 'train.json'), 'utf8').slice(1)) as [{ image: string }];
+    const decoded = await decodeImage(readFileSync(join(run.folder, 'images', row.image)));
+    if ('reason' in decoded) throw new Error(decoded.detail);
+    const { data, width, height } = changePicture(decoded, changes[0]!, [0, 0, 0]);
+    const png = sharp(data, { raw: { width, height, channels: 3 } }).png();
+    writeFileSync(join(written.folder, 'images/flipped.png'), await png.toBuffer());
+    writeFileSync(join(written.folder, 'train.json'), JSON.stringify([row, { ...row, image: 'flipped.png' }]));
+    const { rows } = await written.scan(written.config());
+    const selection = await selectionOf(written, rows, {}, [1, 1]);
+    const wanted = await inActivity(createFinetuneActivities(written.dependencies).finetuneModel, {
+      config: written.config(),
+      rows,
+      selection,
+    });
+    expect(run.hashOf(changed.adapter, ADAPTER)).toBe(written.hashOf(wanted.adapter, ADAPTER));
+  });
+
+  test('of changed copies is another one where an operation gives other pixels', async () => {
+    const determinantsOf = async (input: Awaited<ReturnType<typeof selectFrom>>) => {
+      const { adapter } = await inActivity(finetuneModel, { config: run.config(), ...input });
+      return (await readManifest(run.store, adapter)).determinants;
+    };
+    expect(await determinantsOf(await selectFirst(2))).not.toHaveProperty('operations');
+    const changes: PictureChange[] = [{ operation: 'flip', parameter: 0 }];
+    expect(await determinantsOf(await selectFrom({ changes }, 2))).toMatchObject({ operations: OPERATIONS_VERSION });
   });
 
   test('follows from the budget where the recipe says nothing, so that all methods are trained alike', async () => {

@@ -54,6 +54,7 @@ describe('a recipe', () => {
       weighting: 'value',
       alpha: 0.5,
       overflow: 'redistribute',
+      augment: 'none',
       rounding: 'largest_remainder',
       approval: 'none',
     });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { InvalidDatasetError } from '../../../contracts/failures.ts';
+import { changePicture, pictureChanger } from '../../../dataset/images/change-picture.ts';
 import { preprocessImage } from '../../../dataset/images/image-preprocess.ts';
 import { readImageSettings } from '../../../dataset/images/image-settings.ts';
 import type { ImageSettings } from '../../../dataset/images/image-settings.ts';
@@ -32,7 +33,7 @@ afterEach(async () => {
 });
 
 function open(path: string[], aspect: 'pad' | 'crop' = 'crop'): ExampleLoader {
-  loader = new ExampleLoader(datasetConfig(path), encoder, settings, aspect);
+  loader = new ExampleLoader(datasetConfig(path), encoder, settings, aspect, pictureChanger(`${GOLDEN}/model`));
   return loader;
 }
 
@@ -142,7 +143,7 @@ describe('a picture', () => {
     ];
     const dataset = datasetConfig(path, { imageFolder: [outer, join(outer, 'b')] });
     const [place] = await scanAll(dataset, encoder);
-    loader = new ExampleLoader(dataset, encoder, settings, 'crop');
+    loader = new ExampleLoader(dataset, encoder, settings, 'crop', pictureChanger(`${GOLDEN}/model`));
     const [example] = await loader.load([place!]);
     expect(await loader.pixels(example!.images[0]!)).toHaveLength(3 * 56 * 56);
   });
@@ -176,9 +177,37 @@ describe('a picture', () => {
 
   test('lies below image_folder where one is set', async () => {
     const dataset = datasetConfig([join(folder, 'mix.json')], { imageFolder: `${GOLDEN}/images` });
-    loader = new ExampleLoader(dataset, encoder, settings, 'crop');
+    loader = new ExampleLoader(dataset, encoder, settings, 'crop', pictureChanger(`${GOLDEN}/model`));
     const wanted = await preprocessImage(await readFile(`${GOLDEN}/images/cat.png`), settings, 'crop');
     expect({ pixels: await loader.pixels(imageKey(`${GOLDEN}/images`, 'cat.png')) }).toEqual(wanted);
+  });
+
+  test('of a changed copy is what preprocessing makes of the changed pixels, and its row is told from its parent', async () => {
+    const bytes = await noisePng(60, 40, 3);
+    const path = await writeBelow(
+      folder,
+      'mix.jsonl',
+      JSON.stringify({ image: 'a.png', conversations: conversation('<image>?', 'A.') }),
+    );
+    await writeBelow(folder, 'a.png', bytes);
+    const [record] = await scanAll(datasetConfig([path]), encoder);
+    const reader = open([path]);
+    const border = { operation: 'border', parameter: 0.05 } as const;
+    const [parent, copy] = await reader.load([record!, { ...record!, change: border }]);
+    expect(copy!.prompt).toEqual(parent!.prompt);
+    expect(copy!.images[0]).not.toBe(parent!.images[0]);
+    // The mean of CLIP's processor.
+    const wanted = await preprocessImage(bytes, settings, 'crop', (picture) =>
+      changePicture(picture, border, [122, 116, 104]),
+    );
+    expect({ pixels: await reader.pixels(copy!.images[0]!) }).toEqual(wanted);
+    expect({ pixels: await reader.pixels(parent!.images[0]!) }).toEqual(await preprocessImage(bytes, settings, 'crop'));
+    await reader.requireUnchanged({ ...record!, change: border }, copy!);
+    await writeBelow(folder, 'a.png', await noisePng(60, 40, 4));
+    const fresh = open([path]);
+    const [stale] = await fresh.load([{ ...record!, change: border }]);
+    await expect(fresh.requireUnchanged(record!, stale!)).rejects.toThrow('other texts or pictures');
+    await reader.close();
   });
 
   test('that is gone, or no picture any more, is an error that names its file', async () => {

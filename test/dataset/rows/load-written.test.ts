@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FrameClip } from '../../../contracts/clips.ts';
+import { changePicture, pictureChanger } from '../../../dataset/images/change-picture.ts';
 import { createProcessorEncoder } from '../../../dataset/prompts/processor-encoder.ts';
 import type { ProcessorTexts, SizedText } from '../../../dataset/prompts/processor-encoder.ts';
 import { WrittenRowLoader } from '../../../dataset/rows/load-written.ts';
@@ -24,6 +25,8 @@ const encoder = createProcessorEncoder({
   process: () => Promise.resolve([]),
 });
 
+const change = pictureChanger('test/golden/tiny-llava/model');
+
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tive-written-'));
@@ -35,13 +38,28 @@ test('a row is its text, its answer marked, and its pictures decoded', async () 
   const row = { image: 'a.png', conversations: conversation('<image>What?', 'A.') };
   const dataset = datasetConfig([await writeBelow(folder, 'mix.json', JSON.stringify([row]))]);
   const [place] = await scanAll(dataset, await goldenEncoder());
-  const loader = new WrittenRowLoader(dataset, encoder);
+  const loader = new WrittenRowLoader(dataset, encoder, change);
   const [{ pieces, pictures } = expect.fail()] = await loader.load([place!]);
   await loader.close();
   expect(pieces.filter(({ supervised }) => supervised)).toEqual([{ text: ' A.</s>', supervised: true }]);
   expect(pieces[0]!.text).toContain('<pic>');
   expect(pictures).toEqual([{ width: 5, height: 3, data: expect.any(Uint8Array) as Uint8Array }]);
   expect(pictures[0]!.data).toHaveLength(5 * 3 * 3);
+});
+
+test('a changed copy has the text of its row, and each of its pictures changed', async () => {
+  await writeBelow(folder, 'a.png', await noisePng(40, 30, 1));
+  await writeBelow(folder, 'b.png', await noisePng(20, 30, 2));
+  const row = { images: ['a.png', 'b.png'], conversations: conversation('<image><image>What?', 'A.') };
+  const dataset = datasetConfig([await writeBelow(folder, 'mix.json', JSON.stringify([row]))], { maxImages: 2 });
+  const [place] = await scanAll(dataset, await goldenEncoder());
+  const loader = new WrittenRowLoader(dataset, encoder, change);
+  const crop = { operation: 'crop', parameter: 0.95 } as const;
+  const [parent = expect.fail(), copy = expect.fail()] = await loader.load([place!, { ...place!, change: crop }]);
+  await loader.close();
+  expect(copy.pieces).toEqual(parent.pieces);
+  expect(copy.pictures).toEqual(parent.pictures.map((picture) => changePicture(picture, crop, [0, 0, 0])));
+  expect(copy.pictures[0]!.data).not.toEqual(parent.pictures[0]!.data);
 });
 
 test.each([
@@ -53,7 +71,7 @@ test.each([
   const dataset = datasetConfig([await writeBelow(folder, 'mix.json', JSON.stringify([row]))]);
   const [place] = await scanAll(dataset, await goldenEncoder());
   await writeBelow(folder, name, await changed());
-  const loader = new WrittenRowLoader(dataset, encoder);
+  const loader = new WrittenRowLoader(dataset, encoder, change);
   await expect(loader.load([place!])).rejects.toThrow('row 0: must be as the dataset stage saw it');
   await loader.close();
 });
@@ -90,7 +108,7 @@ describe('a row with clips', () => {
     const frames = { kind: 'video', frameCount: 2, height: 3, width: 5 };
     const file = Buffer.from('RIFF and so on');
     expect(asked.map(({ clips }) => clips)).toEqual([[frames], [{ kind: 'audio', file }]]);
-    const loader = new WrittenRowLoader(given, encoder);
+    const loader = new WrittenRowLoader(given, encoder, change);
     const [seen = expect.fail(), heard = expect.fail()] = await loader.load(places);
     await loader.close();
     expect(seen.pieces[0]!.text).toContain('<film>What?');
@@ -104,7 +122,7 @@ describe('a row with clips', () => {
     const given = await dataset(sound);
     const [place] = await scanAll(given, listening);
     await writeBelow(folder, 'a.wav', 'RIFF and so  .');
-    const loader = new WrittenRowLoader(given, encoder);
+    const loader = new WrittenRowLoader(given, encoder, change);
     await expect(loader.load([place!])).rejects.toThrow('other texts, videos or sounds; the file changed');
     await loader.close();
   });
