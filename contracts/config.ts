@@ -139,6 +139,11 @@ export interface WarmupConfig extends ScheduleSettings {
   loraAlpha: number;
   /** Names of linear layers of the decoder. */
   loraTarget: string[];
+  /**
+   * Checkpoints of the training, evenly spaced, the last being its end, at which every row's loss is taken; 0 or not
+   * there (in a result of an earlier version): none.
+   */
+  trajectory?: number;
 }
 
 export type ProjectionKind = 'sparse' | 'rademacher' | 'kron' | 'none';

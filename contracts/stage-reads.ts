@@ -49,6 +49,7 @@ export const STAGE_READS = {
       'warmup.batchSize',
       'warmup.learningRate',
       ...ADAPTER,
+      'warmup.trajectory',
     ],
     ...TRAINING,
   },
@@ -60,6 +61,7 @@ export const STAGE_READS = {
       storage: 'gradients.storage',
     },
     prompt: PROMPT,
+    trajectory: 'warmup.trajectory',
   },
   values: {
     values: ['values.taskValue', 'values.instanceValue', 'values.selfTerm'],
@@ -81,6 +83,14 @@ export const STAGE_READS = {
   },
   evaluation: { prompt: PROMPT },
 } as const satisfies Partial<Record<Stage | 'newRows', Record<string, ReadGroup>>>;
+
+/**
+ * Keys that came after artifacts had been made, and the value of each that does what was done before: with it, or
+ * without the key, they are in no address, so that what is there is found.
+ */
+export const LATER_KEYS = {
+  'warmup.trajectory': 0,
+} as const satisfies { readonly [Path in ConfigPath]?: string | number | null };
 
 const FILES = 'hashes of the files, or their names, sizes and times';
 const OF_METHOD = 'what the method reads of gradients, in the address of the selection';

@@ -16,7 +16,7 @@ export type Columns = Readonly<Record<string, Column<ColumnValues>>>;
 
 /** Rows of a table, column by column. Columns of a batch that was read are views on its bytes, made when asked for. */
 export type Rows<Of extends Columns> = { readonly rowCount: number } & {
-  readonly [Name in keyof Of]: Of[Name] extends Column<infer Values> ? Values : never;
+  readonly [Name in keyof Of]: Exclude<Of[Name], undefined> extends Column<infer Values> ? Values : never;
 };
 
 /** What is written: batches, one record batch each. */

@@ -19,9 +19,10 @@ import { keepBeating, openPulse, startPulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { memoryFacts, recomputationNotes } from '../shared/memory-plan.ts';
 import { finishOutput } from '../shared/stage-output.ts';
+import { openEarlierLosses } from './earlier-losses.ts';
 import { createShardParts } from './parts.ts';
 import { adapterOf, findTable, gradientPlace, projectionOf, requireSameEngine, requireSpace } from './table-place.ts';
-import { closeShard, computeParts, finishedShard, removeFinishedParts, shardFolder } from './shard.ts';
+import { closeShard, computeParts, finishedShard, removeFinishedParts, shardFolder, widthOf } from './shard.ts';
 import { describeNext, readMicroBatches } from './micro-batches.ts';
 
 export function createGradientActivities({ openStore, models }: ComputeDependencies) {
@@ -62,12 +63,15 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const adapter = await adapterOf(store, input, models);
       const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       const source = await examplesOf(config, dataset, model, models);
+      const earlier = await openEarlierLosses(store, input, model);
       const computer = model.openGradients(adapter, projectionOf(config));
+      const { storage } = config.gradients;
       try {
-        const keys = await computeParts(computer, config.gradients.storage, batches, source, parts, pulse);
+        const keys = await computeParts({ computer, earlier, storage }, batches, source, parts, pulse);
         return await closeShard(store, input, computer.sketch, parts, keys);
       } finally {
         computer.dispose();
+        earlier?.dispose();
         await source.close();
         await removeFinishedParts(store, input);
       }
@@ -81,7 +85,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const { length: parameterCount } = gradientLayout(await adapterOf(store, input, models));
       const quarantined = sumByReason(shards.flatMap((shard) => shard.quarantined));
       const sketch = sketchWidth(projectionOf(config), parameterCount);
-      const details: GradientDetails = { sketch, storage: config.gradients.storage, parameterCount, quarantined };
+      const details: GradientDetails = { ...widthOf(config, sketch), parameterCount, quarantined };
       const place = { ...(await gradientPlace(input, models)), address };
       const files = shards.map(({ file }) => file);
       const { reference: gradients } = await finishOutput(store, place, { files, details });

@@ -8,6 +8,7 @@ import type { Stage } from '../../contracts/stages.ts';
 import { reaches } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
 import { adapterSizes } from '../../model/memory/count-memory.ts';
+import { trajectoryOf } from '../gradients/earlier-losses.ts';
 import { tableBytes } from '../gradients/table-place.ts';
 import type { LinearLayer } from '../../model/weight-shapes.ts';
 
@@ -16,6 +17,9 @@ export interface RowFacts extends Pick<RunPlan, 'rowCount' | 'usableCount' | 'to
   /** Of reading a row's text and making its prompt, as a sample took. */
   secondsPerRow: number;
 }
+
+/** Part of a forward and backward pass that a forward pass takes. */
+const FORWARD_SHARE = 1 / 3;
 
 /** Stages whose artifacts are looked for. */
 export type FoundStage = 'dataset' | 'warmup' | 'gradients' | 'values';
@@ -48,7 +52,7 @@ export function planStages(facts: PlanFacts): PlannedStage[] {
       partCount: Math.ceil(usableCount / config.gradients.shardRows),
       unit: 'shards',
       diskBytes: tableBytes(config, sizes.gradientLength, usableCount),
-      seconds: secondsFor(facts, usableCount, 1),
+      seconds: secondsFor(facts, usableCount, 1 + FORWARD_SHARE * Math.max(0, trajectoryOf(config) - 1)),
     }),
     planned('values', { isCached: isCached('values'), rowCount: usableCount }),
     planned('allocation', { rowCount: budget }),
@@ -79,11 +83,9 @@ function planWarmup(facts: PlanFacts, diskBytes: number): PlannedStage {
   const found = { isCached: isCached('warmup') };
   if (config.model.adapter !== null) return planned('warmup', found);
   const sampled = warmupRowCount(rows.usableCount, config.warmup.fraction);
-  return planned('warmup', { ...found, diskBytes, ...training(facts, sampled, config.warmup) });
+  const trained = training(facts, sampled, config.warmup);
+  return planned('warmup', { ...found, diskBytes: diskBytes * Math.max(1, trajectoryOf(config)), ...trained });
 }
-
-/** Part of a forward and backward pass that a forward pass takes. */
-const FORWARD_SHARE = 1 / 3;
 
 /** Every model scores all test rows; rows are taken to be as long as those of the dataset. */
 function planEvaluation(facts: PlanFacts): PlannedStage {

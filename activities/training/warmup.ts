@@ -34,7 +34,8 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
         const places = chooseRows(await readUsableRows(store, rows), config);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
         const tokenBudget = await readTokenBudget(store, rows, config.gradients);
-        return tuneAdapter({ store, place, config, dataset, tokenBudget, schedule, places, pulse }, models);
+        const { trajectory = 0 } = config.warmup;
+        return tuneAdapter({ store, place, config, dataset, tokenBudget, schedule, places, trajectory, pulse }, models);
       });
       return adapterResult(output, config.model.adapter === null ? schedule : null);
     },

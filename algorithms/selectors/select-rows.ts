@@ -24,6 +24,7 @@ import { taskBalanced } from './task-balanced.ts';
 import { tive } from './tive.ts';
 import { tiveInstance } from './tive-instance.ts';
 import { tiveTask } from './tive-task.ts';
+import { trajectories } from './trajectories.ts';
 
 /** ESS_t/n_t below which the instance values decide more than a gentle tilt should. */
 const UNEVEN_SHARE = 0.9;
@@ -44,6 +45,7 @@ const SELECTORS: { [Method in SelectionMethod]: Selector<Method> } = {
   icons,
   gist,
   clusters,
+  trajectories,
   deduplicated,
 };
 

@@ -67,7 +67,9 @@ type LaterKey =
   | 'near_duplicate_cosine'
   | 'loss_guard'
   | 'loss_cut';
-type WithPathList = Omit<Parsed, 'dataset' | 'selection'> & {
+type Warmup = Parsed['warmup'];
+type WithPathList = Omit<Parsed, 'dataset' | 'selection' | 'warmup'> & {
+  warmup: Omit<Warmup, 'trajectory'> & Partial<Pick<Warmup, 'trajectory'>>;
   // A run that an older version has started carries no columns.
   dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;
   selection: Omit<Selection, LaterKey> & Partial<Pick<Selection, LaterKey>>;

@@ -74,7 +74,8 @@ export async function takeQueryGradients(
   const { input, work, compute, progress } = context;
   const dataset = queryDataset(input.config, work);
   if (dataset === null) return null;
-  const config = { ...input.config, dataset };
+  // Nothing reads the queries' losses at earlier checkpoints.
+  const config = { ...input.config, dataset, warmup: { ...input.config.warmup, trajectory: 0 } };
   progress.start('gradients');
   progress.describe('gradients', 'queries');
   const summary = 'gradients: read and check the rows that are queries';

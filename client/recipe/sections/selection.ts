@@ -49,7 +49,7 @@ export const selection = section('which rows of a task are taken', {
     .describe('rows in the dataset’s form that are the queries in their place: what helps these?'),
   query_rows: integer(1).default(16).describe('rows of each task that are held out, and not selected'),
   query_rank: integer(1).default(32).describe('of gist: most dimensions of the queries’ subspace'),
-  cluster_count: integer(1).default(16).describe('of clusters: clusters of each task'),
+  cluster_count: integer(1).default(16).describe('of clusters, trajectories: clusters of each task'),
   filters: list(oneOf(...FILTER_NAMES), 'a list of filters')
     .default([])
     .describe('what is left out first, whatever the method: the filters below'),

@@ -154,6 +154,28 @@ describe('a selection by clusters', () => {
   });
 });
 
+describe('a selection by loss trajectories', () => {
+  const settings = ['warmup.trajectory=2', 'warmup.epochs=2'];
+
+  test('takes as many rows of every cluster of them, within equal quotas', async () => {
+    const own = await run.estimate(run.config(...settings));
+    const change = { values: own.values, gradients: [own.gradients] };
+    const { tasks, selection } = await select('trajectories', settings, change);
+    expect(tasks.map(({ copies }) => copies).sort()).toEqual([4, 5, 5]);
+    const other = await select('trajectories', [...settings, 'selection.cluster_count=2'], change);
+    expect(other.selection.uri).not.toBe(selection.uri);
+    const one = await rowIndexes(await select('trajectories', [...settings, 'selection.cluster_count=1'], change));
+    expect(one).toEqual(await rowIndexes(await select('task_balanced', settings, change)));
+  });
+
+  test('refuses a table without losses at several checkpoints', async () => {
+    await expect(select('trajectories')).rejects.toThrow(
+      'selection.method: trajectories needs losses at 2 checkpoints or more, got 0 in the table of gradients; ' +
+        'set warmup.trajectory, and run the recipe anew',
+    );
+  });
+});
+
 test('queries are rows of a file, test rows, or none where no method asks for them', () => {
   const of = (methods: SelectionMethod[], ...settings: string[]) => queryDataset(run.config(...settings), { methods });
   expect(of(['less'])).toBeNull();

@@ -300,15 +300,6 @@ describe('a recipe is refused with place and remedy', () => {
     );
   });
 
-  test('an adapter excludes settings of the warm-up, but not the shape of the adapter', () => {
-    mkdirSync(join(folder, 'adapter'));
-    const withAdapter = NEEDED.replace('model }', 'model, adapter: adapter }');
-    expect(refusal(`${withAdapter}warmup: { epochs: 2 }\n`)).toBe(
-      'recipe.yaml:3:11 warmup.epochs: must not be set beside model.adapter, which takes the place of the warm-up; leave one out',
-    );
-    expect(loadRecipe(write(`${withAdapter}warmup: { lora_rank: 4 }\n`)).config.warmup.loraRank).toBe(4);
-  });
-
   test('recipes that extend one another in a circle', () => {
     write('extends: recipe.yaml\n', 'other.yaml');
     expect(refusal(`extends: other.yaml\n${NEEDED}`)).toBe(
