@@ -52,6 +52,7 @@ export const STAGE_READS = {
       'warmup.trajectory',
     ],
     ...TRAINING,
+    preconditioner: 'gradients.preconditioner',
   },
   gradients: {
     projection: {
@@ -62,6 +63,7 @@ export const STAGE_READS = {
     },
     prompt: PROMPT,
     trajectory: 'warmup.trajectory',
+    preconditioner: 'gradients.preconditioner',
   },
   values: {
     values: ['values.taskValue', 'values.instanceValue', 'values.selfTerm'],
@@ -90,6 +92,7 @@ export const STAGE_READS = {
  */
 export const LATER_KEYS = {
   'warmup.trajectory': 0,
+  'gradients.preconditioner': 'none',
 } as const satisfies { readonly [Path in ConfigPath]?: string | number | null };
 
 const FILES = 'hashes of the files, or their names, sizes and times';

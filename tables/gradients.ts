@@ -39,7 +39,7 @@ const columnsOf = ({ sketch, storage }: Pick<GradientWidth, 'sketch' | 'storage'
   task: text,
   loss: float64,
   supervisedTokenCount: uint32,
-  /** ℓ2 norm of the whole gradient, before projection. */
+  /** ℓ2 norm of the whole gradient, before projection; of the plain one where the stored one is scaled by moments. */
   gradientNorm: float64,
   el2n: float64,
   /** `[row, sketch]` of float32, or of int8 with value = gradientScale × stored. */

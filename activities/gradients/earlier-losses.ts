@@ -4,7 +4,7 @@ import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { GradientsInput } from '../../contracts/messages/gradients.ts';
 import { checkpointFile, readAdapter } from '../../model/adapter-files.ts';
 import type { EngineModel, ModelExample, Scorer } from '../../model/engine.ts';
-import { readDetails, verifiedFolder } from '../../store/artifacts.ts';
+import { readDetails } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import type { AdapterDetails } from '../../tables/training.ts';
 
@@ -22,12 +22,14 @@ export function trajectoryOf({ warmup }: Pick<Config, 'warmup'>): number {
 
 /**
  * Opens the earlier checkpoints of the reference model; null where no losses are asked for.
+ * @param folder of the adapter's files, of this machine
  * @throws InvalidConfigError where the adapter was not trained with so many checkpoints
  */
 export async function openEarlierLosses(
   store: Store,
   { config, adapter }: Pick<GradientsInput, 'config' | 'adapter'>,
   model: EngineModel,
+  folder: string,
 ): Promise<EarlierLosses | null> {
   const wanted = trajectoryOf(config);
   if (wanted === 0) return null;
@@ -37,7 +39,6 @@ export async function openEarlierLosses(
       `warmup.trajectory: the reference model must have ${wanted} checkpoints, got ${trajectory.length}; ` +
         'an adapter that was given has none, nor has the model of a round: set it to 0',
     );
-  const folder = await verifiedFolder(store, adapter);
   const scorers: Scorer[] = [];
   for (const step of trajectory.slice(0, -1))
     scorers.push(model.openScoring(await readAdapter(folder, model.decoder.layers, checkpointFile(step))));

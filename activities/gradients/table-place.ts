@@ -110,6 +110,11 @@ export async function adapterOf(
   return readAdapter(await verifiedFolder(store, adapter), decoder.layers);
 }
 
+/** Whether stored gradients are scaled by the moments of the warm-up. */
+export function isPreconditioned({ gradients }: Pick<Config, 'gradients'>): boolean {
+  return gradients.preconditioner === 'adam';
+}
+
 /** How the config projects gradients. */
 export function projectionOf({ gradients }: Config): ProjectionSettings {
   const { projection: kind, sketch, projectionSeed: seed } = gradients;

@@ -9,7 +9,7 @@ import { reaches } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
 import { adapterSizes } from '../../model/memory/count-memory.ts';
 import { trajectoryOf } from '../gradients/earlier-losses.ts';
-import { tableBytes } from '../gradients/table-place.ts';
+import { isPreconditioned, tableBytes } from '../gradients/table-place.ts';
 import type { LinearLayer } from '../../model/weight-shapes.ts';
 
 /** Rows, as far as they are known. */
@@ -84,7 +84,9 @@ function planWarmup(facts: PlanFacts, diskBytes: number): PlannedStage {
   if (config.model.adapter !== null) return planned('warmup', found);
   const sampled = warmupRowCount(rows.usableCount, config.warmup.fraction);
   const trained = training(facts, sampled, config.warmup);
-  return planned('warmup', { ...found, diskBytes: diskBytes * Math.max(1, trajectoryOf(config)), ...trained });
+  // Two moments a parameter, where they are kept.
+  const copies = Math.max(1, trajectoryOf(config)) + (isPreconditioned(config) ? 2 : 0);
+  return planned('warmup', { ...found, diskBytes: copies * diskBytes, ...trained });
 }
 
 /** Every model scores all test rows; rows are taken to be as long as those of the dataset. */

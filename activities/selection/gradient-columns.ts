@@ -75,6 +75,11 @@ export async function gradientColumns(
     const asked = { wanted: clusterCount, seed: config.run.seed };
     return { columns: { trajectory_cluster: await clusterLosses(store, table, rows, names, asked, pulse) } };
   }
+  if (reference === undefined && config.gradients.preconditioner === 'adam')
+    throw new InvalidConfigError(
+      'selection.queries: must be plain gradients, got rows held out of a table that gradients.preconditioner has scaled; ' +
+        'set queries: evaluation, or query_path',
+    );
   const heldOut = reference === undefined ? holdOut(rows, names, queryRows, config.run.seed) : null;
   const queries =
     heldOut === null

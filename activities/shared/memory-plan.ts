@@ -9,7 +9,7 @@ import type { MemoryCount, MemoryQuestion, MemoryWork, MicroBatchSize } from '..
 import { TOKEN_BUDGETS, largestBatch, pickRecomputedLayers, pickTokenBudget } from '../../model/memory/pick-memory.ts';
 import { gigabytes } from '../../model/memory/weights-memory.ts';
 import { trajectoryOf } from '../gradients/earlier-losses.ts';
-import { projectionOf } from '../gradients/table-place.ts';
+import { isPreconditioned, projectionOf } from '../gradients/table-place.ts';
 import type { ModelHost } from './model-host.ts';
 
 /** What a process has, and what is asked of it. */
@@ -54,6 +54,7 @@ export async function memoryFacts(
     work,
     adapter: work === 'gradients' ? given : tuned,
     projection: projectionOf(config),
+    ...(work === 'gradients' && isPreconditioned(config) ? { isPreconditioned: true } : {}),
     ...(trajectory > 1 && work !== 'scoring' ? { checkpointCount: trajectory - 1 } : {}),
     batch: largestBatch(1, 1),
     recomputedLayerCount: 0,

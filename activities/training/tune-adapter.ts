@@ -6,6 +6,7 @@ import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { FileReference } from '../../contracts/references.ts';
 import type { CountedPlace } from '../../contracts/row-place.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
+import { MOMENTS_FILE, encodeMoments } from '../../model/adam-moments.ts';
 import { initialAdapter } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { checkpointFile, encodeAdapter, encodeParameters } from '../../model/adapter-files.ts';
@@ -48,6 +49,8 @@ export interface TuneRequest {
   places: readonly CountedPlace[];
   /** Checkpoints whose values are kept, evenly spaced, the end included; not there: the end alone, as ever. */
   trajectory?: number;
+  /** Whether the optimiser's moments at the end are kept too. */
+  keepsMoments?: boolean;
   pulse: Pulse;
 }
 
@@ -154,9 +157,9 @@ function copiesOf(arrays: readonly Float32Array[]): Float32Array[] {
   return arrays.map((values) => values.slice());
 }
 
-/** The adapter, its earlier checkpoints and its steps. */
+/** The adapter, its earlier checkpoints, its moments and its steps. */
 async function writeTrained(
-  { store, place, places }: TuneRequest,
+  { store, place, places, keepsMoments = false }: TuneRequest,
   initial: AdapterValues,
   { state, losses, kept }: TrainingCheckpoint,
   decoderPath: string,
@@ -172,6 +175,10 @@ async function writeTrained(
   for (const { step, parameters } of kept) {
     const bytes = encodeParameters(withParameters(initial, parameters).parameters, decoderPath);
     files.push(await writeFile(store, place, checkpointFile(step), bytes));
+  }
+  if (keepsMoments) {
+    const bytes = encodeMoments(initial, state.optimizer, OPTIMIZER.adamW);
+    files.push(await writeFile(store, place, MOMENTS_FILE, bytes));
   }
   files.push(await trainingTable.write(store, place.folder, [steps]));
   const [firstLoss, lastLoss] = [losses[0]?.loss ?? null, losses.at(-1)?.loss ?? null];

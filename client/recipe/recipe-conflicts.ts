@@ -2,7 +2,7 @@
 import type { SelectionMethod } from '../../contracts/config.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
-import { METHOD_NAMES, leastTrajectory } from '../../contracts/methods.ts';
+import { METHOD_NAMES, leastTrajectory, readsQueries } from '../../contracts/methods.ts';
 import { setOwn } from './recipe-document.ts';
 import type { RecipeLayer } from './recipe-document.ts';
 
@@ -72,7 +72,31 @@ export function conflicts(layers: readonly RecipeLayer[]): string[] {
       );
     }
   }
-  return [...findings, ...trajectoryConflicts(layers)];
+  return [...findings, ...trajectoryConflicts(layers), ...preconditionerConflicts(layers)];
+}
+
+/** What scaled gradients cannot be made of, and what cannot be chosen by them. */
+function preconditionerConflicts(layers: readonly RecipeLayer[]): string[] {
+  const keys = merged(layers);
+  if (valueAt(keys, ['gradients', 'preconditioner']) !== 'adam') return [];
+  const where = `${whereOf(layers, ['gradients', 'preconditioner'])} gradients.preconditioner`;
+  const findings: string[] = [];
+  if (valueAt(keys, ['gradients', 'projection']) === 'kron')
+    findings.push(
+      `${where}: adam needs whole gradients, which gradients.projection: kron never forms; set projection: sparse`,
+    );
+  if (isSet(layers, ['model', 'adapter']))
+    findings.push(`${where}: adam needs the moments of the warm-up, which model.adapter has none of; set none`);
+  if (numberAt(keys, ['selection', 'rounds'], 1) > 1)
+    findings.push(`${where}: adam needs moments, which the models of selection.rounds do not keep; set none`);
+  const queries = valueAt(keys, ['selection', 'queries']) ?? 'held_out';
+  const asking = methodsOf(keys).find(([, method]) => readsQueries(method))?.[1];
+  if (asking !== undefined && queries === 'held_out' && !isSet(layers, ['selection', 'query_path']))
+    findings.push(
+      `${where}: adam scales the gradients of held-out rows too, and queries of ${asking} are plain; ` +
+        'set selection.queries: evaluation, or selection.query_path',
+    );
+  return findings;
 }
 
 /** What the losses at several checkpoints need, and what needs them. */

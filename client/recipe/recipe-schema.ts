@@ -68,7 +68,9 @@ type LaterKey =
   | 'loss_guard'
   | 'loss_cut';
 type Warmup = Parsed['warmup'];
-type WithPathList = Omit<Parsed, 'dataset' | 'selection' | 'warmup'> & {
+type Gradients = Parsed['gradients'];
+type WithPathList = Omit<Parsed, 'dataset' | 'selection' | 'warmup' | 'gradients'> & {
+  gradients: Omit<Gradients, 'preconditioner'> & Partial<Pick<Gradients, 'preconditioner'>>;
   warmup: Omit<Warmup, 'trajectory'> & Partial<Pick<Warmup, 'trajectory'>>;
   // A run that an older version has started carries no columns.
   dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;

@@ -153,7 +153,8 @@ function adapterBytes(
     // A layer's products, and their copies here.
     gradients: (engine === 'torch' ? 4 : 8) * batch.rowCount * largestPair,
     projection: projectionBytes(question, sizes) + batch.rowCount * width * 12,
-    optimizer: 0,
+    // Here, and where the engine computes.
+    optimizer: question.isPreconditioned === true ? 2 * 2 * values : 0,
   };
 }
 

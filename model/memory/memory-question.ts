@@ -27,6 +27,8 @@ export interface MemoryQuestion {
   batch: MicroBatchSize;
   /** Adapters that rows are scored at beside the one whose gradients are taken; not there: none. */
   checkpointCount?: number;
+  /** Whether gradients are scaled by the moments of the training; not there: they are not. */
+  isPreconditioned?: boolean;
   /** Layers whose forward pass is done again in the backward pass, so that only their input is kept. */
   recomputedLayerCount: number;
   /** Bound of the pictures' vectors that are kept. */

@@ -67,6 +67,7 @@ describe('what stages read of a recipe', () => {
         cutoffLen: 'gradients.cutoffLen',
       },
       trajectory: 'warmup.trajectory',
+      preconditioner: 'gradients.preconditioner',
     });
     expect(settingsOf('values', pathConfig)).toMatchObject({
       values: { selfTerm: 'values.selfTerm' },
@@ -79,6 +80,9 @@ describe('what stages read of a recipe', () => {
     expect(settingsOf('warmup', changed)).toMatchObject({ warmup: { trajectory: 4 } });
     expect(settingsOf('gradients', changed)).toMatchObject({ trajectory: 4 });
     expect(withoutLaterKeys(changed)).toEqual({ ...withoutLaterKeys(config), warmup: changed.warmup });
+    const scaled = { ...config, gradients: { ...config.gradients, preconditioner: 'adam' as const } };
+    for (const reader of ['warmup', 'gradients'] as const)
+      expect(settingsOf(reader, scaled)).toMatchObject({ preconditioner: 'adam' });
     const { trajectory, ...earlier } = config.warmup;
     expect(trajectory).toBe(0);
     expect(withoutLaterKeys(config).warmup).toEqual(earlier);

@@ -9,6 +9,7 @@ import { ArtifactMismatchError, NoProgressError } from '../../../contracts/failu
 import type { GradientShard, GradientShardInput } from '../../../contracts/messages/gradients.ts';
 import type { Checkpoint } from '../../../contracts/messages/run.ts';
 import type { ArtifactReference } from '../../../contracts/references.ts';
+import { readMoments } from '../../../model/adam-moments.ts';
 import { checkpointFile, readAdapter } from '../../../model/adapter-files.ts';
 import { checkpointFolder } from '../../../store/addresses.ts';
 import { LocalStore } from '../../../store/local-store.ts';
@@ -17,6 +18,7 @@ import type { GradientRows } from '../../../tables/gradients.ts';
 import { readUsableRows } from '../../../tables/rows.ts';
 import type { UsableRow } from '../../../tables/rows.ts';
 import { USABLE_ROWS } from '../../client/small-dataset.ts';
+import { slowlyScaled } from '../../model/adam-reference.ts';
 import { SmallRun, inActivity } from '../small-run.ts';
 import type { Surroundings } from '../small-run.ts';
 import { OtherEngine } from '../watched-models.ts';
@@ -170,6 +172,44 @@ describe('losses at the checkpoints of the warm-up', () => {
     const { address, shardCount } = await inActivity(planGradients, { ...input, config });
     await expect(inActivity(computeGradientShard, { ...input, config, address, shard: 0, shardCount })).rejects.toThrow(
       'warmup.trajectory: the reference model must have 2 checkpoints, got 0; an adapter that was given has none',
+    );
+  });
+});
+
+describe('gradients that are scaled by the moments of the warm-up', () => {
+  const adam = 'gradients.preconditioner=adam';
+  const none = 'gradients.projection=none';
+
+  test('are what the formula makes of plain ones; norms and losses stay', async () => {
+    const plain = await run.takeGradients(await run.gradientsInput(run.config(none)));
+    const input = await run.gradientsInput(run.config(none, adam));
+    const { gradients, parameterCount } = await run.takeGradients(input);
+    expect(gradients.uri).not.toBe(plain.gradients.uri);
+    const folder = join(run.store.uri, input.adapter.uri);
+    const { decoder } = await run.models.describe(input.config.model);
+    const adapter = await readAdapter(folder, decoder.layers);
+    const moments = await readMoments(folder, adapter);
+    const [before, after] = [await batchesOf(plain.gradients), await batchesOf(gradients)];
+    for (const [index, batch] of before.entries()) {
+      const scaled = after[index]!;
+      for (const column of ['rowIndex', 'loss', 'gradientNorm', 'el2n'] as const)
+        expect(scaled[column]).toEqual(batch[column]);
+      for (const row of batch.rowIndex.keys()) {
+        const own = (values: GradientRows['gradient']) =>
+          Float32Array.from(values.subarray(row * parameterCount, (row + 1) * parameterCount));
+        expect(own(scaled.gradient)).toBeAllclose(slowlyScaled(own(batch.gradient), adapter, moments), {
+          rtol: 1e-6,
+          atol: 0,
+        });
+      }
+    }
+  });
+
+  test('are refused where the adapter has no moments', async () => {
+    const input = { ...(await run.gradientsInput(run.config())), config: run.config(adam) };
+    const { address, shardCount } = await inActivity(planGradients, input);
+    await expect(inActivity(computeGradientShard, { ...input, address, shard: 0, shardCount })).rejects.toThrow(
+      'gradients.preconditioner: adam needs the moments of the warm-up’s training, got none beside the adapter',
     );
   });
 });

@@ -143,6 +143,15 @@ describe('a selection by queries', () => {
   });
 });
 
+test('gradients that were scaled are no queries: rows of such a table cannot be held out', async () => {
+  const scaled = run.config('run.seed=8');
+  const config = { ...scaled, gradients: { ...scaled.gradients, preconditioner: 'adam' as const } };
+  await expect(select('gist', [], { config })).rejects.toThrow(
+    'selection.queries: must be plain gradients, got rows held out of a table that gradients.preconditioner has scaled; ' +
+      'set queries: evaluation, or query_path',
+  );
+});
+
 describe('a selection by clusters', () => {
   test('takes as many rows of every cluster as of any other, within equal quotas', async () => {
     const { tasks, selection } = await select('clusters');

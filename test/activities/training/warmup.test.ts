@@ -4,6 +4,8 @@ import { createWarmupActivities, findReference } from '../../../activities/train
 import type { Config } from '../../../contracts/config.ts';
 import type { Checkpoint } from '../../../contracts/messages/run.ts';
 import { NoProgressError } from '../../../contracts/failures.ts';
+import { MOMENTS_FILE, readMoments } from '../../../model/adam-moments.ts';
+import { ADAMW_DEFAULTS } from '../../../model/engine.ts';
 import { readAdapter } from '../../../model/adapter-files.ts';
 import { readArchitecture } from '../../../model/architectures/read-architecture.ts';
 import { checkpointFolder } from '../../../store/addresses.ts';
@@ -154,6 +156,20 @@ describe('a training whose checkpoints are kept', () => {
       'warmup.trajectory: must be at most the 10 steps of the warm-up, got 11; lower it, or raise warmup.epochs',
     );
   });
+});
+
+test('a training whose gradients are to be scaled keeps its moments beside an adapter of the same bytes', async () => {
+  const plain = await run.tune(run.config());
+  const tuned = await run.tune(run.config('gradients.preconditioner=adam'));
+  const { files } = await readManifest(run.store, tuned.adapter);
+  expect(files.map(({ name }) => name)).toEqual([...FILES.slice(0, 2), MOMENTS_FILE, FILES[2]]);
+  for (const name of FILES) expect(run.hashOf(tuned.adapter, name)).toBe(run.hashOf(plain.adapter, name));
+  const { text } = await readArchitecture(modelFolder);
+  const folder = join(run.store.uri, tuned.adapter.uri);
+  const { beta1, beta2, first, second } = await readMoments(folder, await readAdapter(folder, linearLayers(text)));
+  expect([beta1, beta2]).toEqual([ADAMW_DEFAULTS.beta1, ADAMW_DEFAULTS.beta2]);
+  expect(first.some((values) => values.some((value) => value !== 0))).toBe(true);
+  expect(second.every((values) => values.every((value) => value >= 0))).toBe(true);
 });
 
 describe('an adapter that is given', () => {

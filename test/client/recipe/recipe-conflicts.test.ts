@@ -61,4 +61,26 @@ describe('settings that exclude one another', () => {
       'recipe.yaml:4:11 warmup.trajectory: must be 0 beside model.adapter, whose training is not done here, got 2',
     );
   });
+
+  test('gradients scaled by moments need moments, whole gradients, and queries that are not of their table', () => {
+    const adam = `${NEEDED}gradients: { preconditioner: adam }\n`;
+    const where = 'recipe.yaml:3:14 gradients.preconditioner';
+    expect(loadRecipe(write(adam)).config.gradients.preconditioner).toBe('adam');
+    expect(refusal(adam, ['gradients.projection=kron'])).toBe(
+      `${where}: adam needs whole gradients, which gradients.projection: kron never forms; set projection: sparse`,
+    );
+    expect(refusal(adam.replace(NEEDED, WITH_ADAPTER))).toBe(
+      `${where}: adam needs the moments of the warm-up, which model.adapter has none of; set none`,
+    );
+    expect(refusal(adam, ['selection.rounds=2'])).toBe(
+      `${where}: adam needs moments, which the models of selection.rounds do not keep; set none`,
+    );
+    const less = `${adam}evaluation: { path: test.json, compare: [random, less] }\n`;
+    expect(refusal(less)).toBe(
+      `${where}: adam scales the gradients of held-out rows too, and queries of less are plain; ` +
+        'set selection.queries: evaluation, or selection.query_path',
+    );
+    for (const plain of ['selection.queries=evaluation', `selection.query_path=${join(folder, 'test.json')}`])
+      expect(loadRecipe(write(less), { overrides: [plain] }).config.evaluation.compare).toContain('less');
+  });
 });
