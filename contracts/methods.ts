@@ -103,6 +103,11 @@ export interface FilterSettings {
   filters?: FilterName[];
   /** Least cosine of two rows that count as one, in (0, 1]. */
   nearDuplicateCosine?: number;
+  /**
+   * Least cosine of two rows that count as near-duplicates, in (0, 1], for methods that draw at random: a row weighs
+   * one over their number, itself included. Null or not there: all weigh alike.
+   */
+  nearDuplicateWeight?: number | null;
   /** Share of bad losses, in [0, 1], above which a task's bad losses are left out. */
   lossGuard?: number;
   /** Share of the highest losses, in [0, 1), that is left out. */
@@ -326,6 +331,14 @@ export function quotasOf(method: keyof Methods, weighting: Weighting): Quotas {
 export function filtersOf(method: keyof Methods, { filters = [] }: FilterSettings): FilterName[] {
   const { filters: own = [] }: MethodTraits = METHODS[method];
   return FILTER_NAMES.filter((name) => own.includes(name) || filters.includes(name));
+}
+
+/** Least cosine of near-duplicates that share one row's weight; null where all weigh alike, or the method ranks. */
+export function weightCosine(
+  method: keyof Methods,
+  { nearDuplicateWeight = null }: Pick<FilterSettings, 'nearDuplicateWeight'>,
+): number | null {
+  return METHODS[method].quotas === 'score' ? null : nearDuplicateWeight;
 }
 
 /** Whether a method reads the table of gradients, not only what the values stage has made of it. */

@@ -86,15 +86,6 @@ export const STAGE_READS = {
   evaluation: { prompt: PROMPT },
 } as const satisfies Partial<Record<Stage | 'newRows', Record<string, ReadGroup>>>;
 
-/**
- * Keys that came after artifacts had been made, and the value of each that does what was done before: with it, or
- * without the key, they are in no address, so that what is there is found.
- */
-export const LATER_KEYS = {
-  'warmup.trajectory': 0,
-  'gradients.preconditioner': 'none',
-} as const satisfies { readonly [Path in ConfigPath]?: string | number | null };
-
 const FILES = 'hashes of the files, or their names, sizes and times';
 const OF_METHOD = 'what the method reads of gradients, in the address of the selection';
 const FILTERED = 'the rows that were left out, in the address of the selection';
@@ -123,6 +114,7 @@ export const COVERED_BY_CONTENT = {
   'selection.clusterCount': OF_METHOD,
   'selection.filters': FILTERED,
   'selection.nearDuplicateCosine': FILTERED,
+  'selection.nearDuplicateWeight': OF_METHOD,
   'selection.lossGuard': FILTERED,
   'selection.lossCut': FILTERED,
   'evaluation.path': FILES,

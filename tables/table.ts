@@ -9,7 +9,15 @@ import type { ArrowRows } from './arrow-file.ts';
 import type { Column, ColumnValues } from './columns.ts';
 
 /** The kinds of tables that are written. */
-export type TableKind = 'rows' | 'gradients' | 'values' | 'filtered' | 'selection' | 'outcomes' | 'training';
+export type TableKind =
+  | 'rows'
+  | 'gradients'
+  | 'values'
+  | 'filtered'
+  | 'near_counts'
+  | 'selection'
+  | 'outcomes'
+  | 'training';
 
 /** Columns by their names in memory; on disk `rowIndex` is `row_index`. */
 export type Columns = Readonly<Record<string, Column<ColumnValues>>>;

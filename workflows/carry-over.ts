@@ -6,7 +6,7 @@ import type { ComparedSelection, NewRowsPlan, Reselection } from '../contracts/m
 import type { LastRun, MethodResult, RunInput, RunResult } from '../contracts/messages/run.ts';
 import type { AdapterResult } from '../contracts/messages/training.ts';
 import { sumByReason } from '../contracts/reasons.ts';
-import { withoutLaterKeys } from '../contracts/stage-settings.ts';
+import { withoutLaterKeys } from '../contracts/later-keys.ts';
 import type { RunContext } from './context.ts';
 import { percentText } from './progress-facts.ts';
 

@@ -65,6 +65,7 @@ type LaterKey =
   | 'rounds'
   | 'filters'
   | 'near_duplicate_cosine'
+  | 'near_duplicate_weight'
   | 'loss_guard'
   | 'loss_cut';
 type Warmup = Parsed['warmup'];

@@ -8,7 +8,7 @@ import { withDiskNames, withMemoryNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
-import { withoutLaterKeys } from '../../contracts/stage-settings.ts';
+import { withoutLaterKeys } from '../../contracts/later-keys.ts';
 import { hasScheme, openStore } from '../../store/open-store.ts';
 import { isS3 } from '../../store/s3-client.ts';
 import { findDataFiles } from './data-files.ts';

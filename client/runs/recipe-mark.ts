@@ -3,7 +3,7 @@ import type { Config } from '../../contracts/config.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { WITHOUT_EFFECT_ON_RESULTS } from '../../contracts/stage-reads.ts';
-import { withoutLaterKeys } from '../../contracts/stage-settings.ts';
+import { withoutLaterKeys } from '../../contracts/later-keys.ts';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
 
 /** What a run says of its recipe: it stands in the memo of its workflow. */

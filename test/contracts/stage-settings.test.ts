@@ -3,7 +3,8 @@ import { loadPreset } from '../../client/recipe/recipe.ts';
 import type { Config } from '../../contracts/config.ts';
 import { COVERED_BY_CONTENT, STAGE_READS, WITHOUT_EFFECT_ON_RESULTS } from '../../contracts/stage-reads.ts';
 import type { StageReads } from '../../contracts/stage-reads.ts';
-import { settingsOf, withoutLaterKeys } from '../../contracts/stage-settings.ts';
+import { withoutLaterKeys } from '../../contracts/later-keys.ts';
+import { settingsOf } from '../../contracts/stage-settings.ts';
 import { canonicalJson } from '../../store/addresses.ts';
 
 const { config } = loadPreset('demo');

@@ -56,6 +56,12 @@ export const selection = section('which rows of a task are taken', {
   near_duplicate_cosine: fraction()
     .default(0.95)
     .describe('of near_duplicates: least cosine of two gradients that count as one'),
+  near_duplicate_weight: fraction()
+    .nullable()
+    .default(null)
+    .describe(
+      'cosine from which near-copies share the weight of one row in a random draw, e.g. 0.95; null = they do not',
+    ),
   loss_guard: share()
     .default(0.1)
     .describe('of loss_guard: share of losses worse than half of chance that a task may have'),

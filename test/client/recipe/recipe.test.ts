@@ -71,6 +71,7 @@ describe('a recipe', () => {
       clusterCount: 16,
       filters: [],
       nearDuplicateCosine: 0.95,
+      nearDuplicateWeight: null,
       lossGuard: 0.1,
       lossCut: 0.15,
     });
