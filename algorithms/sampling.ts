@@ -7,6 +7,8 @@ export interface SampledRows {
   rowIndex: Uint32Array;
   /** [example, 32] SHA-256 of each row's content. */
   contentHash: Uint8Array;
+  /** [example] w > 0 that the probability of each row is multiplied by in a draw; not there: 1 each. */
+  weight?: Float64Array;
 }
 
 /** [example] numbers that rows are ranked by. */
@@ -65,12 +67,12 @@ function firstWord(contentHash: Uint8Array, position: number): number {
 }
 
 /**
- * Orders a group for weighted sampling without replacement (Gumbel top-k): by key = λ·s + G, G = −ln(−ln u), u by
- * content, descending; ties by smaller content hash, then smaller occurrence.
+ * Orders a group for weighted sampling without replacement (Gumbel top-k): by key = λ·s + ln w + G, G = −ln(−ln u), u
+ * by content, descending; ties by smaller content hash, then smaller occurrence.
  *
- * The first b rows have the law of drawing one row at a time from p ∝ e^{λs}, renormalised over the rows left. A larger
- * b gives a superset, and another row in the group changes no row's key. No softmax, so no underflow at large λ. λ = 0
- * or no scores: uniform.
+ * The first b rows have the law of drawing one row at a time from p ∝ w e^{λs}, renormalised over the rows left. A
+ * larger b gives a superset, and another row in the group changes no row's key. No softmax, so no underflow at large λ.
+ * λ = 0 or no scores: uniform but for weights.
  *
  * Differs: the released code draws by NumPy's unseeded `choice(p, replace=False)`; same law, other draws.
  *
@@ -93,7 +95,8 @@ export function drawOrder(
   for (let index = 0; index < group.length; index += 1) {
     const position = group[index]!;
     const noise = gumbel(draws.uniform(rows.contentHash, position, occurrence[index]!));
-    const key = score === null ? noise : score.lambda * score.values[position]! + noise;
+    const value = score === null ? noise : score.lambda * score.values[position]! + noise;
+    const key = rows.weight === undefined ? value : value + Math.log(rows.weight[position]!);
     if (!Number.isFinite(key)) {
       const got = `${score?.values[position]} in row ${rows.rowIndex[position]}`;
       throw new RangeError(`sampling: lambda · value must be finite, got ${got}`);
@@ -174,14 +177,15 @@ function compareHashes(contentHash: Uint8Array, left: number, right: number): nu
 }
 
 /**
- * Probabilities p_i = e^{λ s_i}/Σ e^{λ s_j} of the first draw, as a stable softmax in float64.
+ * Probabilities p_i = w_i e^{λ s_i}/Σ w_j e^{λ s_j} of the first draw, as a stable softmax in float64.
  *
  * @param values [group] finite values s.
+ * @param weight [group] w > 0; not there: 1 each.
  * @returns [group] probabilities in [0, 1], Σ = 1; empty for an empty group.
  */
-export function probabilities(values: Float64Array, lambda: number): Float64Array {
+export function probabilities(values: Float64Array, lambda: number, weight?: Float64Array): Float64Array {
   const largest = values.reduce((most, value) => Math.max(most, lambda * value), -Infinity);
-  const weights = values.map((value) => Math.exp(lambda * value - largest));
+  const weights = values.map((value, index) => Math.exp(lambda * value - largest) * (weight?.[index] ?? 1));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return weights.map((weight) => weight / total);
 }

@@ -1,5 +1,6 @@
 // How long and how fast an adapter is trained where the recipe does not say: rules over the number of rows.
 import type { ScheduleSettings, TrainingSchedule } from '../contracts/config.ts';
+import { InvalidConfigError } from '../contracts/failures.ts';
 import { WANTED_STEPS } from '../contracts/training-words.ts';
 
 /** Passes within which a training gets its steps. */
@@ -47,4 +48,19 @@ export function stepCountOf(
   { epochs, batchSize }: Pick<TrainingSchedule, 'epochs' | 'batchSize'>,
 ): number {
   return epochs * Math.ceil(rowCount / batchSize);
+}
+
+/**
+ * Updates done at each of `count` checkpoints of a training, evenly spaced: round(c · steps / count) for c = 1 … count,
+ * so the last is the end.
+ *
+ * @returns ascending, all different; none for a count of 0.
+ * @throws InvalidConfigError for more checkpoints than steps.
+ */
+export function checkpointSteps(stepCount: number, count: number): number[] {
+  if (count > stepCount)
+    throw new InvalidConfigError(
+      `warmup.trajectory: must be at most the ${stepCount} steps of the warm-up, got ${count}; lower it, or raise warmup.epochs`,
+    );
+  return Array.from({ length: count }, (_, index) => Math.round(((index + 1) * stepCount) / count));
 }

@@ -12,7 +12,7 @@ import { createRandom } from '../algorithms/random-stream.ts';
 import { loadPreset } from '../client/recipe/recipe.ts';
 import type { Config, SelectionMethod } from '../contracts/config.ts';
 import type { EstimateValuesInput, ValuesResult } from '../contracts/messages/values.ts';
-import { filtersOf, METHOD_NAMES, readsGradients } from '../contracts/methods.ts';
+import { filtersOf, leastTrajectory, METHOD_NAMES, readsGradients } from '../contracts/methods.ts';
 import type { FileReference } from '../contracts/references.ts';
 import { createStoreOpener } from '../plugins/store-opener.ts';
 import { artifactFolder } from '../store/addresses.ts';
@@ -41,7 +41,10 @@ const COPY_SHARE = 0.1;
 /** One method of every kind of work: values alone, and what reads gradients. */
 const MEASURED = [
   'tive',
-  ...METHOD_NAMES.filter((name) => readsGradients(name) || filtersOf(name, {}).length > 0),
+  // The tables here are made up, and have no losses at checkpoints.
+  ...METHOD_NAMES.filter((name) => leastTrajectory(name) === 0).filter(
+    (name) => readsGradients(name) || filtersOf(name, {}).length > 0,
+  ),
 ] as const;
 
 /** Seconds and bytes of one selection. */

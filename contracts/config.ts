@@ -139,9 +139,18 @@ export interface WarmupConfig extends ScheduleSettings {
   loraAlpha: number;
   /** Names of linear layers of the decoder. */
   loraTarget: string[];
+  /**
+   * Checkpoints of the training, evenly spaced, the last being its end, at which every row's loss is taken; 0 or not
+   * there (in a result of an earlier version): none.
+   */
+  trajectory?: number;
 }
 
 export type ProjectionKind = 'sparse' | 'rademacher' | 'kron' | 'none';
+
+/** How each row's gradient is scaled before its projection: not at all, or by the warm-up's moments of Adam. */
+export const PRECONDITIONERS = ['none', 'adam'] as const;
+export type Preconditioner = (typeof PRECONDITIONERS)[number];
 
 export interface GradientsConfig {
   /** Longest example in tokens; the rest is cut. */
@@ -155,6 +164,8 @@ export interface GradientsConfig {
   tokenBudget: number | 'auto';
   /** Least rows of one shard; a shard is a run of whole micro-batches. */
   shardRows: number;
+  /** Of the stored gradient alone: norms stay those of the plain one. Not there (in an earlier version): none. */
+  preconditioner?: Preconditioner;
 }
 
 /** Task values that are means of something of each row: its norm, its square, its norm times its answers' tokens. */

@@ -54,6 +54,8 @@ export interface MethodColumns {
   el2n: Float64Array;
   /** Number of the row's cluster within its task, by its gradient's direction. */
   cluster: Uint32Array;
+  /** The same by its losses at the checkpoints of the warm-up. */
+  trajectory_cluster: Uint32Array;
   /** Mean cosine of the row's gradient with those of a group's queries. */
   affinity: QueryColumn;
   /** Cosine with a group's mean query within the subspace of all queries. */
@@ -101,6 +103,11 @@ export interface FilterSettings {
   filters?: FilterName[];
   /** Least cosine of two rows that count as one, in (0, 1]. */
   nearDuplicateCosine?: number;
+  /**
+   * Least cosine of two rows that count as near-duplicates, in (0, 1], for methods that draw at random: a row weighs
+   * one over their number, itself included. Null or not there: all weigh alike.
+   */
+  nearDuplicateWeight?: number | null;
   /** Share of bad losses, in [0, 1], above which a task's bad losses are left out. */
   lossGuard?: number;
   /** Share of the highest losses, in [0, 1), that is left out. */
@@ -115,6 +122,8 @@ interface MethodTraits {
   columns: readonly MethodColumn[];
   /** All that its selector receives, and its selection's address covers. */
   settings: readonly SelectionSetting[];
+  /** Least checkpoints of the warm-up whose losses it reads, `warmup.trajectory`; not there: none. */
+  leastTrajectory?: number;
   /** What it leaves out, whatever the recipe says. */
   filters?: readonly FilterName[];
   /** A noun phrase, to stand after "a" or alone. */
@@ -262,6 +271,16 @@ export const METHODS = {
     summary: 'every task gets as many rows, and within it every cluster of gradients',
     baselineRank: null,
   },
+  trajectories: {
+    quotas: 'equal',
+    within: 'as many rows of every cluster of loss trajectories, drawn evenly',
+    columns: ['trajectory_cluster'],
+    settings: [],
+    leastTrajectory: 2,
+    label: 'task-balanced choice over clusters of loss trajectories',
+    summary: 'as clusters, by the losses at several checkpoints of the warm-up',
+    baselineRank: null,
+  },
   deduplicated: {
     quotas: 'equal',
     within: 'uniform sample of the kept rows, then of the others',
@@ -324,9 +343,23 @@ export function filtersOf(method: keyof Methods, { filters = [] }: FilterSetting
   return FILTER_NAMES.filter((name) => own.includes(name) || filters.includes(name));
 }
 
-/** Whether a method reads the gradients themselves, not only what the values stage has made of them. */
+/** Least cosine of near-duplicates that share one row's weight; null where all weigh alike, or the method ranks. */
+export function weightCosine(
+  method: keyof Methods,
+  { nearDuplicateWeight = null }: Pick<FilterSettings, 'nearDuplicateWeight'>,
+): number | null {
+  return METHODS[method].quotas === 'score' ? null : nearDuplicateWeight;
+}
+
+/** Whether a method reads the table of gradients, not only what the values stage has made of it. */
 export function readsGradients(method: keyof Methods): boolean {
-  return readsQueries(method) || readsColumn(method, 'cluster');
+  return readsQueries(method) || readsColumn(method, 'cluster') || readsColumn(method, 'trajectory_cluster');
+}
+
+/** Least checkpoints of the warm-up at which a method needs every row's loss; 0: none. */
+export function leastTrajectory(method: keyof Methods): number {
+  const traits: MethodTraits = METHODS[method];
+  return traits.leastTrajectory ?? 0;
 }
 
 /** Whether a method reads the gradients of queries. */

@@ -49,8 +49,10 @@ export const STAGE_READS = {
       'warmup.batchSize',
       'warmup.learningRate',
       ...ADAPTER,
+      'warmup.trajectory',
     ],
     ...TRAINING,
+    preconditioner: 'gradients.preconditioner',
   },
   gradients: {
     projection: {
@@ -60,6 +62,8 @@ export const STAGE_READS = {
       storage: 'gradients.storage',
     },
     prompt: PROMPT,
+    trajectory: 'warmup.trajectory',
+    preconditioner: 'gradients.preconditioner',
   },
   values: {
     values: ['values.taskValue', 'values.instanceValue', 'values.selfTerm'],
@@ -111,6 +115,7 @@ export const COVERED_BY_CONTENT = {
   'selection.clusterCount': OF_METHOD,
   'selection.filters': FILTERED,
   'selection.nearDuplicateCosine': FILTERED,
+  'selection.nearDuplicateWeight': OF_METHOD,
   'selection.lossGuard': FILTERED,
   'selection.lossCut': FILTERED,
   'evaluation.path': FILES,

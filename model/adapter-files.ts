@@ -1,6 +1,6 @@
 // PEFT folders of LoRA adapters, read and written.
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isJsonObject, parseJsonObject } from '../contracts/json-object.ts';
 import type { JsonObject } from '../contracts/json-object.ts';
@@ -72,19 +72,22 @@ const HARMLESS_STARTS: readonly unknown[] = [undefined, null, true, false, 'gaus
 
 /**
  * Reads a PEFT LoRA folder. Keys of transformers 4 and 5 are accepted; the rank of each layer is its tensors' own.
+ * @param modelFile of the values: {@link checkpointFile} where an earlier state of the same training is wanted
  * @throws InvalidConfigError for another adapter type, options that change the mathematics, or keys that fit no module
  */
-export async function readAdapter(folder: string, layers: readonly LinearLayer[]): Promise<AdapterValues> {
+export async function readAdapter(
+  folder: string,
+  layers: readonly LinearLayer[],
+  modelFile = ADAPTER_MODEL_FILE,
+): Promise<AdapterValues> {
   const config = await readPeftConfig(folder);
   const names = await readdir(folder);
   // A PEFT folder may hold pickles that nobody needs, such as training_args.bin.
-  if (names.includes('non_lora_trainables.bin') || !names.includes(ADAPTER_MODEL_FILE)) {
+  if (names.includes('non_lora_trainables.bin') || !names.includes(modelFile)) {
     await refusePickles(folder);
-    throw new InvalidConfigError(
-      `model.adapter: must hold ${ADAPTER_MODEL_FILE}, got ${names.length} files in ${folder}`,
-    );
+    throw new InvalidConfigError(`model.adapter: must hold ${modelFile}, got ${names.length} files in ${folder}`);
   }
-  const file = await openSafetensors(join(folder, ADAPTER_MODEL_FILE));
+  const file = await openSafetensors(join(folder, modelFile));
   try {
     const stored = new Map([...file.tensors.keys()].map((name) => [canonicalAdapterName(name), name]));
     const found = layers.filter(({ path }) => stored.has(`${path}.lora_A`) || stored.has(`${path}.lora_B`));
@@ -137,7 +140,7 @@ async function readPart(
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
     throw new InvalidConfigError(
-      `${ADAPTER_MODEL_FILE}: ${key} must hold finite numbers, got ${values[bad]} at ${bad}; take a checkpoint from before its training broke down`,
+      `${basename(file.path)}: ${key} must hold finite numbers, got ${values[bad]} at ${bad}; take a checkpoint from before its training broke down`,
     );
   }
   return { name, shape, values };
@@ -243,13 +246,23 @@ export function encodeAdapter(values: AdapterValues, decoder: string): { name: s
     use_dora: false,
     use_rslora: peft?.use_rslora ?? false,
   };
-  const tensors = values.parameters.map(({ name, shape, values: data }) => ({
-    name: `${PEFT_PREFIX}${name.replace(/^model\.language_model/, decoder)}.weight`,
-    shape,
-    values: data,
-  }));
   return [
     { name: ADAPTER_CONFIG_FILE, bytes: Buffer.from(`${JSON.stringify(config, null, 2)}\n`) },
-    { name: ADAPTER_MODEL_FILE, bytes: encodeSafetensors(tensors) },
+    { name: ADAPTER_MODEL_FILE, bytes: encodeParameters(values.parameters, decoder) },
   ];
+}
+
+/** Name of the file of an adapter's values after so many updates of its training. */
+export function checkpointFile(step: number): string {
+  return `checkpoint-${String(step).padStart(8, '0')}.safetensors`;
+}
+
+/** The file of an adapter's values, as PEFT names them; see {@link encodeAdapter}. */
+export function encodeParameters(parameters: AdapterValues['parameters'], decoder: string): Uint8Array {
+  const tensors = parameters.map(({ name, shape, values }) => ({
+    name: `${PEFT_PREFIX}${name.replace(/^model\.language_model/, decoder)}.weight`,
+    shape,
+    values,
+  }));
+  return encodeSafetensors(tensors);
 }

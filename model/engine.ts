@@ -152,8 +152,12 @@ export interface EngineModel {
    * @param readPixels a picture as the vision tower takes it, by its name
    */
   openPictures: ((readPixels: (image: string) => Promise<Float32Array>) => PictureEncoder) | null;
-  /** Per-example gradients at an adapter. */
-  openGradients(adapter: AdapterValues, projection: ProjectionSettings): GradientComputer;
+  /**
+   * Per-example gradients at an adapter.
+   * @param moments each gradient is scaled by them before its projection: `algorithms/adam-preconditioner.ts`
+   * @throws InvalidConfigError for moments with projection `kron`, which never forms a gradient
+   */
+  openGradients(adapter: AdapterValues, projection: ProjectionSettings, moments?: AdamMoments | null): GradientComputer;
   /** Training of an adapter, from the start or from a state that was saved. */
   openTraining(start: AdapterValues, settings: OptimizerSettings, resumed: TrainingState | null): Trainer;
   /** @param adapter null scores the base model */
@@ -230,11 +234,11 @@ export interface ExampleGradients {
   loss: Float64Array;
   /** `[example]` |M|. */
   supervisedTokenCount: Uint32Array;
-  /** `[example]` ℓ2 norm of the whole gradient, before projection. */
+  /** `[example]` ℓ2 norm of the whole gradient, before projection and before any scaling by moments. */
   gradientNorm: Float64Array;
   /** `[example]` mean ‖softmax − onehot‖₂ over the supervised tokens. */
   el2n: Float64Array;
-  /** `[example, sketch]` projected gradient, of float64 sums. */
+  /** `[example, sketch]` projected gradient, scaled by moments where there are any, of float64 sums. */
   sketch: Float32Array;
 }
 
@@ -245,6 +249,14 @@ export interface GradientComputer {
   /** One forward and one backward pass. */
   compute(examples: readonly ModelExample[]): Promise<ExampleGradients>;
   dispose(): void;
+}
+
+/** Moments of the training that ended in an adapter, an array for each of its parameters, and the betas of it. */
+export interface AdamMoments {
+  beta1: number;
+  beta2: number;
+  first: Float32Array[];
+  second: Float32Array[];
 }
 
 /** Settings of AdamW (arXiv:1711.05101). */

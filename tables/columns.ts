@@ -45,8 +45,13 @@ export const optionalText: Column<readonly (string | null)[]> = { type: new Utf8
 /** A SHA-256, flat `[row, 32]`. */
 export const hash: Column<Uint8Array> = { type: new FixedSizeBinary(HASH_BYTES), nullable: false, access: 'view' };
 
+/** A vector of float32 a row, flat `[row, width]`. */
+export function float32List(width: number): Column<Float32Array> {
+  return { type: new FixedSizeList(width, new Field('item', new Float32(), false)), nullable: false, access: 'list' };
+}
+
 /** A vector a row, flat `[row, width]`. */
 export function vector(width: number, storage: 'float32' | 'int8'): Column<Float32Array | Int8Array> {
-  const item = new Field('item', storage === 'int8' ? new Int8() : new Float32(), false);
-  return { type: new FixedSizeList(width, item), nullable: false, access: 'list' };
+  if (storage === 'float32') return float32List(width);
+  return { type: new FixedSizeList(width, new Field('item', new Int8(), false)), nullable: false, access: 'list' };
 }

@@ -5,15 +5,18 @@ import type { Reason } from '../contracts/reasons.ts';
 import type { ArtifactReference, FileReference } from '../contracts/references.ts';
 import { detailsOf, readDetails, readManifest } from '../store/artifacts.ts';
 import type { Store } from '../store/store.ts';
-import { float64, hash, optionalText, text, uint32, vector } from './columns.ts';
+import { float32List, float64, hash, optionalText, text, uint32, vector } from './columns.ts';
+import type { Column } from './columns.ts';
 import type { RowLookup } from './row-lookup.ts';
 import { readTable, writeTable } from './table.ts';
 import type { Batches, Rows, Table } from './table.ts';
 
-/** Width k of the stored gradients, and as what they are stored. */
+/** Width k of the stored gradients, as what they are stored, and what stands beside them. */
 export interface GradientWidth {
   sketch: number;
   storage: GradientsConfig['storage'];
+  /** Checkpoints of the warm-up at which every row's loss was taken; not there: none, and there is no such column. */
+  trajectory?: number;
 }
 
 /** What a gradient artifact says about itself. */
@@ -30,13 +33,13 @@ export function readGradientDetails(store: Store, gradients: ArtifactReference):
   return readDetails<GradientDetails>(store, gradients);
 }
 
-const columnsOf = ({ sketch, storage }: GradientWidth) => ({
+const columnsOf = ({ sketch, storage }: Pick<GradientWidth, 'sketch' | 'storage'>) => ({
   rowIndex: uint32,
   contentHash: hash,
   task: text,
   loss: float64,
   supervisedTokenCount: uint32,
-  /** ℓ2 norm of the whole gradient, before projection. */
+  /** ℓ2 norm of the whole gradient, before projection; of the plain one where the stored one is scaled by moments. */
   gradientNorm: float64,
   el2n: float64,
   /** `[row, sketch]` of float32, or of int8 with value = gradientScale × stored. */
@@ -46,16 +49,24 @@ const columnsOf = ({ sketch, storage }: GradientWidth) => ({
   reason: optionalText,
 });
 
-type GradientColumns = ReturnType<typeof columnsOf>;
+// No interface, which could have other keys added to it and so is no set of columns.
+type TrajectoryColumn = {
+  /** `[row, checkpoint]` mean loss over the supervised tokens at each checkpoint, in nats; the last is `loss`. */
+  lossTrajectory?: Column<Float32Array>;
+};
 
-/** Rows of the gradient table: gradients `[row, sketch]`, other columns `[row]`. */
+type GradientColumns = ReturnType<typeof columnsOf> & TrajectoryColumn;
+
+/** Rows of the gradient table: gradients `[row, sketch]`, losses at checkpoints `[row, checkpoint]`, others `[row]`. */
 export type GradientRows = Rows<GradientColumns>;
 
-/** Names of the table's columns in memory. */
+/** Names of the columns in memory that every table has. */
 export const GRADIENT_COLUMNS: readonly string[] = Object.keys(columnsOf({ sketch: 1, storage: 'float32' }));
 
 function tableOf(width: GradientWidth): Table<GradientColumns> {
-  return { kind: 'gradients', columns: columnsOf(width) };
+  const { trajectory = 0 } = width;
+  const beside: TrajectoryColumn = trajectory === 0 ? {} : { lossTrajectory: float32List(trajectory) };
+  return { kind: 'gradients', columns: { ...columnsOf(width), ...beside } };
 }
 
 /** Where a shard's file lies, and what it says of itself. */
@@ -83,17 +94,18 @@ function fiveDigits(value: number): string {
 }
 
 /** One shard of a gradient table. */
-export interface GradientFile {
+export interface GradientFile extends Omit<GradientWidth, 'sketch'> {
   /** Folder of the artifact. */
   uri: string;
   file: FileReference;
-  storage: GradientsConfig['storage'];
 }
 
 /** Gradient artifacts as one table: table by table, shard by shard, in order. */
 export interface GradientTable {
   /** Width k of the stored gradients. */
   sketch: number;
+  /** Losses at checkpoints that every row has; not there: none. */
+  trajectory?: number;
   files: GradientFile[];
 }
 
@@ -102,25 +114,29 @@ export async function openGradientTable(
   store: Store,
   references: readonly ArtifactReference[],
 ): Promise<GradientTable> {
-  let sketch: number | null = null;
+  let first: GradientDetails | null = null;
   const files: GradientFile[] = [];
   for (const reference of references) {
     const manifest = await readManifest(store, reference);
     const own = detailsOf<GradientDetails>(manifest);
-    sketch ??= own.sketch;
-    if (sketch !== own.sketch) {
+    first ??= own;
+    for (const key of ['sketch', 'trajectory'] as const) {
+      if (first[key] === own[key]) continue;
       throw new ArtifactMismatchError(
-        `${reference.uri}: sketch must be ${sketch}, got ${own.sketch}; use another store`,
+        `${reference.uri}: ${key} must be ${first[key] ?? 0}, got ${own[key] ?? 0}; use another store`,
       );
     }
-    files.push(...manifest.files.map((file) => ({ uri: reference.uri, file, storage: own.storage })));
+    const { storage, trajectory } = own;
+    const width = trajectory === undefined ? { storage } : { storage, trajectory };
+    files.push(...manifest.files.map((file) => ({ uri: reference.uri, file, ...width })));
   }
-  return { sketch: sketch!, files };
+  const { sketch, trajectory } = first!;
+  return trajectory === undefined ? { sketch, files } : { sketch, trajectory, files };
 }
 
 /** Batches of the table, or of a part of it, in order. */
 export async function* readGradients(store: Store, { sketch, files }: GradientTable): AsyncGenerator<GradientRows> {
-  for (const { uri, file, storage } of files) yield* readTable(store, uri, file, tableOf({ sketch, storage }));
+  for (const { uri, file, ...width } of files) yield* readTable(store, uri, file, tableOf({ sketch, ...width }));
 }
 
 /** A batch of the table, with what a dataset has of its rows. */

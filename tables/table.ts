@@ -9,14 +9,23 @@ import type { ArrowRows } from './arrow-file.ts';
 import type { Column, ColumnValues } from './columns.ts';
 
 /** The kinds of tables that are written. */
-export type TableKind = 'rows' | 'gradients' | 'values' | 'filtered' | 'selection' | 'copies' | 'outcomes' | 'training';
+export type TableKind =
+  | 'rows'
+  | 'gradients'
+  | 'values'
+  | 'filtered'
+  | 'near_counts'
+  | 'selection'
+  | 'copies'
+  | 'outcomes'
+  | 'training';
 
 /** Columns by their names in memory; on disk `rowIndex` is `row_index`. */
 export type Columns = Readonly<Record<string, Column<ColumnValues>>>;
 
 /** Rows of a table, column by column. Columns of a batch that was read are views on its bytes, made when asked for. */
 export type Rows<Of extends Columns> = { readonly rowCount: number } & {
-  readonly [Name in keyof Of]: Of[Name] extends Column<infer Values> ? Values : never;
+  readonly [Name in keyof Of]: Exclude<Of[Name], undefined> extends Column<infer Values> ? Values : never;
 };
 
 /** What is written: batches, one record batch each. */

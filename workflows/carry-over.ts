@@ -6,19 +6,21 @@ import type { ComparedSelection, NewRowsPlan, Reselection } from '../contracts/m
 import type { LastRun, MethodResult, RunInput, RunResult } from '../contracts/messages/run.ts';
 import type { AdapterResult } from '../contracts/messages/training.ts';
 import { sumByReason } from '../contracts/reasons.ts';
+import { withoutLaterKeys } from '../contracts/later-keys.ts';
 import type { RunContext } from './context.ts';
 import { percentText } from './progress-facts.ts';
 
 /** Whether the last run answers this one: the same data, recipe and last stage. */
 export function isUnchanged({ fingerprint, result }: LastRun, now: string, { config, until }: RunInput): boolean {
   const reached = result.stages.find(({ stage }) => stage === until)?.state;
-  return fingerprint === now && equal(result.config, config) && (reached === 'done' || reached === 'cached');
+  const isSame = equal(withoutLaterKeys(result.config), withoutLaterKeys(config));
+  return fingerprint === now && isSame && (reached === 'done' || reached === 'cached');
 }
 
 /** Whether both recipes give the same reference model for the same rows. */
 function hasSameReference(then: Config, now: Config): boolean {
   const sections = ({ model, warmup, gradients, run }: Config): unknown => [model, warmup, gradients, run.seed];
-  return equal(sections(then), sections(now));
+  return equal(sections(withoutLaterKeys(then)), sections(withoutLaterKeys(now)));
 }
 
 /** A reselection that starts from nothing, with the reason. */

@@ -7,11 +7,13 @@ import type { GradientComputer, ModelExample } from '../../model/engine.ts';
 import { hashColumn } from '../../tables/hash-column.ts';
 import type { GradientRows } from '../../tables/gradients.ts';
 import type { UsableRow } from '../../tables/rows.ts';
+import type { EarlierLosses } from './earlier-losses.ts';
 
 /**
  * Rows of the gradient table for one micro-batch. A row whose numbers are not finite or whose gradient is zero keeps
  * its place with a reason and a gradient of zeros.
  *
+ * @param earlier losses at the checkpoints before the reference model's own; null for no column of them
  * @throws NumericalError where no row of the micro-batch is finite
  */
 export async function gradientRows(
@@ -19,10 +21,17 @@ export async function gradientRows(
   storage: GradientsConfig['storage'],
   rows: readonly UsableRow[],
   examples: readonly ModelExample[],
+  earlier: EarlierLosses | null = null,
 ): Promise<GradientRows> {
   const { sketch: width } = computer;
   const { loss, supervisedTokenCount, gradientNorm, el2n, sketch } = await computer.compute(examples);
-  const reason = rows.map((_, row) => reasonOf(loss[row]!, gradientNorm[row]!));
+  const trajectory = earlier === null ? [] : [...(await earlier.score(examples)), loss];
+  const reason = rows.map((_, row) =>
+    reasonOf(
+      [loss, ...trajectory].map((losses) => losses[row]!),
+      gradientNorm[row]!,
+    ),
+  );
   refuseAllBad(rows, reason);
   for (const [row, bad] of reason.entries()) if (bad !== null) sketch.fill(0, row * width, (row + 1) * width);
   const encoded = storage === 'int8' ? encodeInt8(sketch, width) : null;
@@ -38,11 +47,21 @@ export async function gradientRows(
     gradient: encoded?.codes ?? sketch,
     gradientScale: encoded?.scales ?? new Float64Array(rows.length).fill(1),
     reason,
+    ...(earlier === null ? {} : { lossTrajectory: byRow(trajectory, rows.length) }),
   };
 }
 
-function reasonOf(loss: number, norm: number): Reason | null {
-  if (!Number.isFinite(loss)) return 'loss_not_finite';
+/** `[checkpoint][row]` → `[row, checkpoint]`. */
+function byRow(columns: readonly Float64Array[], rowCount: number): Float32Array {
+  const width = columns.length;
+  return Float32Array.from(
+    { length: rowCount * width },
+    (_, place) => columns[place % width]![Math.floor(place / width)]!,
+  );
+}
+
+function reasonOf(losses: readonly number[], norm: number): Reason | null {
+  if (!losses.every(Number.isFinite)) return 'loss_not_finite';
   if (!Number.isFinite(norm)) return 'gradient_not_finite';
   return norm === 0 ? 'gradient_zero' : null;
 }

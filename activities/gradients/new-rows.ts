@@ -62,10 +62,14 @@ const NOTHING = { newRows: null, newRowCount: 0, keptRowCount: 0, removedRowCoun
 
 /** Why the tables do not fit what would be computed now: another model, projection, prompt or engine. */
 async function refuse(store: Store, tables: readonly ArtifactReference[], wanted: object): Promise<string | null> {
-  const now = Object.entries(wanted).filter(([key]) => key !== 'rows' && key !== 'adapter') as [string, unknown][];
+  const now = wanted as Readonly<Record<string, unknown>>;
   for (const table of tables) {
     const then = (await readManifest(store, table)).determinants;
-    const other = now.find(([key, value]) => canonicalJson(value) !== canonicalJson(then[key] ?? null))?.[0];
+    // What only one of the two says is different too.
+    const keys = new Set(
+      [...Object.keys(now), ...Object.keys(then)].filter((key) => key !== 'rows' && key !== 'adapter'),
+    );
+    const other = [...keys].find((key) => canonicalJson(now[key] ?? null) !== canonicalJson(then[key] ?? null));
     if (other !== undefined) return `the gradients that are there were taken with another ${other}`;
   }
   return null;

@@ -1,5 +1,5 @@
 // One gradient shard: its finished micro-batches, what is missing of them, and the file that they become.
-import type { GradientsConfig } from '../../contracts/config.ts';
+import type { Config, GradientsConfig } from '../../contracts/config.ts';
 import type { GradientShard, GradientShardInput } from '../../contracts/messages/gradients.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import { artifactFolder, checkpointFolder } from '../../store/addresses.ts';
@@ -8,19 +8,28 @@ import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { readSealed, writeSealed } from '../../store/verified.ts';
 import { writeGradientShard } from '../../tables/gradients.ts';
-import type { GradientRows } from '../../tables/gradients.ts';
+import type { GradientRows, GradientWidth } from '../../tables/gradients.ts';
 import type { ExampleSource } from '../shared/examples.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { countRows } from '../shared/metrics.ts';
 import { workAhead } from '../shared/work-ahead.ts';
+import { trajectoryOf } from './earlier-losses.ts';
+import type { EarlierLosses } from './earlier-losses.ts';
 import { gradientRows } from './gradient-rows.ts';
 import type { ShardParts } from './parts.ts';
 import type { MicroBatch } from './micro-batches.ts';
 
+/** What computes a micro-batch, and how it is stored. */
+export interface RowComputer {
+  computer: GradientComputer;
+  /** Null where no losses at earlier checkpoints are asked for. */
+  earlier: EarlierLosses | null;
+  storage: GradientsConfig['storage'];
+}
+
 /** Computes what is missing, saves each micro-batch, and returns the keys of all in order. */
 export async function computeParts(
-  computer: GradientComputer,
-  storage: GradientsConfig['storage'],
+  { computer, earlier, storage }: RowComputer,
   batches: readonly MicroBatch[],
   source: ExampleSource,
   parts: ShardParts,
@@ -40,7 +49,7 @@ export async function computeParts(
       return source.examples(rows, await source.scope(`micro-batch ${index}`, rows));
     },
     work: async ({ rows }, loaded) =>
-      typeof loaded === 'string' ? loaded : gradientRows(computer, storage, rows, loaded),
+      typeof loaded === 'string' ? loaded : gradientRows(computer, storage, rows, loaded, earlier),
     ahead: source.ahead,
   });
   const keys: string[] = [];
@@ -52,6 +61,13 @@ export async function computeParts(
     await pulse.committed(rowCount, total);
   }
   return keys;
+}
+
+/** What the table's columns follow from. @param sketch width k of what is stored */
+export function widthOf(config: Config, sketch: number): GradientWidth {
+  const { storage } = config.gradients;
+  const trajectory = trajectoryOf(config);
+  return trajectory === 0 ? { sketch, storage } : { sketch, storage, trajectory };
 }
 
 /** Writes the shard from its micro-batches and leaves the note that it is finished. */
@@ -73,7 +89,7 @@ export async function closeShard(
       yield rows;
     }
   };
-  const width = { sketch, storage: config.gradients.storage };
+  const width = widthOf(config, sketch);
   const place = { folder: artifactFolder('gradients', address), address, shard, shardCount };
   const file = await writeGradientShard(store, place, width, batches());
   const result: GradientShard = {

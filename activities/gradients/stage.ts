@@ -10,7 +10,10 @@ import type {
 } from '../../contracts/messages/gradients.ts';
 import { sumByReason } from '../../contracts/reasons.ts';
 import { gradientLayout } from '../../model/adapter.ts';
+import { readMoments } from '../../model/adam-moments.ts';
+import { readAdapter } from '../../model/adapter-files.ts';
 import { sha256 } from '../../store/addresses.ts';
+import { verifiedFolder } from '../../store/artifacts.ts';
 import type { GradientDetails } from '../../tables/gradients.ts';
 import { readRowsDetails, readShardCount } from '../../tables/rows.ts';
 import { examplesOf } from '../shared/compute-context.ts';
@@ -19,9 +22,18 @@ import { keepBeating, openPulse, startPulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { memoryFacts, recomputationNotes } from '../shared/memory-plan.ts';
 import { finishOutput } from '../shared/stage-output.ts';
+import { openEarlierLosses } from './earlier-losses.ts';
 import { createShardParts } from './parts.ts';
-import { adapterOf, findTable, gradientPlace, projectionOf, requireSameEngine, requireSpace } from './table-place.ts';
-import { closeShard, computeParts, finishedShard, removeFinishedParts, shardFolder } from './shard.ts';
+import {
+  adapterOf,
+  findTable,
+  gradientPlace,
+  isPreconditioned,
+  projectionOf,
+  requireSameEngine,
+  requireSpace,
+} from './table-place.ts';
+import { closeShard, computeParts, finishedShard, removeFinishedParts, shardFolder, widthOf } from './shard.ts';
 import { describeNext, readMicroBatches } from './micro-batches.ts';
 
 export function createGradientActivities({ openStore, models }: ComputeDependencies) {
@@ -59,15 +71,21 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const done = await parts.done();
       pulse.requireProgress(`shard ${shard + 1} of ${shardCount}`, () => describeNext(batches, done));
       const model = await models.model(config, () => pulse.breathe());
-      const adapter = await adapterOf(store, input, models);
+      // Once for all that is read of it: hashing takes a second a gigabyte.
+      const folder = await verifiedFolder(store, input.adapter);
+      const adapter = await readAdapter(folder, model.decoder.layers);
+      const moments = isPreconditioned(config) ? await readMoments(folder, adapter) : null;
       const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       const source = await examplesOf(config, dataset, model, models);
-      const computer = model.openGradients(adapter, projectionOf(config));
+      const earlier = await openEarlierLosses(store, input, model, folder);
+      const computer = model.openGradients(adapter, projectionOf(config), moments);
+      const { storage } = config.gradients;
       try {
-        const keys = await computeParts(computer, config.gradients.storage, batches, source, parts, pulse);
+        const keys = await computeParts({ computer, earlier, storage }, batches, source, parts, pulse);
         return await closeShard(store, input, computer.sketch, parts, keys);
       } finally {
         computer.dispose();
+        earlier?.dispose();
         await source.close();
         await removeFinishedParts(store, input);
       }
@@ -81,7 +99,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const { length: parameterCount } = gradientLayout(await adapterOf(store, input, models));
       const quarantined = sumByReason(shards.flatMap((shard) => shard.quarantined));
       const sketch = sketchWidth(projectionOf(config), parameterCount);
-      const details: GradientDetails = { sketch, storage: config.gradients.storage, parameterCount, quarantined };
+      const details: GradientDetails = { ...widthOf(config, sketch), parameterCount, quarantined };
       const place = { ...(await gradientPlace(input, models)), address };
       const files = shards.map(({ file }) => file);
       const { reference: gradients } = await finishOutput(store, place, { files, details });

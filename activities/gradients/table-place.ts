@@ -16,6 +16,7 @@ import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
 import { findOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace } from '../shared/stage-output.ts';
+import { trajectoryOf } from './earlier-losses.ts';
 
 /** What a gradient table is determined by. */
 export async function gradientDeterminants(
@@ -60,7 +61,8 @@ export async function findTable(store: Store, place: OutputPlace): Promise<Gradi
 /** Bytes of a table of so many rows, about. */
 export function tableBytes(config: Config, parameterCount: number, rowCount: number): number {
   const width = sketchWidth(projectionOf(config), parameterCount);
-  return rowCount * (width * (config.gradients.storage === 'int8' ? 1 : 4) + ROW_BYTES);
+  const losses = 4 * trajectoryOf(config);
+  return rowCount * (width * (config.gradients.storage === 'int8' ? 1 : 4) + losses + ROW_BYTES);
 }
 
 /** Bytes of a row of the table beside its gradient, about. */
@@ -106,6 +108,11 @@ export async function adapterOf(
 ): Promise<AdapterValues> {
   const { decoder } = await models.describe(config.model);
   return readAdapter(await verifiedFolder(store, adapter), decoder.layers);
+}
+
+/** Whether stored gradients are scaled by the moments of the warm-up. */
+export function isPreconditioned({ gradients }: Pick<Config, 'gradients'>): boolean {
+  return gradients.preconditioner === 'adam';
 }
 
 /** How the config projects gradients. */

@@ -8,7 +8,8 @@ import type { Stage } from '../../contracts/stages.ts';
 import { reaches } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
 import { adapterSizes } from '../../model/memory/count-memory.ts';
-import { tableBytes } from '../gradients/table-place.ts';
+import { trajectoryOf } from '../gradients/earlier-losses.ts';
+import { isPreconditioned, tableBytes } from '../gradients/table-place.ts';
 import type { LinearLayer } from '../../model/weight-shapes.ts';
 
 /** Rows, as far as they are known. */
@@ -16,6 +17,9 @@ export interface RowFacts extends Pick<RunPlan, 'rowCount' | 'usableCount' | 'to
   /** Of reading a row's text and making its prompt, as a sample took. */
   secondsPerRow: number;
 }
+
+/** Part of a forward and backward pass that a forward pass takes. */
+const FORWARD_SHARE = 1 / 3;
 
 /** Stages whose artifacts are looked for. */
 export type FoundStage = 'dataset' | 'warmup' | 'gradients' | 'values';
@@ -74,22 +78,28 @@ function planWarmup(facts: PlanFacts, diskBytes: number): PlannedStage {
   const found = { isCached: isCached('warmup') };
   if (config.model.adapter !== null) return planned('warmup', found);
   const sampled = warmupRowCount(rows.usableCount, config.warmup.fraction);
-  return planned('warmup', { ...found, diskBytes, ...training(facts, sampled, config.warmup) });
+  const trained = training(facts, sampled, config.warmup);
+  // Two moments a parameter, where they are kept.
+  const copies = Math.max(1, trajectoryOf(config)) + (isPreconditioned(config) ? 2 : 0);
+  return planned('warmup', { ...found, diskBytes: copies * diskBytes, ...trained });
 }
 
 /** The gradients of the dataset, of the queries, and of the rows of every round but the first, with its training. */
 function planGradients(facts: PlanFacts, gradientLength: number, budget: number): PlannedStage {
   const { config, rows, queries, isCached } = facts;
-  const queryRounds = queries === null || queries.isCached ? [] : [queries.rowCount];
+  const asked = queries === null ? [] : [[queries.rowCount, 1] as const];
   const narrowed = reaches(facts.work.until, 'selection') ? roundRows(config, rows.usableCount, budget) : [];
   const taken = [
-    ...(isCached('gradients') ? [] : [rows.usableCount]),
-    ...queryRounds,
+    // Losses at earlier checkpoints of the warm-up are forward passes beside.
+    ...(isCached('gradients')
+      ? []
+      : [[rows.usableCount, 1 + FORWARD_SHARE * Math.max(0, trajectoryOf(config) - 1)] as const]),
+    ...(queries?.isCached === true ? [] : asked),
     // Each round's model values the queries anew.
-    ...narrowed.flatMap((rowCount) => [rowCount, ...(queries === null ? [] : [queries.rowCount])]),
+    ...narrowed.flatMap((rowCount) => [[rowCount, 1] as const, ...asked]),
   ];
   const seconds = [
-    ...taken.map((rowCount) => secondsFor(facts, rowCount, 1)),
+    ...taken.map(([rowCount, passes]) => secondsFor(facts, rowCount, passes)),
     ...narrowed.map((rowCount) => training(facts, rowCount, config.finetune).seconds),
     ...narrowed.map(() => scoringSeconds(facts)),
   ];
@@ -98,8 +108,8 @@ function planGradients(facts: PlanFacts, gradientLength: number, budget: number)
     rowCount: rows.usableCount,
     partCount: Math.ceil(rows.usableCount / config.gradients.shardRows),
     unit: 'shards',
-    diskBytes: (taken.length === 0 ? [rows.usableCount] : taken).reduce(
-      (sum, rowCount) => sum + tableBytes(config, gradientLength, rowCount),
+    diskBytes: (taken.length === 0 ? [[rows.usableCount] as const] : taken).reduce(
+      (sum, [rowCount]) => sum + tableBytes(config, gradientLength, rowCount),
       0,
     ),
     seconds: facts.probe === null ? null : seconds.reduce<number>((sum, one) => sum + (one ?? 0), 0),
@@ -112,9 +122,6 @@ function roundRows({ selection: { rounds = 1 } }: Config, usableCount: number, b
     Math.round(usableCount * (budget / Math.max(1, usableCount)) ** ((index + 1) / rounds)),
   );
 }
-
-/** Part of a forward and backward pass that a forward pass takes. */
-const FORWARD_SHARE = 1 / 3;
 
 /** Every model scores all test rows; rows are taken to be as long as those of the dataset. */
 function planEvaluation(facts: PlanFacts): PlannedStage {

@@ -17,6 +17,7 @@ import { openGradientTable } from '../../tables/gradients.ts';
 import type { GradientTable } from '../../tables/gradients.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { holdOut, readMarked, readQueries } from './query-gradients.ts';
+import { clusterLosses } from './trajectory-rows.ts';
 import { valuedGradients } from './values-columns.ts';
 import type { ValuedRows } from './values-columns.ts';
 
@@ -46,7 +47,7 @@ export function gradientSettings(
     gradients: gradients.map(({ sha256 }) => sha256),
     ...(readsQueries(method) ? { queries: queries?.sha256 ?? { heldOut: queryRows } } : {}),
     ...(readsColumn(method, 'subspace_affinity') ? { queryRank } : {}),
-    ...(readsColumn(method, 'cluster') ? { clusterCount } : {}),
+    ...(readsColumn(method, 'cluster') || readsColumn(method, 'trajectory_cluster') ? { clusterCount } : {}),
   };
 }
 
@@ -70,6 +71,15 @@ export async function gradientColumns(
   const pass: Pass = { store, table, rows, pulse };
   if (readsColumn(method, 'cluster'))
     return { columns: { cluster: await clusterRows(pass, names, clusterCount, config.run.seed) } };
+  if (readsColumn(method, 'trajectory_cluster')) {
+    const asked = { wanted: clusterCount, seed: config.run.seed };
+    return { columns: { trajectory_cluster: await clusterLosses(store, table, rows, names, asked, pulse) } };
+  }
+  if (reference === undefined && config.gradients.preconditioner === 'adam')
+    throw new InvalidConfigError(
+      'selection.queries: must be plain gradients, got rows held out of a table that gradients.preconditioner has scaled; ' +
+        'set queries: evaluation, or query_path',
+    );
   const heldOut = reference === undefined ? holdOut(rows, names, queryRows, config.run.seed) : null;
   const queries =
     heldOut === null

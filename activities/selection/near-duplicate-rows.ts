@@ -2,6 +2,7 @@
 import { encodeInt8 } from '../../algorithms/encoding.ts';
 import { groupByTask } from '../../algorithms/group-rows.ts';
 import { NearDuplicateSearch } from '../../algorithms/near-duplicates.ts';
+import type { VisitedRows } from '../../algorithms/near-duplicates.ts';
 import { contentOrder } from '../../algorithms/sampling.ts';
 import type { Store } from '../../store/store.ts';
 import type { GradientTable } from '../../tables/gradients.ts';
@@ -31,12 +32,43 @@ export interface NearDuplicateWork {
  *
  * @returns [example] place of the kept row that a row is near to; its own where it is kept, or takes no part
  */
-export async function findNearDuplicates(
+export async function findNearDuplicates(store: Store, work: NearDuplicateWork, pulse: Pulse): Promise<Uint32Array> {
+  const kept = Uint32Array.from(work.rows.rowIndex.keys());
+  const search = new NearDuplicateSearch(work.cosine);
+  for await (const { order, visited } of visitedTasks(store, work, pulse)) {
+    for (const [row, near] of search.visit(visited)) {
+      kept[order[row]!] = order[near]!;
+      if (row % ROWS_OF_PAUSE === 0) await pulse.pause();
+    }
+  }
+  return kept;
+}
+
+/**
+ * Counts the near-duplicates of each row among those of its task that take part; order, memory and what may be missed
+ * are those of {@link findNearDuplicates}.
+ *
+ * @returns [example] #{j : cos(i, j) ≥ τ}, the row itself included; 1 for one without direction, or that takes no part
+ */
+export async function countNearDuplicates(store: Store, work: NearDuplicateWork, pulse: Pulse): Promise<Uint32Array> {
+  const count = new Uint32Array(work.rows.rowIndex.length).fill(1);
+  const search = new NearDuplicateSearch(work.cosine);
+  for await (const { order, visited } of visitedTasks(store, work, pulse)) {
+    for (const [row, near] of search.pairs(visited)) {
+      count[order[row]!]! += near.length;
+      for (const other of near) count[order[other]!]! += 1;
+      if (row % ROWS_OF_PAUSE === 0) await pulse.pause();
+    }
+  }
+  return count;
+}
+
+/** The rows of each task that take part, two or more, in the order of their contents. */
+async function* visitedTasks(
   store: Store,
-  { rows, taskCount, table, cosine, dropped }: NearDuplicateWork,
+  { rows, taskCount, table, dropped }: NearDuplicateWork,
   pulse: Pulse,
-): Promise<Uint32Array> {
-  const kept = Uint32Array.from(rows.rowIndex.keys());
+): AsyncGenerator<{ order: Uint32Array; visited: VisitedRows }> {
   const tasks = groupByTask(rows.taskIndex, taskCount)
     .map((group) =>
       contentOrder(
@@ -45,19 +77,11 @@ export async function findNearDuplicates(
       ),
     )
     .filter((order) => order.length > 1);
-  const search = new NearDuplicateSearch(cosine);
   for (const orders of inPasses(tasks, table.sketch)) {
     const codes = await readCodes(store, table, rows, orders, pulse);
-    for (const [task, order] of orders.entries()) {
-      let visited = 0;
-      for (const [row, near] of search.visit({ codes: codes[task]!, sketch: table.sketch })) {
-        kept[order[row]!] = order[near]!;
-        visited += 1;
-        if (visited % ROWS_OF_PAUSE === 0) await pulse.pause();
-      }
-    }
+    for (const [task, order] of orders.entries())
+      yield { order, visited: { codes: codes[task]!, sketch: table.sketch } };
   }
-  return kept;
 }
 
 /** Runs of tasks whose codes fit together. */

@@ -19,6 +19,7 @@ import { makeOutput, outputPlace } from '../shared/stage-output.ts';
 import type { OutputPlace, WrittenOutput } from '../shared/stage-output.ts';
 import { COPIES_VERSION, planCopies } from './copies.ts';
 import { gradientColumns, gradientSettings } from './gradient-columns.ts';
+import { nearDuplicateWeights, weightSettings } from './near-duplicate-weights.ts';
 import { readValues } from './values-columns.ts';
 import type { ValuedRows } from './values-columns.ts';
 
@@ -48,6 +49,7 @@ function selectionPlace(input: SelectInput): OutputPlace {
     filtered: filtered?.sha256,
     ...gradientSettings(method, input),
     copies: rows && { version: COPIES_VERSION, rows: rows.sha256 },
+    ...weightSettings(input),
   });
 }
 
@@ -88,11 +90,21 @@ async function selectable(
   pulse: Pulse,
 ): Promise<SelectableRows> {
   const { columns, heldOut } = await gradientColumns(store, input, valued, names, pulse);
-  const rows = { ...valued, columns: { ...valued.columns, ...columns } };
   const { filtered } = input;
-  if (filtered === undefined) return heldOut === undefined ? rows : { ...rows, dropped: heldOut };
-  const dropped = await readDropped(store, valued, filtered);
-  return { ...rows, dropped: heldOut === undefined ? dropped : dropped.map((mark, row) => mark | heldOut[row]!) };
+  const dropped = filtered === undefined ? null : await readDropped(store, valued, filtered);
+  const weight = await nearDuplicateWeights(store, input, valued, { taskCount: names.length, dropped }, pulse);
+  const left = heldOut === undefined || dropped === null ? (heldOut ?? dropped) : either(heldOut, dropped);
+  return {
+    ...valued,
+    columns: { ...valued.columns, ...columns },
+    ...(weight !== null && { weight }),
+    ...(left !== null && { dropped: left }),
+  };
+}
+
+/** Marks that one of two columns has. */
+function either(one: Uint8Array, other: Uint8Array): Uint8Array {
+  return one.map((mark, row) => mark | other[row]!);
 }
 
 /** [example] 1 for rows that filters have left out. */

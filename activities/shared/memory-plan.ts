@@ -8,7 +8,8 @@ import { totalBytes } from '../../model/memory/memory-question.ts';
 import type { MemoryCount, MemoryQuestion, MemoryWork, MicroBatchSize } from '../../model/memory/memory-question.ts';
 import { TOKEN_BUDGETS, largestBatch, pickRecomputedLayers, pickTokenBudget } from '../../model/memory/pick-memory.ts';
 import { gigabytes } from '../../model/memory/weights-memory.ts';
-import { projectionOf } from '../gradients/table-place.ts';
+import { trajectoryOf } from '../gradients/earlier-losses.ts';
+import { isPreconditioned, projectionOf } from '../gradients/table-place.ts';
 import type { ModelHost } from './model-host.ts';
 
 /** What a process has, and what is asked of it. */
@@ -43,6 +44,7 @@ export async function memoryFacts(
   const memoryBytes = (description.device === 'gpu' ? deviceMemory() : null) ?? processMemory();
   const { loraRank: rank, loraTarget: targets } = config.warmup;
   const tuned = { rank, targets };
+  const trajectory = trajectoryOf(config);
   const given =
     config.model.adapter === null ? tuned : (await readAdapter(config.model.adapter, decoder.layers)).settings;
   const questions = works.map((work): MemoryQuestion => ({
@@ -52,6 +54,8 @@ export async function memoryFacts(
     work,
     adapter: work === 'gradients' ? given : tuned,
     projection: projectionOf(config),
+    ...(work === 'gradients' && isPreconditioned(config) ? { isPreconditioned: true } : {}),
+    ...(trajectory > 1 && work !== 'scoring' ? { checkpointCount: trajectory - 1 } : {}),
     batch: largestBatch(1, 1),
     recomputedLayerCount: 0,
     cacheBytes: description.engine === 'torch' ? 0 : cacheBytesOf(memoryBytes),

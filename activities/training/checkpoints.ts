@@ -8,9 +8,18 @@ import type { Store } from '../../store/store.ts';
 import { verifiedFile } from '../../store/verified.ts';
 
 /** A training run at the end of a step. */
-interface TrainingCheckpoint {
+export interface TrainingCheckpoint {
   state: TrainingState;
   losses: StepNumbers[];
+  /** What the result is to hold beside the end, in order. */
+  kept: KeptParameters[];
+}
+
+/** Parameters after some updates. */
+export interface KeptParameters {
+  /** Updates done. */
+  step: number;
+  parameters: Float32Array[];
 }
 
 /**
@@ -18,7 +27,8 @@ interface TrainingCheckpoint {
  * one before it is kept as well, older ones are removed.
  */
 export interface TrainingCheckpoints {
-  save(state: TrainingState, losses: readonly StepNumbers[]): Promise<void>;
+  /** @param kept what is kept of earlier steps, which a later attempt would not come by again */
+  save(state: TrainingState, losses: readonly StepNumbers[], kept?: readonly KeptParameters[]): Promise<void>;
   latest(): Promise<TrainingCheckpoint | null>;
 }
 
@@ -42,15 +52,18 @@ export function createTrainingCheckpoints(
       .reverse();
   };
   return {
-    async save({ parameters, optimizer }, losses) {
+    async save({ parameters, optimizer }, losses, kept = []) {
       const part = (kind: string, arrays: readonly Float32Array[]) =>
         arrays.map((values, index) => ({ name: `${kind}/${names[index]}`, shape: [values.length], values }));
       const tensors = [
         ...part('parameter', parameters),
         ...part('first', optimizer.first),
         ...part('second', optimizer.second),
+        ...kept.flatMap(({ step, parameters: values }) => part(`kept/${step}`, values)),
       ];
-      const bytes = encodeSafetensors(tensors, { step: String(optimizer.step), losses: JSON.stringify(losses) });
+      const metadata = { step: String(optimizer.step), losses: JSON.stringify(losses) };
+      const steps = kept.map(({ step }) => step);
+      const bytes = encodeSafetensors(tensors, kept.length === 0 ? metadata : { ...metadata, kept: steps.join() });
       const name = `step-${String(optimizer.step).padStart(8, '0')}-${sha256(bytes).slice(0, 16)}`;
       await store.write(`${folder}/${name}/${FILE}`, [bytes]);
       for (const old of (await folders()).slice(KEPT)) await store.removeFolder(old);
@@ -71,8 +84,10 @@ async function read(path: string, names: readonly string[]): Promise<TrainingChe
   try {
     const part = (kind: string) => Promise.all(names.map((name) => file.read(`${kind}/${name}`)));
     const [parameters, first, second] = await Promise.all([part('parameter'), part('first'), part('second')]);
-    const { step, losses } = file.metadata as { step: string; losses: string };
+    const { step, losses, kept } = file.metadata as { step: string; losses: string; kept?: string };
+    const steps = kept === undefined ? [] : kept.split(',').map(Number);
     return {
+      kept: await Promise.all(steps.map(async (own) => ({ step: own, parameters: await part(`kept/${own}`) }))),
       state: { parameters, optimizer: { step: Number(step), first, second } },
       losses: JSON.parse(losses) as StepNumbers[],
     };

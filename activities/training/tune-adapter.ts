@@ -1,17 +1,19 @@
 // Training of one LoRA adapter, as the warm-up and fine-tuning do it.
+import { checkpointSteps } from '../../algorithms/training-schedule.ts';
 import { createRandom, shuffledOrder } from '../../algorithms/random-stream.ts';
 import type { Config, TrainingSchedule } from '../../contracts/config.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { FileReference } from '../../contracts/references.ts';
 import type { CountedPlace } from '../../contracts/row-place.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
+import { MOMENTS_FILE, encodeMoments } from '../../model/adam-moments.ts';
 import { initialAdapter } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
-import { encodeAdapter } from '../../model/adapter-files.ts';
+import { checkpointFile, encodeAdapter, encodeParameters } from '../../model/adapter-files.ts';
 import { ADAMW_DEFAULTS } from '../../model/engine.ts';
 import type { EngineDescription, OptimizerSettings } from '../../model/engine.ts';
 import { train } from '../../model/training.ts';
-import type { StepNumbers, TrainingSettings } from '../../model/training.ts';
+import type { TrainingSettings } from '../../model/training.ts';
 import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { trainingTable } from '../../tables/training.ts';
@@ -24,6 +26,7 @@ import { countRows } from '../shared/metrics.ts';
 import { writeFile } from '../shared/stage-output.ts';
 import type { OutputPlace, StageOutput, WrittenOutput } from '../shared/stage-output.ts';
 import { createTrainingCheckpoints } from './checkpoints.ts';
+import type { TrainingCheckpoint } from './checkpoints.ts';
 
 /** Least time between two checkpoints of a training run, and how many times as long as saving one it must be. */
 const CHECKPOINT_MS = 5000;
@@ -44,6 +47,10 @@ export interface TuneRequest {
   schedule: TrainingSchedule;
   /** Rows in row order; a row drawn n times stands n times. */
   places: readonly CountedPlace[];
+  /** Checkpoints whose values are kept, evenly spaced, the end included; not there: the end alone, as ever. */
+  trajectory?: number;
+  /** Whether the optimiser's moments at the end are kept too. */
+  keepsMoments?: boolean;
   pulse: Pulse;
 }
 
@@ -72,6 +79,7 @@ export async function tuneAdapter(request: TuneRequest, models: ModelHost): Prom
   const random = createRandom(`${stage}/adapter`, config.run.seed);
   const initial = initialAdapter(model.decoder.layers, { rank, alpha, targets }, () => random.uniform());
   const batches = planBatches(places.length, request.schedule, config.run.seed);
+  const wanted = checkpointSteps(batches.length, request.trajectory ?? 0);
   const checkpoints = createTrainingCheckpoints(
     store,
     stage,
@@ -80,6 +88,7 @@ export async function tuneAdapter(request: TuneRequest, models: ModelHost): Prom
   );
   const resumed = await checkpoints.latest();
   const losses = resumed?.losses ?? [];
+  const kept = resumed?.kept ?? [];
   const trainer = model.openTraining(initial, OPTIMIZER, resumed?.state ?? null);
   const source = await examplesOf(config, request.dataset, model, models);
   try {
@@ -99,16 +108,19 @@ export async function tuneAdapter(request: TuneRequest, models: ModelHost): Prom
       }
       losses.push({ learningRate: step.learningRate, loss: step.loss, gradientNorm: step.gradientNorm });
       countRows(stage, batches[step.step]!.length);
+      if (wanted.includes(losses.length) && losses.length < batches.length)
+        kept.push({ step: losses.length, parameters: copiesOf((await trainer.state()).parameters) });
       const startedAt = performance.now();
       if (startedAt > nextSaveAt || pulse.mustStop()) {
-        await checkpoints.save(await trainer.state(), losses);
+        await checkpoints.save(await trainer.state(), losses, kept);
         const savedAt = performance.now();
         nextSaveAt = savedAt + Math.max(CHECKPOINT_MS, CHECKPOINT_RATIO * (savedAt - startedAt));
         await pulse.committed(step.step + 1, batches.length);
       } else await pulse.breathe();
     }
-    const { parameters } = await trainer.state();
-    return await writeTrained(request, withParameters(initial, parameters), model.decoder.path, losses);
+    const trained = { state: await trainer.state(), losses, kept };
+    const written = await writeTrained(request, initial, trained, model.decoder.path);
+    return wanted.length === 0 ? written : { ...written, details: { ...written.details, trajectory: wanted } };
   } finally {
     trainer.dispose();
     await source.close();
@@ -141,11 +153,16 @@ function withParameters(initial: AdapterValues, trained: readonly Float32Array[]
   };
 }
 
+function copiesOf(arrays: readonly Float32Array[]): Float32Array[] {
+  return arrays.map((values) => values.slice());
+}
+
+/** The adapter, its earlier checkpoints, its moments and its steps. */
 async function writeTrained(
-  { store, place, places }: TuneRequest,
-  values: AdapterValues,
+  { store, place, places, keepsMoments = false }: TuneRequest,
+  initial: AdapterValues,
+  { state, losses, kept }: TrainingCheckpoint,
   decoderPath: string,
-  losses: readonly StepNumbers[],
 ): Promise<WrittenOutput<AdapterDetails>> {
   const steps = {
     rowCount: losses.length,
@@ -154,10 +171,16 @@ async function writeTrained(
     loss: Float64Array.from(losses, ({ loss }) => loss),
     gradientNorm: Float64Array.from(losses, ({ gradientNorm }) => gradientNorm),
   };
-  const files = [
-    ...(await writeAdapter(store, place, values, decoderPath)),
-    await trainingTable.write(store, place.folder, [steps]),
-  ];
+  const files = await writeAdapter(store, place, withParameters(initial, state.parameters), decoderPath);
+  for (const { step, parameters } of kept) {
+    const bytes = encodeParameters(withParameters(initial, parameters).parameters, decoderPath);
+    files.push(await writeFile(store, place, checkpointFile(step), bytes));
+  }
+  if (keepsMoments) {
+    const bytes = encodeMoments(initial, state.optimizer, OPTIMIZER.adamW);
+    files.push(await writeFile(store, place, MOMENTS_FILE, bytes));
+  }
+  files.push(await trainingTable.write(store, place.folder, [steps]));
   const [firstLoss, lastLoss] = [losses[0]?.loss ?? null, losses.at(-1)?.loss ?? null];
   return { files, details: { rowCount: places.length, stepCount: losses.length, firstLoss, lastLoss } };
 }

@@ -14,6 +14,7 @@ import type { RowsDetails, UsableRow } from '../../tables/rows.ts';
 import type { AdapterDetails } from '../../tables/training.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { modelFingerprint } from '../shared/fingerprints.ts';
+import { isPreconditioned } from '../gradients/table-place.ts';
 import { keepBeating, startPulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { findOutput, makeOutput, outputPlace } from '../shared/stage-output.ts';
@@ -34,7 +35,8 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
         const places = chooseRows(await readUsableRows(store, rows), config);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
         const tokenBudget = await readTokenBudget(store, rows, config.gradients);
-        return tuneAdapter({ store, place, config, dataset, tokenBudget, schedule, places, pulse }, models);
+        const kept = { trajectory: config.warmup.trajectory ?? 0, keepsMoments: isPreconditioned(config) };
+        return tuneAdapter({ store, place, config, dataset, tokenBudget, schedule, places, ...kept, pulse }, models);
       });
       return adapterResult(output, config.model.adapter === null ? schedule : null);
     },

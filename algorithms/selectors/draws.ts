@@ -13,7 +13,8 @@ interface Draw {
 }
 
 /**
- * p ∝ e^{λs}, λ as it is said, or as it gives the wanted ESS/n in this group.
+ * p ∝ w e^{λs}, w = 1 where rows have no weights; λ as it is said, or as the values alone have the wanted ESS/n in this
+ * group by it.
  *
  * @param values [example] s of every row of the columns, finite
  */
@@ -27,12 +28,27 @@ export function drawWeighted(
   const lambda = essTarget === null ? settings.lambda : lambdaForShare(own(), essTarget);
   const { position } = drawOrder(rows, group, stream, seed, { values, lambda });
   const drawn = Float64Array.from(position, (row) => values[row]!);
-  return { position, probability: probabilities(drawn, lambda) };
+  return { position, probability: probabilities(drawn, lambda, weightsOf(rows, position)) };
 }
 
-/** p = 1/n. */
+/** [group] weights of rows in draw order; undefined where they have none. */
+function weightsOf({ weight }: SampledRows, position: Uint32Array): Float64Array | undefined {
+  return weight && Float64Array.from(position, (row) => weight[row]!);
+}
+
+/** p = 1/n, or w/Σw where rows have weights. */
 export function drawUniform({ rows, group, stream, seed }: Draw): DrawnGroup {
   const { position } = drawOrder(rows, group, stream, seed, null);
+  const weights = weightsOf(rows, position);
+  if (weights !== undefined)
+    return {
+      position,
+      probability: probabilities(
+        weights.map(() => 0),
+        0,
+        weights,
+      ),
+    };
   return { position, probability: new Float64Array(position.length).fill(1 / position.length) };
 }
 

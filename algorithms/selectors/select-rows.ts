@@ -25,6 +25,7 @@ import { taskBalanced } from './task-balanced.ts';
 import { tive } from './tive.ts';
 import { tiveInstance } from './tive-instance.ts';
 import { tiveTask } from './tive-task.ts';
+import { trajectories } from './trajectories.ts';
 
 /** ESS_t/n_t below which the instance values decide more than a gentle tilt should. */
 const UNEVEN_SHARE = 0.9;
@@ -45,6 +46,7 @@ const SELECTORS: { [Method in SelectionMethod]: Selector<Method> } = {
   icons,
   gist,
   clusters,
+  trajectories,
   deduplicated,
   guarded,
 };
@@ -112,7 +114,8 @@ export function selectRows(rows: SelectableRows, request: SelectionRequest): Sel
       effectiveShare[taskIndex] = effectiveSampleSize(drawn.probability.subarray(0, keptCount)) / keptCount;
     return take(drawn, quota, `task "${task}"`, stream, request);
   });
-  return { rows: collectRows(parts), effectiveShare, warnings: shareWarnings(request, effectiveShare) };
+  const warnings = shareWarnings(request, effectiveShare, rows.weight !== undefined);
+  return { rows: collectRows(parts), effectiveShare, warnings };
 }
 
 /** A group in draw order, of which the first rows were kept by filters; all of them where none was. */
@@ -184,7 +187,7 @@ function take(
   return takeAgain(kept, quota, where, { stream: `${stream}/replacement`, seed });
 }
 
-function shareWarnings(request: SelectionRequest, effectiveShare: Float64Array): string[] {
+function shareWarnings(request: SelectionRequest, effectiveShare: Float64Array, isWeighted: boolean): string[] {
   const { method, lambda, tasks, essTarget = null } = request;
   if (!readsSetting(method, 'lambda')) return [];
   const [cause, remedy] =
@@ -200,6 +203,7 @@ function shareWarnings(request: SelectionRequest, effectiveShare: Float64Array):
     const share = effectiveShare[taskIndex]!;
     if (!(share < UNEVEN_SHARE)) return [];
     const got = `${share.toFixed(3)} at ${cause} (equally likely rows that would be as uneven a draw, over its rows)`;
-    return [`selection: effective share of task "${task}" should be at least ${UNEVEN_SHARE}, got ${got}; ${remedy}`];
+    const said = `selection: effective share of task "${task}" should be at least ${UNEVEN_SHARE}, got ${got}`;
+    return [isWeighted ? `${said}; near_duplicate_weight has a part in it, or ${remedy}` : `${said}; ${remedy}`];
   });
 }

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { withDiskNames } from '../../contracts/disk-names.ts';
-import { FILTER_NAMES, FILTERS, METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
+import { FILTER_NAMES, FILTERS, leastTrajectory, METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import type { QuotaRule } from '../../contracts/methods.ts';
 import { recipeJsonSchema } from './json-schema.ts';
 
@@ -87,7 +87,8 @@ function diskName(key: string): string {
 function methodTable(): string {
   const rows = METHOD_NAMES.map((method) => {
     const { quotas, within, settings, summary } = METHODS[method];
-    const reads = settings.map((setting) => `\`${diskName(setting)}\``).join(', ');
+    const needed = leastTrajectory(method) > 0 ? ['warmup.trajectory'] : [];
+    const reads = [...settings.map(diskName), ...needed].map((key) => `\`${key}\``).join(', ');
     return `| \`${method}\` | ${summary} | ${QUOTA_WORDS[quotas]} | ${within} | ${reads} |`;
   });
   return ['| method | chooses | quotas of tasks | rows | reads |', '| --- | --- | --- | --- | --- |', ...rows].join(

@@ -65,10 +65,15 @@ type LaterKey =
   | 'rounds'
   | 'filters'
   | 'near_duplicate_cosine'
+  | 'near_duplicate_weight'
   | 'loss_guard'
   | 'loss_cut';
 type Allocation = Parsed['allocation'];
-type WithPathList = Omit<Parsed, 'dataset' | 'allocation' | 'selection'> & {
+type Warmup = Parsed['warmup'];
+type Gradients = Parsed['gradients'];
+type WithPathList = Omit<Parsed, 'dataset' | 'allocation' | 'selection' | 'warmup' | 'gradients'> & {
+  gradients: Omit<Gradients, 'preconditioner'> & Partial<Pick<Gradients, 'preconditioner'>>;
+  warmup: Omit<Warmup, 'trajectory'> & Partial<Pick<Warmup, 'trajectory'>>;
   // A run that an older version has started carries no columns.
   dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;
   allocation: Omit<Allocation, 'augment'> & Partial<Pick<Allocation, 'augment'>>;

@@ -8,13 +8,15 @@ import { withDiskNames, withMemoryNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
+import { withoutLaterKeys } from '../../contracts/later-keys.ts';
 import { hasScheme, openStore } from '../../store/open-store.ts';
 import { isS3 } from '../../store/s3-client.ts';
 import { findDataFiles } from './data-files.ts';
 import { hubAdvice, isHubId } from './hub-cache.ts';
 import { nearest } from './nearest.ts';
-import { HUB_KEYS, overrideLayer, presetLayer, readRecipeLayers, setOwn } from './recipe-document.ts';
+import { HUB_KEYS, overrideLayer, presetLayer, readRecipeLayers } from './recipe-document.ts';
 import type { RecipeLayer } from './recipe-document.ts';
+import { conflicts, isSet, merged, valueAt, whereOf } from './recipe-conflicts.ts';
 import { recipeSchema } from './recipe-schema.ts';
 
 /** A recipe that is ready to run. */
@@ -92,40 +94,6 @@ function resolveRecipe(
   return { runName: config.run.name ?? defaultName(located), config: located, notes };
 }
 
-/** Maps merge, lists and values replace. */
-function merged(layers: readonly RecipeLayer[]): JsonObject {
-  const merge = (left: unknown, right: unknown): unknown => {
-    if (!isJsonObject(left) || !isJsonObject(right)) return right;
-    const result: JsonObject = { ...left };
-    for (const [key, value] of Object.entries(right))
-      setOwn(result, key, Object.hasOwn(left, key) ? merge(left[key], value) : value);
-    return result;
-  };
-  return layers.reduce<JsonObject>((keys, layer) => merge(keys, layer.keys) as JsonObject, {});
-}
-
-function valueAt(keys: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined),
-    keys,
-  );
-}
-
-/** Whether a layer says something other than null about a key. */
-function isSet(layers: readonly RecipeLayer[], path: readonly string[]): boolean {
-  return layers.some(({ keys }) => (valueAt(keys, path) ?? null) !== null);
-}
-
-/** The place of the layer that has the last word about a path. */
-function whereOf(layers: readonly RecipeLayer[], path: readonly string[]): string {
-  for (let length = path.length; length > 0; length -= 1) {
-    const part = path.slice(0, length);
-    const layer = layers.findLast(({ keys }) => valueAt(keys, part) !== undefined);
-    if (layer !== undefined) return layer.originOf(path).where;
-  }
-  return layers.length > 1 ? layers.at(-2)!.originOf([]).where : 'recipe';
-}
-
 function explainIssue(issue: z.core.$ZodIssue, layers: readonly RecipeLayer[]): string[] {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
@@ -145,46 +113,6 @@ function knownKeys(path: readonly string[]): string[] {
   const found = valueAt(defaults.data, path);
   const keys = isJsonObject(found) ? Object.keys(found) : [];
   return path.length === 0 ? [...keys, 'extends'] : keys;
-}
-
-/** Settings that exclude one another. */
-function conflicts(layers: readonly RecipeLayer[]): string[] {
-  const findings: string[] = [];
-  const { budget_rows: rows = null, budget_fraction: fraction } = (merged(layers)['allocation'] ?? {}) as JsonObject;
-  const got =
-    rows !== null && (fraction ?? null) !== null
-      ? 'both; set one to null'
-      : rows === null && fraction === null
-        ? 'neither; set budget_fraction: 0.15'
-        : null;
-  const { overflow = 'redistribute', augment = 'none' } = (merged(layers)['allocation'] ?? {}) as JsonObject;
-  if (augment === 'pictures' && overflow !== 'repeat') {
-    findings.push(
-      `${whereOf(layers, ['allocation', 'augment'])} allocation.augment: pictures needs overflow: repeat, got ${String(overflow)}; set it, or none`,
-    );
-  }
-  const { queries, query_path: queryPath = null } = (merged(layers)['selection'] ?? {}) as JsonObject;
-  if (queries === 'evaluation' && queryPath === null && !isSet(layers, ['evaluation', 'path'])) {
-    findings.push(
-      `${whereOf(layers, ['selection', 'queries'])} selection.queries: evaluation needs evaluation.path, got none; set it, or held_out`,
-    );
-  }
-  if (got !== null) findings.push(`allocation: exactly one of budget_fraction, budget_rows must be set, got ${got}`);
-  if (isSet(layers, ['model', 'adapter'])) {
-    const training = ['fraction', 'balance', 'epochs', 'batch_size', 'learning_rate'];
-    const set = training.find((key) =>
-      layers.some(
-        ({ keys, originOf }) =>
-          !originOf([]).where.startsWith('preset') && valueAt(keys, ['warmup', key]) !== undefined,
-      ),
-    );
-    if (set !== undefined) {
-      findings.push(
-        `${whereOf(layers, ['warmup', set])} warmup.${set}: must not be set beside model.adapter, which takes the place of the warm-up; leave one out`,
-      );
-    }
-  }
-  return findings;
 }
 
 /** Absolute paths everywhere but for addresses `scheme://…` of the store and of data, a folder of data as its files. */
@@ -268,7 +196,8 @@ function missingFiles({ model, dataset, evaluation, selection }: Config, folder:
 
 /** Stem of the dataset's file and a hash of everything that decides what the run computes. */
 function defaultName(config: Config): string {
-  const { run, ...rest } = config;
+  // A key that does nothing gives a recipe no other name than it had before there was the key.
+  const { run, ...rest } = withoutLaterKeys(config);
   const hash = createHash('sha256')
     .update(JSON.stringify({ ...rest, seed: run.seed }))
     .digest('hex')

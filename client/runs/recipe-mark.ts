@@ -3,6 +3,7 @@ import type { Config } from '../../contracts/config.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { WITHOUT_EFFECT_ON_RESULTS } from '../../contracts/stage-reads.ts';
+import { withoutLaterKeys } from '../../contracts/later-keys.ts';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
 
 /** What a run says of its recipe: it stands in the memo of its workflow. */
@@ -29,7 +30,7 @@ export function recipeHash(config: Config): string {
 
 function settings(config: Config): Map<string, unknown> {
   const found = new Map<string, unknown>();
-  for (const [section, keys] of Object.entries(config))
+  for (const [section, keys] of Object.entries(withoutLaterKeys(config)))
     for (const [key, value] of Object.entries(keys as Record<string, unknown>))
       if (!(`${section}.${key}` in WITHOUT_EFFECT_ON_RESULTS)) found.set(`${section}.${key}`, value);
   return found;

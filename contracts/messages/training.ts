@@ -10,6 +10,8 @@ export interface AdapterResult {
   stepCount: number;
   firstLoss: number | null;
   lastLoss: number | null;
+  /** Updates done at each checkpoint that was kept, the end included; not there where none was asked for. */
+  trajectory?: number[];
   /** As the training was done; null for an adapter that was given; not there in a result of an earlier version. */
   schedule?: TrainingSchedule | null;
   cached: boolean;

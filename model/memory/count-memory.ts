@@ -88,7 +88,7 @@ export function countMemory(question: MemoryQuestion): MemoryCount {
     weights,
     ...largest,
     ...adapter,
-    adapter: adapter.adapter + mergedBytes(question),
+    adapter: adapter.adapter + (1 + (question.checkpointCount ?? 0)) * mergedBytes(question),
     cache: question.cacheBytes,
     slack: Math.round(SLACK_SHARE * moving),
   };
@@ -137,22 +137,24 @@ function sumOf({ activations, attention, work }: Pick<MemoryCount, 'activations'
 function adapterBytes(
   question: MemoryQuestion,
 ): Pick<MemoryCount, 'adapter' | 'gradients' | 'projection' | 'optimizer'> {
-  const { work, engine, batch, projection } = question;
+  const { work, engine, batch, projection, checkpointCount = 0 } = question;
   const sizes = adapterSizes(question.sizes.layers, question.adapter);
   const { parameterCount, gradientLength, largestPair } = sizes;
   const values = 4 * parameterCount;
   if (work === 'scoring') return { adapter: 2 * values, gradients: 0, projection: 0, optimizer: 0 };
   if (work === 'training') {
-    // The start, the state and what the engine computes with; three gradients: a step's sum and two micro-batches'.
-    return { adapter: 3 * values, gradients: 3 * values, projection: 0, optimizer: 2 * values };
+    // The start, the state, what the engine computes with and earlier states that are kept; three gradients: a step's
+    // sum and two micro-batches'.
+    return { adapter: (3 + checkpointCount) * values, gradients: 3 * values, projection: 0, optimizer: 2 * values };
   }
   const width = sketchWidth(projection, gradientLength);
   return {
-    adapter: 2 * values,
+    adapter: 2 * (1 + checkpointCount) * values,
     // A layer's products, and their copies here.
     gradients: (engine === 'torch' ? 4 : 8) * batch.rowCount * largestPair,
     projection: projectionBytes(question, sizes) + batch.rowCount * width * 12,
-    optimizer: 0,
+    // Here, and where the engine computes.
+    optimizer: question.isPreconditioned === true ? 2 * 2 * values : 0,
   };
 }
 

@@ -25,6 +25,10 @@ export interface MemoryQuestion {
   adapter: { rank: number; targets: readonly string[] } | null;
   projection: { kind: ProjectionKind; sketch: number };
   batch: MicroBatchSize;
+  /** Adapters that rows are scored at beside the one whose gradients are taken; not there: none. */
+  checkpointCount?: number;
+  /** Whether gradients are scaled by the moments of the training; not there: they are not. */
+  isPreconditioned?: boolean;
   /** Layers whose forward pass is done again in the backward pass, so that only their input is kept. */
   recomputedLayerCount: number;
   /** Bound of the pictures' vectors that are kept. */

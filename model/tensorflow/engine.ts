@@ -35,7 +35,7 @@ export function engineModel(model: LoadedModel): EngineModel {
     decoder: { path: model.config.decoderPath, layers: linearLayers(model.config.text) },
     whileWaiting: () => undefined,
     openPictures: (readPixels) => new ImageFeatures(model, readPixels, cacheBytesOf(processMemory())),
-    openGradients: (adapter, projection) => openGradients(model, adapter, projection),
+    openGradients: (adapter, projection, moments) => openGradients(model, adapter, projection, moments ?? null),
     openTraining: (start, settings, resumed) => {
       const initial = start.parameters.map(({ values }) => values);
       return hostTrainer(initial, adapterGradient(model, start), settings, resumed);

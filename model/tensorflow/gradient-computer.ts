@@ -1,8 +1,11 @@
 // Per-example gradients, projected as the backward pass meets their pieces.
+import { adamDirection } from '../../algorithms/adam-preconditioner.ts';
+import type { GradientMoments } from '../../algorithms/adam-preconditioner.ts';
 import { createProjector, sketchWidth } from '../../algorithms/projection.ts';
 import { gradientLayout } from '../adapter.ts';
-import type { AdapterValues } from '../adapter.ts';
-import type { ExampleGradients, GradientComputer, ProjectionSettings, TokenExample } from '../engine.ts';
+import type { AdapterValues, ParameterPlace } from '../adapter.ts';
+import { requireWholeGradients } from '../adam-moments.ts';
+import type { AdamMoments, ExampleGradients, GradientComputer, ProjectionSettings, TokenExample } from '../engine.ts';
 import { disposeAdapter, toTensors } from './adapter-tensors.ts';
 import { exampleGradients } from './example-gradients.ts';
 import type { GradientReceiver } from './example-gradients.ts';
@@ -19,9 +22,12 @@ export function openGradients(
   model: LoadedModel,
   values: AdapterValues,
   projection: ProjectionSettings,
+  moments: AdamMoments | null = null,
 ): GradientComputer {
   const { places, length: parameterCount } = gradientLayout(values);
   const sketch = sketchWidth(projection, parameterCount);
+  if (moments !== null) requireWholeGradients(projection);
+  const scaling = moments === null ? null : flatMoments(values, places, parameterCount, moments);
   const projector = createProjector({ ...projection, sketch, parameterCount });
   const adapter = toTensors(values, model.weights);
   const recomputed = recomputation(model, values, projection);
@@ -30,7 +36,8 @@ export function openGradients(
     const squares = new Float64Array(examples.length);
     const receive: GradientReceiver = (example, start, piece) => {
       squares[example]! += addSquares(0, piece);
-      projector.add(start, piece, sums, example * sketch);
+      const scaled = scaling === null ? piece : adamDirection(piece, start, scaling);
+      projector.add(start, scaled, sums, example * sketch);
     };
     const scalars = exampleGradients(model, adapter, places, examples, receive, recomputed);
     return {
@@ -46,4 +53,20 @@ export function openGradients(
     compute: (examples) => Promise.resolve(compute(tokenExamples(examples))),
     dispose: () => disposeAdapter(adapter),
   };
+}
+
+/** The moments of the gradient vector's coordinates, which are some of the adapter's parameters. */
+function flatMoments(
+  { parameters }: AdapterValues,
+  places: readonly ParameterPlace[],
+  length: number,
+  { beta1, beta2, first, second }: AdamMoments,
+): GradientMoments {
+  const index = new Map(parameters.map(({ name }, place) => [name, place]));
+  const flat = (arrays: readonly Float32Array[]): Float32Array => {
+    const values = new Float32Array(length);
+    for (const { name, start } of places) values.set(arrays[index.get(name)!]!, start);
+    return values;
+  };
+  return { beta1, beta2, first: flat(first), second: flat(second) };
 }

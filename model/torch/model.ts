@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sketchWidth } from '../../algorithms/projection.ts';
 import type { Dtype } from '../../contracts/config.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
+import { requireWholeGradients } from '../adam-moments.ts';
 import { gradientLayout } from '../adapter.ts';
 import type { AdapterValues } from '../adapter.ts';
 import type {
+  AdamMoments,
   DecoderLayers,
   EngineModel,
   GradientComputer,
@@ -62,16 +64,21 @@ export class TorchModel implements EngineModel {
     this.#breathe = breathe;
   }
 
-  openGradients(adapter: AdapterValues, projection: ProjectionSettings): GradientComputer {
+  openGradients(
+    adapter: AdapterValues,
+    projection: ProjectionSettings,
+    moments: AdamMoments | null = null,
+  ): GradientComputer {
+    if (moments !== null) requireWholeGradients(projection);
     const { places, length: parameterCount } = gradientLayout(adapter);
     const sketch = sketchWidth(projection, parameterCount);
     const coordinates = places.map(({ name, start }) => ({ name: this.#ownName(name), start }));
     const parameters = { projection: { ...projection, sketch }, coordinates, parameterCount, cutoff: NO_CUTOFF };
-    const opened = this.#open(
-      'open_gradients',
-      { ...parameters, adapter: this.#described(adapter) },
-      this.#tensors(adapter),
-    );
+    const scaling = moments === null ? {} : { moments: { beta1: moments.beta1, beta2: moments.beta2 } };
+    const opened = this.#open('open_gradients', { ...parameters, ...scaling, adapter: this.#described(adapter) }, [
+      ...this.#tensors(adapter),
+      ...(moments === null ? [] : this.#momentTensors(adapter, moments)),
+    ]);
     return {
       sketch,
       compute: async (examples) => {
@@ -192,14 +199,20 @@ export class TorchModel implements EngineModel {
 
   #startTensors(start: AdapterValues, resumed: TrainingState | null): FrameTensor[] {
     if (resumed === null) return this.#tensors(start);
-    const named = (prefix: string, arrays: readonly Float32Array[]): FrameTensor[] =>
-      start.parameters.map(({ name, shape }, index) => ({
-        name: `${prefix}${this.#ownName(name)}`,
-        shape,
-        values: arrays[index]!,
-      }));
     const { parameters, optimizer } = resumed;
-    return [...named('', parameters), ...named('first.', optimizer.first), ...named('second.', optimizer.second)];
+    return [...this.#named(start, '', parameters), ...this.#momentTensors(start, optimizer)];
+  }
+
+  #momentTensors(adapter: AdapterValues, { first, second }: Pick<AdamMoments, 'first' | 'second'>): FrameTensor[] {
+    return [...this.#named(adapter, 'first.', first), ...this.#named(adapter, 'second.', second)];
+  }
+
+  #named({ parameters }: AdapterValues, prefix: string, arrays: readonly Float32Array[]): FrameTensor[] {
+    return parameters.map(({ name, shape }, index) => ({
+      name: `${prefix}${this.#ownName(name)}`,
+      shape,
+      values: arrays[index]!,
+    }));
   }
 }
 

@@ -33,8 +33,8 @@ export class WatchedModels extends ModelHost {
       };
     return {
       ...model,
-      openGradients: (adapter, projection) => {
-        const computer = model.openGradients(adapter, projection);
+      openGradients: (...settings) => {
+        const computer = model.openGradients(...settings);
         return { ...computer, compute: counted('gradients', (examples) => computer.compute(examples)) };
       },
       openTraining: (...start) => {

@@ -100,6 +100,57 @@ describe('a search for near duplicates', () => {
     expect(missed).toBeLessThanOrEqual(4);
   });
 
+  /** The definition: all earlier rows whose cosine is at least the threshold. */
+  function slowPairs(codes: Int8Array, sketch: number, cosine: number): number[][] {
+    const rowOf = (row: number): number[] => [...codes.subarray(row * sketch, (row + 1) * sketch)];
+    const dot = (left: readonly number[], right: readonly number[]): number =>
+      left.reduce((sum, value, place) => sum + value * right[place]!, 0);
+    const rows = Array.from({ length: codes.length / sketch }, (_, row) => rowOf(row));
+    const norms = rows.map((row) => Math.sqrt(dot(row, row)));
+    return rows.map((row, index) =>
+      rows.slice(0, index).flatMap((other, place) => {
+        const isNear =
+          norms[index]! > 0 && norms[place]! > 0 && dot(row, other) >= cosine * norms[index]! * norms[place]!;
+        return isNear ? [place] : [];
+      }),
+    );
+  }
+
+  function pairs(codes: Int8Array, sketch: number, cosine: number, exactRows?: number): number[][] {
+    const found = [...new NearDuplicateSearch(cosine, exactRows).pairs({ codes, sketch })];
+    expect(found.map(([row]) => row)).toEqual(found.map((_, index) => index));
+    return found.map(([, near]) => [...near].sort((left, right) => left - right));
+  }
+
+  test('gives all earlier rows that are near, kept or not, as the definition says', () => {
+    const property = fc.property(
+      fc.integer({ min: 1, max: 40 }).chain((sketch) =>
+        fc.array(fc.array(fc.integer({ min: -2, max: 2 }), { minLength: sketch, maxLength: sketch }), {
+          minLength: 1,
+          maxLength: 20,
+        }),
+      ),
+      fc.constantFrom(0.3, 0.8, 1),
+      (rows, cosine) => {
+        const codes = codesOf(rows);
+        expect(pairs(codes, rows[0]!.length, cosine)).toEqual(slowPairs(codes, rows[0]!.length, cosine));
+      },
+    );
+    fc.assert(property, { numRuns: 100 });
+    expect(pairs(new Int8Array(0), 2, 0.5)).toEqual([]);
+  });
+
+  test('gives them by bands too, each once, and all of many copies', () => {
+    const codes = clustered(300, 512, 0.2);
+    const exact = pairs(codes, 512, 0.95);
+    expect(exact.flat().length).toBeGreaterThan(100);
+    expect(pairs(codes, 512, 0.95, 0)).toEqual(exact);
+    const copies = Int8Array.from({ length: 200 * 512 }, (_, place) => codes[place % 512]!);
+    expect(pairs(copies, 512, 0.95, 0).map((near) => near.length)).toEqual(
+      Array.from({ length: 200 }, (_, row) => row),
+    );
+  });
+
   test('serves several tasks, wide and narrow, one after the other', () => {
     const search = new NearDuplicateSearch(0.9, 100);
     for (const [rowCount, sketch] of [

@@ -13,6 +13,7 @@ export interface ExampleRow {
   supervisedTokenCount?: number;
   el2n?: number;
   cluster?: number;
+  trajectoryCluster?: number;
   affinity?: readonly number[];
   subspaceAffinity?: readonly number[];
 }
@@ -39,6 +40,7 @@ export function toColumns(rows: readonly ExampleRow[]): TestRows {
       supervised_token_count: Uint32Array.from(rows, ({ supervisedTokenCount }) => supervisedTokenCount ?? 0),
       el2n: Float64Array.from(rows, ({ el2n }) => el2n ?? 0),
       cluster: Uint32Array.from(rows, ({ cluster }) => cluster ?? 0),
+      trajectory_cluster: Uint32Array.from(rows, ({ trajectoryCluster }) => trajectoryCluster ?? 0),
       affinity: queryColumn(rows.map(({ affinity }) => affinity ?? [0])),
       subspace_affinity: queryColumn(rows.map(({ subspaceAffinity }) => subspaceAffinity ?? [0])),
     },

@@ -86,6 +86,39 @@ describe('Gumbel keys of the worked example', () => {
   });
 });
 
+describe('weights of rows', () => {
+  const rows = toColumns(['row-a1', 'row-a2', 'row-a3'].map((content, rowIndex) => ({ content, rowIndex })));
+  const weight = Float64Array.of(1, 0.5, 0.25);
+
+  test('add their logarithms to the keys, with values and without', () => {
+    const noise = [-0.753404, -1.18041, 0.165423];
+    const weighted = { ...rows, weight };
+    const plain = drawOrder(weighted, allPositions(rows), STREAM, 42, null);
+    const keys = noise.map((value, row) => value + Math.log(weight[row]!));
+    expect([...plain.position]).toEqual([0, 2, 1]);
+    expect(plain.key).toBeAllclose([keys[0]!, keys[2]!, keys[1]!], { rtol: 1e-5, atol: 0 });
+    const { key, position } = drawOrder(weighted, allPositions(rows), STREAM, 42, { values: CODE_A, lambda: 10 });
+    expect(key).toBeAllclose(
+      Array.from(position, (row) => keys[row]! + 10 * CODE_A[row]!),
+      { rtol: 1e-5, atol: 0 },
+    );
+    const even = { ...rows, weight: new Float64Array(3).fill(1) };
+    expect(drawOrder(even, allPositions(rows), STREAM, 42, null)).toEqual(
+      drawOrder(rows, allPositions(rows), STREAM, 42, null),
+    );
+  });
+
+  test('are what first draws are proportional to', () => {
+    const runs = 20_000;
+    const counts = [0, 0, 0];
+    for (let seed = 0; seed < runs; seed += 1)
+      counts[drawOrder({ ...rows, weight }, allPositions(rows), STREAM, seed, null).position[0]!]! += 1;
+    const expected = probabilities(new Float64Array(3), 0, weight);
+    expect(expected).toBeAllclose([4 / 7, 2 / 7, 1 / 7], { rtol: 1e-15, atol: 0 });
+    expect(counts.map((count) => count / runs)).toBeAllclose(expected, { rtol: 0, atol: 4 * Math.sqrt(0.25 / runs) });
+  });
+});
+
 describe('drawOrder', () => {
   const RUNS = 20_000;
 

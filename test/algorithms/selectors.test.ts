@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { drawOrder } from '../../algorithms/sampling.ts';
 import { selectRows } from '../../algorithms/selectors/select-rows.ts';
@@ -21,6 +22,7 @@ const EXAMPLES: ExampleRow[] = Array.from({ length: 60 }, (_, index) => ({
   supervisedTokenCount: 1 + ((index * 5) % 13),
   el2n: ((index * 3) % 29) / 20,
   cluster: (index * 3) % 7,
+  trajectoryCluster: (index * 5) % 6,
   affinity: [Math.cos(index), Math.cos(2 * index), Math.cos(3 * index)],
   subspaceAffinity: [Math.sin(index), Math.sin(2 * index)],
 }));
@@ -192,6 +194,40 @@ describe('selectRows', () => {
       [3, 5, 5],
       [3, 5, 12],
     ]);
+  });
+
+  test('shares out over clusters of loss trajectories from the smallest on, whatever their sizes and the budget', () => {
+    /** The released code's loop: ⌊what is left / clusters that are left⌋ of each, or all of a smaller one. */
+    const counted = (sizes: readonly number[], budget: number): number[] => {
+      const ascending = [...sizes].sort((left, right) => left - right);
+      let left = budget;
+      return ascending.map((size, index) => {
+        const count = Math.min(size, Math.floor(left / (ascending.length - index)));
+        left -= count;
+        return count;
+      });
+    };
+    const property = fc.property(
+      fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (sizes, share) => {
+        const rows = sizes.flatMap((size, trajectoryCluster) => Array.from({ length: size }, () => trajectoryCluster));
+        const quota = Math.round(share * rows.length);
+        const examples = rows.map((trajectoryCluster, rowIndex) => ({
+          content: `${rowIndex}`,
+          rowIndex,
+          trajectoryCluster,
+        }));
+        const tasks = [{ task: 'A', quota }];
+        const { position } = select({ method: 'trajectories', budget: quota, tasks }, examples).rows;
+        const taken = sizes.map((_, cluster) => [...position].filter((row) => rows[row] === cluster).length);
+        const bySize = [...sizes.keys()].sort(
+          (left, right) => sizes[left]! - sizes[right]! || taken[left]! - taken[right]!,
+        );
+        expect(bySize.map((cluster) => taken[cluster])).toEqual(counted(sizes, quota));
+      },
+    );
+    fc.assert(property, { numRuns: 100 });
   });
 
   test('refuses a method whose column is not there', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { stepCountOf, trainingSchedule } from '../../algorithms/training-schedule.ts';
+import { checkpointSteps, stepCountOf, trainingSchedule } from '../../algorithms/training-schedule.ts';
 import { warmupRowCount } from '../../algorithms/warmup-sample.ts';
 
 const OPEN = { epochs: null, batchSize: null, learningRate: null };
@@ -39,6 +39,24 @@ describe('trainingSchedule', () => {
       if (schedule.epochs > 1 && steps >= 100)
         expect(stepCountOf(rowCount, { ...schedule, epochs: schedule.epochs - 1 })).toBeLessThan(100);
     }
+  });
+
+  test('checkpoints are evenly spaced over the steps, end with them, and are all different', () => {
+    expect([checkpointSteps(12, 4), checkpointSteps(10, 3), checkpointSteps(7, 1), checkpointSteps(9, 0)]).toEqual([
+      [3, 6, 9, 12],
+      [3, 7, 10],
+      [7],
+      [],
+    ]);
+    for (let steps = 1; steps < 40; steps += 1)
+      for (let count = 1; count <= steps; count += 1) {
+        const found = checkpointSteps(steps, count);
+        expect(new Set(found).size).toBe(count);
+        expect([found[0]! >= 1, found.at(-1)]).toEqual([true, steps]);
+      }
+    expect(() => checkpointSteps(3, 4)).toThrow(
+      'warmup.trajectory: must be at most the 3 steps of the warm-up, got 4; lower it, or raise warmup.epochs',
+    );
   });
 
   test('what the recipe says stays, and the rest follows from it', () => {

@@ -8,6 +8,7 @@ import {
   quotasOf,
   readsSetting,
   strongestBaseline,
+  weightCosine,
 } from '../../contracts/methods.ts';
 
 describe('the table of methods', () => {
@@ -44,6 +45,14 @@ describe('the table of methods', () => {
       'equal',
       'size',
     ]);
+  });
+
+  test('gives near-duplicates a common weight where rows are drawn at random, none where they are ranked', () => {
+    const weighing = METHOD_NAMES.filter((method) => weightCosine(method, { nearDuplicateWeight: 0.9 }) === 0.9);
+    const ranking = METHOD_NAMES.filter((method) => weightCosine(method, { nearDuplicateWeight: 0.9 }) === null);
+    expect(ranking).toEqual(['length', 'loss', 'perplexity', 'grand', 'el2n', 'less', 'icons', 'gist']);
+    expect(weighing).toHaveLength(METHOD_NAMES.length - ranking.length);
+    expect(weightCosine('random', {})).toBeNull();
   });
 
   test('measures against the balanced choice, else the pooled one, else none', () => {

@@ -3,6 +3,7 @@ import { loadPreset } from '../../client/recipe/recipe.ts';
 import type { Config } from '../../contracts/config.ts';
 import { COVERED_BY_CONTENT, STAGE_READS, WITHOUT_EFFECT_ON_RESULTS } from '../../contracts/stage-reads.ts';
 import type { StageReads } from '../../contracts/stage-reads.ts';
+import { withoutLaterKeys } from '../../contracts/later-keys.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import { canonicalJson } from '../../store/addresses.ts';
 
@@ -66,11 +67,27 @@ describe('what stages read of a recipe', () => {
         imageAspect: 'model.imageAspect',
         cutoffLen: 'gradients.cutoffLen',
       },
+      trajectory: 'warmup.trajectory',
+      preconditioner: 'gradients.preconditioner',
     });
     expect(settingsOf('values', pathConfig)).toMatchObject({
       values: { selfTerm: 'values.selfTerm' },
       excludeTasks: 'dataset.excludeTasks',
     });
+  });
+
+  test('a key that came later is in an address, and makes a recipe another one, only where it does something', () => {
+    const changed = { ...config, warmup: { ...config.warmup, trajectory: 4 } };
+    expect(settingsOf('warmup', changed)).toMatchObject({ warmup: { trajectory: 4 } });
+    expect(settingsOf('gradients', changed)).toMatchObject({ trajectory: 4 });
+    expect(withoutLaterKeys(changed)).toEqual({ ...withoutLaterKeys(config), warmup: changed.warmup });
+    const scaled = { ...config, gradients: { ...config.gradients, preconditioner: 'adam' as const } };
+    for (const reader of ['warmup', 'gradients'] as const)
+      expect(settingsOf(reader, scaled)).toMatchObject({ preconditioner: 'adam' });
+    const { trajectory, ...earlier } = config.warmup;
+    expect(trajectory).toBe(0);
+    expect(withoutLaterKeys(config).warmup).toEqual(earlier);
+    expect(withoutLaterKeys({ ...config, warmup: earlier })).toEqual(withoutLaterKeys(config));
   });
 
   test('every key of a recipe is read, stands for what it leads to, or has a reason to be in no address', () => {

@@ -7,6 +7,7 @@ import { readAdapter } from '../../model/adapter-files.ts';
 import { ADAMW_DEFAULTS } from '../../model/engine.ts';
 import type { Engine, EngineModel, TokenExample } from '../../model/engine.ts';
 import { loadEngine } from '../../model/load-engine.ts';
+import { SCALED, momentsFor, slowlyScaled } from './adam-reference.ts';
 import { GOLDEN, expected, goldenIntegers, goldenPixels, goldenRows, goldenTensor } from './golden.ts';
 
 const IDS = ['ex-000', 'ex-003', 'ex-011'];
@@ -67,6 +68,52 @@ describe('an engine, seen through the seam alone', () => {
     const { sketch, gradientNorm } = await computer.compute(examples.slice(0, 1));
     computer.dispose();
     expect(Math.hypot(...sketch)).toBeCloseTo(gradientNorm[0]!, 4);
+  });
+
+  describe('with moments of Adam', () => {
+    const none = { kind: 'none', sketch: 1, seed: 0 } as const;
+
+    test('scales each gradient as the formula says, to within SCALED of torch’s, and leaves all else as it is', async () => {
+      const moments = momentsFor(adapter, 1e-2);
+      const [plain, scaling] = [model.openGradients(adapter, none), model.openGradients(adapter, none, moments)];
+      const { sketch, ...rest } = await plain.compute(examples);
+      const found = await scaling.compute(examples);
+      expect({ ...found, sketch }).toEqual({ ...rest, sketch });
+      for (const [row, id] of IDS.entries()) {
+        const rowOf = (values: Float32Array) => values.subarray(row * plain.sketch, (row + 1) * plain.sketch);
+        const own = slowlyScaled(rowOf(sketch), adapter, moments);
+        expect(rowOf(found.sketch)).toBeAllclose(own, { rtol: 1e-7, atol: 0 });
+        const golden = slowlyScaled(await goldenTensor(`${id}.self_attn_lora_grad`), adapter, moments);
+        expect(rowOf(found.sketch)).toBeAllclose(golden, { rtol: 0, atol: SCALED });
+      }
+      for (const computer of [plain, scaling]) computer.dispose();
+    });
+
+    test('projects what was scaled', async () => {
+      const { length: parameterCount } = gradientLayout(adapter);
+      const moments = momentsFor(adapter, 1e-2);
+      const whole = model.openGradients(adapter, none, moments);
+      const { sketch: scaled } = await whole.compute(examples);
+      for (const kind of ['sparse', 'rademacher'] as const) {
+        const projected = model.openGradients(adapter, { kind, sketch: 64, seed: 7 }, moments);
+        const { sketch } = await projected.compute(examples);
+        const projector = createProjector({ kind, sketch: 64, seed: 7, parameterCount });
+        for (const row of IDS.keys()) {
+          const sums = new Float64Array(64);
+          projector.add(0, scaled.subarray(row * parameterCount, (row + 1) * parameterCount), sums, 0);
+          expect(sketch.subarray(row * 64, (row + 1) * 64)).toBeAllclose(sums, { rtol: 1e-6, atol: 1e-6 });
+        }
+        projected.dispose();
+      }
+      whole.dispose();
+    });
+
+    test('refuses a projection that never forms gradients', () => {
+      const moments = momentsFor(adapter, 1);
+      expect(() => model.openGradients(adapter, { kind: 'kron', sketch: 64, seed: 7 }, moments)).toThrow(
+        'gradients.preconditioner: adam needs whole gradients, which projection kron never forms; set projection: sparse',
+      );
+    });
   });
 
   test('goes on from a state that was saved with the same bits', async () => {

@@ -309,7 +309,7 @@ describe('work that is not finished', () => {
   });
 
   test.each(HARMS)('the note of a finished shard %s is not believed, nor one whose file is %s', async (what, harm) => {
-    const config = { gradients: { storage: 'float32' } };
+    const config = { warmup: {}, gradients: { storage: 'float32' } };
     const input = { config, address: 'b'.repeat(40), shard: 0, shardCount: 1 } as unknown as GradientShardInput;
     const parts = createShardParts(store, 'checkpoints/closed');
     const { file } = await closeShard(store, input, WIDTH.sketch, parts, [await parts.save(0, GRADIENTS)]);

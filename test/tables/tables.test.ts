@@ -99,6 +99,35 @@ describe('tables', () => {
     expect(table.files.map(({ file }) => file.name)).toEqual(['gradients-00000-of-00001.arrow']);
   });
 
+  test('a gradient table holds losses at checkpoints where there are any, and they alone make its file another one', async () => {
+    const batch: GradientRows = {
+      rowCount: 2,
+      rowIndex: Uint32Array.of(1, 2),
+      contentHash: new Uint8Array(64),
+      task: ['a', 'b'],
+      loss: Float64Array.of(0.5, 1.5),
+      supervisedTokenCount: Uint32Array.of(3, 4),
+      gradientNorm: Float64Array.of(1, 2),
+      el2n: Float64Array.of(0.1, 0.2),
+      gradient: Float32Array.of(1, 2, 3, 4),
+      gradientScale: Float64Array.of(1, 1),
+      reason: [null, null],
+    };
+    const width: GradientWidth = { sketch: 2, storage: 'float32' };
+    const lossTrajectory = Float32Array.of(3, 1, 0.5, 4, 2, 1.5);
+    const plain = await gradientsArtifact(width, [batch]);
+    const whole = await gradientsArtifact({ ...width, trajectory: 3 }, [{ ...batch, lossTrajectory }]);
+    const table = await openGradientTable(store, [whole]);
+    expect(table.trajectory).toBe(3);
+    for await (const found of readGradients(store, table)) expect({ ...found }).toEqual({ ...batch, lossTrajectory });
+    const file = tableFromIPC(await readFile(join(folder, whole.uri, 'gradients-00000-of-00001.arrow')));
+    const field = file.schema.fields.find(({ name }) => name === 'loss_trajectory')!;
+    expect([String(field.type), field.nullable]).toEqual(['FixedSizeList[3]<Float32>', false]);
+    await expect(openGradientTable(store, [plain, whole])).rejects.toThrow(
+      `${whole.uri}: trajectory must be 0, got 3; use another store`,
+    );
+  });
+
   test('the file is an Arrow IPC file with names as on disk and metadata, and the same rows give the same bytes', async () => {
     const first = await rowsTable.write(store, 'a', rowBatches(2, 10));
     const second = await rowsTable.write(store, 'b', rowBatches(2, 10));

@@ -43,6 +43,22 @@ describe('a run', () => {
     }
   });
 
+  test('gives a method that draws at random the gradients where near-duplicates share a weight', async () => {
+    const selection = { ...CONFIG.selection, nearDuplicateWeight: 0.95 };
+    const config = {
+      ...CONFIG,
+      selection,
+      evaluation: { ...CONFIG.evaluation, compare: ['random' as const, 'loss' as const] },
+    };
+    const fakes = fakeActivities({ shardCount: 1 });
+    await server().play(fakes, async () => (await start(server().client, 'weighted', { config })).result());
+    expect(fakes.inputs('selectRows').map((input) => [input.method, input.gradients?.[0]?.uri])).toEqual([
+      ['tive', TABLE],
+      ['random', TABLE],
+      ['loss', undefined],
+    ]);
+  });
+
   test('takes the gradients of queries at the same reference model, for the methods that ask for them', async () => {
     const selection = { ...CONFIG.selection, queryPath: 'fifty.json' };
     const config = { ...CONFIG, selection, evaluation: { ...CONFIG.evaluation, compare: ['less' as const] } };

@@ -74,7 +74,13 @@ export async function takeQueryGradients(
   const { input, work, compute, progress } = context;
   const dataset = queryDataset(input.config, work);
   if (dataset === null) return null;
-  const config = { ...input.config, dataset };
+  // Queries stay plain, as LESS has them, and nothing reads their losses at earlier checkpoints.
+  const config = {
+    ...input.config,
+    dataset,
+    warmup: { ...input.config.warmup, trajectory: 0 },
+    gradients: { ...input.config.gradients, preconditioner: 'none' as const },
+  };
   progress.start('gradients');
   progress.describe('gradients', 'queries');
   const summary = 'gradients: read and check the rows that are queries';

@@ -7,7 +7,7 @@ import type { MethodResult } from '../../contracts/messages/run.ts';
 import type { AllocationResult, FilterResult, SelectionResult } from '../../contracts/messages/selection.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
-import { filtersOf, readsGradients, readsQueries } from '../../contracts/methods.ts';
+import { filtersOf, readsGradients, readsQueries, weightCosine } from '../../contracts/methods.ts';
 import type { RunContext } from '../context.ts';
 import { countText, facts, stateOf } from '../progress-facts.ts';
 
@@ -105,7 +105,9 @@ function draw(
       values: found.values.values,
       allocation,
       ...(filter && { filtered: filter.filtered }),
-      ...(readsGradients(method) && { gradients: tablesOf(found) }),
+      ...((readsGradients(method) || weightCosine(method, found.config.selection) !== null) && {
+        gradients: tablesOf(found),
+      }),
       ...(changesCopies(found.config.allocation) && { rows: found.dataset.rows }),
       ...(readsQueries(method) && found.queries && { queries: found.queries.gradients }),
     },

@@ -54,13 +54,19 @@ export const selection = section('which rows of a task are taken', {
     .describe('rows in the dataset’s form that are the queries in their place: what helps these?'),
   query_rows: integer(1).default(16).describe('rows of each task that are held out, and not selected'),
   query_rank: integer(1).default(32).describe('of gist: most dimensions of the queries’ subspace'),
-  cluster_count: integer(1).default(16).describe('of clusters: clusters of each task'),
+  cluster_count: integer(1).default(16).describe('of clusters, trajectories: clusters of each task'),
   filters: list(oneOf(...FILTER_NAMES), 'a list of filters')
     .default([])
     .describe('what is left out first, whatever the method: the filters below'),
   near_duplicate_cosine: fraction()
     .default(0.95)
     .describe('of near_duplicates: least cosine of two gradients that count as one'),
+  near_duplicate_weight: fraction()
+    .nullable()
+    .default(null)
+    .describe(
+      'cosine from which near-copies share the weight of one row in a random draw, e.g. 0.95; null = they do not',
+    ),
   loss_guard: share()
     .default(0.1)
     .describe('of loss_guard: share of losses worse than half of chance that a task may have'),

@@ -26,6 +26,11 @@ export const warmup = section('training of the reference model on a small sample
     .describe(
       'linear layers of the decoder that get an adapter: gate_proj, up_proj, down_proj too, and what a model names otherwise',
     ),
+  trajectory: integer(0, 64)
+    .default(0)
+    .describe(
+      'of trajectories: checkpoints of the training, its end included, at which every row’s loss is taken; 0 = none',
+    ),
 });
 
 export const finetune = section('training on the chosen rows', {

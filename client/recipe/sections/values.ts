@@ -1,4 +1,5 @@
 // What is kept of each row's gradient, and how rows and tasks are valued by it.
+import { PRECONDITIONERS } from '../../../contracts/config.ts';
 import { flag, integer, integerOrAuto, oneOf, powerOfTwo, section } from '../kinds.ts';
 
 export const gradients = section('the gradient of every row', {
@@ -21,6 +22,11 @@ export const gradients = section('the gradient of every row', {
   shard_rows: integer(1)
     .default(4096)
     .describe('least rows of a shard, the unit of retry; a run has at most 8,000 shards'),
+  preconditioner: oneOf(...PRECONDITIONERS)
+    .default('none')
+    .describe(
+      'adam = stored gradients are scaled by the warm-up’s moments, as LESS does; norms and queries stay plain',
+    ),
 });
 
 export const values = section('the value of tasks and rows', {

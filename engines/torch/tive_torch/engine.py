@@ -161,7 +161,7 @@ class Engine:
 
     def _open_gradients(self, request: Request, tensors: Tensors, _: Prepared) -> Result:
         adapter = Adapter(self._loaded(), request["adapter"], tensors)
-        return self._open(_or_removed(adapter, lambda: GradientReader(adapter, request)))
+        return self._open(_or_removed(adapter, lambda: GradientReader(adapter, request, tensors)))
 
     def _open_training(self, request: Request, tensors: Tensors, _: Prepared) -> Result:
         adapter = Adapter(self._loaded(), request["adapter"], tensors)

@@ -16,6 +16,7 @@ from .errors import EngineError, config_error
 from .head import answers, cross_entropies, errors_l2, sums_by_example
 from .kron import Kron
 from .per_example import per_example
+from .preconditioner import AdamPreconditioner
 from .projection import Projector, Segment, check_segments, make_projector
 from .rows import Batch
 
@@ -26,16 +27,20 @@ _LARGEST_COPY = 2**22
 class GradientReader:
     """An adapter whose gradient vector is read, and its projection."""
 
-    def __init__(self, adapter: Adapter, request: Mapping[str, Any]) -> None:
+    def __init__(
+        self, adapter: Adapter, request: Mapping[str, Any], tensors: Mapping[str, torch.Tensor] | None = None
+    ) -> None:
+        """`tensors` hold the moments that gradients are scaled by, where the request has `moments`."""
         self.adapter = adapter
         self.cutoff = int(request["cutoff"])
         self.segments = _segments(adapter, request["coordinates"])
-        self.sketcher = _sketcher(adapter, self.segments, request)
+        self.sketcher = _sketcher(adapter, self.segments, request, tensors or {})
 
     def read(self, batch: Batch) -> dict[str, torch.Tensor]:
         """`loss`, `norm`, `el2n` float64, `count` int32 `[example]`, and `sketch` float32 `[example, sketch]`.
 
-        Losses are means over an example's answer tokens, and the gradient is that of this mean.
+        Losses are means over an example's answer tokens, and the gradient is that of this mean. Where it is scaled
+        by moments the sketch is of the scaled one, and the norm is that of the plain one all the same.
         """
         sums = _Sums(list(self.segments), self.sketcher, batch.labels.shape)
         self.adapter.activate({name: sums.tap for name in self.segments})
@@ -84,9 +89,12 @@ class Sketcher(Protocol):
 class _Whole:
     """Each parameter's gradients are made, and projected as they are."""
 
-    def __init__(self, segments: Mapping[str, Segment], projector: Projector) -> None:
+    def __init__(
+        self, segments: Mapping[str, Segment], projector: Projector, preconditioner: AdamPreconditioner | None
+    ) -> None:
         self._segments = segments
         self._projector = projector
+        self._preconditioner = preconditioner
 
     def read(self, name: str, x: torch.Tensor, dy: torch.Tensor, examples: int) -> tuple[torch.Tensor, torch.Tensor]:
         gradient = per_example(x, dy, examples)
@@ -94,16 +102,29 @@ class _Whole:
             # Both sums are made in float64: one copy serves both.
             gradient = gradient.double()
         squares = torch.linalg.vector_norm(gradient, dim=1, dtype=torch.float64).square()
+        if self._preconditioner is not None:
+            gradient = self._preconditioner.scale(name, gradient)
         return squares, self._projector.project(self._segments[name], gradient)
 
 
-def _sketcher(adapter: Adapter, segments: Mapping[str, Segment], request: Mapping[str, Any]) -> Sketcher:
+def _sketcher(
+    adapter: Adapter,
+    segments: Mapping[str, Segment],
+    request: Mapping[str, Any],
+    tensors: Mapping[str, torch.Tensor],
+) -> Sketcher:
     projection, count, device = request["projection"], int(request["parameterCount"]), adapter.model.device
     kind, sketch, seed = projection["kind"], int(projection["sketch"]), int(projection["seed"])
     check_segments(list(segments.values()), count, seed)
+    shapes = {name: adapter.modules[name].weight.shape for name in segments}
+    moments = request.get("moments")
     if kind == "kron":
-        return Kron({name: tuple(adapter.modules[name].weight.shape) for name in segments}, sketch, seed, device)
-    return _Whole(segments, make_projector(kind, sketch, seed, list(segments.values()), count, device))
+        if moments is not None:
+            raise config_error("moments: must not be given with projection kron, which never forms whole gradients")
+        return Kron({name: tuple(shape) for name, shape in shapes.items()}, sketch, seed, device)
+    preconditioner = None if moments is None else AdamPreconditioner(moments, shapes, tensors, device)
+    projector = make_projector(kind, sketch, seed, list(segments.values()), count, device)
+    return _Whole(segments, projector, preconditioner)
 
 
 class _Sums:

@@ -1,12 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { examplesOf } from '../../../activities/shared/compute-context.ts';
+import { localDataset } from '../../../activities/shared/local-dataset.ts';
 import { findGradients, tableBytes } from '../../../activities/gradients/table-place.ts';
 import { createGradientActivities } from '../../../activities/gradients/stage.ts';
 import { ArtifactMismatchError, NoProgressError } from '../../../contracts/failures.ts';
 import type { GradientShard, GradientShardInput } from '../../../contracts/messages/gradients.ts';
 import type { Checkpoint } from '../../../contracts/messages/run.ts';
 import type { ArtifactReference } from '../../../contracts/references.ts';
+import { readMoments } from '../../../model/adam-moments.ts';
+import { checkpointFile, readAdapter } from '../../../model/adapter-files.ts';
 import { checkpointFolder } from '../../../store/addresses.ts';
 import { LocalStore } from '../../../store/local-store.ts';
 import { openGradientTable, readGradientDetails, readGradients } from '../../../tables/gradients.ts';
@@ -14,6 +18,7 @@ import type { GradientRows } from '../../../tables/gradients.ts';
 import { readUsableRows } from '../../../tables/rows.ts';
 import type { UsableRow } from '../../../tables/rows.ts';
 import { USABLE_ROWS } from '../../client/small-dataset.ts';
+import { slowlyScaled } from '../../model/adam-reference.ts';
 import { SmallRun, inActivity } from '../small-run.ts';
 import type { Surroundings } from '../small-run.ts';
 import { OtherEngine } from '../watched-models.ts';
@@ -112,6 +117,100 @@ describe('the gradient table', () => {
       'store: 0.2 MB must be free, got 0.0 MB; free space, or lower gradients.sketch, or storage: int8',
     );
     expect(tableBytes(config, 1, USABLE_ROWS)).toBe(USABLE_ROWS * (4 * 1024 + 128));
+  });
+});
+
+describe('losses at the checkpoints of the warm-up', () => {
+  const trajectory = ['warmup.trajectory=2', 'warmup.epochs=2'];
+
+  test('stand beside the gradient of each row: those of each checkpoint, the last that of the reference model', async () => {
+    const config = run.config(...trajectory);
+    const input = await run.gradientsInput(config);
+    const { gradients } = await run.takeGradients(input);
+    expect(await readGradientDetails(run.store, gradients)).toMatchObject({ trajectory: 2 });
+    const batches = await batchesOf(gradients);
+    // Scored again at the first checkpoint alone.
+    const model = await run.models.model(config, () => Promise.resolve());
+    const { trajectory: steps } = await run.tune(config);
+    expect(steps).toEqual([2, 4]);
+    const values = await readAdapter(join(run.store.uri, input.adapter.uri), model.decoder.layers, checkpointFile(2));
+    const source = await examplesOf(
+      config,
+      await localDataset(run.dependencies.openStore, config.dataset, input.rows),
+      model,
+      run.models,
+    );
+    const scorer = model.openScoring(values);
+    const rows = new Map((await readUsableRows(run.store, input.rows)).map((row) => [row.rowIndex, row]));
+    for (const { rowIndex, loss, lossTrajectory } of batches) {
+      const own = Array.from(rowIndex, (index) => rows.get(index)!);
+      const scored = await scorer.score(await source.examples(own, await source.scope(`test ${rowIndex[0]}`, own)));
+      const expected = scored.flatMap((one, row) => [one.loss, loss[row]!]);
+      expect(lossTrajectory).toBeAllclose(expected, { rtol: 1e-6, atol: 0 });
+      expect(lossTrajectory).not.toBeAllclose(
+        expected.map((_, place) => loss[place >> 1]!),
+        { rtol: 1e-3, atol: 0 },
+      );
+    }
+    scorer.dispose();
+    await source.close();
+  });
+
+  test('change nothing else of the table, and are not there where none are asked for', async () => {
+    const plain = await run.takeGradients(await run.gradientsInput(run.config('warmup.epochs=2')));
+    const { gradients } = await run.takeGradients(await run.gradientsInput(run.config(...trajectory)));
+    const [before, after] = [await batchesOf(plain.gradients), await batchesOf(gradients)];
+    for (const [index, batch] of before.entries()) {
+      expect(batch).not.toHaveProperty('lossTrajectory');
+      expect({ ...after[index]!, lossTrajectory: undefined }).toEqual({ ...batch, lossTrajectory: undefined });
+    }
+  });
+
+  test('are refused where the adapter was not trained with as many checkpoints', async () => {
+    const input = await run.gradientsInput(run.config('warmup.epochs=2'));
+    const config = run.config(...trajectory);
+    const { address, shardCount } = await inActivity(planGradients, { ...input, config });
+    await expect(inActivity(computeGradientShard, { ...input, config, address, shard: 0, shardCount })).rejects.toThrow(
+      'warmup.trajectory: the reference model must have 2 checkpoints, got 0; an adapter that was given has none',
+    );
+  });
+});
+
+describe('gradients that are scaled by the moments of the warm-up', () => {
+  const adam = 'gradients.preconditioner=adam';
+  const none = 'gradients.projection=none';
+
+  test('are what the formula makes of plain ones; norms and losses stay', async () => {
+    const plain = await run.takeGradients(await run.gradientsInput(run.config(none)));
+    const input = await run.gradientsInput(run.config(none, adam));
+    const { gradients, parameterCount } = await run.takeGradients(input);
+    expect(gradients.uri).not.toBe(plain.gradients.uri);
+    const folder = join(run.store.uri, input.adapter.uri);
+    const { decoder } = await run.models.describe(input.config.model);
+    const adapter = await readAdapter(folder, decoder.layers);
+    const moments = await readMoments(folder, adapter);
+    const [before, after] = [await batchesOf(plain.gradients), await batchesOf(gradients)];
+    for (const [index, batch] of before.entries()) {
+      const scaled = after[index]!;
+      for (const column of ['rowIndex', 'loss', 'gradientNorm', 'el2n'] as const)
+        expect(scaled[column]).toEqual(batch[column]);
+      for (const row of batch.rowIndex.keys()) {
+        const own = (values: GradientRows['gradient']) =>
+          Float32Array.from(values.subarray(row * parameterCount, (row + 1) * parameterCount));
+        expect(own(scaled.gradient)).toBeAllclose(slowlyScaled(own(batch.gradient), adapter, moments), {
+          rtol: 1e-6,
+          atol: 0,
+        });
+      }
+    }
+  });
+
+  test('are refused where the adapter has no moments', async () => {
+    const input = { ...(await run.gradientsInput(run.config())), config: run.config(adam) };
+    const { address, shardCount } = await inActivity(planGradients, input);
+    await expect(inActivity(computeGradientShard, { ...input, address, shard: 0, shardCount })).rejects.toThrow(
+      'gradients.preconditioner: adam needs the moments of the warm-up’s training, got none beside the adapter',
+    );
   });
 });
 

@@ -72,6 +72,18 @@ describe('planned stages', () => {
     expect(find(stages, 'selection').partCount).toBe(1);
   });
 
+  test('losses at checkpoints take a forward pass each, and checkpoints and moments their room', () => {
+    const [plain, scored] = [plan(), plan({ warmup: { ...config.warmup, trajectory: 4 } })];
+    const [before, after] = [plain, scored].map((stages) => find(stages, 'gradients'));
+    // 80,000 tokens of 1 ms, three forward passes more of a third each; pictures are encoded once.
+    expect(after!.seconds! - before!.seconds!).toBeCloseTo(80, 9);
+    expect(after!.diskBytes! - before!.diskBytes!).toBe(800 * 4 * 4);
+    expect(find(scored, 'warmup').diskBytes).toBe(4 * find(plain, 'warmup').diskBytes!);
+    const scaled = plan({ gradients: { ...config.gradients, preconditioner: 'adam' } });
+    expect(find(scaled, 'warmup').diskBytes).toBe(3 * find(plain, 'warmup').diskBytes!);
+    expect(find(scaled, 'gradients')).toEqual(before);
+  });
+
   test('a whole run has every stage, in order', () => {
     expect(plan().map(({ stage }) => stage)).toEqual([...STAGES]);
   });

@@ -3,8 +3,8 @@ import { encodeInt8 } from '../../../algorithms/encoding.ts';
 import { createAllocationActivities } from '../../../activities/selection/allocation.ts';
 import { createFilterActivities } from '../../../activities/selection/filter.ts';
 import { createSelectionActivities } from '../../../activities/selection/stage.ts';
-import type { Config } from '../../../contracts/config.ts';
-import type { FilterResult } from '../../../contracts/messages/selection.ts';
+import type { Config, SelectionMethod } from '../../../contracts/config.ts';
+import type { FilterResult, SelectInput, SelectionResult } from '../../../contracts/messages/selection.ts';
 import type { ValuesResult } from '../../../contracts/messages/values.ts';
 import { filtersOf } from '../../../contracts/methods.ts';
 import type { ArtifactReference } from '../../../contracts/references.ts';
@@ -133,6 +133,75 @@ describe('filters', () => {
     expect(again).toEqual({ ...first, cached: true });
     const other = await filterBy(run.config(withFilters('near_duplicates'), 'selection.near_duplicate_cosine=0.7'));
     expect(other.filtered.uri).not.toBe(first.filtered.uri);
+  });
+});
+
+describe('weights of near-duplicates', () => {
+  const WEIGHT = 'selection.near_duplicate_weight=0.8';
+
+  async function draw(method: SelectionMethod, settings: readonly string[], more: Partial<SelectInput> = {}) {
+    const config = run.config(...settings);
+    const allocation = await inActivity(allocateRows, { config, method, tasks: known.tasks, allRowCount: 59 });
+    const input = { config, method, values: known.values, allocation, gradients: [known.gradients], ...more };
+    return inActivity(selectRows, input);
+  }
+
+  /** Chance of the first draw of each row that was taken. */
+  async function chances({ selection }: SelectionResult): Promise<Map<number, number>> {
+    const found = new Map<number, number>();
+    for await (const { rowIndex, probability } of selectionTable.read(run.store, selection))
+      rowIndex.forEach((index, row) => found.set(index, probability[row]!));
+    return found;
+  }
+
+  /** w of each row by the definition, over the rows of its task that take part. */
+  function slowWeights(rows: Awaited<ReturnType<typeof slowRows>>, takesPart: (rowIndex: number) => boolean) {
+    const weights = new Map<number, number>();
+    for (const row of rows) {
+      const near = rows.filter(
+        (other) =>
+          other.task === row.task &&
+          (other === row || (takesPart(other.rowIndex) && cosine(row.codes, other.codes) >= 0.8)),
+      );
+      weights.set(row.rowIndex, takesPart(row.rowIndex) ? 1 / near.length : 1);
+    }
+    return weights;
+  }
+
+  test('make a row as likely as one over the number of rows that are near to it, itself included', async () => {
+    const rows = await slowRows();
+    const weights = slowWeights(rows, () => true);
+    expect(new Set(weights.values()).size).toBeGreaterThan(2);
+    const taken = await chances(await draw('task_balanced', [WEIGHT]));
+    for (const [rowIndex, chance] of taken) {
+      const { task } = rows.find((row) => row.rowIndex === rowIndex)!;
+      const total = rows.filter((row) => row.task === task).reduce((sum, row) => sum + weights.get(row.rowIndex)!, 0);
+      expect([chance]).toBeAllclose([weights.get(rowIndex)! / total], { rtol: 1e-12, atol: 0 });
+    }
+  });
+
+  test('count the rows alone that filters have kept', async () => {
+    const config = run.config(withFilters('near_duplicates'));
+    const filter = await filterBy(config);
+    const { filtered } = filter;
+    const left = await rowsOf(filter);
+    const rows = await slowRows();
+    const weights = slowWeights(rows, (rowIndex) => left.get(rowIndex)!.filter === null);
+    const taken = await chances(await draw('task_balanced', [WEIGHT, withFilters('near_duplicates')], { filtered }));
+    // No kept row is near to another one.
+    for (const rowIndex of taken.keys()) expect(weights.get(rowIndex)).toBe(1);
+    const plain = await chances(await draw('task_balanced', [withFilters('near_duplicates')], { filtered }));
+    expect([...taken.keys()]).toEqual([...plain.keys()]);
+  });
+
+  test('make a selection another one where rows are drawn, and none where they are ranked', async () => {
+    for (const method of ['tive', 'random', 'task_balanced', 'deduplicated', 'loss'] as const) {
+      const [plain, weighted] = [await draw(method, []), await draw(method, [WEIGHT])];
+      if (method === 'loss') expect(weighted).toEqual({ ...plain, cached: true });
+      else expect(weighted.selection.uri).not.toBe(plain.selection.uri);
+      const other = await draw(method, ['selection.near_duplicate_weight=0.9']);
+      if (method !== 'loss') expect(other.selection.uri).not.toBe(weighted.selection.uri);
+    }
   });
 });
 

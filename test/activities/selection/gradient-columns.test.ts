@@ -143,6 +143,15 @@ describe('a selection by queries', () => {
   });
 });
 
+test('gradients that were scaled are no queries: rows of such a table cannot be held out', async () => {
+  const scaled = run.config('run.seed=8');
+  const config = { ...scaled, gradients: { ...scaled.gradients, preconditioner: 'adam' as const } };
+  await expect(select('gist', [], { config })).rejects.toThrow(
+    'selection.queries: must be plain gradients, got rows held out of a table that gradients.preconditioner has scaled; ' +
+      'set queries: evaluation, or query_path',
+  );
+});
+
 describe('a selection by clusters', () => {
   test('takes as many rows of every cluster as of any other, within equal quotas', async () => {
     const { tasks, selection } = await select('clusters');
@@ -151,6 +160,28 @@ describe('a selection by clusters', () => {
     // With one cluster it is the balanced choice.
     const one = await rowIndexes(await select('clusters', ['selection.cluster_count=1']));
     expect(one).toEqual(await rowIndexes(await select('task_balanced')));
+  });
+});
+
+describe('a selection by loss trajectories', () => {
+  const settings = ['warmup.trajectory=2', 'warmup.epochs=2'];
+
+  test('takes as many rows of every cluster of them, within equal quotas', async () => {
+    const own = await run.estimate(run.config(...settings));
+    const change = { values: own.values, gradients: [own.gradients] };
+    const { tasks, selection } = await select('trajectories', settings, change);
+    expect(tasks.map(({ copies }) => copies).sort()).toEqual([4, 5, 5]);
+    const other = await select('trajectories', [...settings, 'selection.cluster_count=2'], change);
+    expect(other.selection.uri).not.toBe(selection.uri);
+    const one = await rowIndexes(await select('trajectories', [...settings, 'selection.cluster_count=1'], change));
+    expect(one).toEqual(await rowIndexes(await select('task_balanced', settings, change)));
+  });
+
+  test('refuses a table without losses at several checkpoints', async () => {
+    await expect(select('trajectories')).rejects.toThrow(
+      'selection.method: trajectories needs losses at 2 checkpoints or more, got 0 in the table of gradients; ' +
+        'set warmup.trajectory, and run the recipe anew',
+    );
   });
 });
 

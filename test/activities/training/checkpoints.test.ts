@@ -36,7 +36,18 @@ describe('checkpoints of a training run', () => {
     const { checkpoints } = open();
     await checkpoints.save(stateAt(9), LOSSES);
     await checkpoints.save(stateAt(10), [...LOSSES, ...LOSSES]);
-    expect(await open().checkpoints.latest()).toEqual({ state: stateAt(10), losses: [...LOSSES, ...LOSSES] });
+    expect(await open().checkpoints.latest()).toEqual({
+      state: stateAt(10),
+      losses: [...LOSSES, ...LOSSES],
+      kept: [],
+    });
+  });
+
+  test('parameters of earlier steps come back with it', async () => {
+    const { checkpoints } = open();
+    const kept = [3, 6].map((step) => ({ step, parameters: stateAt(step).parameters }));
+    await checkpoints.save(stateAt(9), LOSSES, kept);
+    expect(await open().checkpoints.latest()).toEqual({ state: stateAt(9), losses: LOSSES, kept });
   });
 
   test('a damaged one is passed over for the one before it', async () => {

@@ -4,6 +4,8 @@ import { createWarmupActivities, findReference } from '../../../activities/train
 import type { Config } from '../../../contracts/config.ts';
 import type { Checkpoint } from '../../../contracts/messages/run.ts';
 import { NoProgressError } from '../../../contracts/failures.ts';
+import { MOMENTS_FILE, readMoments } from '../../../model/adam-moments.ts';
+import { ADAMW_DEFAULTS } from '../../../model/engine.ts';
 import { readAdapter } from '../../../model/adapter-files.ts';
 import { readArchitecture } from '../../../model/architectures/read-architecture.ts';
 import { checkpointFolder } from '../../../store/addresses.ts';
@@ -115,6 +117,59 @@ describe('a training that is stopped', () => {
     await expect(run.tune(config, { attempt: 7, heartbeatDetails })).rejects.toThrow(NoProgressError);
     expect(run.models.calls.update).toBe(0);
   });
+});
+
+describe('a training whose checkpoints are kept', () => {
+  const TRAJECTORY = 'warmup.trajectory=3';
+  const KEPT = ['checkpoint-00000003.safetensors', 'checkpoint-00000007.safetensors'];
+
+  test('has the adapter of one that keeps none, and beside it those of earlier steps', async () => {
+    const plain = await run.tune(run.config());
+    const tuned = await run.tune(run.config(TRAJECTORY));
+    expect(tuned).toMatchObject({ stepCount: STEPS, trajectory: [3, 7, 10], lastLoss: plain.lastLoss });
+    expect(plain).not.toHaveProperty('trajectory');
+    expect((await readManifest(run.store, plain.adapter)).files.map(({ name }) => name)).toEqual(FILES);
+    const { files } = await readManifest(run.store, tuned.adapter);
+    expect(files.map(({ name }) => name)).toEqual([...FILES.slice(0, 2), ...KEPT, FILES[2]]);
+    for (const name of FILES) expect(run.hashOf(tuned.adapter, name)).toBe(run.hashOf(plain.adapter, name));
+    const { text } = await readArchitecture(modelFolder);
+    const [first, last] = [KEPT[0]!, FILES[1]!].map((name) =>
+      readAdapter(join(run.store.uri, tuned.adapter.uri), linearLayers(text), name),
+    );
+    expect((await first!).settings).toEqual((await last!).settings);
+    expect((await first!).parameters).not.toEqual((await last!).parameters);
+  });
+
+  test('keeps those that an attempt before it had come by', async () => {
+    const undisturbed = await run.tune(run.config(TRAJECTORY));
+    const onStart = (cancel: () => void): void => other.models.after('update', 5, cancel);
+    other.models.reset();
+    await expect(other.tune(other.config(TRAJECTORY), { onStart })).rejects.toThrow('CANCELLED');
+    const finished = await other.tune(other.config(TRAJECTORY));
+    expect(other.models.calls.update).toBe(STEPS);
+    expect(finished.adapter).toEqual(undisturbed.adapter);
+    for (const name of KEPT) expect(other.hashOf(finished.adapter, name)).toBe(run.hashOf(undisturbed.adapter, name));
+  });
+
+  test('has at least as many steps', async () => {
+    await expect(run.tune(run.config('warmup.trajectory=11'))).rejects.toThrow(
+      'warmup.trajectory: must be at most the 10 steps of the warm-up, got 11; lower it, or raise warmup.epochs',
+    );
+  });
+});
+
+test('a training whose gradients are to be scaled keeps its moments beside an adapter of the same bytes', async () => {
+  const plain = await run.tune(run.config());
+  const tuned = await run.tune(run.config('gradients.preconditioner=adam'));
+  const { files } = await readManifest(run.store, tuned.adapter);
+  expect(files.map(({ name }) => name)).toEqual([...FILES.slice(0, 2), MOMENTS_FILE, FILES[2]]);
+  for (const name of FILES) expect(run.hashOf(tuned.adapter, name)).toBe(run.hashOf(plain.adapter, name));
+  const { text } = await readArchitecture(modelFolder);
+  const folder = join(run.store.uri, tuned.adapter.uri);
+  const { beta1, beta2, first, second } = await readMoments(folder, await readAdapter(folder, linearLayers(text)));
+  expect([beta1, beta2]).toEqual([ADAMW_DEFAULTS.beta1, ADAMW_DEFAULTS.beta2]);
+  expect(first.some((values) => values.some((value) => value !== 0))).toBe(true);
+  expect(second.every((values) => values.every((value) => value >= 0))).toBe(true);
 });
 
 describe('an adapter that is given', () => {

@@ -72,6 +72,7 @@ describe('a recipe', () => {
       clusterCount: 16,
       filters: [],
       nearDuplicateCosine: 0.95,
+      nearDuplicateWeight: null,
       lossGuard: 0.1,
       lossCut: 0.15,
     });
@@ -299,15 +300,6 @@ describe('a recipe is refused with place and remedy', () => {
     expect(refusal(NEEDED, ['selection.lamda=2'])).toBe(
       'command line: keys must be known, got "lamda"; did you mean "lambda"?',
     );
-  });
-
-  test('an adapter excludes settings of the warm-up, but not the shape of the adapter', () => {
-    mkdirSync(join(folder, 'adapter'));
-    const withAdapter = NEEDED.replace('model }', 'model, adapter: adapter }');
-    expect(refusal(`${withAdapter}warmup: { epochs: 2 }\n`)).toBe(
-      'recipe.yaml:3:11 warmup.epochs: must not be set beside model.adapter, which takes the place of the warm-up; leave one out',
-    );
-    expect(loadRecipe(write(`${withAdapter}warmup: { lora_rank: 4 }\n`)).config.warmup.loraRank).toBe(4);
   });
 
   test('recipes that extend one another in a circle', () => {

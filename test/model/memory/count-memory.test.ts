@@ -49,6 +49,20 @@ describe('the memory of a process', () => {
     expect(projection).toBe(4 * 8192 * (2816 + 4 * 128) + 8192 * 12);
   });
 
+  test('holds checkpoints that rows are scored at, and moments that gradients are scaled by, here and in the engine', () => {
+    const { parameterCount } = adapterSizes(QUESTION.sizes.layers, QUESTION.adapter);
+    for (const engine of ['tensorflow', 'torch'] as const) {
+      const asked = { ...QUESTION, engine };
+      const plain = countMemory(asked);
+      const found = countMemory({ ...asked, checkpointCount: 3, isPreconditioned: true });
+      expect([plain.optimizer, found.optimizer]).toEqual([0, 2 * 2 * 4 * parameterCount]);
+      expect(found.adapter).toBe(plain.adapter + 3 * 2 * 4 * parameterCount);
+    }
+    const training = { ...QUESTION, work: 'training' as const };
+    const kept = countMemory({ ...training, checkpointCount: 3 }).adapter - countMemory(training).adapter;
+    expect(kept).toBe(3 * 4 * parameterCount);
+  });
+
   test('holds the weights once in their own type, on the wasm heap twice', () => {
     const weights = (change: Partial<MemoryQuestion>): number => countMemory({ ...QUESTION, ...change }).weights;
     expect(weights({})).toBe(4 * countParameters(weightShapes(architecture)));

@@ -13,6 +13,7 @@ import { readAdapter } from '../../../model/adapter-files.ts';
 import { ADAMW_DEFAULTS } from '../../../model/engine.ts';
 import type { Engine, EngineModel, ModelDescription, RowExample, TextPiece, Trainer } from '../../../model/engine.ts';
 import { loadEngine } from '../../../model/load-engine.ts';
+import { SCALED, momentsFor, slowlyScaled } from '../adam-reference.ts';
 import { GOLDEN, expected, goldenIntegers, goldenRows, goldenTensor } from '../golden.ts';
 import { describeTorch } from '../../torch-environment.ts';
 
@@ -128,6 +129,35 @@ describeTorch('the torch engine, seen through the seam alone', (python) => {
       }
     }
     computer.dispose();
+  });
+
+  test('scales gradients by moments of Adam before their projection, to within SCALED of the formula', async () => {
+    const moments = momentsFor(adapter, 1e-2);
+    const ids = ['ex-000', 'ex-003', 'ex-two-turns'];
+    const examples = await examplesOf(ids);
+    const { length: parameterCount } = gradientLayout(adapter);
+    for (const kind of ['none', 'sparse'] as const) {
+      const [plain, scaling] = [null, moments].map((given) =>
+        model.openGradients(adapter, { kind, sketch: 64, seed: 7 }, given),
+      );
+      const { sketch, ...rest } = await plain!.compute(examples);
+      const found = await scaling!.compute(examples);
+      expect({ ...found, sketch }).toEqual({ ...rest, sketch });
+      const projector = createProjector({ kind, sketch: scaling!.sketch, seed: 7, parameterCount });
+      for (const [row, id] of ids.entries()) {
+        const golden = slowlyScaled(await goldenTensor(`${id}.self_attn_lora_grad`), adapter, moments);
+        const sums = new Float64Array(projector.sketch);
+        projector.add(0, Float32Array.from(golden), sums, 0);
+        // A bucket adds up the differences of its coordinates.
+        const atol = kind === 'none' ? SCALED : SCALED * Math.sqrt(parameterCount / 64);
+        const own = found.sketch.subarray(row * projector.sketch, (row + 1) * projector.sketch);
+        expect(own).toBeAllclose(sums, { rtol: 0, atol });
+      }
+      for (const computer of [plain!, scaling!]) computer.dispose();
+    }
+    expect(() => model.openGradients(adapter, { kind: 'kron', sketch: 64, seed: 7 }, moments)).toThrow(
+      'gradients.preconditioner: adam needs whole gradients, which projection kron never forms',
+    );
   });
 
   describe('three steps of AdamW', () => {
