@@ -209,7 +209,7 @@ export interface EvaluationConfig {
   maxRows: number;
   /** Methods that are selected, fine-tuned and evaluated beside the selection's own. */
   compare: SelectionMethod[];
-  /** Whether answers of tasks with short ones are generated too, and scored; not there in a run of an earlier version. */
+  /** Whether short answers are generated and scored too; not there in a run of an earlier version. */
   generate?: boolean;
   /** Tokens up to which a task's answers are short: of so many at most are 95 % of its test answers. */
   answerTokens?: number;

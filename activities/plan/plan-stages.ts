@@ -85,11 +85,15 @@ function planWarmup(facts: PlanFacts, diskBytes: number): PlannedStage {
 /** Part of a forward and backward pass that a forward pass takes. */
 const FORWARD_SHARE = 1 / 3;
 
-/** Every model scores all test rows; rows are taken to be as long as those of the dataset. */
+/**
+ * Every model scores all test rows, and reads them once more where it answers them too; rows are taken to be as long as
+ * those of the dataset.
+ */
 function planEvaluation(facts: PlanFacts): PlannedStage {
   const modelCount = facts.work.methods.length + 1;
   const { testRowCount } = facts;
-  const seconds = testRowCount === null ? null : secondsFor(facts, testRowCount, FORWARD_SHARE);
+  const passCount = facts.config.evaluation.generate === true ? 2 : 1;
+  const seconds = testRowCount === null ? null : secondsFor(facts, testRowCount, passCount * FORWARD_SHARE);
   return planned('evaluation', {
     rowCount: testRowCount,
     partCount: modelCount,

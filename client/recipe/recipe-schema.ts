@@ -58,6 +58,7 @@ type Same<Left, Right> = [Left, Right] extends [Right, Left] ? true : never;
 type Parsed = z.infer<typeof recipeSchema>;
 type Dataset = Parsed['dataset'];
 type Selection = Parsed['selection'];
+type Evaluation = Parsed['evaluation'];
 /** Keys of `selection` that a run of an older version does not carry. */
 type LaterKey =
   | ('queries' | 'query_path' | 'query_rows' | 'query_rank' | 'cluster_count')
@@ -67,9 +68,12 @@ type LaterKey =
   | 'near_duplicate_cosine'
   | 'loss_guard'
   | 'loss_cut';
-type WithPathList = Omit<Parsed, 'dataset' | 'selection'> & {
+/** The same of `evaluation`. */
+type LaterEvaluationKey = 'generate' | 'answer_tokens' | 'scorers';
+type WithPathList = Omit<Parsed, 'dataset' | 'selection' | 'evaluation'> & {
   // A run that an older version has started carries no columns.
   dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;
   selection: Omit<Selection, LaterKey> & Partial<Pick<Selection, LaterKey>>;
+  evaluation: Omit<Evaluation, LaterEvaluationKey> & Partial<Pick<Evaluation, LaterEvaluationKey>>;
 };
 export const schemaMatchesConfig: Same<WithPathList, Recipe> = true;

@@ -163,6 +163,12 @@ function conflicts(layers: readonly RecipeLayer[]): string[] {
       `${whereOf(layers, ['selection', 'queries'])} selection.queries: evaluation needs evaluation.path, got none; set it, or held_out`,
     );
   }
+  const { generate = false, scorers = null } = (merged(layers)['evaluation'] ?? {}) as JsonObject;
+  if (scorers !== null && generate !== true) {
+    findings.push(
+      `${whereOf(layers, ['evaluation', 'scorers'])} evaluation.scorers: needs evaluation.generate: true, got ${JSON.stringify(generate)}; set it, or leave the scorers out`,
+    );
+  }
   if (got !== null) findings.push(`allocation: exactly one of budget_fraction, budget_rows must be set, got ${got}`);
   if (isSet(layers, ['model', 'adapter'])) {
     const training = ['fraction', 'balance', 'epochs', 'batch_size', 'learning_rate'];
@@ -199,9 +205,15 @@ function locate(config: Config): { located: Config; notes: string[] } {
       ...evaluation,
       imageFolder: test.imageFolder,
       path: test.path.length > 1 ? test.path : (test.path[0] ?? null),
+      ...locateScorers(evaluation),
     },
   };
   return { located, notes: [...rows.notes, ...test.notes] };
+}
+
+function locateScorers({ scorers }: Config['evaluation']): Pick<Config['evaluation'], 'scorers'> {
+  if (!scorers) return {};
+  return { scorers: Object.fromEntries(Object.entries(scorers).map(([task, path]) => [task, resolve(path)])) };
 }
 
 interface LocatedRows extends Pick<DatasetConfig, 'path' | 'imageFolder'> {
@@ -244,6 +256,11 @@ function missingFiles({ model, dataset, evaluation, selection }: Config, folder:
     ['selection.query_path', 'file', selection.queryPath ?? null],
     ...[evaluation.path].flat().map((path): Needed => ['evaluation.path', 'file', path]),
     ...[evaluation.imageFolder].flat().map((path): Needed => ['evaluation.image_folder', 'folder', path]),
+    ...Object.entries(evaluation.scorers ?? {}).map(([task, path]): Needed => [
+      `evaluation.scorers.${task}`,
+      'file',
+      path,
+    ]),
   ];
   return needed.flatMap(([key, kind, path]) => {
     if (path === null || isS3(path)) return [];

@@ -14,7 +14,7 @@ interface LayerEntry {
 
 /**
  * Keys, rotated, and values of all layers for examples of different length that are padded on the right: padding stays
- * where it is, hidden by the mask, and what follows stands behind it. So a token costs one pass of its own and attention
+ * where it is, hidden by the mask, and what follows stands behind it. A token costs one pass of its own, and attention
  * over those before it. Memory: 2 · layer · example · token · kv · headDimension values. The caller disposes it.
  */
 export class KeyValueCache {
