@@ -1,7 +1,5 @@
 // The outcomes table: which test rows a model answered right, and what it answered where that was asked.
 import type { EvaluationResult } from '../contracts/messages/training.ts';
-import type { ArtifactReference } from '../contracts/references.ts';
-import { readDetails } from '../store/artifacts.ts';
 import type { Store } from '../store/store.ts';
 import { boolean, float64, optionalBoolean, optionalNumber, optionalText, text, uint32 } from './columns.ts';
 import { fileTable } from './table.ts';
@@ -35,11 +33,11 @@ export const generatedOutcomesTable = fileTable('outcomes', GENERATED_COLUMNS);
 export type OutcomesDetails = Pick<EvaluationResult, 'tasks' | 'macroAccuracy' | 'meanLoss' | 'macroGenerated'>;
 
 /** The table of an evaluation, with generated answers where there are some. */
-export async function* readOutcomesTable(
+export function readOutcomesTable(
   store: Store,
-  artifact: ArtifactReference,
+  { outcomes, macroGenerated }: Pick<EvaluationResult, 'outcomes' | 'macroGenerated'>,
 ): AsyncGenerator<OutcomesBatch | GeneratedOutcomesBatch> {
-  const { macroGenerated } = await readDetails<OutcomesDetails>(store, artifact);
-  if (macroGenerated === undefined) yield* outcomesTable.read(store, artifact);
-  else yield* generatedOutcomesTable.read(store, artifact);
+  return macroGenerated === undefined
+    ? outcomesTable.read(store, outcomes)
+    : generatedOutcomesTable.read(store, outcomes);
 }

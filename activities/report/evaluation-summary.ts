@@ -101,11 +101,11 @@ function readGenerated(store: Store, evaluation: EvaluationResult): Promise<Outc
 
 async function readScores(
   store: Store,
-  { outcomes }: EvaluationResult,
+  evaluation: EvaluationResult,
   scoresOf: (batch: OutcomesBatch | GeneratedOutcomesBatch) => readonly (number | null)[],
 ): Promise<Outcomes> {
   const tasks = new Map<string, { rowIndex: number; score: number }[]>();
-  for await (const batch of readOutcomesTable(store, outcomes)) {
+  for await (const batch of readOutcomesTable(store, evaluation)) {
     const { task, rowIndex } = batch;
     for (const [row, score] of scoresOf(batch).entries()) {
       if (score === null) continue;

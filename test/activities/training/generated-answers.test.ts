@@ -62,9 +62,9 @@ interface AnsweredRow {
   score: number | null;
 }
 
-async function rowsOf({ outcomes }: EvaluationResult): Promise<AnsweredRow[]> {
+async function rowsOf(evaluation: EvaluationResult): Promise<AnsweredRow[]> {
   const rows: AnsweredRow[] = [];
-  for await (const batch of readOutcomesTable(store, outcomes)) {
+  for await (const batch of readOutcomesTable(store, evaluation)) {
     const generated = 'generatedText' in batch ? batch : null;
     for (let row = 0; row < batch.rowCount; row += 1) {
       rows.push({
