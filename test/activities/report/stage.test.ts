@@ -6,11 +6,11 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createReportActivities } from '../../../activities/report/stage.ts';
 import type { ReportResult, RunResult } from '../../../contracts/messages/run.ts';
-import type { EvaluationResult, TaskScore } from '../../../contracts/messages/training.ts';
+import type { EvaluationResult } from '../../../contracts/messages/training.ts';
 import type { ArtifactReference } from '../../../contracts/references.ts';
 import { readManifest } from '../../../store/artifacts.ts';
 import { LocalStore } from '../../../store/local-store.ts';
-import { generatedOutcomesTable, outcomesTable } from '../../../tables/outcomes.ts';
+import { outcomesTable } from '../../../tables/outcomes.ts';
 import { rowsTable } from '../../../tables/rows.ts';
 import type { RowsBatch } from '../../../tables/rows.ts';
 import { selectionTable } from '../../../tables/selection.ts';
@@ -110,31 +110,6 @@ function valuesBatch(): ValuesBatch {
     meanOfCosines: values,
     cosineToMean: values,
   };
-}
-
-/** The same evaluation with answers of task `=sum`, but for its last row, which was cut; scored by its own scorer. */
-async function withAnswers(evaluated: EvaluationResult, scoreOf: (row: number) => number): Promise<EvaluationResult> {
-  const isAsked = (row: number): boolean => row < 39;
-  const outcomes = await makeArtifact(store, 'evaluation', { of: evaluated.outcomes.uri }, async (place) => {
-    const batches = [];
-    for await (const { rowCount, rowIndex, task, loss, correct } of outcomesTable.read(store, evaluated.outcomes)) {
-      const answers = <Value>(of: (row: number) => Value) => Array.from(rowIndex, (row) => (isAsked(row) ? of(row) : null)); // oxfmt-ignore
-      const generated = {
-        generatedText: answers((row) => `answer ${row}`),
-        generatedRight: answers((row) => scoreOf(row) === 1),
-        generatedScore: answers(scoreOf),
-      };
-      batches.push({ rowCount, rowIndex, task, loss, correct, ...generated });
-    }
-    return [await generatedOutcomesTable.write(store, place, batches)];
-  });
-  const scoreSum = Array.from({ length: 39 }, (_, row) => scoreOf(row)).reduce((sum, score) => sum + score, 0);
-  const [sum, b] = evaluated.tasks as [TaskScore, TaskScore];
-  const tasks = [
-    { ...sum, generated: { rowCount: 39, scoreSum, isOwnScorer: true } },
-    { ...b, generated: null },
-  ];
-  return { ...evaluated, outcomes, tasks, macroGenerated: scoreSum / 39 };
 }
 
 async function evaluation(name: string, correct: (row: number) => boolean): Promise<EvaluationResult> {
@@ -331,32 +306,6 @@ describe('report of a small run', () => {
     // sd of one task's mean difference √(0.25·0.75/n), n = 40 and 20, averaged: 5.93 points; ±1.96 sd, and the
     // resampling's own noise.
     expect([Number(found![1]), Number(found![2])]).toBeAllclose([36.6, 13.4], { rtol: 0, atol: 2 });
-  });
-
-  test('generated answers have a part of their own, where all models were asked; the verdict stays', async () => {
-    const [own, other] = result.methods;
-    // 13 of 39 against 39 halves of 39.
-    const methods = [
-      { ...own!, evaluation: await withAnswers(own!.evaluation!, (row) => Number(row % 3 === 0)) },
-      { ...other!, evaluation: await withAnswers(other!.evaluation!, () => 0.5) },
-    ];
-    const asked = await write({ ...result, methods });
-    const page = (await read(asked, 'report.html')).replaceAll('\u00a0', ' ');
-    expect(page).toContain('Generated accuracy, mean over tasks, of 39 test rows; highest is task-balanced random choice with 50.0 %.'); // oxfmt-ignore
-    expect(page).toContain('Scored by scorers of your own instead: =sum.');
-    expect(page).toContain('Left out, since their answers are not short: b.');
-    expect(page).toContain('1 row was not asked, cut at the longest length.');
-    // 39 rows of which a third is right: sd 7.5 points; of equal scores none.
-    const intervals = [...page.matchAll(/<td class="number" ?>(\d+\.\d) % – (\d+\.\d) %<\/td>/g)].map(([, low, high]) => [low, high].map(Number)); // oxfmt-ignore
-    const [mine, halves] = intervals.slice(-2);
-    expect(mine).toBeAllclose([33.3 - 14.8, 33.3 + 14.8], { rtol: 0, atol: 3 });
-    expect(halves).toEqual([50, 50]);
-    const plain = (await read(await write(result), 'report.html')).replaceAll('\u00a0', ' ');
-    expect(plain).not.toContain('enerated accuracy');
-    const verdictOf = (text: string): string => /<p class="verdict[^>]*>(.*?)<\/p>/s.exec(text)![1]!;
-    expect(verdictOf(page)).toBe(verdictOf(plain));
-    const half = await write({ ...result, methods: [methods[0]!, other!] });
-    expect(await read(half, 'report.html')).not.toContain('enerated accuracy');
   });
 
   test('examples show dialogue, and a small JPEG where the picture is still there and lies in its folder', async () => {

@@ -6,7 +6,6 @@ import { nearest } from '../../../client/recipe/nearest.ts';
 import { PRESETS } from '../../../client/recipe/presets.ts';
 import { loadPreset, loadRecipe } from '../../../client/recipe/recipe.ts';
 import { recipeSchema } from '../../../client/recipe/recipe-schema.ts';
-import { withDiskNames, withMemoryNames } from '../../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../../contracts/failures.ts';
 import { METHOD_NAMES } from '../../../contracts/methods.ts';
 
@@ -392,41 +391,6 @@ describe('test rows are named as the dataset’s are', () => {
     );
     expect(refusal(`${NEEDED}evaluation: { path: [data/mix.json], image_folder: [data, data] }\n`)).toBe(
       'evaluation.image_folder: list must have one folder for each of 1 paths, got 2',
-    );
-  });
-});
-
-describe('scorers of one’s own', () => {
-  const needs = `${NEEDED}evaluation: { path: data/mix.json, generate: true, scorers: `;
-
-  test('are files by task, from the recipe’s folder or the command line’s; tasks keep their names', () => {
-    writeFileSync(join(folder, 'score.py'), '');
-    const path = write(`${needs}{ ocr_vqa: score.py, camelCase: ${join(folder, 'score.py')} } }\n`);
-    const { config } = loadRecipe(path);
-    const scorers = { ocr_vqa: join(folder, 'score.py'), camelCase: join(folder, 'score.py') };
-    expect(config.evaluation.scorers).toEqual(scorers);
-    expect(config.evaluation).toMatchObject({ generate: true, answerTokens: 32 });
-    expect(withDiskNames(config)).toMatchObject({ evaluation: { scorers } });
-    expect(withMemoryNames(withDiskNames(config))).toEqual(config);
-    const more = loadRecipe(path, { overrides: [`evaluation.scorers={ vqa_v2: ${join(folder, 'score.py')} }`] });
-    expect(Object.keys(more.config.evaluation.scorers!)).toEqual(['ocr_vqa', 'camelCase', 'vqa_v2']);
-  });
-
-  test('are none by default, and no answers are generated', () => {
-    const { evaluation } = loadRecipe(write(NEEDED)).config;
-    expect(evaluation).toMatchObject({ generate: false, answerTokens: 32, scorers: null });
-  });
-
-  test('need answers that are generated, and must be there', () => {
-    writeFileSync(join(folder, 'score.py'), '');
-    expect(refusal(`${NEEDED}evaluation: { scorers: { vqa: score.py } }\n`)).toBe(
-      'recipe.yaml:3:15 evaluation.scorers: needs evaluation.generate: true, got false; set it, or leave the scorers out',
-    );
-    expect(refusal(`${needs}{ vqa: gone.py } }\n`)).toBe(
-      'evaluation.scorers.vqa: file must exist, got "gone.py" (relative to the recipe\'s folder)',
-    );
-    expect(refusal(`${needs}score.py }\n`)).toMatch(
-      /evaluation\.scorers: must be a map of tasks to executables, got "/,
     );
   });
 });
