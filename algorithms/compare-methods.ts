@@ -19,6 +19,8 @@ export interface SeedScore {
   stress: readonly StressShare[] | null;
   macroAccuracy: number;
   meanLoss: number;
+  /** Of generated answers; null or not there: there are none. */
+  macroGenerated?: number | null;
   tasks: readonly { task: string; rowCount: number; correctCount: number }[];
 }
 
@@ -68,6 +70,7 @@ function scoresOf(
     effectiveShare: shares.length === 0 ? null : Math.min(...shares),
     relative: full === null ? null : relativeSpread(own, full),
     taken: takenShares(own),
+    ...generatedScores(own, control),
     difference:
       control === null
         ? null
@@ -87,6 +90,23 @@ function scoresOf(
             ),
     })),
   };
+}
+
+/** Of generated answers; nothing where a score lacks them. The difference is not adjusted: it is no primary metric. */
+function generatedScores(
+  own: readonly SeedScore[],
+  control: readonly SeedScore[] | null,
+): Pick<MethodScores, 'generated'> {
+  const accuracies = generatedAccuracies(own);
+  if (accuracies === null) return {};
+  const other = control === null ? null : generatedAccuracies(control);
+  const difference = other === null ? null : pairedDifference(accuracies, other);
+  return { generated: { accuracy: spread(accuracies), difference } };
+}
+
+function generatedAccuracies(scores: readonly SeedScore[]): number[] | null {
+  const found = scores.flatMap(({ macroGenerated = null }) => (macroGenerated === null ? [] : [macroGenerated]));
+  return found.length === scores.length ? found : null;
 }
 
 /** Shares of the chosen rows by what was done to them, over all seeds; null where nothing was done. */

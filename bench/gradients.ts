@@ -135,6 +135,7 @@ function microBatch(
       contentHash: new Uint8Array(32),
       tokenCount: size.tokenCount,
       supervisedTokenCount: 1,
+      truncated: false,
       microBatch: microBatchIndex,
       shard: 0,
     })),

@@ -11,6 +11,13 @@ export interface BenchmarkSummary {
   baseline: SelectionMethod | null;
   /** Macro accuracy of the model before fine-tuning. */
   baseAccuracy: number;
+  /** Of generated answers; not there where none were generated. */
+  generated?: {
+    /** Of the model before fine-tuning; null where no task has short answers. */
+    baseAccuracy: number | null;
+    /** Tasks whose answers are not short. */
+    leftOut: string[];
+  };
   testRowCount: number;
   tables: BenchmarkTable[];
   /** Of a model tuned on all rows, by seed; null where none was. */
@@ -52,6 +59,8 @@ export interface MethodScores {
   relative: ScoreSpread | null;
   /** What was taken of rows that were made worse on purpose; null where none were. */
   taken: TakenShare[] | null;
+  /** Of generated answers, over the tasks with short ones; not there where none were generated. */
+  generated?: { accuracy: ScoreSpread; difference: PairedDifference | null };
   /** To the baseline; null for itself, and where there is none. */
   difference: PairedDifference | null;
   tasks: { task: string; accuracy: ScoreSpread; difference: PairedDifference | null }[];

@@ -225,6 +225,12 @@ export interface EvaluationConfig {
   maxRows: number;
   /** Methods that are selected, fine-tuned and evaluated beside the selection's own. */
   compare: SelectionMethod[];
+  /** Whether short answers are generated and scored too; not there in a run of an earlier version. */
+  generate?: boolean;
+  /** Tokens up to which a task's answers are short: of so many at most are 95 % of its test answers. */
+  answerTokens?: number;
+  /** Executables that score generated answers in place of exact match, by task; null: none. */
+  scorers?: Readonly<Record<string, string>> | null;
 }
 
 export interface ReportConfig {

@@ -1,5 +1,8 @@
 // Names of keys on disk and in memory.
 
+/** Maps whose keys are words of the user, tasks for instance: they are the same on disk and in memory. */
+const OWN_KEYS: ReadonlySet<string> = new Set(['scorers']);
+
 /** JSON with its keys as they stand on disk and in recipes: `budgetFraction` → `budget_fraction`, all the way down. */
 export function withDiskNames(value: unknown): unknown {
   return withKeys(value, (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
@@ -13,5 +16,7 @@ export function withMemoryNames(value: unknown): unknown {
 function withKeys(value: unknown, rename: (key: string) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => withKeys(item, rename));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [rename(key), withKeys(item, rename)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [rename(key), OWN_KEYS.has(key) ? item : withKeys(item, rename)]),
+  );
 }

@@ -8,7 +8,10 @@ export const LATER_KEYS = {
   'gradients.preconditioner': 'none',
   'allocation.augment': 'none',
   'selection.nearDuplicateWeight': null,
-} as const satisfies { readonly [Path in ConfigPath]?: string | number | null };
+  'evaluation.generate': false,
+  'evaluation.answerTokens': 32,
+  'evaluation.scorers': null,
+} as const satisfies { readonly [Path in ConfigPath]?: string | number | boolean | null };
 
 /** Whether a later key stands at the value that does nothing, or is not there. */
 export function doesNothing(path: string, value: unknown): boolean {

@@ -89,6 +89,7 @@ export const STAGE_READS = {
 const FILES = 'hashes of the files, or their names, sizes and times';
 const OF_METHOD = 'what the method reads of gradients, in the address of the selection';
 const FILTERED = 'the rows that were left out, in the address of the selection';
+const GENERATED = 'how answers are generated and scored, in the address of an evaluation that generates them';
 const QUOTAS = 'the budget and the quotas, in the address of the selection';
 
 /** Keys that stand in addresses by what they lead to, and what that is. */
@@ -121,6 +122,9 @@ export const COVERED_BY_CONTENT = {
   'evaluation.path': FILES,
   'evaluation.imageFolder': FILES,
   'evaluation.maxRows': 'the rows of the test set, whose max_rows it is',
+  'evaluation.generate': GENERATED,
+  'evaluation.answerTokens': GENERATED,
+  'evaluation.scorers': `hashes of the executables; ${GENERATED}`,
   'evaluation.compare': 'the method, in the address of each selection',
   'reselect.maxNewFraction': 'the reference model that was kept, in the address of the gradients',
 } as const satisfies { readonly [Path in ConfigPath]?: string };

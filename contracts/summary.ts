@@ -228,6 +228,13 @@ export interface EvaluationSummary {
   scores: ScoreSummary[];
   /** The run's own method minus each other one that was fine-tuned and the base model; empty where there is none. */
   differences: DifferenceSummary[];
+  /** Not there where no answers were generated. */
+  asked?: {
+    /** Tasks whose answers are not short: none of their rows was asked for free text. */
+    leftOut: string[];
+    /** Rows of the other tasks that were not asked, since they are cut at the longest length. */
+    cutRowCount: number;
+  };
 }
 
 export interface ScoreSummary {
@@ -241,6 +248,18 @@ export interface ScoreSummary {
   interval: [number, number] | null;
   meanLoss: number;
   tasks: { task: string; rowCount: number; accuracy: number }[];
+  /** Not there where no answers were generated. */
+  generated?: GeneratedSummary;
+}
+
+/** What generated answers score. */
+export interface GeneratedSummary {
+  /** Mean over the tasks with short answers of their mean score, in [0, 1]; null where there is no such task. */
+  accuracy: number | null;
+  /** 95 % interval over test rows; null where there are too few of them. */
+  interval: [number, number] | null;
+  /** The tasks with short answers; by a scorer of the user's own, or by exact match. */
+  tasks: { task: string; rowCount: number; accuracy: number; isOwnScorer: boolean }[];
 }
 
 export interface DifferenceSummary {

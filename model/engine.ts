@@ -199,6 +199,18 @@ export function answerTokenCountOf(example: ModelExample): number {
   return count;
 }
 
+/**
+ * Tokens `[start, end)` of the last answer that is learned: those before its end have labels without a gap.
+ * @param labels `[token]`, one of them at least not −100
+ */
+export function lastAnswer(labels: Int32Array): { start: number; end: number } {
+  let end = labels.length;
+  while (end > 0 && labels[end - 1] === IGNORED_LABEL) end -= 1;
+  let start = end;
+  while (start > 0 && labels[start - 1] !== IGNORED_LABEL) start -= 1;
+  return { start, end };
+}
+
 /** One example as the prompt encoder gives it, with its pictures' vectors. */
 export interface TokenExample {
   /** `[token]`; the image token stands once for every image vector. */
@@ -318,11 +330,36 @@ export interface Outcome {
   loss: number;
   /** Whether the largest logit is right at every answer position: equal to greedy decoding giving the exact answer. */
   correct: boolean;
+  /** Tokens of the row's last answer that is learned, its end included. */
+  lastAnswerTokenCount: number;
+}
+
+/** How answers are generated. */
+export interface GenerationSettings {
+  /** Tokens after which an answer that has not ended is cut. */
+  mostTokens: number;
+  /** Whether the last token of a row's own answer is its end, with which a generated one ends too. */
+  stopsAtEnd: boolean;
+}
+
+/** An answer as a model gives it. */
+export interface GeneratedAnswer {
+  /** Its tokens, the end last where it came. */
+  ids: Int32Array;
+  /** Whether the end came. */
+  hasEnded: boolean;
+  /** Its text without special tokens; null where whoever made the example's tokens makes texts of tokens too. */
+  text: string | null;
 }
 
 /** A model that answers test rows. */
 export interface Scorer {
   /** Scores a micro-batch in one teacher-forced pass. */
   score(examples: readonly ModelExample[]): Promise<Outcome[]>;
+  /**
+   * Decodes greedily: of each row the last answer that is learned, given everything before it. A row's own answer is
+   * seen by nobody but for the number of its end token.
+   */
+  generate(examples: readonly ModelExample[], settings: GenerationSettings): Promise<GeneratedAnswer[]>;
   dispose(): void;
 }

@@ -90,6 +90,17 @@ export function scoreFigure({ scores, testRowCount }: EvaluationSummary): Html {
           kind: 'number',
           cell: ({ interval }) => (interval === null ? '–' : `${percent(interval[0])} – ${percent(interval[1])}`),
         },
+        ...(scores.some(({ generated }) => generated !== undefined)
+          ? [
+              {
+                heading: 'Generated accuracy',
+                title: 'of answers in free text, over the tasks with short ones',
+                kind: 'number' as const,
+                cell: ({ generated }: ScoreSummary) => percent(generated?.accuracy ?? null),
+                sortBy: ({ generated }: ScoreSummary) => generated?.accuracy ?? null,
+              },
+            ]
+          : []),
         {
           heading: 'Mean loss',
           kind: 'number',

@@ -1,6 +1,7 @@
 // Section of the report: what the methods score on the test rows.
 import type { RunSummary } from '../contracts/summary.ts';
 import { scoreFigure, taskScoreFigure } from './evaluation-chart.ts';
+import { generatedPart } from './generated-figure.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
 
@@ -14,6 +15,6 @@ export function evaluationSection({ evaluation }: RunSummary): Html | null {
       A row counts as right when every token of its answer is the model’s first choice. Macro accuracy is the mean over
       tasks, so a small task counts as much as a large one.
     </p>
-    ${scoreFigure(evaluation)}${tuned.length === 0 ? null : taskScoreFigure(evaluation)}
+    ${scoreFigure(evaluation)}${tuned.length === 0 ? null : taskScoreFigure(evaluation)}${generatedPart(evaluation)}
   </section> `;
 }

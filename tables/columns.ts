@@ -12,7 +12,8 @@ export type ColumnValues =
   | Int8Array
   | Uint8Array
   | readonly (string | null)[]
-  | readonly boolean[];
+  | readonly (boolean | null)[]
+  | readonly (number | null)[];
 
 /** One column of a table. */
 export interface Column<Values extends ColumnValues> {
@@ -41,6 +42,20 @@ export const text: Column<readonly string[]> = { type: new Utf8(), nullable: fal
 
 /** Texts that a row may lack: null. */
 export const optionalText: Column<readonly (string | null)[]> = { type: new Utf8(), nullable: true, access: 'objects' };
+
+/** True, false, or null. */
+export const optionalBoolean: Column<readonly (boolean | null)[]> = {
+  type: new Bool(),
+  nullable: true,
+  access: 'objects',
+};
+
+/** Numbers in double precision that a row may lack: null. */
+export const optionalNumber: Column<readonly (number | null)[]> = {
+  type: new Float64(),
+  nullable: true,
+  access: 'objects',
+};
 
 /** A SHA-256, flat `[row, 32]`. */
 export const hash: Column<Uint8Array> = { type: new FixedSizeBinary(HASH_BYTES), nullable: false, access: 'view' };

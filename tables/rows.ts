@@ -84,6 +84,8 @@ export interface UsableRow extends CountedPlace {
   task: string;
   /** 32 bytes. */
   contentHash: Uint8Array;
+  /** Whether its end is cut at the longest length. */
+  truncated: boolean;
   microBatch: number;
   shard: number;
 }
@@ -93,7 +95,7 @@ export async function* usableRows(store: Store, rows: ArtifactReference): AsyncG
   let position = 0;
   for await (const batch of rowsTable.read(store, rows)) {
     const { reason, task, rowIndex, sourceIndex, byteStart, byteEnd, microBatch, shard } = batch;
-    const { tokenCount, supervisedTokenCount } = batch;
+    const { tokenCount, supervisedTokenCount, truncated } = batch;
     for (let row = 0; row < batch.rowCount; row += 1) {
       if (reason[row] !== null) continue;
       yield {
@@ -106,6 +108,7 @@ export async function* usableRows(store: Store, rows: ArtifactReference): AsyncG
         contentHash: contentHashAt(batch.contentHash, row),
         tokenCount: tokenCount[row]!,
         supervisedTokenCount: supervisedTokenCount[row]!,
+        truncated: truncated[row]!,
         microBatch: microBatch[row]!,
         shard: shard[row]!,
       };

@@ -29,7 +29,7 @@ export function createKeepCellActivities({ openStore }: ControlDependencies) {
         files: [],
         details: { arms },
       }));
-      return { cell: reference, scores: arms.map(({ method, macroAccuracy }) => ({ method, macroAccuracy })) };
+      return { cell: reference, scores: arms.map(scoreOf) };
     },
   };
 }
@@ -56,5 +56,16 @@ function armOf(
     tasks: evaluation.tasks,
     macroAccuracy: evaluation.macroAccuracy,
     meanLoss: evaluation.meanLoss,
+    ...generatedOf(evaluation),
   };
+}
+
+function scoreOf(arm: BenchmarkArm): KeptCell['scores'][number] {
+  const { method, macroAccuracy } = arm;
+  return { method, macroAccuracy, ...generatedOf(arm) };
+}
+
+/** Nothing where no answers were generated. */
+function generatedOf({ macroGenerated }: { macroGenerated?: number | null }): { macroGenerated?: number | null } {
+  return macroGenerated === undefined ? {} : { macroGenerated };
 }

@@ -3,6 +3,7 @@ import { compareMethods, spread } from '../../algorithms/compare-methods.ts';
 import type { FullScores } from '../../algorithms/compare-methods.ts';
 import { strongestBaseline } from '../../contracts/methods.ts';
 import type { BenchmarkSummary, BenchmarkTable } from '../../contracts/benchmark-summary.ts';
+import { macroGenerated } from '../../contracts/task-scores.ts';
 import type { BenchmarkArm, BenchmarkReport, WriteBenchmarkInput } from '../../contracts/messages/benchmark.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import { benchmarkVerdict } from '../../report/benchmark/benchmark-verdict.ts';
@@ -63,6 +64,7 @@ async function summarize(
     seeds: [...new Set(own.map(({ seed }) => seed))].sort((left, right) => left - right),
     baseline: strongestBaseline(own.map(({ method }) => method)),
     baseAccuracy: baseOutcome.macroAccuracy,
+    ...generatedOf(baseOutcome),
     testRowCount: baseOutcome.tasks.reduce((sum, { rowCount }) => sum + rowCount, 0),
     tables,
     full: full.length === 0 ? null : spread(full.map(({ macroAccuracy }) => macroAccuracy)),
@@ -71,6 +73,13 @@ async function summarize(
     durationMs,
     versions: installedVersions(),
   };
+}
+
+/** Of generated answers; nothing where none were generated. */
+function generatedOf({ tasks }: WriteBenchmarkInput['baseOutcome']): Pick<BenchmarkSummary, 'generated'> {
+  if (tasks.every(({ generated }) => generated === undefined)) return {};
+  const leftOut = tasks.flatMap(({ task, generated }) => (generated ? [] : [task]));
+  return { generated: { baseAccuracy: macroGenerated(tasks), leftOut } };
 }
 
 /** Trainings of one length and budget together, in the order in which they come first. */

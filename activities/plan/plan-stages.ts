@@ -123,7 +123,10 @@ function roundRows({ selection: { rounds = 1 } }: Config, usableCount: number, b
   );
 }
 
-/** Every model scores all test rows; rows are taken to be as long as those of the dataset. */
+/**
+ * Every model scores all test rows, and reads them once more where it answers them too; rows are taken to be as long as
+ * those of the dataset.
+ */
 function planEvaluation(facts: PlanFacts): PlannedStage {
   const modelCount = facts.work.methods.length + 1;
   const seconds = scoringSeconds(facts);
@@ -137,7 +140,8 @@ function planEvaluation(facts: PlanFacts): PlannedStage {
 
 /** One model on all test rows; null where none are scored, or no time is known. */
 function scoringSeconds(facts: PlanFacts): number | null {
-  return facts.testRowCount === null ? null : secondsFor(facts, facts.testRowCount, FORWARD_SHARE);
+  const passCount = facts.config.evaluation.generate === true ? 2 : 1;
+  return facts.testRowCount === null ? null : secondsFor(facts, facts.testRowCount, passCount * FORWARD_SHARE);
 }
 
 function planFinetune(facts: PlanFacts, budget: number, adapterBytes: number): PlannedStage {

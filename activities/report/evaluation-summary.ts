@@ -3,9 +3,11 @@ import { quantiles } from '../../algorithms/statistics.ts';
 import { createRandom } from '../../algorithms/random-stream.ts';
 import type { MethodResult, RunResult } from '../../contracts/messages/run.ts';
 import type { EvaluationResult } from '../../contracts/messages/training.ts';
-import type { DifferenceSummary, EvaluationSummary, ScoreSummary } from '../../contracts/summary.ts';
+import type { DifferenceSummary, EvaluationSummary, GeneratedSummary, ScoreSummary } from '../../contracts/summary.ts';
+import { generatedAccuracy } from '../../contracts/task-scores.ts';
 import type { Store } from '../../store/store.ts';
-import { outcomesTable } from '../../tables/outcomes.ts';
+import { readOutcomesTable } from '../../tables/outcomes.ts';
+import type { GeneratedOutcomesBatch, OutcomesBatch } from '../../tables/outcomes.ts';
 
 const RESAMPLES = 1000;
 const TAIL = 0.025;
@@ -13,8 +15,8 @@ const TAIL = 0.025;
 /** Below so many test rows, or below two in a task, an interval would look surer than it is. */
 const LEAST_TEST_ROWS = 30;
 
-/** Which rows a model answered right, `[example]` by task, each task's rows by ascending row index. */
-export type Outcomes = ReadonlyMap<string, Uint8Array>;
+/** Scores of a model's answers, right 1 and wrong 0, `[example]` by task, each task's rows by ascending row index. */
+export type Outcomes = ReadonlyMap<string, ArrayLike<number>>;
 
 /** Scores of the run's methods and of the base model with paired intervals; null where nothing was evaluated. */
 export async function summarizeEvaluation(store: Store, result: RunResult): Promise<EvaluationSummary | null> {
@@ -28,6 +30,11 @@ export async function summarizeEvaluation(store: Store, result: RunResult): Prom
   const outcomes: Outcomes[] = [];
   for (const { evaluation } of models) outcomes.push(await readOutcomes(store, evaluation));
   const resamples = bootstrapAccuracies(outcomes, config.run.seed);
+  const generated = await summarizeGenerated(
+    store,
+    models.map(({ evaluation }) => evaluation),
+    config.run.seed,
+  );
   const scores = models.map(({ method, selectedCount, evaluation }, index): ScoreSummary => ({
     method,
     selectedCount,
@@ -39,36 +46,82 @@ export async function summarizeEvaluation(store: Store, result: RunResult): Prom
       rowCount,
       accuracy: rowCount === 0 ? 0 : correctCount / rowCount,
     })),
+    ...(generated && { generated: generated[index]! }),
   }));
   const ownIndex = tuned.findIndex(({ method }) => method === config.selection.method);
   const differences =
     ownIndex < 0
       ? []
       : models.flatMap((_, index) => (index === ownIndex ? [] : [difference(scores, resamples, ownIndex, index)]));
-  return { testRowCount: [...outcomes[0]!.values()].reduce((sum, rows) => sum + rows.length, 0), scores, differences };
+  const testRowCount = [...outcomes[0]!.values()].reduce((sum, rows) => sum + rows.length, 0);
+  return { testRowCount, scores, differences, ...(generated && askedOf(models[0]!.evaluation)) };
+}
+
+/** Which tasks were not asked for free text, and how many rows of the others. */
+function askedOf({ tasks }: EvaluationResult): Pick<EvaluationSummary, 'asked'> {
+  const leftOut = tasks.flatMap(({ task, generated }) => (generated ? [] : [task]));
+  const cut = tasks.map(({ rowCount, generated }) => (generated ? rowCount - generated.rowCount : 0));
+  return { asked: { leftOut, cutRowCount: cut.reduce((sum, count) => sum + count, 0) } };
+}
+
+/** What each model's generated answers score; null where none were generated. */
+async function summarizeGenerated(
+  store: Store,
+  evaluations: readonly EvaluationResult[],
+  seed: number,
+): Promise<GeneratedSummary[] | null> {
+  if (evaluations.some(({ macroGenerated }) => macroGenerated === undefined)) return null;
+  const outcomes: Outcomes[] = [];
+  for (const evaluation of evaluations) outcomes.push(await readGenerated(store, evaluation));
+  const resamples = bootstrapAccuracies(outcomes, seed);
+  return evaluations.map(({ macroGenerated = null, tasks }, index) => ({
+    accuracy: macroGenerated,
+    interval: resamples === null ? null : interval(resamples[index]!),
+    tasks: tasks.flatMap(({ task, generated }) => {
+      if (!generated) return [];
+      const { rowCount, isOwnScorer } = generated;
+      return [{ task, rowCount, accuracy: generatedAccuracy(generated), isOwnScorer }];
+    }),
+  }));
 }
 
 function methodAndCount({ method, selection, allocation }: MethodResult) {
   return { method, selectedCount: selection?.rowCount ?? allocation.budget };
 }
 
-/** The answers of a model by task. */
-export async function readOutcomes(store: Store, { outcomes }: EvaluationResult): Promise<Outcomes> {
-  const tasks = new Map<string, { rowIndex: number; correct: boolean }[]>();
-  for await (const { task, correct, rowIndex } of outcomesTable.read(store, outcomes)) {
-    for (const [row, name] of task.entries()) {
+/** Which test rows a model answered right, by task. */
+export function readOutcomes(store: Store, evaluation: EvaluationResult): Promise<Outcomes> {
+  return readScores(store, evaluation, ({ correct }) => correct.map(Number));
+}
+
+/** Scores of a model's generated answers by task, of the rows that were asked. */
+function readGenerated(store: Store, evaluation: EvaluationResult): Promise<Outcomes> {
+  return readScores(store, evaluation, (batch) => ('generatedScore' in batch ? batch.generatedScore : []));
+}
+
+async function readScores(
+  store: Store,
+  evaluation: EvaluationResult,
+  scoresOf: (batch: OutcomesBatch | GeneratedOutcomesBatch) => readonly (number | null)[],
+): Promise<Outcomes> {
+  const tasks = new Map<string, { rowIndex: number; score: number }[]>();
+  for await (const batch of readOutcomesTable(store, evaluation)) {
+    const { task, rowIndex } = batch;
+    for (const [row, score] of scoresOf(batch).entries()) {
+      if (score === null) continue;
+      const name = task[row]!;
       let rows = tasks.get(name);
       if (rows === undefined) tasks.set(name, (rows = []));
-      rows.push({ rowIndex: rowIndex[row]!, correct: correct[row]! });
+      rows.push({ rowIndex: rowIndex[row]!, score });
     }
   }
   const byName = [...tasks].sort(([left], [right]) => (left < right ? -1 : 1));
   return new Map(
     byName.map(([task, rows]) => [
       task,
-      Uint8Array.from(
+      Float64Array.from(
         rows.sort((left, right) => left.rowIndex - right.rowIndex),
-        ({ correct }) => Number(correct),
+        ({ score }) => score,
       ),
     ]),
   );

@@ -8,7 +8,7 @@ import { WrittenRowLoader } from '../../dataset/rows/load-written.ts';
 import { createProcessorEncoder } from '../../dataset/prompts/processor-encoder.ts';
 import type { ProcessorEncoder } from '../../dataset/prompts/processor-encoder.ts';
 import { createPromptEncoder } from '../../dataset/prompts/prompt.ts';
-import type { PromptEncoder } from '../../dataset/prompts/prompt.ts';
+import type { PromptEncoder, TextEncoder } from '../../dataset/prompts/prompt.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { readArchitecture } from '../../model/architectures/read-architecture.ts';
 import type { EngineModel, RowProcessor } from '../../model/engine.ts';
@@ -22,7 +22,7 @@ export async function encoderOf(config: Config, models: ModelHost): Promise<Prom
   return processor === null ? tokenEncoder(config) : processorEncoder(config, processor);
 }
 
-async function tokenEncoder({ model, gradients }: Config): Promise<PromptEncoder> {
+async function tokenEncoder({ model, gradients }: Config): Promise<TextEncoder> {
   const { imageTokenCount, imageTokenId, imageFrame, text, vision } = await readArchitecture(model.path);
   const pictures = vision === null ? [] : imageNotes(await readImageSettings(model.path));
   const encoder = await createPromptEncoder({
@@ -52,14 +52,14 @@ export async function examplesOf(
   const { processor } = await models.describe(config.model);
   const change = pictureChanger(config.model.path);
   if (processor !== null) {
-    const loader = new WrittenRowLoader(dataset, processorEncoder(config, processor), change);
-    return new RowExamples(loader, config.gradients.cutoffLen);
+    const encoder = processorEncoder(config, processor);
+    return new RowExamples(new WrittenRowLoader(dataset, encoder, change), encoder, config.gradients.cutoffLen);
   }
   const { vision } = await readArchitecture(config.model.path);
   const settings = vision === null ? null : await readImageSettings(config.model.path);
   const encoder = await tokenEncoder(config);
   const aspect = imageAspectOf(config, settings);
-  return new TokenExamples(model, new ExampleLoader(dataset, encoder, settings, aspect, change));
+  return new TokenExamples(model, new ExampleLoader(dataset, encoder, settings, aspect, change), encoder);
 }
 
 /** `auto` does as the model's own image processor. */

@@ -2,6 +2,7 @@
 import type { CountedPlace, RowPlace } from '../../contracts/row-place.ts';
 import type { ExampleLoader, LoadedExample } from '../../dataset/rows/load-example.ts';
 import type { WrittenRowLoader } from '../../dataset/rows/load-written.ts';
+import type { PromptEncoder, TextEncoder } from '../../dataset/prompts/prompt.ts';
 import type { EngineModel, ImageScope, ModelExample, PictureEncoder } from '../../model/engine.ts';
 
 /** Rows whose encoded prompts are kept: small beside the pictures. */
@@ -16,6 +17,10 @@ export interface ExampleSource {
   readonly ahead: number;
   /** Bytes of pictures' vectors that it keeps for rows that come again; 0 where it keeps none. */
   readonly vectorBytes: number;
+  /** Whether a special token ends answers. */
+  readonly endsAnswers: boolean;
+  /** Text of ids without special tokens; null where the engine makes texts itself. */
+  readonly textOf: ((ids: Int32Array) => string) | null;
   /** The rows' pictures, each once, in the order of first use. */
   scope(id: string, places: readonly RowPlace[]): Promise<ImageScope>;
   /** The examples of the rows, in their order. */
@@ -27,12 +32,15 @@ export interface ExampleSource {
 export class RowExamples implements ExampleSource {
   readonly ahead = 1;
   readonly vectorBytes = 0;
+  readonly endsAnswers: boolean;
+  readonly textOf = null;
   readonly #loader: WrittenRowLoader;
   readonly #cutoffLen: number;
 
   /** @param cutoffLen longest example in tokens */
-  constructor(loader: WrittenRowLoader, cutoffLen: number) {
+  constructor(loader: WrittenRowLoader, { endsAnswers }: Pick<PromptEncoder, 'endsAnswers'>, cutoffLen: number) {
     this.#loader = loader;
+    this.endsAnswers = endsAnswers;
     this.#cutoffLen = cutoffLen;
   }
 
@@ -57,14 +65,18 @@ export class RowExamples implements ExampleSource {
 /** Tokens, and vectors of pictures that are encoded together. */
 export class TokenExamples implements ExampleSource {
   readonly ahead = 0;
+  readonly endsAnswers: boolean;
+  readonly textOf: (ids: Int32Array) => string;
   readonly #loader: ExampleLoader;
   readonly #features: PictureEncoder;
   readonly #loaded = new Map<number | string, LoadedExample>();
 
   /** @throws TypeError for a model that takes rows */
-  constructor(model: EngineModel, loader: ExampleLoader) {
+  constructor(model: EngineModel, loader: ExampleLoader, encoder: Pick<TextEncoder, 'endsAnswers' | 'decode'>) {
     if (model.openPictures === null) throw new TypeError('model: must take tokens and vectors, got one of rows');
     this.#loader = loader;
+    this.endsAnswers = encoder.endsAnswers;
+    this.textOf = (ids) => encoder.decode(ids);
     this.#features = model.openPictures((path) => loader.pixels(path));
   }
 

@@ -63,6 +63,12 @@ export function conflicts(layers: readonly RecipeLayer[]): string[] {
       `${whereOf(layers, ['selection', 'queries'])} selection.queries: evaluation needs evaluation.path, got none; set it, or held_out`,
     );
   }
+  const { generate = false, scorers = null } = (merged(layers)['evaluation'] ?? {}) as JsonObject;
+  if (scorers !== null && generate !== true) {
+    findings.push(
+      `${whereOf(layers, ['evaluation', 'scorers'])} evaluation.scorers: needs evaluation.generate: true, got ${JSON.stringify(generate)}; set it, or leave the scorers out`,
+    );
+  }
   if (got !== null) findings.push(`allocation: exactly one of budget_fraction, budget_rows must be set, got ${got}`);
   if (isSet(layers, ['model', 'adapter'])) {
     const training = ['fraction', 'balance', 'epochs', 'batch_size', 'learning_rate'];

@@ -27,8 +27,9 @@ export interface RecipeLayer {
 const MAX_RECIPE_BYTES = 1024 * 1024;
 
 /**
- * Keys that name files or folders: relative to the recipe's folder, or to the working folder on the command line. A
- * store may have an address `scheme://…` instead, and data one in a bucket: they stay as they are.
+ * Keys that name files or folders, one, a list or a map of them: relative to the recipe's folder, or to the working
+ * folder on the command line. A store may have an address `scheme://…` instead, and data one in a bucket: they stay as
+ * they are.
  */
 const PATH_KEYS = [
   'run.output_dir',
@@ -39,6 +40,7 @@ const PATH_KEYS = [
   'dataset.image_folder',
   'evaluation.path',
   'evaluation.image_folder',
+  'evaluation.scorers',
   'selection.query_path',
 ];
 
@@ -189,7 +191,9 @@ function withAbsolutePaths(keys: JsonObject, folder: string): JsonObject {
     const value = map[key];
     const absolute = (item: unknown): unknown =>
       typeof item === 'string' && !isAbsolute(item) && !hasScheme(item) ? located(item, folder, HUB_KEYS[path]) : item;
-    if (value !== undefined) map[key] = Array.isArray(value) ? value.map(absolute) : absolute(value);
+    if (Array.isArray(value)) map[key] = value.map(absolute);
+    else if (isJsonObject(value)) for (const [name, item] of Object.entries(value)) setOwn(value, name, absolute(item));
+    else if (value !== undefined) map[key] = absolute(value);
   }
   return result;
 }

@@ -58,6 +58,7 @@ type Same<Left, Right> = [Left, Right] extends [Right, Left] ? true : never;
 type Parsed = z.infer<typeof recipeSchema>;
 type Dataset = Parsed['dataset'];
 type Selection = Parsed['selection'];
+type Evaluation = Parsed['evaluation'];
 /** Keys of `selection` that a run of an older version does not carry. */
 type LaterKey =
   | ('queries' | 'query_path' | 'query_rows' | 'query_rank' | 'cluster_count')
@@ -71,12 +72,15 @@ type LaterKey =
 type Allocation = Parsed['allocation'];
 type Warmup = Parsed['warmup'];
 type Gradients = Parsed['gradients'];
-type WithPathList = Omit<Parsed, 'dataset' | 'allocation' | 'selection' | 'warmup' | 'gradients'> & {
+/** The same of `evaluation`. */
+type LaterEvaluationKey = 'generate' | 'answer_tokens' | 'scorers';
+type WithPathList = Omit<Parsed, 'dataset' | 'allocation' | 'selection' | 'warmup' | 'gradients' | 'evaluation'> & {
   gradients: Omit<Gradients, 'preconditioner'> & Partial<Pick<Gradients, 'preconditioner'>>;
   warmup: Omit<Warmup, 'trajectory'> & Partial<Pick<Warmup, 'trajectory'>>;
   // A run that an older version has started carries no columns.
   dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;
   allocation: Omit<Allocation, 'augment'> & Partial<Pick<Allocation, 'augment'>>;
   selection: Omit<Selection, LaterKey> & Partial<Pick<Selection, LaterKey>>;
+  evaluation: Omit<Evaluation, LaterEvaluationKey> & Partial<Pick<Evaluation, LaterEvaluationKey>>;
 };
 export const schemaMatchesConfig: Same<WithPathList, Recipe> = true;

@@ -133,9 +133,15 @@ function locate(config: Config): { located: Config; notes: string[] } {
       ...evaluation,
       imageFolder: test.imageFolder,
       path: test.path.length > 1 ? test.path : (test.path[0] ?? null),
+      ...locateScorers(evaluation),
     },
   };
   return { located, notes: [...rows.notes, ...test.notes] };
+}
+
+function locateScorers({ scorers }: Config['evaluation']): Pick<Config['evaluation'], 'scorers'> {
+  if (!scorers) return {};
+  return { scorers: Object.fromEntries(Object.entries(scorers).map(([task, path]) => [task, resolve(path)])) };
 }
 
 interface LocatedRows extends Pick<DatasetConfig, 'path' | 'imageFolder'> {
@@ -178,6 +184,11 @@ function missingFiles({ model, dataset, evaluation, selection }: Config, folder:
     ['selection.query_path', 'file', selection.queryPath ?? null],
     ...[evaluation.path].flat().map((path): Needed => ['evaluation.path', 'file', path]),
     ...[evaluation.imageFolder].flat().map((path): Needed => ['evaluation.image_folder', 'folder', path]),
+    ...Object.entries(evaluation.scorers ?? {}).map(([task, path]): Needed => [
+      `evaluation.scorers.${task}`,
+      'file',
+      path,
+    ]),
   ];
   return needed.flatMap(([key, kind, path]) => {
     if (path === null || isS3(path)) return [];

@@ -77,6 +77,7 @@ async function postResult(address: string, { result }: SentResult): Promise<void
         evaluation === null ? [] : [[method, evaluation.macroAccuracy]],
       ),
     ),
+    ...generatedAccuracies(result),
     warnings: result.warnings,
   };
   const response = await fetch(address, {
@@ -86,6 +87,15 @@ async function postResult(address: string, { result }: SentResult): Promise<void
     signal: AbortSignal.timeout(20_000),
   });
   if (!response.ok) throw new Error(`status ${response.status}`);
+}
+
+/** Nothing where no answers were generated. */
+function generatedAccuracies({ methods }: RunResult): object {
+  const found = methods.flatMap(({ method, evaluation }) => {
+    const macroGenerated = evaluation?.macroGenerated ?? null;
+    return macroGenerated === null ? [] : [[method, macroGenerated] as const];
+  });
+  return found.length === 0 ? {} : { generated_accuracies: Object.fromEntries(found) };
 }
 
 interface NamedScalar extends Scalar {
@@ -104,7 +114,12 @@ async function scalarsOf({ store, result }: SentResult): Promise<NamedScalar[]> 
   });
   const accuracies = result.methods.flatMap(({ method, evaluation }): NamedScalar[] => {
     if (evaluation === null) return [];
-    return [{ training: `finetune-${method}`, tag: 'macro_accuracy', step: 0, value: evaluation.macroAccuracy }];
+    const own = { training: `finetune-${method}`, step: 0 };
+    const { macroAccuracy, macroGenerated = null } = evaluation;
+    return [
+      { ...own, tag: 'macro_accuracy', value: macroAccuracy },
+      ...(macroGenerated === null ? [] : [{ ...own, tag: 'macro_generated_accuracy', value: macroGenerated }]),
+    ];
   });
   return [...losses, ...accuracies];
 }

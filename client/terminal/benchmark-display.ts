@@ -53,8 +53,15 @@ export function benchmarkDisplay(stream: NodeJS.WriteStream, isTerminal: boolean
 
 /** `seed-1/15-percent/epochs: tive 57.8 %, random 52.9 %  41 s` */
 export function cellLine({ name, scores, durationMs }: CellProgress): string {
-  const words = scores.map(({ method, macroAccuracy }) => `${method} ${(100 * macroAccuracy).toFixed(1)} %`);
+  const words = scores.map(
+    ({ method, macroAccuracy, macroGenerated = null }) =>
+      `${method} ${percentOf(macroAccuracy)}${macroGenerated === null ? '' : ` (generated ${percentOf(macroGenerated)})`}`,
+  );
   return `${name}: ${words.join(', ')}${durationMs === null ? '' : `  ${durationText(durationMs / 1000)}`}`;
+}
+
+function percentOf(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }
 
 function stageText(stages: readonly StageProgress[]): string {

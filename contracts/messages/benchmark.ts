@@ -36,6 +36,8 @@ export interface BenchmarkArm {
   tasks: TaskScore[];
   macroAccuracy: number;
   meanLoss: number;
+  /** Of generated answers, over the tasks with short ones; not there where none were generated. */
+  macroGenerated?: number | null;
 }
 
 /** All that one run of a benchmark has found, as it lies in the store. */
@@ -43,7 +45,7 @@ export interface KeptCell {
   /** Holds the arms. */
   cell: ArtifactReference;
   /** In words, for who watches. */
-  scores: { method: SelectionMethod; macroAccuracy: number }[];
+  scores: { method: SelectionMethod; macroAccuracy: number; macroGenerated?: number | null }[];
 }
 
 export interface KeepCellInput {

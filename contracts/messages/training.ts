@@ -41,6 +41,18 @@ export interface TaskScore {
   rowCount: number;
   correctCount: number;
   meanLoss: number;
+  /** Of its generated answers; null for a task whose answers are not short; not there where none were generated. */
+  generated?: GeneratedScore | null;
+}
+
+/** What the generated answers of a task score. */
+export interface GeneratedScore {
+  /** Rows that were asked: all but those that are cut at the longest length. */
+  rowCount: number;
+  /** Sum of their scores, each in [0, 1]: of exact match the number of right ones. */
+  scoreSum: number;
+  /** Whether a scorer of the user's own gave the scores, in place of exact match. */
+  isOwnScorer: boolean;
 }
 
 export interface EvaluationResult {
@@ -49,5 +61,10 @@ export interface EvaluationResult {
   /** Mean over tasks of the share of exactly right answers, in [0, 1]. */
   macroAccuracy: number;
   meanLoss: number;
+  /**
+   * Mean over the tasks with short answers of the mean score of their generated answers, in [0, 1]; null where there is
+   * no such task; not there where no answers were generated.
+   */
+  macroGenerated?: number | null;
   cached: boolean;
 }

@@ -103,5 +103,5 @@ export function createProcessorEncoder({ template, texts, process }: ProcessorOp
     let next = 0;
     return sized.map((row) => (isRejection(row) ? row : tokens[next++]!));
   };
-  return { notes: () => writer.notes(lastAnswerCount), writeAll, encodeAll };
+  return { endsAnswers: writer.endsAnswers, notes: () => writer.notes(lastAnswerCount), writeAll, encodeAll };
 }

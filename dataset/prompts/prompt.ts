@@ -58,6 +58,8 @@ export interface PromptRow {
 
 /** Turns dialogues into ids and labels. */
 export interface PromptEncoder {
+  /** Whether a special token ends answers. */
+  endsAnswers: boolean;
   /** What a person should know of the prompts that were made. */
   notes(): string[];
   /** Rows in their order; those of one call share one deadline, which costs as much as a short row. */
@@ -66,6 +68,8 @@ export interface PromptEncoder {
 
 /** An encoder that needs no other process. */
 export interface TextEncoder extends PromptEncoder {
+  /** Text of ids without special tokens. */
+  decode(ids: Int32Array): string;
   encode(turns: readonly Turn[], imageCount: number): EncodedPrompt | Rejection;
 }
 
@@ -95,7 +99,9 @@ export async function createPromptEncoder(options: PromptOptions): Promise<TextE
     return prompt;
   };
   return {
+    endsAnswers: writer.endsAnswers,
     notes: () => writer.notes(lastAnswerCount),
+    decode: (ids) => inTime(() => tokenizer.decode(ids)),
     encode: (turns, imageCount) => inTime(() => encode(turns, imageCount)),
     encodeAll: async (rows) =>
       inTime(() => rows.map(({ turns, imageCount, clips = [] }) => takesNoClips(clips) ?? encode(turns, imageCount))),

@@ -14,6 +14,8 @@ import type { Guard } from './tokenizer.ts';
 
 /** Writes rows under one template. */
 export interface RowWriter {
+  /** Whether a special token ends answers. */
+  endsAnswers: boolean;
   /** Text of a row with its answers marked, or why it has none. */
   write(turns: readonly Turn[], imageCount: number, kinds?: readonly ClipKind[]): WrittenPrompt | Rejection;
   /**
@@ -31,6 +33,7 @@ export function createRowWriter(template: 'auto' | PromptTemplate, texts: Templa
   const write = promptWriter(template, texts);
   const note = answerEndNote(write, texts);
   return {
+    endsAnswers: note === null,
     write: (turns, imageCount, kinds = []) =>
       checkText(turns, { imageCount, kinds }, texts) ?? writeRow(() => write(turns, kinds)),
     notes: (lastAnswerCount) => [...(note === null ? [] : [note]), ...lastAnswerNotes(lastAnswerCount)],

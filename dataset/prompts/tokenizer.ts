@@ -12,6 +12,8 @@ import type { EncodeBeginnings } from './word-encoder.ts';
 export interface TextTokenizer {
   /** Ids without any special tokens added, of a text and of its beginnings. */
   encode: EncodeBeginnings;
+  /** Text of ids without special tokens; ids that are no token of its own, of a padded head, say nothing. */
+  decode(ids: Int32Array): string;
   /** Tokens that the tokenizer puts in front of a text by itself, e.g. `<s>`. */
   prefix: number[];
   bosToken: string;
@@ -53,6 +55,11 @@ export async function readTokenizer(modelFolder: string, guard: Guard = (run) =>
   const ids = vocabulary instanceof Map ? [...vocabulary.values()] : Object.values(vocabulary);
   return {
     encode: beginningsEncoder(tokenizer, tokenizerJson, config),
+    decode: (ids) => {
+      const known = [...ids].filter((id) => tokenizer.id_to_token(id) !== undefined);
+      const plain = { skip_special_tokens: true, clean_up_tokenization_spaces: false };
+      return known.length === 0 ? '' : tokenizer.decode(known, plain);
+    },
     prefix: guard(() => prefixOf(tokenizer)),
     bosToken: tokenText(config['bos_token']) ?? '',
     eosToken: tokenText(config['eos_token']) ?? '',

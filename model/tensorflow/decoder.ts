@@ -8,7 +8,10 @@ import type { QueryBlock } from './attention.ts';
 import { causalBlocks, rotaryTables, rotate, rotateBackward, widenRotary } from './attention-tables.ts';
 import type { PositionTables, RotaryTables } from './attention-tables.ts';
 import type { TextConfig } from '../architectures/architecture.ts';
+import type { KeyValueCache } from './key-value-cache.ts';
 import type { BatchShape } from './micro-batch.ts';
+import { rmsNorm, rmsNormBackward } from './rms-norm.ts';
+import type { NormCache } from './rms-norm.ts';
 import { decoderLinearPath } from '../weight-shapes.ts';
 import type { Weights } from './weights.ts';
 
@@ -56,13 +59,8 @@ interface Shared {
   blocks: QueryBlock[];
   /** `[position]` rows that are asked for, ascending. */
   wanted: tf.Tensor1D;
-}
-
-interface NormCache {
-  /** x / rms(x) `[row, hidden]` */
-  normalised: tf.Tensor2D;
-  /** 1 / rms(x) `[row, 1]` */
-  inverse: tf.Tensor2D;
+  /** Keys and values of the tokens before; absent: there are none, and none are kept. */
+  cache?: KeyValueCache;
 }
 
 /**
@@ -101,16 +99,36 @@ export class Decoder {
     wanted: Int32Array | tf.Tensor1D,
     tables: PositionTables | null = null,
   ): tf.Tensor2D {
+    return tf.tidy(() => this.#layers(embedded, this.#shared(shape, wanted, tables)));
+  }
+
+  /** {@link Decoder.forward} that leaves the keys and values of all tokens in a cache. */
+  forwardInto(cache: KeyValueCache, embedded: tf.Tensor2D, shape: BatchShape, wanted: Int32Array): tf.Tensor2D {
+    return tf.tidy(() => this.#layers(embedded, { ...this.#shared(shape, wanted, null), cache }));
+  }
+
+  /**
+   * One more token of each example, behind those of a cache, which takes theirs.
+   * @param embedded `[example, hidden]`
+   * @returns `[example, hidden]`
+   */
+  forwardBehind(cache: KeyValueCache, embedded: tf.Tensor2D): tf.Tensor2D {
     return tf.tidy(() => {
-      const shared = this.#shared(shape, wanted, tables);
-      let x = embedded;
-      for (let layer = 0; layer < this.#text.layerCount; layer += 1) {
-        const input = x;
-        x = tf.tidy(() => this.#layerForward(input, layer, shared).output);
-        if (input !== embedded) input.dispose();
-      }
-      return x;
+      const { tables, blocks } = cache.place(this.#text);
+      const exampleCount = embedded.shape[0];
+      const wanted = tf.range(0, exampleCount, 1, 'int32');
+      return this.#layers(embedded, { shape: { exampleCount, tokenCount: 1 }, tables, blocks, wanted, cache });
     });
+  }
+
+  #layers(embedded: tf.Tensor2D, shared: Shared): tf.Tensor2D {
+    let x = embedded;
+    for (let layer = 0; layer < this.#text.layerCount; layer += 1) {
+      const input = x;
+      x = tf.tidy(() => this.#layerForward(input, layer, shared).output);
+      if (input !== embedded) input.dispose();
+    }
+    return x;
   }
 
   /**
@@ -178,7 +196,7 @@ export class Decoder {
     return this.#rmsNormBackward(dy, 'model.language_model.norm', cache);
   }
 
-  #shared(shape: BatchShape, wanted: Int32Array | tf.Tensor1D, given: PositionTables | null): Shared {
+  #shared(shape: BatchShape, wanted: Int32Array | tf.Tensor1D, given: PositionTables | null): Omit<Shared, 'cache'> {
     const { headCount, keyValueHeadCount } = this.#text;
     const { exampleCount, tokenCount } = shape;
     const rows = (headCount / keyValueHeadCount) * tokenCount;
@@ -196,7 +214,7 @@ export class Decoder {
   #layerForward(
     x: tf.Tensor2D,
     layer: number,
-    { shape, tables, blocks, wanted }: Shared,
+    { shape, tables, blocks, wanted, cache }: Shared,
   ): { output: tf.Tensor2D; cache: LayerCache } {
     const base = `model.language_model.layers.${layer}`;
     const low: Record<string, tf.Tensor2D> = {};
@@ -210,12 +228,13 @@ export class Decoder {
       shape,
       headCount,
     );
-    const key = this.#split(
+    const ownKey = this.#split(
       rotate(linear(attentionNormed, 'k_proj'), tables.cosine, tables.sine, tables.rotation),
       shape,
       keyValueHeadCount,
     );
-    const value = this.#split(linear(attentionNormed, 'v_proj'), shape, keyValueHeadCount);
+    const ownValue = this.#split(linear(attentionNormed, 'v_proj'), shape, keyValueHeadCount);
+    const { key, value } = cache?.extend(layer, ownKey, ownValue) ?? { key: ownKey, value: ownValue };
     const { mixed: heads, table: attention } = attend({ query, key, value }, blocks);
     const pick = this.#isLast(layer) ? (rows: tf.Tensor2D) => tf.gather(rows, wanted) : (rows: tf.Tensor2D) => rows;
     const mixed = pick(this.#merge(heads, shape, headCount));
@@ -352,18 +371,12 @@ export class Decoder {
     return tf.add(dx, tf.matMul(dh, pair.a));
   }
 
-  /** x / sqrt(mean(x²) + ε) · weight over the last axis. */
   #rmsNorm(x: tf.Tensor2D, path: string): { normed: tf.Tensor2D; cache: NormCache } {
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), this.#text.rmsNormEpsilon)) as tf.Tensor2D;
-    const normalised = tf.mul(x, inverse) as tf.Tensor2D;
-    return { normed: tf.mul(normalised, this.#weights.get(`${path}.weight`)), cache: { normalised, inverse } };
+    return rmsNorm(x, this.#weights.get(`${path}.weight`), this.#text.rmsNormEpsilon);
   }
 
-  /** dx = inverse · (dx̂ − x̂ · mean(dx̂ · x̂)) with dx̂ = dy · weight. */
-  #rmsNormBackward(dy: tf.Tensor2D, path: string, { normalised, inverse }: NormCache): tf.Tensor2D {
-    const dNormalised = tf.mul(dy, this.#weights.get(`${path}.weight`));
-    const shared = tf.mean(tf.mul(dNormalised, normalised), -1, true);
-    return tf.mul(inverse, tf.sub(dNormalised, tf.mul(normalised, shared)));
+  #rmsNormBackward(dy: tf.Tensor2D, path: string, cache: NormCache): tf.Tensor2D {
+    return rmsNormBackward(dy, this.#weights.get(`${path}.weight`), cache);
   }
 }
 

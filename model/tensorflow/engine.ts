@@ -6,6 +6,7 @@ import { cacheBytesOf, processMemory } from '../memory/machine-memory.ts';
 import { disposeAdapter, toTensors } from './adapter-tensors.ts';
 import { loadBackend } from './backend.ts';
 import { scoreExamples } from './evaluate.ts';
+import { generateAnswers } from './generate.ts';
 import { openGradients } from './gradient-computer.ts';
 import { hostTrainer } from './host-trainer.ts';
 import { adapterGradient } from './adapter-gradient.ts';
@@ -49,6 +50,8 @@ function openScoring(model: LoadedModel, values: AdapterValues | null): Scorer {
   const adapter = values === null ? null : toTensors(values, model.weights);
   return {
     score: (examples) => Promise.resolve(scoreExamples(model, adapter, tokenExamples(examples))),
+    generate: (examples, settings) =>
+      Promise.resolve(generateAnswers(model, adapter, tokenExamples(examples), settings)),
     dispose: () => {
       if (adapter !== null) disposeAdapter(adapter);
     },

@@ -1,6 +1,7 @@
 // Scores of a micro-batch in one forward pass.
 import * as tf from '@tensorflow/tfjs';
 import type { Adapter } from './adapter-tensors.ts';
+import { lastAnswer } from '../engine.ts';
 import type { TokenExample, Outcome } from '../engine.ts';
 import { answerLoss, answerTensors } from './answer-loss.ts';
 import type { AnswerLoss } from './answer-loss.ts';
@@ -27,7 +28,10 @@ export function scoreExamples(
     if (loss.correct[position] === 0) wrong.add(example);
   });
   const means = meanByExample(loss.crossEntropy, loss.error, positions.examples, positions.counts);
-  return means.map((mean, example) => ({ loss: mean.loss, correct: !wrong.has(example) }));
+  return means.map((mean, example) => {
+    const { start, end } = lastAnswer(examples[example]!.labels);
+    return { loss: mean.loss, correct: !wrong.has(example), lastAnswerTokenCount: end - start };
+  });
 }
 
 type ScoredBatch = [

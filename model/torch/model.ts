@@ -130,8 +130,17 @@ export class TorchModel implements EngineModel {
     return {
       score: async (examples) => {
         const { tensors: found } = await this.#onRows('score', opened, examples);
-        const [loss, correct] = [float64(found, 'loss'), uint8(found, 'correct')];
-        return examples.map((_, row): Outcome => ({ loss: loss[row]!, correct: correct[row] === 1 }));
+        const [loss, correct, last] = [float64(found, 'loss'), uint8(found, 'correct'), int32(found, 'last')];
+        return examples.map((_, row): Outcome => ({
+          loss: loss[row]!,
+          correct: correct[row] === 1,
+          lastAnswerTokenCount: last[row]!,
+        }));
+      },
+      generate: async (examples, settings) => {
+        const { result, tensors: found } = await this.#onRows('generate', opened, examples, { ...settings });
+        const rows = result['rows'] as { text: string; ended: boolean }[];
+        return rows.map(({ text, ended }, row) => ({ ids: int32(found, `row.${row}.ids`), hasEnded: ended, text }));
       },
       dispose: () => this.#close(opened),
     };

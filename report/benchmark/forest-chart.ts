@@ -1,8 +1,9 @@
 // The forest plot of a benchmark: each method's difference to the baseline with its interval.
 import * as Plot from '@observablehq/plot';
-import type { BenchmarkTable, MethodScores } from '../../contracts/benchmark-summary.ts';
+import type { BenchmarkTable, MethodScores, ScoreSpread } from '../../contracts/benchmark-summary.ts';
 import type { SelectionMethod } from '../../contracts/config.ts';
 import { dataTable } from '../data-table.ts';
+import type { DataColumn } from '../data-table.ts';
 import { drawSvg, figure } from '../chart.ts';
 import { count, percent, points, pointsInterval } from '../format.ts';
 import { html } from '../html.ts';
@@ -129,6 +130,33 @@ function differenceTable(compared: readonly MethodScores[]): Html {
   );
 }
 
+/** Where answers were generated: not the primary metric, so nothing is tested or adjusted. */
+const GENERATED_COLUMNS: readonly DataColumn<MethodScores>[] = [
+  {
+    heading: 'Generated accuracy',
+    title: 'of answers in free text, over the tasks with short ones: mean and sd over seeds',
+    kind: 'number',
+    cell: ({ generated }) =>
+      generated === undefined ? '–' : `${percent(generated.accuracy.mean)}${deviationText(generated.accuracy)}`,
+    sortBy: ({ generated }) => generated?.accuracy.mean ?? null,
+  },
+  {
+    heading: 'Generated, difference',
+    title: 'to the baseline in points, with its paired 95 % t-interval',
+    kind: 'number',
+    cell: ({ generated }) => {
+      const difference = generated?.difference ?? null;
+      if (difference === null) return '–';
+      return `${points(difference.mean)}${difference.interval === null ? '' : ` (${pointsInterval(difference.interval)})`}`;
+    },
+    sortBy: ({ generated }) => generated?.difference?.mean ?? null,
+  },
+];
+
+function deviationText({ deviation }: ScoreSpread): string {
+  return deviation === null ? '' : ` ± ${(100 * deviation).toFixed(1)}`;
+}
+
 /** Scores of all methods of one budget, and the single ones behind them. */
 export function scoreTable({ methods }: BenchmarkTable, seeds: readonly number[]): Html {
   const table = dataTable(
@@ -158,6 +186,7 @@ export function scoreTable({ methods }: BenchmarkTable, seeds: readonly number[]
             },
           ]
         : []),
+      ...(methods.some(({ generated }) => generated !== undefined) ? GENERATED_COLUMNS : []),
       { heading: 'Rows', kind: 'number', cell: ({ rowCount }) => count(rowCount) },
       { heading: 'Steps', kind: 'number', cell: ({ stepCount }) => count(stepCount) },
       {

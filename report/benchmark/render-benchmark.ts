@@ -72,10 +72,17 @@ function tableSection(summary: BenchmarkSummary, table: BenchmarkTable, id: stri
     <h2 id="${id}-title">${tableTitle(table, summary.tables)}</h2>
     <p class="lead">
       The base model reaches ${percent(summary.baseAccuracy)} before
-      fine-tuning${summary.full === null ? '' : `, a model tuned on all rows ${percent(summary.full.mean)}`}.
+      fine-tuning${summary.full === null ? '' : `, a model tuned on all rows ${percent(summary.full.mean)}`}.${generatedText(summary)}
     </p>
     ${scoreTable(table, summary.seeds)}${forestFigure(table, summary.baseline)}
   </section> `;
+}
+
+function generatedText({ generated }: BenchmarkSummary): string {
+  if (generated === undefined) return '';
+  const base = `Its generated accuracy, of answers in free text, is ${percent(generated.baseAccuracy)}.`;
+  const leftOut = generated.leftOut.join(', ');
+  return ` ${base}${leftOut === '' ? '' : ` Tasks whose answers are not short have none: ${leftOut}.`}`;
 }
 
 function budgetSection(tables: readonly BenchmarkTable[]): Html | null {

@@ -1,5 +1,5 @@
 // The scores of a benchmark as lines for a terminal.
-import type { BenchmarkSummary, BenchmarkTable, MethodScores } from '../../contracts/benchmark-summary.ts';
+import type { BenchmarkSummary, BenchmarkTable, MethodScores, ScoreSpread } from '../../contracts/benchmark-summary.ts';
 import { points, pointsInterval, share } from '../format.ts';
 import { pText } from './benchmark-verdict.ts';
 
@@ -9,10 +9,16 @@ export function benchmarkLines({ tables, baseline, seeds }: BenchmarkSummary): s
 }
 
 function tableLines({ budget, length, methods }: BenchmarkTable, baseline: string | null, seedCount: number): string[] {
+  const isGenerated = methods.some(({ generated }) => generated !== undefined);
   const title = `${budget === null ? 'scores' : `${share(budget)} of the rows`}, equal ${length}, ${seedCount} ${seedCount === 1 ? 'seed' : 'seeds'}`;
   const rows = [
-    ['method', 'accuracy', `minus ${baseline ?? 'baseline'}`, '95 % interval', 'adjusted p'],
-    ...methods.toSorted((left, right) => right.accuracy.mean - left.accuracy.mean).map(cellsOf),
+    [
+      ...['method', 'accuracy', `minus ${baseline ?? 'baseline'}`, '95 % interval', 'adjusted p'],
+      ...(isGenerated ? ['generated accuracy'] : []),
+    ],
+    ...methods
+      .toSorted((left, right) => right.accuracy.mean - left.accuracy.mean)
+      .map((scores) => [...cellsOf(scores), ...(isGenerated ? [generatedCell(scores)] : [])]),
   ];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const padded = (cell: string, column: number): string =>
@@ -20,13 +26,20 @@ function tableLines({ budget, length, methods }: BenchmarkTable, baseline: strin
   return [title, ...rows.map((row) => row.map(padded).join('  ').trimEnd())];
 }
 
-function cellsOf({ method, accuracy: { mean, deviation }, difference }: MethodScores): string[] {
+function generatedCell({ generated }: MethodScores): string {
+  return generated === undefined ? '' : spreadText(generated.accuracy);
+}
+
+function spreadText({ mean, deviation }: ScoreSpread): string {
+  return `${(100 * mean).toFixed(1)} %${deviation === null ? '' : ` ± ${(100 * deviation).toFixed(1)}`}`;
+}
+
+function cellsOf({ method, accuracy, difference }: MethodScores): string[] {
   const interval = difference?.interval ?? null;
   const adjustedP = difference?.adjustedP ?? null;
-  const spread = deviation === null ? '' : ` ± ${(100 * deviation).toFixed(1)}`;
   return [
     method,
-    `${(100 * mean).toFixed(1)} %${spread}`,
+    spreadText(accuracy),
     difference === null ? '' : points(difference.mean),
     interval === null ? '' : pointsInterval(interval),
     adjustedP === null ? '' : pText(adjustedP),

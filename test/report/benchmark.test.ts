@@ -203,6 +203,50 @@ test('the lines for a terminal have the highest score first and the baseline wit
   ]);
 });
 
+describe('generated answers of a benchmark', () => {
+  const asked = (method: SelectionMethod, correct: readonly number[], scores: readonly number[]): BenchmarkArm[] =>
+    armsOf(method, correct).map((arm, index) => ({
+      ...arm,
+      tasks: [
+        { ...arm.tasks[0]!, generated: { rowCount: 10, scoreSum: scores[index]!, isOwnScorer: true } },
+        { task: 'tell', rowCount: 5, correctCount: 0, meanLoss: 2, generated: null },
+      ],
+      macroGenerated: scores[index]! / 10,
+    }));
+  const arms = [...asked('tive', [593, 570], [7, 8.5]), ...asked('task_balanced', [634, 594], [6, 7])];
+  const summary = summaryOf(arms, { generated: { baseAccuracy: 0.25, leftOut: ['tell'] } });
+
+  test('stand beside the accuracy, which stays what is compared', () => {
+    const [tive, balanced] = summary.tables[0]!.methods;
+    expect(tive!.generated!.accuracy.mean).toBeCloseTo(0.775, 12);
+    expect(tive!.generated!.difference!.mean).toBeCloseTo(0.125, 12);
+    expect(tive!.generated!.difference).toMatchObject({ winCount: 2, adjustedP: null });
+    expect(balanced!.generated!.difference).toBeNull();
+    const without = summaryOf([...armsOf('tive', [593, 570]), ...armsOf('task_balanced', [634, 594])]);
+    expect(benchmarkVerdict(summary)).toEqual(benchmarkVerdict(without));
+    const page = plain(renderBenchmark(summary));
+    expect(page).toContain('Its generated accuracy, of answers in free text, is 25.0 %.');
+    expect(page).toContain('Tasks whose answers are not short have none: tell.');
+    expect(page).toMatch(/77\.5 % ± 10\.6<\/td>\s*<td class="number" +data-key="[\d.]+" ?>\+12\.5 \(/);
+    expect(renderBenchmark(BEHIND)).not.toContain('enerated accuracy');
+    expect(benchmarkLines(summary).map(plain)).toEqual([
+      '',
+      '15 % of the rows, equal epochs, 2 seeds',
+      'method             accuracy  minus task_balanced  95 % interval  adjusted p  generated accuracy',
+      expect.stringMatching(/^task_balanced  61\.4 % ± 2\.8 +65\.0 % ± 7\.1$/),
+      expect.stringMatching(/^tive           58\.[12] % ± 1\.6 .* 77\.5 % ± 10\.6$/),
+    ]);
+  });
+
+  test('have columns of their own in results.parquet, null in tasks whose answers are not short', async () => {
+    const lines = await parquetReadObjects({ file: resultsParquet(arms).buffer as ArrayBuffer });
+    expect(lines.slice(2, 4)).toMatchObject([
+      { task: 'name <b>', accuracy: 0.57, generated_rows: 10, generated_accuracy: 0.85, own_scorer: true },
+      { task: 'tell', accuracy: 0, generated_rows: null, generated_accuracy: null, own_scorer: null },
+    ]);
+  });
+});
+
 test('results.parquet has a line for every training and task', async () => {
   const bytes = resultsParquet([...armsOf('tive', [593]), ...armsOf('random', [500], null)]);
   const lines = await parquetReadObjects({ file: bytes.buffer as ArrayBuffer });

@@ -73,6 +73,11 @@ function finishComparison({ work, progress, wants }: RunContext, methods: readon
     return;
   }
   const evaluated = { cached: methods.every(({ evaluation }) => evaluation?.cached === true) };
-  const accuracies = methods.map(({ method, evaluation }) => `${method} ${percentText(evaluation!.macroAccuracy)}`);
+  const accuracies = methods.map(({ method, evaluation }) => `${method} ${scoreText(evaluation!)}`);
   progress.finish('evaluation', stateOf(evaluated), accuracies.join('  '));
+}
+
+function scoreText({ macroAccuracy, macroGenerated = null }: EvaluationResult): string {
+  const generated = macroGenerated === null ? '' : ` (generated ${percentText(macroGenerated)})`;
+  return `${percentText(macroAccuracy)}${generated}`;
 }

@@ -1,6 +1,7 @@
 // The two trainings, of the reference model and on the chosen rows, and the test rows.
+import { z } from 'zod';
 import { METHOD_NAMES } from '../../../contracts/methods.ts';
-import { flag, fraction, integer, list, oneOf, positive, says, section, share, text } from '../kinds.ts';
+import { flag, fraction, integer, list, oneOf, place, positive, says, section, share, text } from '../kinds.ts';
 import { imageFolders, rowsPath } from './dataset.ts';
 
 const FOLLOWS = 'null = follows from the number of rows';
@@ -53,4 +54,17 @@ export const evaluation = section('test rows, and what the choice is compared wi
   compare: list(oneOf(...METHOD_NAMES), 'a list of methods')
     .default(['random', 'task_balanced'])
     .describe('selected, fine-tuned and evaluated beside the run’s own method'),
+  generate: flag()
+    .default(false)
+    .describe(
+      'true = models also answer the test rows of tasks with short answers in free text, scored by exact match',
+    ),
+  answer_tokens: integer(1, 4096)
+    .default(32)
+    .describe('a task’s answers are short where 95 % of its test rows’ last ones have so many tokens at most'),
+  scorers: z
+    .record(text('a task'), place('an executable'), says('a map of tasks to executables'))
+    .nullable()
+    .default(null)
+    .describe('executables that score generated answers in place of exact match: { vqa: scorers/contains.py }'),
 });

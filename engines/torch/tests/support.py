@@ -187,6 +187,29 @@ class Peer:
         found: torch.Tensor = self.model(**inputs, use_cache=False).logits[0].float()
         return found
 
+    @torch.no_grad()
+    def greedy(self, text: str, images: list[Image.Image], start: int, count: int) -> list[int]:
+        """So many tokens behind the first `start` ones of a row, each by a pass over all that is before it.
+
+        A picture's token, which a random model may give, ends them: a pass would want its picture.
+        """
+        whole = self._processor([text], [images])
+        shape = whole["input_ids"].shape
+        inputs = {name: value[:, :start] if value.shape == shape else value for name, value in whole.items()}
+        found: list[int] = []
+        for _ in range(count):
+            found.append(int(self.model(**inputs, use_cache=False).logits[0, -1].argmax()))
+            if found[-1] in self._processor.image_ids:
+                break
+            more = {"input_ids": found[-1], "attention_mask": 1}
+            inputs = {
+                name: torch.cat([value, value.new_full((1, 1), more.get(name, 0))], 1)
+                if whole[name].shape == shape
+                else value
+                for name, value in inputs.items()
+            }
+        return found
+
     def losses(self, text: str, images: list[Image.Image], labels: torch.Tensor) -> torch.Tensor:
         """[answer] cross-entropies."""
         targets = labels[1:].long()

@@ -14,6 +14,8 @@ import torch
 from tive_torch.engine import Engine
 from tive_torch.errors import EngineError, described
 from tive_torch.frames import Tensors
+from tive_torch.rows import Batch
+from tive_torch.scoring import Scorer
 
 from .support import RANK, Rows, adapter_of, coordinates_of, dialogues, family_folder
 
@@ -89,6 +91,43 @@ class EngineTest(unittest.TestCase):
         self.assertFalse([name for name, _ in self.engine._model.module.named_parameters() if "lora" in name])
         with self.assertRaisesRegex(EngineError, "must be a GradientReader that is open, got none"):
             self.gradients(handle)
+
+    def test_a_generated_answer_ends_with_the_token_that_ends_the_rows_own(self) -> None:
+        scorer, batch = self.opened_scoring()
+        for answer, labels in zip(scorer.generate(batch, 5, False), batch.labels, strict=True):
+            wanted = answer.ids[: answer.ids.index(answer.ids[2]) + 1]
+            # A row's labels are read for the number of its end alone.
+            labels[(labels != -100).nonzero()[-1]] = wanted[-1]
+            found = scorer.generate(batch, 5, True)
+            cut = next(one for one in found if one.ids == wanted)
+            self.assertTrue(cut.ended)
+            text = scorer.model.processor.tokenizer.decode(wanted[:-1], skip_special_tokens=True)
+            self.assertEqual(cut.text, text)
+        self.assertEqual([one.ended for one in scorer.generate(batch, 1, False)], [False] * batch.example_count)
+
+    def test_generation_reads_no_settings_of_the_folder_and_recomputes_no_layer(self) -> None:
+        scorer, batch = self.opened_scoring()
+        wanted = scorer.generate(batch, 5, False)
+        kept = scorer.model.module.generation_config.repetition_penalty
+        scorer.model.module.generation_config.repetition_penalty = 9.0
+        found = scorer.generate(batch, 5, False)
+        self.assertEqual(scorer.model.module.generation_config.repetition_penalty, 9.0)
+        scorer.model.module.generation_config.repetition_penalty = kept
+        load(self.engine, recompute=True)
+        again, _ = self.opened_scoring()
+        self.assertEqual(found, wanted)
+        self.assertEqual(again.generate(batch, 5, False), wanted)
+        self.assertTrue(any(part.training for part in again.model.module.modules()))
+        load(self.engine)
+
+    def opened_scoring(self) -> tuple[Scorer, Batch]:
+        request = {"call": "open_scoring", "adapter": None, "cutoff": 4096}
+        handle = self.engine.answer(request, {})[0]["handle"]
+        rows = {"call": "generate", "handle": handle, "rows": self.rows.described}
+        (batch,) = self.engine.prepare(rows, self.rows.tensors).batches
+        scorer = self.engine._handles[handle]
+        assert isinstance(scorer, Scorer)
+        return scorer, batch
 
     def test_only_parameters_with_coordinates_count(self) -> None:
         adapter = adapter_of(self.facts)

@@ -13,6 +13,7 @@ from tive_torch.frames import Tensors
 from .support import Peer, Rows, adapter_of, all_families, coordinates_of, dialogues, family_folder
 
 CUTOFF = 4096
+GENERATED = 6
 OPTIMIZER = {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8, "weightDecay": 0.01, "maxGradientNorm": 1.0}
 
 
@@ -200,6 +201,33 @@ class FamilyTests:
                         losses = self.peer.losses(text, self.rows.images[number], self.labels(number))
                 self.assertAlmostEqual(float(found["loss"][number]), float(losses.mean()), delta=1e-5)
                 self.assertEqual(int(found["correct"][number]), 0)
+
+    def test_generated_answers_are_those_of_a_pass_over_everything_for_each_token(self: Any) -> None:
+        for described in (self.adapter[0], None):
+            request = {"call": "open_scoring", "adapter": described, "cutoff": CUTOFF}
+            handle = self.engine.answer(request, self.adapter[1])[0]["handle"]
+            found, ids = self.call(
+                "generate", handle, rows=self.rows.described, mostTokens=GENERATED, stopsAtEnd=False
+            )
+            _, scored = self.call("score", handle, rows=self.rows.described)
+            self.call("close", handle)
+            self.assertEqual([row["ended"] for row in found["rows"]], [False] * len(self.rows.texts))
+            for number, answers in enumerate(self.rows.answers):
+                start, end = self.last_answer(number)
+                self.assertEqual(int(scored["last"][number]), end - start)
+                text = self.rows.texts[number]
+                given = text[: text.rindex(answers[-1]) + len(answers[-1])], self.rows.images[number], start, GENERATED
+                if described is None:
+                    with self.peer.model.disable_adapter():
+                        wanted = self.peer.greedy(*given)
+                else:
+                    wanted = self.peer.greedy(*given)
+                self.assertEqual(ids[f"row.{number}.ids"].tolist()[: len(wanted)], wanted)
+
+    def last_answer(self: Any, number: int) -> tuple[int, int]:
+        places = (self.labels(number) != -100).nonzero().reshape(-1).tolist()
+        gaps = [place for before, place in zip(places, places[1:], strict=False) if place > before + 1]
+        return (gaps or places[:1])[-1], places[-1] + 1
 
     def test_recomputed_layers_give_the_same_bits_whatever_came_before(self: Any) -> None:
         handle = self.open_gradients("sparse", 256)

@@ -15,7 +15,7 @@ from .errors import config_error
 from .folder import Folder, Model, open_folder
 from .frames import Tensors
 from .gradients import GradientReader
-from .rows import Batch, EncodedRow, Rejection, encode_rows, make_batches, read_rows
+from .rows import Batch, EncodedRow, Rejection, encode_rows, make_batches, read_rows, up_to_last_answer
 from .scoring import Scorer
 from .training import Trainer
 
@@ -26,7 +26,7 @@ Opened = TypeVar("Opened", GradientReader, Trainer, Scorer)
 Made = TypeVar("Made")
 
 
-PREPARED_CALLS = ("encode", "gradients", "add_micro_batch", "score")
+PREPARED_CALLS = ("encode", "gradients", "add_micro_batch", "score", "generate")
 """Calls with rows."""
 
 
@@ -81,6 +81,7 @@ class Engine:
             "state": self._state,
             "open_scoring": self._open_scoring,
             "score": self._score,
+            "generate": self._generate,
             "close": self._close,
         }
 
@@ -109,6 +110,8 @@ class Engine:
         rows = read_rows(folder.processor, arguments["rows"], tensors)
         if encodes:
             return Prepared(encoded=encode_rows(folder.processor, rows, int(arguments["cutoff"])))
+        if request["call"] == "generate":
+            rows = [up_to_last_answer(folder.processor, row) for row in rows]
         return Prepared(batches=make_batches(folder.processor, rows))
 
     def _inspect(self, request: Request, _: Tensors, __: Prepared) -> Result:
@@ -192,6 +195,13 @@ class Engine:
     def _score(self, request: Request, _: Tensors, prepared: Prepared) -> Result:
         scorer = self._handle(request, Scorer)
         return {}, _joined([scorer.score(batch) for batch in prepared.cut(request, scorer.cutoff)])
+
+    def _generate(self, request: Request, _: Tensors, prepared: Prepared) -> Result:
+        scorer = self._handle(request, Scorer)
+        settings = int(request["mostTokens"]), bool(request["stopsAtEnd"])
+        found = [answer for batch in prepared.batches for answer in scorer.generate(batch, *settings)]
+        ids = {f"row.{number}.ids": torch.tensor(one.ids, dtype=torch.int32) for number, one in enumerate(found)}
+        return {"rows": [{"text": one.text, "ended": one.ended} for one in found]}, ids
 
     def _close(self, request: Request, _: Tensors, __: Prepared) -> Result:
         handle = self._handles.pop(request["handle"], None)

@@ -169,12 +169,18 @@ class Model:
 
     def forward(self, inputs: dict[str, torch.Tensor]) -> Any:
         """The model's outputs for a batch's inputs, whatever was computed before."""
+        self.forget_positions()
+        return self.module(**self.moved(inputs), use_cache=False, return_dict=True)
+
+    def forget_positions(self) -> None:
+        """Qwen's models keep the last batch's offsets of positions."""
         for module in self.module.modules():
-            # Qwen's models keep the last batch's offsets of positions.
             if getattr(module, "rope_deltas", None) is not None:
                 module.rope_deltas = None
-        moved = {name: self._moved(value) for name, value in inputs.items()}
-        return self.module(**moved, use_cache=False, return_dict=True)
+
+    def moved(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """A batch's inputs where the model lies."""
+        return {name: self._moved(value) for name, value in inputs.items()}
 
     def _moved(self, value: torch.Tensor) -> torch.Tensor:
         dtype = self.dtype if value.is_floating_point() else value.dtype

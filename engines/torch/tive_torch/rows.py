@@ -65,16 +65,34 @@ class Batch:
 
     def cut(self, cutoff: int) -> Batch:
         """The first `cutoff` tokens of every example; pictures stay as they are."""
-        shape, labels = self.labels.shape, self.labels[:, :cutoff]
+        labels = self.labels[:, :cutoff]
         for number, supervised in enumerate((labels[:, 1:] != IGNORED_LABEL).any(1).tolist()):
             if not supervised:
                 raise data_error(f"rows[{number}]: an answer token must lie within cutoff {cutoff}; set the row aside")
-        # Masks of sounds may have the same shape by chance.
         inputs = {
-            name: value[:, :cutoff] if value.shape == shape and not name.startswith(_SOUNDS) else value
+            name: value[:, :cutoff] if is_by_token(name, value, self.labels) else value
             for name, value in self.inputs.items()
         }
         return Batch(inputs, labels)
+
+
+def is_by_token(name: str, value: torch.Tensor, labels: torch.Tensor) -> bool:
+    """Whether an input has a value for each token. Masks of sounds may have the same shape by chance."""
+    return value.shape == labels.shape and not name.startswith(_SOUNDS)
+
+
+def up_to_last_answer(processor: Processor, row: Row | Rejection) -> Row | Rejection:
+    """A row without what stands behind its last answer that is learned."""
+    if isinstance(row, Rejection) or not row.spans:
+        return row
+    text = row.text[: row.spans[-1][1]]
+
+    def kept(kind: str, token: str | None) -> list[Clip]:
+        return [clip for clip in row.clips if clip.kind == kind][: text.count(token) if token else 0]
+
+    pictures = row.pictures[: text.count(processor.image_token) if processor.image_token else 0]
+    clips = [*kept("video", processor.video_token), *kept("audio", processor.audio_token)]
+    return Row(text, row.spans, pictures, clips)
 
 
 def read_rows(

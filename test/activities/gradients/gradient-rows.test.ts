@@ -39,6 +39,7 @@ const rowOf = (rowIndex: number): UsableRow => ({
   contentHash: new Uint8Array(32),
   tokenCount: 1,
   supervisedTokenCount: 1,
+  truncated: false,
   microBatch: 5,
   shard: 0,
 });

@@ -10,6 +10,8 @@ function sourceOf(vectorBytes: number): ExampleSource & { closed: number } {
   const source = {
     ahead: 0,
     vectorBytes,
+    endsAnswers: true,
+    textOf: null,
     closed: 0,
     scope: () => Promise.reject(new Error('not asked')),
     examples: () => Promise.reject(new Error('not asked')),

@@ -127,6 +127,16 @@ describe('TensorBoard', () => {
 });
 
 describe('an address', () => {
+  test('gets the scores of generated answers beside the others, where there are some', async () => {
+    const run = await makeRun([`${address}/hook`]);
+    await sendResult(run);
+    expect(calls[0]!.body).not.toHaveProperty('generated_accuracies');
+    const evaluation = { macroAccuracy: 0.5, macroGenerated: 0.75 };
+    Object.assign(run.result, { methods: [{ method: 'tive', evaluation, selection: null }] });
+    await sendResult(run);
+    expect(calls[1]!.body).toMatchObject({ accuracies: { tive: 0.5 }, generated_accuracies: { tive: 0.75 } });
+  });
+
   test('gets the result as JSON', async () => {
     const run = await makeRun([]);
     run.result.config.report.sendTo = [`${address}/hook`];

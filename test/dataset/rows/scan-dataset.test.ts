@@ -339,6 +339,7 @@ describe('errors', () => {
 
   test('of a row reach the caller, though the source goes on or breaks off before', async () => {
     const broken: PromptEncoder = {
+      endsAnswers: true,
       notes: () => [],
       encodeAll: () => Promise.reject(new RangeError('the encoder is broken')),
     };

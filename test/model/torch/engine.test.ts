@@ -6,15 +6,26 @@ import { decodeImage } from '../../../dataset/images/image-decode.ts';
 import type { RgbImage } from '../../../dataset/images/image-decode.ts';
 import { createProcessorEncoder } from '../../../dataset/prompts/processor-encoder.ts';
 import type { ProcessorEncoder } from '../../../dataset/prompts/processor-encoder.ts';
+import { readTokenizer } from '../../../dataset/prompts/tokenizer.ts';
 import { isRejection } from '../../../dataset/rows/row-outcome.ts';
 import { gradientLayout } from '../../../model/adapter.ts';
 import type { AdapterValues } from '../../../model/adapter.ts';
 import { readAdapter } from '../../../model/adapter-files.ts';
 import { ADAMW_DEFAULTS } from '../../../model/engine.ts';
-import type { Engine, EngineModel, ModelDescription, RowExample, TextPiece, Trainer } from '../../../model/engine.ts';
+import type {
+  Engine,
+  EngineModel,
+  ModelDescription,
+  Outcome,
+  RowExample,
+  TextPiece,
+  Trainer,
+} from '../../../model/engine.ts';
 import { loadEngine } from '../../../model/load-engine.ts';
+import { engineModel } from '../../../model/tensorflow/engine.ts';
+import { loadModel } from '../../../model/tensorflow/load-model.ts';
 import { SCALED, momentsFor, slowlyScaled } from '../adam-reference.ts';
-import { GOLDEN, expected, goldenIntegers, goldenRows, goldenTensor } from '../golden.ts';
+import { GOLDEN, expected, goldenExamples, goldenIntegers, goldenRows, goldenTensor } from '../golden.ts';
 import { describeTorch } from '../../torch-environment.ts';
 
 const CUTOFF = 512;
@@ -210,5 +221,25 @@ describeTorch('the torch engine, seen through the seam alone', (python) => {
     const wanted = ids.map((id) => expected.examples.find((example) => example.id === id)!.loss);
     expect(scores[0]).toBeAllclose(wanted, { rtol: 1e-5, atol: 0 });
     expect(scores[1]).not.toEqual(scores[0]);
+  });
+
+  test('generates the answers of the TensorFlow engine, of rows whose last answer is as long', async () => {
+    const ids = ['ex-000', 'ex-003', 'ex-two-turns'];
+    const settings = { mostTokens: 6, stopsAtEnd: true };
+    await loadEngine('tensorflow');
+    const loaded = await loadModel(`${GOLDEN}/model`);
+    const other = engineModel(loaded).openScoring(adapter);
+    const mine = model.openScoring(adapter);
+    const golden = await goldenExamples(loaded, ids);
+    const wanted = await other.generate(golden, settings);
+    const found = await mine.generate(await examplesOf(ids), settings);
+    expect(found.map((answer) => ({ ...answer, text: null }))).toEqual(wanted);
+    const { decode } = await readTokenizer(`${GOLDEN}/model`);
+    // The tokenizers may keep the space before an answer or not.
+    expect(found.map(({ text }) => text!.trim())).toEqual(found.map((answer) => decode(answer.ids).trim()));
+    const lengths = async (scored: Promise<Outcome[]>) => (await scored).map((one) => one.lastAnswerTokenCount);
+    expect(await lengths(mine.score(await examplesOf(ids)))).toEqual(await lengths(other.score(golden)));
+    for (const scorer of [mine, other]) scorer.dispose();
+    loaded.weights.dispose();
   });
 });
