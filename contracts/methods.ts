@@ -303,6 +303,9 @@ export const METHODS = {
   },
 } as const satisfies Record<string, MethodTraits>;
 
+/** What `selection.method: auto` takes: the balanced choice without near-copies, which nothing was shown to beat. */
+export const AUTO_METHOD = 'deduplicated' satisfies keyof typeof METHODS;
+
 type Methods = typeof METHODS;
 
 /** Columns and settings that a method's entry declares. */

@@ -123,6 +123,8 @@ export interface TaskSummary {
   /** Rows before caps and rounding. */
   ideal: number | null;
   quota: number | null;
+  /** What `selection.method: auto` would give it: its part of equal quotas, no more than it has. */
+  autoQuota: number | null;
   /** Distinct rows selected. */
   selectedCount: number;
   /** Rows selected, copies counted. */

@@ -99,7 +99,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
   starved_tasks: {
     remedy:
-      'compare with task_balanced over several seeds (tive benchmark) before you trust such quotas; ' +
+      'compare with selection.method: auto over several seeds (tive benchmark) before you trust such quotas; ' +
       'values.task_value: gradient_norm_sum values long answers more, allocation.weighting: equal shares equally',
     find: ({ quotas }) => {
       const starved = starvedTasks(quotas ?? []);

@@ -17,7 +17,8 @@ export function taskSection(summary: RunSummary): Html {
   const sum = (pick: (task: TaskSummary) => number | null): string =>
     count(tasks.reduce((total, task) => total + (pick(task) ?? 0), 0));
   const repeats = tasks.some(({ copyCount, selectedCount }) => copyCount > selectedCount);
-  const columns = repeats ? [...COLUMNS, COPIES] : COLUMNS;
+  const withAuto = tasks.some(({ quota, autoQuota }) => quota !== autoQuota);
+  const columns = [...COLUMNS, ...(withAuto ? [AUTO] : []), ...(repeats ? [COPIES] : [])];
   const totals = [
     'All',
     sum((task) => task.rowCount),
@@ -28,14 +29,17 @@ export function taskSection(summary: RunSummary): Html {
     sum((task) => task.quota),
     sum((task) => task.selectedCount),
     '',
+    ...(withAuto ? [sum((task) => task.autoQuota)] : []),
+    ...(repeats ? [sum((task) => task.copyCount)] : []),
   ];
   return html`<section id="tasks" aria-labelledby="tasks-title">
     <h2 id="tasks-title">Tasks</h2>
     <p class="lead">
-      The budget of ${count(summary.selection.budget)} rows is shared out by ${WEIGHTINGS[weightingOf(summary)]}. A
-      dash: the task takes no part.
+      The budget of ${count(summary.selection.budget)} rows is shared out by
+      ${WEIGHTINGS[weightingOf(summary)]}${withAuto ? ', where auto would give the tasks equal parts' : null}. A dash:
+      the task takes no part.
     </p>
-    ${dataTable('Tasks from rows to selection', columns, tasks, repeats ? [...totals, sum((task) => task.copyCount)] : totals)}
+    ${dataTable('Tasks from rows to selection', columns, tasks, totals)}
     ${taskValueFigure(summary)}${gradientNormFigure(summary)}
   </section> `;
 }
@@ -93,6 +97,14 @@ const COLUMNS: readonly DataColumn<TaskSummary>[] = [
     sortBy: ({ effectiveShare }) => effectiveShare,
   },
 ];
+
+const AUTO: DataColumn<TaskSummary> = {
+  heading: 'By auto',
+  title: 'Quota that selection.method: auto would give',
+  kind: 'number',
+  cell: ({ autoQuota }) => count(autoQuota),
+  sortBy: ({ autoQuota }) => autoQuota,
+};
 
 const COPIES: DataColumn<TaskSummary> = {
   heading: 'With copies',

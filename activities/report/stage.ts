@@ -1,4 +1,5 @@
 // Stage report: everything that the run has found → one page, the task table, the manifest, the rows set aside.
+import { AUTO_METHOD } from '../../contracts/methods.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { ReportInput, ReportResult, RunResult } from '../../contracts/messages/run.ts';
 import type { SelectionResult } from '../../contracts/messages/selection.ts';
@@ -12,6 +13,7 @@ import type { Store } from '../../store/store.ts';
 import { QUARANTINE_FILE } from '../../tables/quarantine.ts';
 import { readCopies } from '../../tables/selection.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
+import { allocateMethod } from '../selection/allocation.ts';
 import { startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { finishOutput, outputPlace, writeFile } from '../shared/stage-output.ts';
@@ -139,6 +141,8 @@ function usableCount({ rowCount }: ScanResult, quarantine: readonly QuarantineSu
 
 function summarizeTasks({ result, dataset, values, selection }: FinishedRun): TaskSummary[] {
   const { allocation } = result.methods.find(({ method }) => method === selection.method)!;
+  const { config } = result;
+  const auto = allocateMethod({ config, method: AUTO_METHOD, tasks: values.tasks, allRowCount: dataset.rowCount });
   return dataset.tasks.map(({ task, rowCount, usableCount: readable }) => {
     const value = values.tasks.find((other) => other.task === task);
     const allocated = allocation.tasks.find((other) => other.task === task);
@@ -156,6 +160,7 @@ function summarizeTasks({ result, dataset, values, selection }: FinishedRun): Ta
       share: allocated?.share ?? null,
       ideal: allocated?.ideal ?? null,
       quota: allocated?.quota ?? null,
+      autoQuota: auto.tasks.find((other) => other.task === task)?.quota ?? null,
       selectedCount: selected?.selected ?? 0,
       copyCount: selected?.copies ?? 0,
       effectiveShare: selected?.effectiveShare ?? null,

@@ -9,12 +9,12 @@ import { EXPORT_FOLDER } from '../runs/former-result.ts';
 import { namedRun } from '../runs/find-run.ts';
 import { resultOf } from '../runs/look-at-run.ts';
 import { writing } from '../terminal/interrupt.ts';
-import { METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
+import { AUTO_METHOD, METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import { saveResult } from '../runs/run-folder.ts';
 import { hint } from '../terminal/own-command.ts';
 import { printable } from '../terminal/terminal-text.ts';
 
-const METHOD_HELP = METHOD_NAMES.map((method) => `${method}: ${METHODS[method].summary}`).join('; ');
+const METHOD_HELP = `${METHOD_NAMES.map((method) => `${method}: ${METHODS[method].summary}`).join('; ')}; auto: ${AUTO_METHOD}`;
 
 /** `tive select`: another selection from the gradient table, in seconds. */
 export function selectCommand() {
@@ -24,7 +24,7 @@ export function selectCommand() {
       '[settings...]',
       'key.path=value of values, allocation or selection, e.g. selection.filters=[near_duplicates]',
     )
-    .addOption(new Option('--method <method>', METHOD_HELP).choices(METHOD_NAMES))
+    .addOption(new Option('--method <method>', METHOD_HELP).choices([...METHOD_NAMES, 'auto']))
     .option('--lambda <number>', 'sharpness inside a task', parseNumber)
     .option('--budget <number>', 'rows, or a share of them in (0, 1]', parseNumber)
     .option('--name <name>', 'name of the new run')

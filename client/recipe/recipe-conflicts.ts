@@ -74,8 +74,8 @@ export function conflicts(layers: readonly RecipeLayer[]): string[] {
     const training = ['fraction', 'balance', 'epochs', 'batch_size', 'learning_rate'];
     const set = training.find((key) =>
       layers.some(
-        ({ keys, originOf }) =>
-          !originOf([]).where.startsWith('preset') && valueAt(keys, ['warmup', key]) !== undefined,
+        ({ keys, isWhole = false, originOf }) =>
+          !isWhole && !originOf([]).where.startsWith('preset') && valueAt(keys, ['warmup', key]) !== undefined,
       ),
     );
     if (set !== undefined) {

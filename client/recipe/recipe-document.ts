@@ -20,6 +20,8 @@ export interface Origin {
 /** The keys that one source sets, and where it sets them. */
 export interface RecipeLayer {
   keys: JsonObject;
+  /** Whether it is a whole config, whose keys nobody has set one by one. */
+  isWhole?: boolean;
   /** The place of the key at a path, or of the nearest map around it. */
   originOf(path: readonly string[]): Origin;
 }

@@ -1,6 +1,6 @@
 // The schema of a whole recipe, held to the type of the config.
 import { z } from 'zod';
-import type { Config } from '../../contracts/config.ts';
+import type { Config, SelectionMethod } from '../../contracts/config.ts';
 import { benchmark } from './sections/benchmark.ts';
 import { dataset } from './sections/dataset.ts';
 import { model } from './sections/model.ts';
@@ -80,7 +80,8 @@ type WithPathList = Omit<Parsed, 'dataset' | 'allocation' | 'selection' | 'warmu
   // A run that an older version has started carries no columns.
   dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;
   allocation: Omit<Allocation, 'augment'> & Partial<Pick<Allocation, 'augment'>>;
-  selection: Omit<Selection, LaterKey> & Partial<Pick<Selection, LaterKey>>;
+  // `auto` is one of the methods by then.
+  selection: Omit<Selection, LaterKey | 'method'> & Partial<Pick<Selection, LaterKey>> & { method: SelectionMethod };
   evaluation: Omit<Evaluation, LaterEvaluationKey> & Partial<Pick<Evaluation, LaterEvaluationKey>>;
 };
 export const schemaMatchesConfig: Same<WithPathList, Recipe> = true;

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { basename, dirname, parse, relative, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Config, DatasetConfig } from '../../contracts/config.ts';
+import { AUTO_METHOD } from '../../contracts/methods.ts';
 import { withDiskNames, withMemoryNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
@@ -67,7 +68,11 @@ export function changeSelection(config: Config, overrides: readonly string[]): C
     throw new InvalidConfigError(
       `command line: settings of a new selection must be of ${SELECTION_SECTIONS.join(', ')}, got "${other}"; run the recipe anew`,
     );
-  const own: RecipeLayer = { keys: withDiskNames(config) as JsonObject, originOf: () => ({ where: 'run' }) };
+  const own: RecipeLayer = {
+    keys: withDiskNames(config) as JsonObject,
+    isWhole: true,
+    originOf: () => ({ where: 'run' }),
+  };
   return resolveRecipe([own], process.cwd(), { overrides, checksFiles: false }).config;
 }
 
@@ -81,7 +86,8 @@ function resolveRecipe(
   const findings = parsed.success ? [] : parsed.error.issues.flatMap((issue) => explainIssue(issue, all));
   findings.push(...conflicts(all));
   if (findings.length > 0 || !parsed.success) throw new InvalidConfigError([...new Set(findings)].join('\n'));
-  const { dataset, allocation } = parsed.data;
+  const { dataset, allocation, selection } = parsed.data;
+  if (selection.method === 'auto') selection.method = AUTO_METHOD;
   // A budget in rows takes the place of the default share.
   if (allocation.budget_rows !== null && !isSet(all, ['allocation', 'budget_fraction']))
     allocation.budget_fraction = null;

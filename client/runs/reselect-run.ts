@@ -16,7 +16,7 @@ import { openRuntime } from '../cluster/runtime.ts';
 
 /** What a new selection changes; the rest is as in the run that it builds on. */
 export interface ReselectOptions {
-  method?: SelectionMethod | undefined;
+  method?: SelectionMethod | 'auto' | undefined;
   lambda?: number | undefined;
   /** Rows where it is above 1, else a share. */
   budget?: number | undefined;
@@ -37,7 +37,9 @@ export interface Reselected {
 
 /** Selects again from the gradient table of a run: light work alone, so no compute process is started. */
 export async function reselectRun(base: RunResult, options: ReselectOptions): Promise<Reselected> {
-  const config = changed(changeSelection(base.config, options.settings ?? []), options);
+  const { settings = [], method } = options;
+  const wanted = method === undefined ? settings : [...settings, `selection.method=${method}`];
+  const config = changed(changeSelection(base.config, wanted), options);
   const runName = options.name ?? nameOf(base, config);
   if (!/^[a-z0-9-]{1,64}$/.test(runName))
     throw new InvalidConfigError(`--name: must be 1 to 64 of a-z, 0-9, -, got "${runName}"`);
@@ -67,7 +69,7 @@ export async function reselectRun(base: RunResult, options: ReselectOptions): Pr
   }
 }
 
-function changed(config: Config, { method, lambda, budget }: ReselectOptions): Config {
+function changed(config: Config, { lambda, budget }: ReselectOptions): Config {
   if (lambda !== undefined && lambda < 0)
     throw new InvalidConfigError(`--lambda: must be a number of at least 0, got ${lambda}`);
   if (budget !== undefined && (budget <= 0 || (budget > 1 && !Number.isInteger(budget)))) {
@@ -76,7 +78,7 @@ function changed(config: Config, { method, lambda, budget }: ReselectOptions): C
   const { selection, allocation } = config;
   return {
     ...config,
-    selection: { ...selection, method: method ?? selection.method, lambda: lambda ?? selection.lambda },
+    selection: { ...selection, lambda: lambda ?? selection.lambda },
     allocation:
       budget === undefined
         ? allocation

@@ -259,6 +259,7 @@ function taskSummary([task, rowCount, value, selectedCount]: (typeof TASKS)[numb
     share: value / 57.8,
     ideal: (1194 * value) / 57.8,
     quota: selectedCount,
+    autoQuota: Math.min(rowCount, 119),
     selectedCount,
     copyCount: selectedCount,
     effectiveShare: 0.998 - value / 400,

@@ -1,5 +1,5 @@
 // How many rows each task gets, and which.
-import { FILTER_NAMES, METHOD_NAMES, QUERY_SOURCES, RANKS } from '../../../contracts/methods.ts';
+import { AUTO_METHOD, FILTER_NAMES, METHOD_NAMES, QUERY_SOURCES, RANKS } from '../../../contracts/methods.ts';
 import { flag, fraction, integer, list, notNegative, oneOf, place, section, share } from '../kinds.ts';
 
 export const allocation = section('how the budget is shared out over the tasks', {
@@ -30,9 +30,9 @@ export const allocation = section('how the budget is shared out over the tasks',
 });
 
 export const selection = section('which rows of a task are taken', {
-  method: oneOf(...METHOD_NAMES)
+  method: oneOf(...METHOD_NAMES, 'auto')
     .default('tive')
-    .describe('what each does: the methods in docs/recipe.md'),
+    .describe(`what each does: the methods in docs/recipe.md; auto = ${AUTO_METHOD}, which none was shown to beat`),
   rounds: integer(1, 16)
     .default(1)
     .describe('rounds of choosing, each from the last one’s rows by a model that is tuned on them'),

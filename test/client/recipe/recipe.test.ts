@@ -220,7 +220,7 @@ describe('a recipe is refused with place and remedy', () => {
     [
       'method',
       `${NEEDED}selection: { method: best }\n`,
-      `recipe.yaml:3:14 selection.method: must be one of ${METHOD_NAMES.join(', ')}, got "best"`,
+      `recipe.yaml:3:14 selection.method: must be one of ${METHOD_NAMES.join(', ')}, auto, got "best"`,
     ],
     [
       'wrong type',
