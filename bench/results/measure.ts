@@ -30,6 +30,8 @@ export function measure(setting: Setting, { firstSeed, seedCount, methods }: Bat
     `run.seed=${firstSeed}`,
     `model.path=${join(packageFolder(), MODELS[setting.base])}`,
     'evaluation.compare=[]',
+    // A stressed recipe names the folder of the one that it was made of.
+    `run.output_dir=${resolve(folder, 'runs')}`,
     `store.uri=${resolve(folder, 'store')}`,
   ];
   const seeds = ['--methods', methods.join(','), '--seeds', String(seedCount)];
