@@ -1,7 +1,11 @@
+// What is made from a gradient table that is there: values by threads, rounds; and what a damaged one does.
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import type { RunResult } from '../../../contracts/messages/run.ts';
+import { LocalStore } from '../../../store/local-store.ts';
+import { readCopies } from '../../../tables/selection.ts';
 import { writeSmallDataset } from '../small-dataset.ts';
 import { tive, useCluster } from '../in-process.ts';
 import { hashesOf } from '../tive-process.ts';
@@ -39,6 +43,25 @@ test.each(['int8', 'float32'])(
   },
   240_000,
 );
+
+test('a selection of two rounds takes its budget from what the first round left, valued by a model that was tuned on it', async () => {
+  const folder = join(root, 'float32');
+  const settings = ['gradients.storage=float32', 'selection.rounds=2', 'allocation.budget_rows=8', 'finetune.epochs=1'];
+  const few = ['evaluation.compare=[]', 'evaluation.max_rows=8', 'run.name=rounds'];
+  const done = await tive(folder, 'run', 'recipe.yaml', ...settings, ...few, '--address', cluster.address);
+  expect(done.exitCode, done.stderr).toBe(0);
+  const { rounds, methods } = JSON.parse(readFileSync(join(folder, 'runs/rounds/result.json'), 'utf8')) as RunResult;
+  // Of 56 rows √(56 · 8) = 21 are left for the second round.
+  expect(rounds!.map(({ fromCount, rowCount }) => [fromCount, rowCount])).toEqual([[56, 21]]);
+  const store = new LocalStore(join(folder, 'tive-store'));
+  const [left, chosen] = await Promise.all(
+    [rounds![0]!.selection, methods[0]!.selection!].map(({ selection }) => readCopies(store, selection)),
+  );
+  expect(chosen!.size).toBe(8);
+  expect([...chosen!.keys()].filter((row) => !left!.has(row))).toEqual([]);
+  const report = readFileSync(join(folder, 'runs/rounds/report.html'), 'utf8');
+  expect(report).toContain('<h2 id="rounds-title">');
+}, 120_000);
 
 test('a damaged shard is refused by name, from a thread as well', async () => {
   const gradients = join(root, 'int8/tive-store/artifacts/gradients');
