@@ -1,5 +1,5 @@
 // Clusters of unit gradients: spherical k-means with seeded centres.
-import { createRandom } from './random-stream.ts';
+import { createRandom, pickPlace } from './random-stream.ts';
 import { RowKernels } from './row-kernels.ts';
 
 /** Rounds of assigning and averaging; centres that stand still end them earlier. */
@@ -66,7 +66,7 @@ function seedCentres(
   const random = createRandom(stream, seed);
   const distance = new Float64Array(directions.length / sketch).fill(1);
   for (let cluster = 0; cluster < count; cluster += 1) {
-    const chosen = pick(distance, random.uniform());
+    const chosen = pickPlace(distance, random.uniform());
     kernels.vectors.set(directions.subarray(chosen * sketch, (chosen + 1) * sketch), cluster * sketch);
     for (let row = 0; row < distance.length; row += 1) {
       kernels.load(directions, row * sketch, 1);
@@ -76,18 +76,6 @@ function seedCentres(
       if (distance[row]! < 1e-6) distance[row] = 0;
     }
   }
-}
-
-/** A place with a chance in proportion to its weight; any where all are 0. */
-function pick(weights: Float64Array, uniform: number): number {
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (total === 0) return Math.floor(uniform * weights.length);
-  let rest = uniform * total;
-  for (const [place, weight] of weights.entries()) {
-    rest -= weight;
-    if (rest < 0 && weight > 0) return place;
-  }
-  return weights.findLastIndex((weight) => weight > 0);
 }
 
 function moveCentres(centres: Float64Array, directions: Float32Array, sketch: number, assigned: Uint32Array): void {

@@ -150,3 +150,15 @@ export function shuffledOrder(count: number, stream: string, seed: number): Uint
     (left, right) => keys[left]! - keys[right]! || left - right,
   );
 }
+
+/** A place with a chance in proportion to its weight; any where all are 0. @param uniform in [0, 1) */
+export function pickPlace(weights: Float64Array, uniform: number): number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (total === 0) return Math.floor(uniform * weights.length);
+  let rest = uniform * total;
+  for (const [place, weight] of weights.entries()) {
+    rest -= weight;
+    if (rest < 0 && weight > 0) return place;
+  }
+  return weights.findLastIndex((weight) => weight > 0);
+}

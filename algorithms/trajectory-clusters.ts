@@ -1,5 +1,5 @@
 // Clusters of loss trajectories: k-means by distance with seeded centres.
-import { createRandom } from './random-stream.ts';
+import { createRandom, pickPlace } from './random-stream.ts';
 
 /** Rounds of assigning and averaging, as the released code has; centres that stand still end them earlier. */
 const ROUNDS = 20;
@@ -48,7 +48,7 @@ function seededCentres(
   const centres = new Float64Array(count * width);
   const away = new Float64Array(losses.length / width).fill(1);
   for (let cluster = 0; cluster < count; cluster += 1) {
-    const chosen = pick(away, random.uniform());
+    const chosen = pickPlace(away, random.uniform());
     centres.set(losses.subarray(chosen * width, (chosen + 1) * width), cluster * width);
     away.forEach((before, row) => {
       const own = distance(losses, row * width, centres, cluster * width, width);
@@ -56,18 +56,6 @@ function seededCentres(
     });
   }
   return centres;
-}
-
-/** A place with a chance in proportion to its weight; any where all are 0. */
-function pick(weights: Float64Array, uniform: number): number {
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (total === 0) return Math.floor(uniform * weights.length);
-  let rest = uniform * total;
-  for (const [place, weight] of weights.entries()) {
-    rest -= weight;
-    if (rest < 0 && weight > 0) return place;
-  }
-  return weights.findLastIndex((weight) => weight > 0);
 }
 
 function assign(losses: Float32Array, width: number, centres: Float64Array): Uint32Array {

@@ -1,6 +1,7 @@
 // The selector `clusters`.
 import { drawUniform } from './draws.ts';
 import type { Selector } from './selector.ts';
+import { takeTurns } from './turns.ts';
 
 /**
  * As many rows of each cluster as of any other, drawn evenly within it; a cluster that runs out leaves its turn to the
@@ -9,12 +10,7 @@ import type { Selector } from './selector.ts';
 export const clusters: Selector<'clusters'> = (request) => {
   const { cluster } = request.columns;
   const { position, probability } = drawUniform(request);
-  const taken = new Map<number, number>();
-  const round = Uint32Array.from(position, (row) => {
-    const before = taken.get(cluster[row]!) ?? 0;
-    taken.set(cluster[row]!, before + 1);
-    return before;
-  });
-  const order = Uint32Array.from(position.keys()).sort((left, right) => round[left]! - round[right]! || left - right);
+  const { turn } = takeTurns(position, cluster);
+  const order = Uint32Array.from(position.keys()).sort((left, right) => turn[left]! - turn[right]! || left - right);
   return { position: order.map((place) => position[place]!), probability };
 };

@@ -1,6 +1,7 @@
 // The selector `trajectories`.
 import { drawUniform } from './draws.ts';
 import type { Selector } from './selector.ts';
+import { takeTurns } from './turns.ts';
 
 /**
  * S2L within a task: as many rows of each cluster of loss trajectories as of any other, drawn evenly within it. A
@@ -14,15 +15,10 @@ import type { Selector } from './selector.ts';
 export const trajectories: Selector<'trajectories'> = (request) => {
   const { trajectory_cluster: cluster } = request.columns;
   const { position, probability } = drawUniform(request);
-  const taken = new Map<number, number>();
-  const round = Uint32Array.from(position, (row) => {
-    const before = taken.get(cluster[row]!) ?? 0;
-    taken.set(cluster[row]!, before + 1);
-    return before;
-  });
-  const sizeOf = (place: number): number => taken.get(cluster[position[place]!]!)!;
+  const { turn, sizes } = takeTurns(position, cluster);
+  const sizeOf = (place: number): number => sizes.get(cluster[position[place]!]!)!;
   const order = Uint32Array.from(position.keys()).sort(
-    (left, right) => round[left]! - round[right]! || sizeOf(right) - sizeOf(left) || left - right,
+    (left, right) => turn[left]! - turn[right]! || sizeOf(right) - sizeOf(left) || left - right,
   );
   return { position: order.map((place) => position[place]!), probability };
 };
