@@ -297,7 +297,7 @@ export const METHODS = {
     columns: [],
     settings: ['replacement'],
     filters: ['loss_guard', 'near_duplicates'],
-    label: 'task-balanced choice without near-copies and suspect answers',
+    label: 'guarded task-balanced choice',
     summary: 'as deduplicated, and without the worst losses of tasks that have many of them',
     baselineRank: null,
   },
