@@ -36,7 +36,7 @@ mkdirSync(out, { recursive: true });
 const processCount = values.processes === undefined ? null : Number(values.processes);
 const startedAt = performance.now();
 if (values.work !== undefined) measureMissing(resolve(values.work), methods);
-writeFileSync(join(out, 'README.md'), resultsPage(readScores(file), COMPARED));
+writePage();
 console.log(`results: ${join(out, 'README.md')}, ${Math.round((performance.now() - startedAt) / 60_000)} min`);
 
 function measureMissing(work: string, wanted: readonly SelectionMethod[]): void {
@@ -45,5 +45,10 @@ function measureMissing(work: string, wanted: readonly SelectionMethod[]): void 
       console.log(measurementText(setting, batch));
       const measured = measure(setting, batch, { work, processCount });
       writeScores(file, [...readScores(file), ...measured]);
+      writePage();
     }
+}
+
+function writePage(): void {
+  writeFileSync(join(out, 'README.md'), resultsPage(readScores(file), COMPARED));
 }
