@@ -24,17 +24,18 @@ export function createSubsetSums(subsetCount: number, sketch: number): SubsetSum
 }
 
 /**
- * Adds the unit gradient ẑ_i = z_i/‖z_i‖ of a row to the sums of the subsets that it is in; one without direction counts
- * as 0. O(sketch · subsets that it is in).
+ * Adds the unit gradient ẑ_i = z_i/‖z_i‖ of a row to the sums of the subsets that it is in; one without direction
+ * counts as 0. O(sketch · subsets that it is in).
  *
- * @param gradient [sketch] z_i, on any scale: int8 codes do
+ * @param into sums to add to; `gradient` [sketch] z_i, on any scale: int8 codes do
  * @param isIn whether the row is in a subset
  */
 export function addToSubsets(
-  { sums, subsetCount, sketch }: SubsetSums,
+  into: SubsetSums,
   gradient: Float32Array | Int8Array,
   isIn: (subset: number) => boolean,
 ): void {
+  const { sums, subsetCount, sketch } = into;
   const unit = unitOf(gradient);
   for (let subset = 0; subset < subsetCount; subset += 1) {
     if (!isIn(subset)) continue;
@@ -44,7 +45,8 @@ export function addToSubsets(
 }
 
 /**
- * What each subset predicts of a test row x: ŷ_j(x) = (Σ_{i∈S_j} ẑ_i)·ẑ_x = Σ_{i∈S_j} cos(z_i, z_x). O(subsets · sketch).
+ * What each subset predicts of a test row x: ŷ_j(x) = (Σ_{i∈S_j} ẑ_i)·ẑ_x = Σ_{i∈S_j} cos(z_i, z_x).
+ * O(subsets · sketch).
  *
  * @param gradient [sketch] z_x, on any scale
  * @returns [subset] 0 throughout for a row without direction

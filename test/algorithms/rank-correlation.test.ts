@@ -39,7 +39,7 @@ describe("Kendall's tau", () => {
   });
 });
 
-/** By the definition: the resample is written out, each item gets the mean rank of its equals, and ranks are correlated. */
+/** By the definition: the resample is written out, items get the mean rank of their equals, ranks are correlated. */
 function slowRho(x: readonly number[], y: readonly number[], counts: readonly number[]): number {
   const items = counts.flatMap((count, item) => Array.from({ length: count }, () => item));
   const ranks = (values: readonly number[]): number[] =>
