@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { workflowsPath } from '../../workers/workflow-bundle.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const LARGEST_BYTES = 2_000_000;
+const LARGEST_BYTES = 2_100_000;
 
 /** What may be in the bundle, by path from the root of the project. */
 const ALLOWED = [
@@ -67,7 +67,7 @@ function problemsOf({ modules, byteCount }: Bundle): string[] {
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url));
 
 describe('the workflow bundle', () => {
-  test('holds nothing but workflows, contracts, algorithms and Temporal, in two megabytes', async () => {
+  test('holds nothing but workflows, contracts, algorithms and Temporal, in 2.1 megabytes', async () => {
     const made = await bundle(workflowsPath);
     expect(problemsOf(made)).toEqual([]);
     for (const path of [
