@@ -39,8 +39,8 @@ export function addToSubsets(
   const unit = unitOf(gradient);
   for (let subset = 0; subset < subsetCount; subset += 1) {
     if (!isIn(subset)) continue;
-    const start = subset * sketch;
-    for (let place = 0; place < sketch; place += 1) sums[start + place]! += unit[place]!;
+    const own = sums.subarray(subset * sketch, (subset + 1) * sketch);
+    for (let place = 0; place < own.length; place += 1) own[place]! += unit[place]!;
   }
 }
 
@@ -66,8 +66,10 @@ export function predictOutcomes(
 
 /** Direction in float64; 0 throughout for a zero vector. */
 function unitOf(gradient: Float32Array | Int8Array): Float64Array {
-  const unit = Float64Array.from(gradient);
-  const norm = Math.sqrt(unit.reduce((sum, value) => sum + value * value, 0));
+  const unit = new Float64Array(gradient);
+  let squares = 0;
+  for (const value of unit) squares += value * value;
+  const norm = Math.sqrt(squares);
   if (norm > 0) for (let place = 0; place < unit.length; place += 1) unit[place]! /= norm;
   return unit;
 }

@@ -32,7 +32,9 @@ export async function scoreSubsets(
 ): Promise<LdsResult> {
   const { config, heartbeatTimeoutMs } = input;
   const compute = proxyActivities<ComputeActivities>(computeOptions(heartbeatTimeoutMs));
-  const control = proxyActivities<ControlActivities>(controlOptions(heartbeatTimeoutMs));
+  // Two passes over whole tables, a millisecond a row for 50 subsets.
+  const options = { ...controlOptions(heartbeatTimeoutMs), startToCloseTimeout: '12h' as const };
+  const control = proxyActivities<ControlActivities>(options);
   // The plan of the dataset's own gradients has said what there is to warn of.
   const taken = { input, compute, warnings: [] };
   const queries = await gradientsOf(taken, testDataset(config)!, warmup!.adapter);
