@@ -1,5 +1,6 @@
 // All light activities, for a worker on queue `tive-control`.
 import type { Stage } from '../contracts/stages.ts';
+import { createDatamodelActivities } from './benchmark/datamodels.ts';
 import { createKeepCellActivities } from './benchmark/keep-cell.ts';
 import { createBenchmarkActivities } from './benchmark/stage.ts';
 import { createAwaitGradientsActivities } from './gradients/await.ts';
@@ -23,6 +24,7 @@ export function createControlActivities(dependencies: ControlDependencies) {
     ...createLastRunActivities(dependencies),
     ...createAwaitGradientsActivities(),
     ...createKeepCellActivities(dependencies),
+    ...createDatamodelActivities(dependencies),
     ...createBenchmarkActivities(dependencies),
   };
 }
@@ -42,5 +44,6 @@ export const CONTROL_STAGES: Readonly<Record<keyof ControlActivities, Stage>> = 
   readLastRun: 'report',
   keepLastRun: 'report',
   keepBenchmarkCell: 'report',
+  scoreDatamodels: 'report',
   writeBenchmark: 'report',
 };

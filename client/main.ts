@@ -8,6 +8,7 @@ import { doctorCommand, packageVersion } from './commands/doctor.ts';
 import { exportCommand, reportCommand, selectCommand } from './commands/results.ts';
 import { compareCommand, listCommand, showCommand } from './commands/look.ts';
 import { planCommand } from './commands/plan.ts';
+import { qualityCommand } from './commands/quality.ts';
 import { demoCommand, runCommand } from './commands/run.ts';
 import { scheduleCommand } from './commands/schedule.ts';
 import { setupCommand } from './commands/setup.ts';
@@ -65,6 +66,7 @@ function commandTree() {
     selectCommand(),
     reportCommand(),
     exportCommand(),
+    qualityCommand(),
     scheduleCommand(),
     storeCommand(),
     dataCommand(),

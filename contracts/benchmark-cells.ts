@@ -1,4 +1,4 @@
-// The runs that a benchmark is made of: one for each seed, budget and length of training.
+// The runs that a benchmark is made of: one for each seed, budget and length of training, and for each random half.
 import type { Config, SelectionMethod, TrainingLength } from './config.ts';
 import { workOf } from './work.ts';
 
@@ -80,9 +80,38 @@ export function cellConfig(config: Config, cell: BenchmarkCell, schedule: StepSc
 }
 
 /** Why a benchmark of the recipe cannot be made, or null: `where: what must hold, got what; what to do`. */
-export function gridProblem({ cells }: BenchmarkGrid, { evaluation, finetune }: Config): string | null {
+export function gridProblem({ cells }: BenchmarkGrid, { evaluation, finetune, benchmark }: Config): string | null {
   if (evaluation.path === null) return 'evaluation.path: must name test rows for a benchmark, got none; set it';
   if (!finetune.enabled) return 'finetune.enabled: must be true for a benchmark, got false; leave it out';
-  if (cells.length <= MOST_CELLS) return null;
-  return `benchmark: must make at most ${MOST_CELLS} runs, got ${cells.length}; take fewer seeds, budgets or lengths`;
+  const count = cells.length + subsetCountOf(benchmark);
+  if (count <= MOST_CELLS) return null;
+  return `benchmark: must make at most ${MOST_CELLS} runs, got ${count}; take fewer seeds, budgets or lengths`;
+}
+
+/** Share of the usable rows that each random subset of a linear datamodelling score has. */
+export const SUBSET_SHARE = 0.5;
+
+/** Random subsets on which models are tuned for a linear datamodelling score; 0: none is asked for. */
+export function subsetCountOf({ lds = 0 }: Config['benchmark']): number {
+  return lds;
+}
+
+/** The run of one random subset. @param seed of its own, of the draw and of the training */
+export function subsetCell(subset: number, seed: number): BenchmarkCell {
+  const cell = { seed, budget: SUBSET_SHARE, length: 'epochs', isFull: false, methods: [FULL_METHOD] } as const;
+  return { ...cell, name: `lds/subset-${subset + 1}` };
+}
+
+/**
+ * The recipe of the run of a random subset: half of the usable rows, each once, drawn evenly from all of them, whatever
+ * else the recipe would leave out or weigh. Its test rows' losses are all that is asked for.
+ */
+export function subsetConfig(config: Config, cell: BenchmarkCell): Config {
+  const own = cellConfig(config, cell, null);
+  return {
+    ...own,
+    allocation: { ...own.allocation, budgetBase: 'eligible', overflow: 'redistribute', augment: 'none' },
+    selection: { ...own.selection, replacement: false, filters: [], nearDuplicateWeight: null, rounds: 1 },
+    evaluation: { ...own.evaluation, generate: false, scorers: null },
+  };
 }

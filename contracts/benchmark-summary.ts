@@ -1,6 +1,7 @@
 // What a benchmark's report shows: every method at every budget over the seeds, and its difference to the baseline.
 import type { StressKind } from './stress.ts';
 import type { Config, SelectionMethod, TrainingLength } from './config.ts';
+import type { LdsResult } from './messages/benchmark.ts';
 
 /** All that the page, the tables and the verdict of a benchmark are made from. Scores are shares in [0, 1]. */
 export interface BenchmarkSummary {
@@ -23,6 +24,8 @@ export interface BenchmarkSummary {
   /** Of a model tuned on all rows, by seed; null where none was. */
   full: ScoreSpread | null;
   overlaps: SelectionOverlap[];
+  /** The linear datamodelling score of gradient cosines; not there where none was asked for. */
+  lds?: LdsResult;
   warnings: string[];
   durationMs: number;
   versions: { name: string; version: string }[];

@@ -263,4 +263,9 @@ export interface BenchmarkConfig {
   lengths: TrainingLength[];
   /** Whether a model is tuned on all rows too, which relative performance is a share of. */
   full: boolean;
+  /**
+   * Models that are tuned on random halves of the rows too, for the linear datamodelling score; 0 or not there (in a
+   * benchmark of an earlier version): none.
+   */
+  lds?: number;
 }

@@ -11,6 +11,7 @@ export const LATER_KEYS = {
   'evaluation.generate': false,
   'evaluation.answerTokens': 32,
   'evaluation.scorers': null,
+  'benchmark.lds': 0,
 } as const satisfies { readonly [Path in ConfigPath]?: string | number | boolean | null };
 
 /** Whether a later key stands at the value that does nothing, or is not there. */

@@ -4,13 +4,17 @@ import { readsQueries } from './methods.ts';
 import type { Work } from './work.ts';
 
 /** The rows of which gradients are to be taken as queries, as a dataset; null where no method asks for any. */
-export function queryDataset(
-  { dataset, evaluation, selection: { queries = 'held_out', queryPath = null } }: Config,
-  { methods }: Pick<Work, 'methods'>,
-): DatasetConfig | null {
+export function queryDataset(config: Config, { methods }: Pick<Work, 'methods'>): DatasetConfig | null {
+  const { dataset, selection } = config;
+  const { queries = 'held_out', queryPath = null } = selection;
   if (!methods.some(readsQueries)) return null;
   if (queryPath !== null) return { ...dataset, path: [queryPath], maxRows: null, excludeTasks: [] };
-  if (queries === 'held_out' || evaluation.path === null) return null;
+  return queries === 'held_out' ? null : testDataset(config);
+}
+
+/** The test rows as a dataset whose gradients can be taken; null where there are none. */
+export function testDataset({ dataset, evaluation }: Pick<Config, 'dataset' | 'evaluation'>): DatasetConfig | null {
   const { path, imageFolder, maxRows } = evaluation;
+  if (path === null) return null;
   return { ...dataset, path: [path].flat(), imageFolder, maxRows, excludeTasks: [] };
 }

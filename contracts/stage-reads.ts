@@ -146,6 +146,7 @@ export const WITHOUT_EFFECT_ON_RESULTS = {
   'benchmark.reference': RUNS,
   'benchmark.lengths': RUNS,
   'benchmark.full': RUNS,
+  'benchmark.lds': RUNS,
 } as const satisfies { readonly [Path in ConfigPath]?: string };
 
 export type StageReads = typeof STAGE_READS;

@@ -3,14 +3,15 @@ import { ApplicationFailure, defineQuery, executeChild, proxyActivities, setHand
 import type { ComputeActivities } from '../activities/compute.ts';
 import type { ControlActivities } from '../activities/control.ts';
 import { stepCountOf, trainingSchedule } from '../algorithms/training-schedule.ts';
-import { benchmarkGrid, cellConfig, gridProblem } from '../contracts/benchmark-cells.ts';
+import { benchmarkGrid, cellConfig, gridProblem, subsetConfig } from '../contracts/benchmark-cells.ts';
 import type { BenchmarkCell, BenchmarkGrid, StepSchedule } from '../contracts/benchmark-cells.ts';
 import type { Config } from '../contracts/config.ts';
-import type { BenchmarkInput, BenchmarkResult, CellProgress } from '../contracts/messages/benchmark.ts';
+import type { BenchmarkInput, BenchmarkResult, CellProgress, LdsSubset } from '../contracts/messages/benchmark.ts';
 import type { ScanResult } from '../contracts/messages/dataset.ts';
-import type { RunInput } from '../contracts/messages/run.ts';
+import type { RunInput, RunResult } from '../contracts/messages/run.ts';
 import type { ArtifactReference } from '../contracts/references.ts';
 import { computeOptions, controlOptions } from './activity-options.ts';
+import { scoreSubsets, subsetCells, subsetOf } from './benchmark-lds.ts';
 import { tiveRun } from './run.ts';
 
 /** Where a benchmark stands, run by run. */
@@ -26,7 +27,8 @@ export async function tiveBenchmark(input: BenchmarkInput): Promise<BenchmarkRes
   const startedAtMs = Date.now();
   const grid = benchmarkGrid(config);
   requireGrid(grid, config);
-  const progress = grid.cells.map((cell) => waiting(benchmarkName, cell));
+  const halves = subsetCells(config);
+  const progress = [...grid.cells, ...halves].map((cell) => waiting(benchmarkName, cell));
   setHandler(benchmarkQuery, () => progress, { description: 'Where the benchmark stands, run by run.' });
   const compute = proxyActivities<ComputeActivities>(computeOptions(input.heartbeatTimeoutMs));
   const control = proxyActivities<ControlActivities>(controlOptions(input.heartbeatTimeoutMs));
@@ -35,25 +37,24 @@ export async function tiveBenchmark(input: BenchmarkInput): Promise<BenchmarkRes
   const base = compute.evaluateModel({ config, rows: test.rows, adapter: null });
   // Awaited below; until then its failure is nobody's.
   base.catch(() => undefined);
-  if (config.benchmark.reference === 'shared') await shareReference(input);
+  const isShared = config.benchmark.reference === 'shared';
+  const reference = isShared || halves.length > 0 ? await makeReference(input) : null;
   const schedules = stepSchedules(grid, config, dataset);
   const kept = new Map<string, ArtifactReference>();
   const runCell = async (cell: BenchmarkCell): Promise<void> => {
-    const line = progress[grid.cells.indexOf(cell)]!;
-    Object.assign(line, { state: 'running', startedAtMs: Date.now() });
     const own = cellConfig(config, cell, cell.length === 'steps' ? schedules.get(cell.budget)! : null);
-    const result = await executeChild(tiveRun, {
-      workflowId: line.workflowId,
-      args: [runInput(input, own)],
-      staticSummary: `${benchmarkName}: ${cell.name}`,
+    await timed(lineOf(progress, cell), async (line) => {
+      const result = await childRun(input, line, runInput(input, own));
+      const { cell: found, scores } = await control.keepBenchmarkCell({ config: own, cell, result });
+      kept.set(cell.name, found);
+      return scores;
     });
-    const { cell: reference, scores } = await control.keepBenchmarkCell({ config: own, cell, result });
-    kept.set(cell.name, reference);
-    Object.assign(line, { state: 'done', scores, durationMs: Date.now() - line.startedAtMs! });
   };
   await inWindow(grid.seeds, input.seedWindow, async (seed) => {
     for (const cell of grid.cells) if (cell.seed === seed) await runCell(cell);
   });
+  const subsets = await runHalves(input, halves, progress);
+  const lds = reference === null || halves.length === 0 ? null : await scoreSubsets(input, reference, test, subsets);
   const { macroAccuracy, tasks } = await base;
   const warnings = [...new Set([...dataset.warnings, ...test.warnings])];
   const written = await control.writeBenchmark({
@@ -63,8 +64,47 @@ export async function tiveBenchmark(input: BenchmarkInput): Promise<BenchmarkRes
     baseOutcome: { macroAccuracy, tasks },
     warnings,
     durationMs: Date.now() - startedAtMs,
+    ...(lds !== null && { lds }),
   });
   return { benchmarkName, config, cells: progress, warnings, ...written };
+}
+
+/** One model a random half, all by the one reference model: as many in work at a time as seeds are. */
+async function runHalves(
+  input: BenchmarkInput,
+  halves: readonly BenchmarkCell[],
+  progress: CellProgress[],
+): Promise<LdsSubset[]> {
+  const { config, seedWindow } = input;
+  const found = new Map<string, LdsSubset>();
+  await inWindow(halves, seedWindow, (cell) =>
+    timed(lineOf(progress, cell), async (line) => {
+      const own = runInput(input, subsetConfig(config, cell));
+      const result = await childRun(input, line, { ...own, referenceSeed: config.run.seed });
+      found.set(cell.name, subsetOf(result));
+      return result.methods.map(({ method, evaluation }) => ({ method, macroAccuracy: evaluation!.macroAccuracy }));
+    }),
+  );
+  return halves.map(({ name }) => found.get(name)!);
+}
+
+/** Does the work of a run, and says when it began and ended. @param work gives its scores */
+async function timed(line: CellProgress, work: (line: CellProgress) => Promise<CellProgress['scores']>): Promise<void> {
+  Object.assign(line, { state: 'running', startedAtMs: Date.now() });
+  const scores = await work(line);
+  Object.assign(line, { state: 'done', scores, durationMs: Date.now() - line.startedAtMs! });
+}
+
+function lineOf(progress: CellProgress[], { name }: BenchmarkCell): CellProgress {
+  return progress.find((line) => line.name === name)!;
+}
+
+function childRun(
+  { benchmarkName }: BenchmarkInput,
+  { name, workflowId }: CellProgress,
+  run: RunInput,
+): Promise<RunResult> {
+  return executeChild(tiveRun, { workflowId, args: [run], staticSummary: `${benchmarkName}: ${name}` });
 }
 
 /** @throws ApplicationFailure of type InvalidConfigError for a grid that cannot be worked through, or scores nothing */
@@ -100,9 +140,9 @@ function runInput(input: BenchmarkInput, config: Config): RunInput {
   };
 }
 
-/** The one reference model, and the gradients and values by it, which all runs find then. */
-async function shareReference(input: BenchmarkInput): Promise<void> {
-  await executeChild(tiveRun, {
+/** The reference model of `run.seed`, and the gradients and values by it, which runs that share it find then. */
+function makeReference(input: BenchmarkInput): Promise<RunResult> {
+  return executeChild(tiveRun, {
     workflowId: `tive-${input.benchmarkName}/reference`,
     args: [{ ...runInput(input, input.config), until: 'values' }],
     staticSummary: `${input.benchmarkName}: the shared reference model`,

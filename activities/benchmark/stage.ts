@@ -7,6 +7,7 @@ import { macroGenerated } from '../../contracts/task-scores.ts';
 import type { BenchmarkArm, BenchmarkReport, WriteBenchmarkInput } from '../../contracts/messages/benchmark.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import { benchmarkVerdict } from '../../report/benchmark/benchmark-verdict.ts';
+import { ldsSentences } from '../../report/benchmark/lds-section.ts';
 import { renderBenchmark } from '../../report/benchmark/render-benchmark.ts';
 import { benchmarkLines } from '../../report/benchmark/text-table.ts';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
@@ -39,14 +40,15 @@ export function createBenchmarkActivities({ openStore }: ControlDependencies) {
         await writeFile(store, place, 'benchmark.json', manifestOf(summary, verdict)),
       ];
       const { reference: report } = await finishOutput(store, place, { files, details: null });
-      return { report, verdict, lines: benchmarkLines(summary) };
+      const told = summary.lds === undefined ? {} : { ldsLines: ldsSentences(summary.lds) };
+      return { report, verdict, lines: benchmarkLines(summary), ...told };
     },
   };
 }
 
 async function summarize(
   store: Store,
-  { config, benchmarkName, baseOutcome, warnings, durationMs }: WriteBenchmarkInput,
+  { config, benchmarkName, baseOutcome, warnings, durationMs, lds }: WriteBenchmarkInput,
   arms: readonly BenchmarkArm[],
 ): Promise<BenchmarkSummary> {
   const full = arms.filter(({ isFull }) => isFull);
@@ -69,6 +71,7 @@ async function summarize(
     tables,
     full: full.length === 0 ? null : spread(full.map(({ macroAccuracy }) => macroAccuracy)),
     overlaps: await overlapsOf(store, largest),
+    ...(lds !== undefined && { lds }),
     warnings,
     durationMs,
     versions: installedVersions(),

@@ -17,7 +17,7 @@ import type { RowSource } from '../../dataset/rows/row-source.ts';
 import { isS3 } from '../../store/s3-client.ts';
 import type { Store } from '../../store/store.ts';
 import { rowsTable } from '../../tables/rows.ts';
-import type { Pulse } from '../shared/heartbeat.ts';
+import type { Pauses } from '../shared/heartbeat.ts';
 import { localFile, localSource } from '../shared/local-dataset.ts';
 
 /** Longest edge of a picture in the report, in pixels. */
@@ -43,7 +43,7 @@ export async function readExamples<Candidate extends { rowIndex: number }>(
   candidates: readonly Candidate[],
   { dataset }: Config,
   openStore: (uri: string) => Store,
-  pulse: Pulse,
+  pulse: Pauses,
 ): Promise<(Candidate & Pick<ExampleRow, 'thumbnail' | 'turns'>)[]> {
   const wanted = new Set(candidates.map(({ rowIndex }) => rowIndex));
   return withRows(store, rows, wanted, dataset, openStore, pulse, async (read) => {
@@ -77,7 +77,7 @@ export async function withRows<Result>(
   wanted: ReadonlySet<number>,
   dataset: DatasetConfig,
   openStore: (uri: string) => Store,
-  pulse: Pulse,
+  pulse: Pauses,
   use: (read: ReadRowOf) => Promise<Result>,
 ): Promise<Result> {
   const places = await findRows(store, rows, wanted, pulse);
@@ -113,7 +113,7 @@ async function findRows(
   store: Store,
   rows: ArtifactReference,
   wanted: ReadonlySet<number>,
-  pulse: Pulse,
+  pulse: Pauses,
 ): Promise<ReadonlyMap<number, PlacedRow>> {
   const places = new Map<number, PlacedRow>();
   if (wanted.size === 0) return places;

@@ -38,7 +38,7 @@ export function createFilterActivities({ openStore }: ControlDependencies) {
 
 /** What is in the address: of the settings those alone that the filters read. */
 function filterPlace({ config, filters, values, rows, gradients }: FilterInput): OutputPlace {
-  const { nearDuplicateCosine, lossGuard, lossCut } = settingsOf(config.selection);
+  const { nearDuplicateCosine, lossGuard, lossCut } = filterSettings(config.selection);
   const { model, warmup, run } = config;
   return outputPlace('selection', {
     values: values.sha256,
@@ -58,7 +58,8 @@ function filterPlace({ config, filters, values, rows, gradients }: FilterInput):
   });
 }
 
-function settingsOf({
+/** Settings of the filters, with what a run of an earlier version had. */
+export function filterSettings({
   nearDuplicateCosine = NEAR_DUPLICATE_COSINE,
   lossGuard = LOSS_GUARD,
   lossCut = LOSS_CUT,
@@ -111,7 +112,7 @@ async function dropRows(
   found: Found,
   { store, openStore, config, rows: dataset, gradients, pulse }: FilterWork,
 ): Promise<Uint8Array> {
-  const { nearDuplicateCosine, lossGuard, lossCut } = settingsOf(config.selection);
+  const { nearDuplicateCosine, lossGuard, lossCut } = filterSettings(config.selection);
   const { loss, supervised_token_count: supervisedTokenCount } = rows.columns;
   const losses: LossRows = { ...rows, loss, supervisedTokenCount };
   switch (filter) {

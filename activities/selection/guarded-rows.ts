@@ -8,7 +8,7 @@ import type { Store } from '../../store/store.ts';
 import { hashColumn } from '../../tables/hash-column.ts';
 import { readUsableRows } from '../../tables/rows.ts';
 import { withRows } from '../report/example-rows.ts';
-import type { Pulse } from '../shared/heartbeat.ts';
+import type { Pauses } from '../shared/heartbeat.ts';
 import type { ValuedRows } from './values-columns.ts';
 
 /** Rows between two looks at whether the activity must stop. */
@@ -25,7 +25,7 @@ export async function countAnswers(
   rows: ArtifactReference,
   { rowIndex, taskIndex }: ValuedRows,
   taskCount: number,
-  pulse: Pulse,
+  pulse: Pauses,
 ): Promise<(number | null)[]> {
   const counts = Array.from({ length: taskCount }, () => new Map<number, number>());
   await withRows(store, rows, new Set(rowIndex), dataset, openStore, pulse, async (read) => {

@@ -6,7 +6,7 @@ import type { VisitedRows } from '../../algorithms/near-duplicates.ts';
 import { contentOrder } from '../../algorithms/sampling.ts';
 import type { Store } from '../../store/store.ts';
 import type { GradientTable } from '../../tables/gradients.ts';
-import type { Pulse } from '../shared/heartbeat.ts';
+import type { Pauses } from '../shared/heartbeat.ts';
 import { valuedGradients } from './values-columns.ts';
 import type { ValuedRows } from './values-columns.ts';
 
@@ -32,7 +32,7 @@ export interface NearDuplicateWork {
  *
  * @returns [example] place of the kept row that a row is near to; its own where it is kept, or takes no part
  */
-export async function findNearDuplicates(store: Store, work: NearDuplicateWork, pulse: Pulse): Promise<Uint32Array> {
+export async function findNearDuplicates(store: Store, work: NearDuplicateWork, pulse: Pauses): Promise<Uint32Array> {
   const kept = Uint32Array.from(work.rows.rowIndex.keys());
   const search = new NearDuplicateSearch(work.cosine);
   for await (const { order, visited } of visitedTasks(store, work, pulse)) {
@@ -50,7 +50,7 @@ export async function findNearDuplicates(store: Store, work: NearDuplicateWork, 
  *
  * @returns [example] #{j : cos(i, j) ≥ τ}, the row itself included; 1 for one without direction, or that takes no part
  */
-export async function countNearDuplicates(store: Store, work: NearDuplicateWork, pulse: Pulse): Promise<Uint32Array> {
+export async function countNearDuplicates(store: Store, work: NearDuplicateWork, pulse: Pauses): Promise<Uint32Array> {
   const count = new Uint32Array(work.rows.rowIndex.length).fill(1);
   const search = new NearDuplicateSearch(work.cosine);
   for await (const { order, visited } of visitedTasks(store, work, pulse)) {
@@ -67,7 +67,7 @@ export async function countNearDuplicates(store: Store, work: NearDuplicateWork,
 async function* visitedTasks(
   store: Store,
   { rows, taskCount, table, dropped }: NearDuplicateWork,
-  pulse: Pulse,
+  pulse: Pauses,
 ): AsyncGenerator<{ order: Uint32Array; visited: VisitedRows }> {
   const tasks = groupByTask(rows.taskIndex, taskCount)
     .map((group) =>
@@ -106,7 +106,7 @@ async function readCodes(
   table: GradientTable,
   rows: ValuedRows,
   orders: readonly Uint32Array[],
-  pulse: Pulse,
+  pulse: Pauses,
 ): Promise<Int8Array[]> {
   const { sketch } = table;
   const taskOf = new Int32Array(rows.rowIndex.length).fill(-1);

@@ -32,6 +32,9 @@ export interface Pulse {
   requireProgress(where: string, unit?: () => string): void;
 }
 
+/** What work needs of a pulse where it saves nothing in between: commands do such work too, outside of activities. */
+export type Pauses = Pick<Pulse, 'pause'>;
+
 /** What the heartbeats of running activities carry. */
 const checkpoints = new WeakMap<Context, Checkpoint>();
 

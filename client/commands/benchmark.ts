@@ -67,7 +67,9 @@ export async function benchmarkRecipe(recipe: string, settings: string[], flags:
     pagePath === null
       ? []
       : ['', `page: ${relative(process.cwd(), pagePath)}`, 'tables: results.parquet and benchmark.json beside it'];
-  process.stdout.write(`${[...result.lines.slice(1), '', ...shownSentences(result), ...page].join('\n')}\n`);
+  const { lines, ldsLines } = result;
+  const told = ldsLines === undefined ? [] : ['', ...ldsLines];
+  process.stdout.write(`${[...lines.slice(1), '', ...shownSentences(result), ...told, ...page].join('\n')}\n`);
   return exitCode;
 }
 

@@ -1,8 +1,5 @@
 // What values and selection say of every usable row, as CSV or Parquet.
-import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileWriter, ParquetWriter } from 'hyparquet-writer';
-import type { SchemaElement } from 'hyparquet';
 import { changedCountOf, changeText } from '../../contracts/augmentation.ts';
 import type { PictureChange } from '../../contracts/augmentation.ts';
 import type { SelectionResult } from '../../contracts/messages/selection.ts';
@@ -13,6 +10,7 @@ import { readChanges } from '../../tables/copies.ts';
 import { rowsTable } from '../../tables/rows.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import { valuesTable } from '../../tables/values.ts';
+import { writeParquetFile } from './parquet-file.ts';
 
 /** Columns of every usable row in row order: who it is, and what values and selection say of it. */
 const COLUMNS = [
@@ -74,41 +72,8 @@ export function csvCell(value: string | number | null): string {
 }
 
 /** Writes the table as Parquet, a row group for every batch. @returns its path */
-export async function writeParquet(
-  store: Store,
-  tables: ExportedTables,
-  folder: string,
-  name: string,
-): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, name);
-  const partial = `${path}.partial`;
-  const own = columnsOf(tables.selection);
-  try {
-    const writer = new ParquetWriter({ writer: fileWriter(partial), schema: parquetSchema(own), createdBy: 'tive' });
-    for await (const columns of readColumns(store, tables)) {
-      const columnData = own.map((column, index) => ({ name: column.name, data: columns[index]! }));
-      await writer.write({ columnData, rowGroupSize: columns[0]!.length });
-    }
-    await writer.finish();
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
-  return path;
-}
-
-function parquetSchema(columns: readonly ColumnOf[]): SchemaElement[] {
-  return [
-    { name: 'root', num_children: columns.length },
-    ...columns.map(({ name, type, optional }): SchemaElement => ({
-      name,
-      type,
-      repetition_type: optional ? 'OPTIONAL' : 'REQUIRED',
-      ...(type === 'BYTE_ARRAY' ? { converted_type: 'UTF8' } : {}),
-    })),
-  ];
+export function writeParquet(store: Store, tables: ExportedTables, folder: string, name: string): Promise<string> {
+  return writeParquetFile(join(folder, name), columnsOf(tables.selection), readColumns(store, tables));
 }
 
 /** Rows in row order, whatever the order of the values: about 60 bytes a row in memory. */

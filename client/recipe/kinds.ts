@@ -28,6 +28,12 @@ export const integerOrAuto = (least: number) => {
   return z.union([z.literal('auto'), z.number().int().min(least)], what);
 };
 
+/** Nothing by 0, or a whole number of a range. */
+export const noneOrInteger = (least: number, most: number) => {
+  const what = says(`0 or a whole number from ${least} to ${most}`);
+  return z.union([z.literal(0), z.number().int().min(least).max(most)], what);
+};
+
 /** In (0, 1]; who wrote per cent is told. */
 export const fraction = () => {
   const what = {

@@ -74,7 +74,9 @@ type Warmup = Parsed['warmup'];
 type Gradients = Parsed['gradients'];
 /** The same of `evaluation`. */
 type LaterEvaluationKey = 'generate' | 'answer_tokens' | 'scorers';
-type WithPathList = Omit<Parsed, 'dataset' | 'allocation' | 'selection' | 'warmup' | 'gradients' | 'evaluation'> & {
+type Benchmark = Parsed['benchmark'];
+type ChangedSection = 'dataset' | 'allocation' | 'selection' | 'warmup' | 'gradients' | 'evaluation' | 'benchmark';
+type WithPathList = Omit<Parsed, ChangedSection> & {
   gradients: Omit<Gradients, 'preconditioner'> & Partial<Pick<Gradients, 'preconditioner'>>;
   warmup: Omit<Warmup, 'trajectory'> & Partial<Pick<Warmup, 'trajectory'>>;
   // A run that an older version has started carries no columns.
@@ -83,5 +85,6 @@ type WithPathList = Omit<Parsed, 'dataset' | 'allocation' | 'selection' | 'warmu
   // `auto` is one of the methods by then.
   selection: Omit<Selection, LaterKey | 'method'> & Partial<Pick<Selection, LaterKey>> & { method: SelectionMethod };
   evaluation: Omit<Evaluation, LaterEvaluationKey> & Partial<Pick<Evaluation, LaterEvaluationKey>>;
+  benchmark: Omit<Benchmark, 'lds'> & Partial<Pick<Benchmark, 'lds'>>;
 };
 export const schemaMatchesConfig: Same<WithPathList, Recipe> = true;

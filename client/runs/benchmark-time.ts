@@ -1,8 +1,8 @@
 // How long a benchmark takes, told from a run's plan before it begins.
-import { benchmarkGrid, cellConfig } from '../../contracts/benchmark-cells.ts';
+import { SUBSET_SHARE, benchmarkGrid, cellConfig, subsetCountOf } from '../../contracts/benchmark-cells.ts';
 import type { BenchmarkCell } from '../../contracts/benchmark-cells.ts';
 import type { Config } from '../../contracts/config.ts';
-import type { RunPlan } from '../../contracts/plan.ts';
+import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { planInProcess } from './plan-in-process.ts';
 import { durationText } from '../terminal/terminal-text.ts';
@@ -10,6 +10,8 @@ import { durationText } from '../terminal/terminal-text.ts';
 /** What no probe sees: servers and processes that start, and what every training costs beside its rows. */
 const START_SECONDS = 6;
 const SECONDS_PER_TRAINING = 1;
+/** Forward passes that a forward and a backward pass are as long as. */
+const PASSES_PER_GRADIENT = 3;
 
 /** Shares of the whole that are done, by what is expected of each run; the unit is seconds on one process. */
 export interface BenchmarkSeconds {
@@ -17,6 +19,8 @@ export interface BenchmarkSeconds {
   before: number;
   /** By name of the run. */
   cells: ReadonlyMap<string, number>;
+  /** Models on random halves of the rows, their scores, and the gradients of the test rows. */
+  lds: number;
   total: number;
 }
 
@@ -40,8 +44,10 @@ export async function benchmarkSeconds(
   };
   const plan = await planInProcess(question, say);
   const { total } = expectedSeconds(plan, cells, largest, config);
-  const overhead = START_SECONDS + SECONDS_PER_TRAINING * cells.reduce((sum, { methods }) => sum + methods.length, 0);
-  const processes = Math.max(1, Math.min(plan.total?.processCount ?? 1, cells.length));
+  const halves = subsetCountOf(config.benchmark);
+  const trainings = cells.reduce((sum, { methods }) => sum + methods.length, halves);
+  const overhead = START_SECONDS + SECONDS_PER_TRAINING * trainings;
+  const processes = Math.max(1, Math.min(plan.total?.processCount ?? 1, cells.length + halves));
   if (total === 0) return 'most of it is in the store already';
   return `about ${durationText(overhead + total / processes)} in all, by a probe of this machine, on ${processes} ${processes === 1 ? 'process' : 'processes'}`;
 }
@@ -51,10 +57,11 @@ export function expectedSeconds(
   plan: Pick<RunPlan, 'stages'>,
   cells: readonly BenchmarkCell[],
   planned: BenchmarkCell,
-  { benchmark }: Config,
+  { benchmark, evaluation }: Config,
 ): BenchmarkSeconds {
+  const stageOf = (stage: Stage): PlannedStage | undefined => plan.stages.find((one) => one.stage === stage);
   const secondsOf = (stage: Stage): number => {
-    const found = plan.stages.find((one) => one.stage === stage);
+    const found = stageOf(stage);
     return found === undefined || found.isCached ? 0 : (found.seconds ?? 0);
   };
   const reference = secondsOf('warmup') + secondsOf('gradients');
@@ -70,7 +77,14 @@ export function expectedSeconds(
     seen.add(seed);
     seconds.set(name, own + methods.length * (part * training + scoring));
   }
+  const halves = subsetCountOf(benchmark);
+  // A budget in rows is a share of those whose gradients are taken.
+  const rows = stageOf('gradients')?.rowCount ?? 0;
+  const share = planned.budget ?? (rows === 0 ? 1 : (stageOf('finetune')?.rowCount ?? rows) / rows);
+  // Answers are not generated there, which were as much again.
+  const losses = evaluation.generate === true ? scoring / 2 : scoring;
+  const lds = halves === 0 ? 0 : halves * ((SUBSET_SHARE / share) * training + losses) + PASSES_PER_GRADIENT * losses;
   const before = secondsOf('dataset') + scoring + (isShared ? reference : 0);
-  const total = [...seconds.values()].reduce((sum, one) => sum + one, before);
-  return { before, cells: seconds, total };
+  const total = [...seconds.values()].reduce((sum, one) => sum + one, before + lds);
+  return { before, cells: seconds, lds, total };
 }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { stringify } from 'yaml';
-import { benchmarkGrid, gridProblem } from '../../contracts/benchmark-cells.ts';
+import { benchmarkGrid, gridProblem, subsetCountOf } from '../../contracts/benchmark-cells.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { BenchmarkInput, BenchmarkResult, CellProgress } from '../../contracts/messages/benchmark.ts';
@@ -62,7 +62,9 @@ export async function executeBenchmark(options: BenchmarkOptions): Promise<Execu
   const say = (text: string): void => void process.stderr.write(quiet ? '' : `${text}\n`);
   const count = grid.cells.reduce((sum, { methods }) => sum + methods.length, 0);
   const seeds = `${grid.seeds.length} ${grid.seeds.length === 1 ? 'seed' : 'seeds'}`;
-  say(`${count} trainings: ${grid.methods.join(', ')} with ${seeds}`);
+  const halves = subsetCountOf(config.benchmark);
+  const beside = halves === 0 ? '' : `, and ${halves} on random halves of the rows`;
+  say(`${count} trainings: ${grid.methods.join(', ')} with ${seeds}${beside}`);
   // A cluster's machines are not this one.
   if (address === null && !quiet) say(await benchmarkSeconds(config, options.processCount, say));
   return attend(options, (attended) => workThrough(options, attended));

@@ -75,6 +75,46 @@ export interface WriteBenchmarkInput {
   baseOutcome: { macroAccuracy: number; tasks: TaskScore[] };
   warnings: string[];
   durationMs: number;
+  /** Not there where none was asked for. */
+  lds?: LdsResult;
+}
+
+/** What a linear datamodelling score is made of: tables by one reference model, and models tuned on random subsets. */
+export interface LdsInput {
+  config: Config;
+  /** The dataset's rows and their gradient tables. */
+  rows: ArtifactReference;
+  gradients: ArtifactReference[];
+  /** The test rows as they are scored, and the table of their gradients. */
+  testRows: ArtifactReference;
+  queries: ArtifactReference;
+  subsets: LdsSubset[];
+}
+
+/** One random subset, and the outcomes of the model that was tuned on it. */
+export interface LdsSubset {
+  selection: ArtifactReference;
+  outcomes: ArtifactReference;
+}
+
+/** Mean rank correlation, over test rows, of predicted and measured outcomes of the subsets. */
+export interface LdsScore {
+  /** In [−1, 1]; null where no row counts. */
+  score: number | null;
+  /** 95 % percentile bootstrap over the subsets; null below three subsets, and where no row counts. */
+  interval: [number, number] | null;
+  /** Test rows that count. */
+  rowCount: number;
+  /** Test rows whose predictions or losses are the same for all subsets: left out. */
+  constantCount: number;
+}
+
+/** A linear datamodelling score over all test rows, and by task. */
+export interface LdsResult extends LdsScore {
+  subsetCount: number;
+  /** Test rows without a gradient or a loss: left out. */
+  unmatchedCount: number;
+  tasks: ({ task: string } & LdsScore)[];
 }
 
 export interface BenchmarkReport {
@@ -83,6 +123,8 @@ export interface BenchmarkReport {
   lines: string[];
   /** What was measured, in sentences: the recipe's own method first. */
   verdict: string[];
+  /** The linear datamodelling score in words; not there where none was asked for. */
+  ldsLines?: string[];
 }
 
 /** Everything that a benchmark has found. */

@@ -17,6 +17,7 @@ import { STRESS_LABELS } from '../stress-section.ts';
 import { benchmarkVerdict, outcomeOfDifference } from './benchmark-verdict.ts';
 import { budgetFigure } from './budget-chart.ts';
 import { forestFigure, scoreTable } from './forest-chart.ts';
+import { ldsSection } from './lds-section.ts';
 
 /** The page as HTML: equal summaries give equal bytes; all text is escaped. */
 export function renderBenchmark(summary: BenchmarkSummary): string {
@@ -35,6 +36,7 @@ export function renderBenchmark(summary: BenchmarkSummary): string {
       { id: 'tasks', title: 'Tasks', content: taskSection(summary) },
       { id: 'taken', title: 'Made worse', content: takenSection(summary) },
       { id: 'overlap', title: 'Overlap', content: overlapSection(summary.overlaps) },
+      { id: 'lds', title: 'LDS', content: ldsSection(summary.lds) },
       { id: 'run', title: 'How it was made', content: facts(summary) },
     ],
     origin: 'Made by tive from the artifacts of the benchmark’s runs. Equal inputs give equal numbers.',

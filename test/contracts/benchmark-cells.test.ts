@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { benchmarkGrid, cellConfig, gridProblem } from '../../contracts/benchmark-cells.ts';
+import { benchmarkGrid, cellConfig, gridProblem, subsetCell, subsetConfig } from '../../contracts/benchmark-cells.ts';
 import type { BenchmarkConfig, Config } from '../../contracts/config.ts';
 import { DEMO_CONFIG } from '../report/demo-summary.ts';
 
@@ -76,6 +76,34 @@ describe('the recipe of one run', () => {
   });
 });
 
+describe('the run of a random half', () => {
+  test('draws half of the usable rows evenly, each once, whatever else the recipe would leave out or weigh', () => {
+    const given = config(
+      { lds: 3 },
+      {
+        allocation: { ...DEMO_CONFIG.allocation, budgetBase: 'all', overflow: 'repeat', augment: 'pictures' },
+        selection: {
+          ...DEMO_CONFIG.selection,
+          replacement: true,
+          filters: ['loss_cut'],
+          nearDuplicateWeight: 0.9,
+          rounds: 2,
+        },
+        evaluation: { ...DEMO_CONFIG.evaluation, generate: true },
+      },
+    );
+    const own = subsetConfig(given, subsetCell(1, 2 ** 52 + 7));
+    expect(subsetCell(1, 7).name).toBe('lds/subset-2');
+    expect(own.run.seed).toBe(2 ** 52 + 7);
+    expect(own.allocation).toMatchObject({ budgetFraction: 0.5, budgetRows: null, budgetBase: 'eligible' });
+    expect(own.allocation).toMatchObject({ overflow: 'redistribute', augment: 'none', approval: 'none' });
+    expect(own.selection).toMatchObject({ method: 'random', replacement: false, filters: [], rounds: 1 });
+    expect(own.selection.nearDuplicateWeight).toBeNull();
+    expect(own.evaluation).toMatchObject({ generate: false, compare: [] });
+    expect(own.finetune).toEqual(given.finetune);
+  });
+});
+
 describe('a benchmark is refused', () => {
   test.each([
     ['without test rows', {}, { evaluation: { ...DEMO_CONFIG.evaluation, path: null } }, 'evaluation.path: must name'],
@@ -86,6 +114,7 @@ describe('a benchmark is refused', () => {
       'finetune.enabled: must be true',
     ],
     ['of too many runs', { seeds: 501 }, {}, 'must make at most 500 runs, got 501'],
+    ['of too many with random halves', { seeds: 400, lds: 101 }, {}, 'must make at most 500 runs, got 501'],
   ] as const)('%s', (_, benchmark, rest, words) => {
     const given = config(benchmark, rest);
     expect(gridProblem(benchmarkGrid(given), given)).toContain(words);

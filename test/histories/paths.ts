@@ -3,9 +3,12 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import { startReselection } from '../../client/runs/runs.ts';
 import type { StartOptions } from '../../client/runs/runs.ts';
+import type { BenchmarkConfig } from '../../contracts/config.ts';
 import { InvalidDatasetError, NumericalError } from '../../contracts/failures.ts';
 import type { GradientShard, GradientShardInput } from '../../contracts/messages/gradients.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import { CONTROL_QUEUE } from '../../contracts/queues.ts';
+import type { tiveBenchmark } from '../../workflows/benchmark.ts';
 import { fakeActivities, honestCompute, untilCancelled } from '../workflows/fake-activities.ts';
 import type { Activities, FakeFacts } from '../workflows/fake-activities.ts';
 import { pagesOf } from '../workflows/histories.ts';
@@ -57,6 +60,8 @@ export const PATHS: Readonly<Record<string, Recording>> = {
       return historyOf(workflow);
     });
   },
+  benchmark: benchmark({}),
+  'benchmark-lds': benchmark({ lds: 2 }),
   'failed-run': run({
     instead: { tuneReference: () => Promise.reject(new InvalidDatasetError('dataset: must have rows, got none')) },
     ends: 'rejected',
@@ -112,6 +117,21 @@ function run({ options = {}, instead = {}, last, ends = 'fulfilled' }: RunPath):
       return historyOf(workflow);
     });
   };
+}
+
+function benchmark(changes: Partial<BenchmarkConfig>): Recording {
+  return (server) =>
+    server.play(fakeActivities({ shardCount: 1 }), async () => {
+      const config = { ...CONFIG, benchmark: { ...CONFIG.benchmark, seeds: 1, ...changes } };
+      const around = { heartbeatTimeoutMs: 120_000, shardWindow: 2, seedWindow: 2 };
+      const workflow = await server.client.workflow.start<typeof tiveBenchmark>('tiveBenchmark', {
+        taskQueue: CONTROL_QUEUE,
+        workflowId: 'tive-benchmark',
+        args: [{ benchmarkName: 'benchmark', config, ...around }],
+      });
+      await workflow.result();
+      return historyOf(workflow);
+    });
 }
 
 /** An ordinary run to go on from. */

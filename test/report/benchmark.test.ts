@@ -7,6 +7,7 @@ import type { SelectionMethod } from '../../contracts/config.ts';
 import type { RunSummary } from '../../contracts/summary.ts';
 import type { BenchmarkArm } from '../../contracts/messages/benchmark.ts';
 import { benchmarkVerdict } from '../../report/benchmark/benchmark-verdict.ts';
+import { ldsSentences } from '../../report/benchmark/lds-section.ts';
 import { renderBenchmark } from '../../report/benchmark/render-benchmark.ts';
 import { benchmarkLines } from '../../report/benchmark/text-table.ts';
 import { renderReport } from '../../report/render-report.ts';
@@ -161,6 +162,46 @@ describe('rows that were made worse on purpose', () => {
       'of the task that is not evaluated',
     );
     expect(report(null)).not.toContain('id="stress"');
+  });
+});
+
+describe('a linear datamodelling score', () => {
+  const ROWS = { rowCount: 90, constantCount: 3 };
+  const LDS = {
+    ...ROWS,
+    score: 0.1234,
+    interval: [0.05, 0.19] as [number, number],
+    subsetCount: 50,
+    unmatchedCount: 7,
+    tasks: [{ task: 'name <b>', ...ROWS, score: null, interval: null }],
+  };
+
+  test('has a section with its interval, the rows that are left out, and its tasks', () => {
+    const page = plain(renderBenchmark({ ...BEHIND, lds: LDS }));
+    expect(page).toContain('id="lds"');
+    expect(page).toContain(
+      'Linear datamodelling score of gradient cosines: 0.123 (95 % 0.050 to 0.190), over 50 random halves of the rows ' +
+        'and 90 test rows, 10 left out.',
+    );
+    expect(page).toContain('7 test rows without a gradient or a loss: left out.');
+    expect(page.match(/name &lt;b&gt;<\/th>/g)!.length).toBeGreaterThan(1);
+    expect(renderBenchmark(BEHIND)).not.toContain('id="lds"');
+  });
+
+  test.each([
+    [[0.05, 0.19], 'The interval lies above 0'],
+    [[-0.3, -0.1], 'The interval lies below 0'],
+    [[-0.05, 0.19], 'The interval holds 0: it is not shown'],
+    [null, 'So few halves do not show'],
+  ] as const)('says no more than the interval %j allows', (interval, words) => {
+    const [, shown] = ldsSentences({ ...LDS, interval: interval === null ? null : [...interval] });
+    expect(shown).toContain(words);
+    expect(shown).toMatch(/Gradient cosine is a weak attributor; this claims nothing about selection\.$/);
+  });
+
+  test('tells of few halves, and of none that counts', () => {
+    expect(ldsSentences({ ...LDS, subsetCount: 49 })[1]).toContain('Fewer than 50 halves leave the interval itself');
+    expect(ldsSentences({ ...LDS, score: null, interval: null })[1]).toContain('No test row orders the halves');
   });
 });
 

@@ -54,6 +54,8 @@ describe('a benchmark', () => {
     ).toEqual(result.cells.map(({ name }) => name).toSorted());
     expect(fakes.inputs('writeBenchmark')[0]!.cells).toHaveLength(4);
     expect(result.verdict).toEqual(['tive is not behind']);
+    expect(fakes.inputs('writeBenchmark')[0]).not.toHaveProperty('lds');
+    expect(fakes.count('scoreDatamodels')).toBe(0);
     // The base model is scored before the runs, which find it then.
     expect(fakes.names().indexOf('evaluateModel')).toBeLessThan(fakes.names().indexOf('finetuneModel'));
   });
@@ -77,6 +79,33 @@ describe('a benchmark', () => {
       .map(({ config: { finetune, allocation } }) => [allocation.budgetFraction, finetune.epochs, finetune.batchSize]);
     // 100 usable rows: 16 are one step of 16 a pass, 64 are four; three passes of these are 12 steps.
     expect(new Set(schedules.map(String))).toEqual(new Set(['0.16,12,16', '0.64,3,16']));
+  });
+
+  test('tunes models on random halves by the one reference model where a datamodelling score is asked for', async () => {
+    const fakes = fakeActivities({ shardCount: 1 });
+    const filtered = { ...CONFIG.selection, filters: ['loss_cut' as const] };
+    const given = { ...config({ seeds: 1, lds: 3 }), selection: filtered };
+    const result = await server().play(fakes, () => play(server().client, 'lds', given));
+    expect(result.cells.map(({ name, state }) => [name, state])).toEqual([
+      ['seed-42/15-percent/epochs', 'done'],
+      ['lds/subset-1', 'done'],
+      ['lds/subset-2', 'done'],
+      ['lds/subset-3', 'done'],
+    ]);
+    const halves = fakes.inputs('selectRows').filter(({ config: own }) => own.run.seed !== 42);
+    expect(
+      halves.map(({ method, config: own }) => [method, own.allocation.budgetFraction, own.selection.filters]),
+    ).toEqual(new Array(3).fill(['random', 0.5, []]));
+    expect(new Set(halves.map(({ config: own }) => own.run.seed)).size).toBe(3);
+    expect(new Set(fakes.inputs('tuneReference').map(({ config: own }) => own.run.seed))).toEqual(new Set([42]));
+    // The dataset's gradients and those of the test rows.
+    expect(new Set(fakes.inputs('planGradients').map(({ config: own }) => own.dataset.path.join())).size).toBe(2);
+    const [asked] = fakes.inputs('scoreDatamodels');
+    expect(new Set(asked!.subsets.map(({ outcomes }) => outcomes.uri)).size).toBe(1);
+    expect(asked!.subsets).toHaveLength(3);
+    expect(asked!.testRows.uri).toBe('rows(evaluation)');
+    expect(fakes.inputs('writeBenchmark')[0]).toMatchObject({ lds: { subsetCount: 3 } });
+    expect(fakes.inputs('writeBenchmark')[0]!.cells).toHaveLength(1);
   });
 
   test('ends the other seeds before it fails with what one failed with', async () => {

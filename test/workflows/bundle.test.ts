@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { workflowsPath } from '../../workers/workflow-bundle.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const LARGEST_BYTES = 2_000_000;
+const LARGEST_BYTES = 2_100_000;
 
 /** What may be in the bundle, by path from the root of the project. */
 const ALLOWED = [
@@ -67,7 +67,7 @@ function problemsOf({ modules, byteCount }: Bundle): string[] {
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url));
 
 describe('the workflow bundle', () => {
-  test('holds nothing but workflows, contracts, algorithms and Temporal, in two megabytes', async () => {
+  test('holds nothing but workflows, contracts, algorithms and Temporal, in 2.1 megabytes', async () => {
     const made = await bundle(workflowsPath);
     expect(problemsOf(made)).toEqual([]);
     for (const path of [
@@ -82,7 +82,7 @@ describe('the workflow bundle', () => {
   test('with Apache Arrow in it is caught, by name and by size', async () => {
     const problems = problemsOf(await bundle(fixture('workflow-with-arrow')));
     expect(problems).toContainEqual(expect.stringMatching(/^node_modules\/apache-arrow\/.* must not be in/));
-    expect(problems.at(-1)).toMatch(/^bundle must have at most 2000000 bytes, got \d{7}$/);
+    expect(problems.at(-1)).toMatch(/^bundle must have at most 2100000 bytes, got \d{7}$/);
   });
 
   test('with an activity imported by value is refused by webpack, naming what it cannot have', async () => {

@@ -208,6 +208,15 @@ export function honestControl({ last = null }: FakeFacts): ControlActivities {
       cell: made('cell', cell.name),
       scores: result.methods.map(({ method, evaluation }) => ({ method, macroAccuracy: evaluation!.macroAccuracy })),
     }),
+    scoreDatamodels: async ({ subsets }) => ({
+      score: 0.1,
+      interval: [0, 0.2],
+      rowCount: 100,
+      constantCount: 0,
+      subsetCount: subsets.length,
+      unmatchedCount: 0,
+      tasks: [],
+    }),
     writeBenchmark: async ({ cells }) => ({
       report: made('benchmark', ...cells),
       lines: [],

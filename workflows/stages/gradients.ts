@@ -2,6 +2,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ApplicationFailure, executeChild, proxyActivities } from '@temporalio/workflow';
 import type { ControlActivities } from '../../activities/control.ts';
+import type { DatasetConfig } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type {
   CollectGradientsInput,
@@ -9,6 +10,7 @@ import type {
   GradientsResult,
   QueriesResult,
 } from '../../contracts/messages/gradients.ts';
+import type { RunInput } from '../../contracts/messages/run.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
 import { queryDataset } from '../../contracts/queries.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
@@ -71,9 +73,22 @@ export async function takeQueryGradients(
   context: RunContext,
   { adapter }: AdapterResult,
 ): Promise<QueriesResult | null> {
-  const { input, work, compute, progress } = context;
+  const { input, work, progress } = context;
   const dataset = queryDataset(input.config, work);
   if (dataset === null) return null;
+  progress.start('gradients');
+  progress.describe('gradients', 'queries');
+  const queries = await gradientsOf(context, dataset, adapter);
+  progress.describe('gradients', '');
+  return queries;
+}
+
+/** Gradients of the rows of a dataset as queries, with nothing shown. */
+export async function gradientsOf(
+  { input, compute, warnings }: Gradients,
+  dataset: DatasetConfig,
+  adapter: ArtifactReference,
+): Promise<QueriesResult> {
   // Queries stay plain, as LESS has them, and nothing reads their losses at earlier checkpoints.
   const config = {
     ...input.config,
@@ -81,21 +96,23 @@ export async function takeQueryGradients(
     warmup: { ...input.config.warmup, trajectory: 0 },
     gradients: { ...input.config.gradients, preconditioner: 'none' as const },
   };
-  progress.start('gradients');
-  progress.describe('gradients', 'queries');
   const summary = 'gradients: read and check the rows that are queries';
   const scanned = await compute.scanRows.executeWithOptions({ summary }, [{ config, source: 'dataset' }]);
   requireFewShards(scanned.shardCount);
   const silent = { start: () => undefined, advance: () => undefined };
-  const asked = { ...context, input: { ...input, config } };
+  const asked = { input: { ...input, config }, compute, warnings };
   const { gradients } = await makeGradients(asked, scanned.rows, adapter, silent);
-  progress.describe('gradients', '');
   return { rows: scanned.rows, gradients };
 }
 
+/** What gradients need of a run, or of a benchmark. */
+export type Gradients = Pick<RunContext, 'compute' | 'warnings'> & {
+  input: Pick<RunInput, 'config' | 'heartbeatTimeoutMs' | 'shardWindow'>;
+};
+
 /** Gradients of all usable rows of a rows table. */
 async function makeGradients(
-  { input: { config, heartbeatTimeoutMs, shardWindow }, compute, warnings }: RunContext,
+  { input: { config, heartbeatTimeoutMs, shardWindow }, compute, warnings }: Gradients,
   rows: ArtifactReference,
   adapter: ArtifactReference,
   shows: ShardProgress,

@@ -1,6 +1,6 @@
 // Which methods, budgets and seeds a benchmark compares.
 import { METHOD_NAMES } from '../../../contracts/methods.ts';
-import { flag, fraction, integer, list, oneOf, says, section } from '../kinds.ts';
+import { flag, fraction, integer, list, noneOrInteger, oneOf, says, section } from '../kinds.ts';
 
 export const benchmark = section('what tive benchmark compares', {
   methods: list(oneOf(...METHOD_NAMES), 'a list of methods')
@@ -24,4 +24,7 @@ export const benchmark = section('what tive benchmark compares', {
   full: flag()
     .default(false)
     .describe('true = a model is also tuned on all rows, which relative performance is a share of'),
+  lds: noneOrInteger(2, 499)
+    .default(0)
+    .describe('random halves of the rows to tune models on for the linear datamodelling score, 50 or more; 0 = none'),
 });

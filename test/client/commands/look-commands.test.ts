@@ -1,7 +1,9 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { TaskQuality } from '../../../client/export/row-quality.ts';
 import type { RunComparison } from '../../../client/runs/compare-runs.ts';
 import type { ListedRun } from '../../../client/runs/list-runs.ts';
 import type { ShownRow } from '../../../client/runs/show-row.ts';
@@ -42,6 +44,37 @@ describe('list', () => {
   test('names presets and stages', async () => {
     expect((await tive(root, 'list', 'presets')).stdout).toMatch(/^demo +the bundled pictures/);
     expect((await json<{ name: string }[]>('list', 'stages')).map(({ name }) => name)).toHaveLength(9);
+  });
+});
+
+describe('quality', () => {
+  test('writes a line a row and says of each task what is suspect and what is copied', async () => {
+    const { stdout, exitCode, stderr } = await tive(root, 'quality', 'small', '-o', 'found/quality.parquet');
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(/^task +rows +suspect answers +near-copies +largest groups\nname +24 /);
+    expect(stdout).toContain(`found/quality.parquet  ${USABLE_ROWS} rows\n`);
+    const bytes = new Uint8Array(readFileSync(join(root, 'found/quality.parquet')));
+    const lines = await parquetReadObjects({ file: bytes.buffer });
+    expect(lines).toHaveLength(USABLE_ROWS);
+    const indices = lines.map(({ row_index: index }) => Number(index));
+    expect(indices).toEqual(indices.toSorted((left, right) => left - right));
+    for (const { task, loss, loss_percentile: share, representative, near_copies: size } of lines) {
+      const own = lines.filter((line) => line['task'] === task);
+      expect(share).toBeCloseTo(own.filter((line) => Number(line['loss']) <= Number(loss)).length / own.length, 12);
+      expect(own.filter((line) => line['representative'] === representative)).toHaveLength(Number(size));
+      expect(own.some((line) => line['row_index'] === representative)).toBe(true);
+    }
+    const tasks = await json<TaskQuality[]>('quality', 'small');
+    expect(tasks.map(({ task, rowCount }) => [task, rowCount])).toEqual([
+      ['name', 24],
+      ['sum', 12],
+      ['tell', 20],
+    ]);
+    for (const { task, copyShare } of tasks) {
+      const own = lines.filter((line) => line['task'] === task);
+      const copies = own.filter((line) => line['representative'] !== line['row_index']);
+      expect(copyShare).toBeCloseTo(copies.length / own.length, 12);
+    }
   });
 });
 

@@ -12,7 +12,7 @@ import type { Finished } from '../tive-process.ts';
 const root = mkdtempSync(join(tmpdir(), 'tive-benchmark-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const SETTINGS = ['finetune.epochs=2', 'warmup.epochs=2', 'evaluation.max_rows=50', 'run.seed=7'];
+const SETTINGS = ['finetune.epochs=2', 'warmup.epochs=2', 'evaluation.max_rows=50', 'run.seed=7', 'benchmark.lds=3'];
 const FOLDER = 'runs/small-benchmark';
 
 function freshFolder(name: string): string {
@@ -30,11 +30,14 @@ beforeAll(async () => {
 
 test('run --seeds compares the recipe’s own methods over as many seeds and says what was shown', () => {
   expect(seeds.exitCode, seeds.stderr).toBe(0);
-  expect(seeds.stderr).toContain('4 trainings: tive, random with 2 seeds\n');
+  expect(seeds.stderr).toContain('4 trainings: tive, random with 2 seeds, and 3 on random halves of the rows\n');
   expect(seeds.stderr).toMatch(/about \d+ (s|min) in all, by a probe of this machine, on 1 process\n/);
   expect(seeds.stderr).toMatch(/seed-[78]\/15-percent\/epochs: tive \d+\.\d %, random \d+\.\d %/);
   expect(seeds.stdout).toMatch(/^15\u00a0% of the rows, equal epochs, 2 seeds\nmethod +accuracy +minus random/);
   expect(seeds.stdout).toContain('Fewer than 10 seeds leave the intervals themselves uncertain.');
+  expect(seeds.stdout).toMatch(
+    /^Linear datamodelling score of gradient cosines: .+, over 3 random halves of the rows/m,
+  );
   expect(seeds.stdout).toContain(`page: ${FOLDER}/benchmark.html`);
 });
 
@@ -47,8 +50,11 @@ test('the folder holds the page, a line for each training and task, and all numb
   // Two seeds, two methods, three tasks.
   expect(new Set(named).size).toBe(12);
   expect(readFileSync(join(folder, 'benchmark.html'), 'utf8')).toContain('<h1>tive benchmark');
-  const { seeds: counted, tables } = JSON.parse(readFileSync(join(folder, 'benchmark.json'), 'utf8'));
+  const { seeds: counted, tables, lds } = JSON.parse(readFileSync(join(folder, 'benchmark.json'), 'utf8'));
   expect(counted).toEqual([7, 8]);
+  expect(lds).toMatchObject({ subset_count: 3, unmatched_count: 0 });
+  expect(lds.row_count + lds.constant_count).toBeGreaterThan(0);
+  expect(Math.abs(lds.score)).toBeLessThanOrEqual(1);
   expect(tables[0].methods.map(({ method }: { method: string }) => method)).toEqual(['tive', 'random']);
 });
 
@@ -73,7 +79,7 @@ test('a benchmark whose command is killed goes on from the store and ends with t
 test('status and list say what a finished benchmark is', async () => {
   const status = await tive(seedsFolder, 'status', 'small-benchmark');
   expect(status.stdout).toMatch(/^small-benchmark: completed\nseed-7\/15-percent\/epochs: tive /);
-  expect(status.stdout).toContain('2 of 2 runs done\n');
+  expect(status.stdout).toContain('5 of 5 runs done\n');
   expect(status.stdout).toContain('Fewer than 10 seeds');
   expect((await tive(seedsFolder, 'list')).stdout).toMatch(/small-benchmark .* done/);
 });

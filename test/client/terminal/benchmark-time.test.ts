@@ -58,3 +58,11 @@ test('what is in the store takes no time', () => {
   }));
   expect(secondsOf({ seeds: 1 }, { stages }).total).toBeCloseTo(4 + 3 * 34, 9);
 });
+
+test('random halves take a training by their share and a scoring each, and test rows one gradient pass', () => {
+  const { total, lds } = secondsOf({ seeds: 1, lds: 4 });
+  // 30 s of training at 15 % are 100 s at half; a gradient pass is three scorings.
+  expect(lds).toBeCloseTo(4 * (100 + 4) + 12, 9);
+  expect(total).toBeCloseTo(9 + 162 + lds, 9);
+  expect(secondsOf({ seeds: 1 }).lds).toBe(0);
+});
