@@ -61,7 +61,9 @@ function isWatched(runName: string): boolean {
 }
 
 function listen(runName: string | null): EventSource {
-  const source = new EventSource(`${apiPath('events')}${runName === null ? '' : `?run=${encodeURIComponent(runName)}`}`);
+  const source = new EventSource(
+    `${apiPath('events')}${runName === null ? '' : `?run=${encodeURIComponent(runName)}`}`,
+  );
   source.addEventListener('runs', ({ data }: MessageEvent<string>) => (runs.value = JSON.parse(data) as RunLine[]));
   source.addEventListener('run', ({ data }: MessageEvent<string>) => {
     const told = JSON.parse(data) as RunView;

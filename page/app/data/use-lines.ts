@@ -63,9 +63,10 @@ export function useLines(count: number, lineHeight: number): Lines {
     show(index) {
       if (box.current === null) return;
       const [top, first] = [index * lineHeight, box.current.scrollTop * factor.current];
+      // The height as it is now: before the first measurement there is none.
+      const seen = box.current.clientHeight;
       if (top < first) box.current.scrollTop = top / factor.current;
-      else if (top + lineHeight > first + windowHeight)
-        box.current.scrollTop = (top + lineHeight - windowHeight) / factor.current;
+      else if (top + lineHeight > first + seen) box.current.scrollTop = (top + lineHeight - seen) / factor.current;
     },
   };
 }

@@ -48,7 +48,8 @@ export function fakeRow(rowIndex: number): RowLine {
 export function fakeRowView(rowIndex: number): RowView {
   const row = fakeRow(rowIndex);
   const why = {
-    selected: 'It was drawn: its value is among the upper half of its task, and its probability was three times the mean.',
+    selected:
+      'It was drawn: its value is among the upper half of its task, and its probability was three times the mean.',
     left_out: 'It was not drawn: its task had room for 15 % of its rows.',
     set_aside: 'It was set aside: its picture is missing.',
   };

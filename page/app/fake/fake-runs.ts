@@ -7,7 +7,8 @@ import { HOSTILE, ROW_COUNT } from './fake-rows.ts';
 
 const TASKS = ['llava_conv', 'vqav2', 'gqa', 'okvqa', 'ocrvqa', 'aokvqa', 'textcaps', 'refcoco', 'vg', 'sharegpt'];
 
-const VERDICT = 'With 15 % of the rows, tive scores 57.8 % where all rows score 58.3 %: the difference is within chance.';
+const VERDICT =
+  'With 15 % of the rows, tive scores 57.8 % where all rows score 58.3 %: the difference is within chance.';
 
 function line(runName: string, changes: Partial<RunLine>): RunLine {
   return {
@@ -115,7 +116,8 @@ export function fakeRun(runName: string): RunView | null {
       run.state === 'waiting'
         ? TASKS.map((task, index) => ({ task, rows: 66_000, quota: 15_000 - index * 1000, equalQuota: 9980 }))
         : null,
-    curves: run.state === 'failed' ? [] : [curve('warmup', 288, 2e-4), curve('tive', 700, 1e-4), curve('random', 700, 1e-4)],
+    curves:
+      run.state === 'failed' ? [] : [curve('warmup', 288, 2e-4), curve('tive', 700, 1e-4), curve('random', 700, 1e-4)],
     hasReport: run.state === 'done',
     temporalUrl: run.state === 'done' ? null : 'http://127.0.0.1:8233/namespaces/default',
     recipe: `extends: llava-1.5-665k\nrun:\n  name: ${runName}\n`,
@@ -142,7 +144,12 @@ export function fakeWhatIf(method: string): WhatIf {
     oldCount: 99_795,
     newCount: 66_530,
     jaccard: 0.412,
-    tasks: TASKS.map((task, index) => ({ task, rows: 66_000, oldQuota: 15_000 - index * 1000, newQuota: 4000 + index * 500 })),
+    tasks: TASKS.map((task, index) => ({
+      task,
+      rows: 66_000,
+      oldQuota: 15_000 - index * 1000,
+      newQuota: 4000 + index * 500,
+    })),
     entering: Array.from({ length: 200 }, (_, index) => index * 31),
     leaving: Array.from({ length: 200 }, (_, index) => index * 37 + 5),
     enteringCount: 18_000,
@@ -196,7 +203,9 @@ export const FAKE_PLAN: RunPlan = {
     tokenBudget: 2048,
     isPicked: true,
     batch: { rowCount: 16, tokenCount: 2048 },
-    works: [{ work: 'gradients', totalBytes: 410e6, bytes: { weights: 13.6e6 }, recomputedLayerCount: 0, layerCount: 4 }],
+    works: [
+      { work: 'gradients', totalBytes: 410e6, bytes: { weights: 13.6e6 }, recomputedLayerCount: 0, layerCount: 4 },
+    ],
   },
   probe: null,
   quotas: null,

@@ -52,7 +52,8 @@ export async function startFakeServer(options: FakeOptions): Promise<FakeServer>
     else if (request.method === 'POST') {
       void readBody(request).then((body) => {
         posts.push({ path: url.pathname, body });
-        if (request.headers['x-tive-token'] !== 'token') send(response, 403, { message: 'page: the token must be right' });
+        if (request.headers['x-tive-token'] !== 'token')
+          send(response, 403, { message: 'page: the token must be right' });
         else send(response, ...answerToPost(url, body));
       });
     } else if (url.pathname === '/api/events') sendEvents(url, options, response);

@@ -11,13 +11,18 @@ export function yamlProblem(text: string): string | null {
   return problem === undefined ? null : problem.message.split('\n')[0]!;
 }
 
-/** What a recipe says of a key; undefined where it says nothing. */
-export function readKey(text: string, key: string): unknown {
-  const value: unknown = parseDocument(text).toJS();
+/** What a recipe says, by keys; nothing while the text is no YAML. */
+export function readRecipe(text: string): unknown {
+  const document = parseDocument(text);
+  return document.errors.length > 0 ? null : (document.toJS() as unknown);
+}
+
+/** What a recipe says of a key such as `gradients.sketch`; undefined where it says nothing. */
+export function readKey(recipe: unknown, key: string): unknown {
   return key.split('.').reduce<unknown>((part, name) => {
     if (typeof part !== 'object' || part === null || !Object.hasOwn(part, name)) return undefined;
     return (part as Record<string, unknown>)[name];
-  }, value);
+  }, recipe);
 }
 
 /** The text with a key set, or taken away by undefined, with the sections that this leaves empty. Comments stay. */
@@ -75,6 +80,9 @@ export function fieldValue({ kind }: Field, text: string): unknown {
 }
 
 /** Findings of a field: its own, and those of what lies in it. */
-export function findingsOf<Finding extends { key: string | null }>(findings: readonly Finding[], key: string): Finding[] {
+export function findingsOf<Finding extends { key: string | null }>(
+  findings: readonly Finding[],
+  key: string,
+): Finding[] {
   return findings.filter((finding) => finding.key === key || (finding.key ?? '').startsWith(`${key}.`));
 }

@@ -30,7 +30,7 @@ export function PairedBars({ finding, pairs, before, after, write }: PairsProps)
   const shown = isWhole ? pairs : pairs.slice(0, MOST_PAIRS);
   const bar = (value: number, kind: string): preact.JSX.Element => (
     <span class="bar-line">
-      <span class={`bar ${kind}`} style={{ width: `${(78 * value) / most}%` }} />
+      <span class={`bar ${kind}`} style={{ width: `calc((100% - 4.5rem) * ${value / most})` }} />
       <span class="bar-value">{write(value)}</span>
     </span>
   );

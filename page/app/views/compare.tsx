@@ -35,12 +35,21 @@ export function CompareView(): preact.JSX.Element {
       <Title>Compare</Title>
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         <ChoiceField label="Left" value={left} options={options(left)} onValue={(name) => setValues({ left: name })} />
-        <ChoiceField label="Right" value={right} options={options(right)} onValue={(name) => setValues({ right: name })} />
+        <ChoiceField
+          label="Right"
+          value={right}
+          options={options(right)}
+          onValue={(name) => setValues({ right: name })}
+        />
       </form>
       <Wrong text={problem} />
       {isAsked ? null : (
         <Nothing
-          text={left !== '' && left === right ? 'These are the same run: choose another one.' : 'Choose two runs. The same is told by:'}
+          text={
+            left !== '' && left === right
+              ? 'These are the same run: choose another one.'
+              : 'Choose two runs. The same is told by:'
+          }
           command={`tive compare ${left || 'LEFT'} ${right && right !== left ? right : 'RIGHT'}`}
         />
       )}
@@ -57,7 +66,11 @@ function Compared({ answer }: { answer: Comparison }): preact.JSX.Element {
     <>
       <Cards
         cards={[
-          { name: 'overlap', value: answer.jaccard === null ? '–' : share(answer.jaccard), note: 'rows of both, of rows of either' },
+          {
+            name: 'overlap',
+            value: answer.jaccard === null ? '–' : share(answer.jaccard),
+            note: 'rows of both, of rows of either',
+          },
           { name: 'in both', value: count(answer.bothCount), note: 'rows' },
           { name: 'only left', value: count(answer.onlyLeftCount), note: said(left.runName) },
           { name: 'only right', value: count(answer.onlyRightCount), note: said(right.runName) },

@@ -29,7 +29,10 @@ export function CurvesSection({ curves }: { curves: Curves }): preact.JSX.Elemen
         ))}
       </p>
       <div class="charts">
-        <LineChart title="Loss by step" series={drawn.map(({ name, steps, losses }) => ({ name, xs: steps, ys: losses }))} />
+        <LineChart
+          title="Loss by step"
+          series={drawn.map(({ name, steps, losses }) => ({ name, xs: steps, ys: losses }))}
+        />
         <LineChart
           title="Learning rate by step"
           series={drawn.map(({ name, steps, learningRates }) => ({ name, xs: steps, ys: learningRates }))}

@@ -14,7 +14,10 @@ export function PlanTable({ plan }: { plan: RunPlan }): preact.JSX.Element {
       <Lines lines={[...plan.checks, ...plan.warnings]} />
       <Facts
         facts={[
-          ['rows', `${count(plan.usableCount)} of ${count(plan.rowCount)} can be used${plan.isCounted ? '' : ', estimated'}`],
+          [
+            'rows',
+            `${count(plan.usableCount)} of ${count(plan.rowCount)} can be used${plan.isCounted ? '' : ', estimated'}`,
+          ],
           ['tokens', count(plan.tokenCount)],
           ['time', plan.total === null ? 'not known' : timeWords(plan.total)],
           ['parameters', count(plan.memory.parameterCount)],

@@ -2,7 +2,7 @@
 import type { CheckedRecipe } from '../../api.ts';
 import { standardWords } from '../logic/recipe-fields.ts';
 import type { Field, Section } from '../logic/recipe-fields.ts';
-import { fieldText, fieldValue, findingsOf, readKey, writeKey } from '../logic/recipe-text.ts';
+import { fieldText, fieldValue, findingsOf, readKey, readRecipe, writeKey } from '../logic/recipe-text.ts';
 import { ChoiceField, ChoicesField, TextField } from '../parts/field.tsx';
 
 type Findings = CheckedRecipe['findings'];
@@ -19,11 +19,12 @@ const OPEN_FIRST: readonly string[] = ['', 'run'];
 
 /** One fold for each section; those in which something is said or wrong are open. */
 export function RecipeForm({ sections, text, findings, onText }: FormProps): preact.JSX.Element {
+  const recipe = readRecipe(text);
   return (
     <form onSubmit={(event) => event.preventDefault()} aria-label="recipe">
       {sections.map((section) => {
         const wrong = section.fields.reduce((sum, { key }) => sum + findingsOf(findings, key).length, 0);
-        const set = section.fields.filter(({ key }) => readKey(text, key) !== undefined).length;
+        const set = section.fields.filter(({ key }) => readKey(recipe, key) !== undefined).length;
         return (
           <details
             key={section.name}
@@ -39,7 +40,7 @@ export function RecipeForm({ sections, text, findings, onText }: FormProps): pre
               <RecipeField
                 key={field.key}
                 field={field}
-                value={readKey(text, field.key)}
+                value={readKey(recipe, field.key)}
                 findings={findingsOf(findings, field.key)}
                 onValue={(value) => onText(writeKey(text, field.key, value))}
               />
@@ -98,8 +99,6 @@ function RecipeField({ field, value, findings, onValue }: FieldProps): preact.JS
     case 'list':
       return <TextField {...frame} value={text} onValue={set} placeholder={none} lines={text.includes('\n') ? 3 : 1} />;
     default:
-      return (
-        <TextField {...frame} value={text} onValue={set} placeholder={none} isNumeric={field.kind === 'number'} />
-      );
+      return <TextField {...frame} value={text} onValue={set} placeholder={none} isNumeric={field.kind === 'number'} />;
   }
 }

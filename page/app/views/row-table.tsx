@@ -4,13 +4,16 @@ import type { RowLine, RowSort } from '../../api.ts';
 import { count, number } from '../../../report/format.ts';
 import { setValues } from '../data/place.ts';
 import { useLines } from '../data/use-lines.ts';
+import { useWidth } from '../data/use-width.ts';
 import { nextSort } from '../logic/row-query.ts';
 import { movedLine } from '../logic/row-window.ts';
 import { ROW_STATE_WORDS } from '../logic/words.ts';
 import { said } from '../parts/words.tsx';
 import type { RowListProps } from './row-list.ts';
 
-const LINE_HEIGHT = 34;
+/** Heights of a line, as in the style sheet; where it is narrow the text has a line of its own. */
+const LINE_HEIGHTS = { wide: 34, narrow: 58 } as const;
+const NARROW_BELOW = 640;
 
 interface RowColumn {
   name: string;
@@ -40,7 +43,9 @@ const COLUMNS: RowColumn[] = [
 export function RowTable(props: RowListProps): preact.JSX.Element {
   const { rows, chosen, toggle, open, onOpen, onSeen, listKey, filter } = props;
   const total = rows.head?.total ?? 0;
-  const lines = useLines(total, LINE_HEIGHT);
+  const [frame, width] = useWidth<HTMLDivElement>();
+  const isNarrow = width > 0 && width < NARROW_BELOW;
+  const lines = useLines(total, isNarrow ? LINE_HEIGHTS.narrow : LINE_HEIGHTS.wide);
   const [active, setActive] = useState(0);
   const id = useId();
   const first = lines.drawn[0]?.index ?? 0;
@@ -63,7 +68,14 @@ export function RowTable(props: RowListProps): preact.JSX.Element {
     event.preventDefault();
   };
   return (
-    <div class="row-grid" role="grid" aria-label="rows" aria-rowcount={total + 1} aria-colcount={COLUMNS.length + 1}>
+    <div
+      ref={frame}
+      class={`row-grid${isNarrow ? ' narrow' : ''}`}
+      role="grid"
+      aria-label="rows"
+      aria-rowcount={total + 1}
+      aria-colcount={COLUMNS.length + 1}
+    >
       <div class="grid-line grid-head" role="row" aria-rowindex={1}>
         <span role="columnheader" class="cell-choose">
           <span class="visually-hidden">chosen</span>

@@ -65,7 +65,10 @@ export function RowsView({ runName }: { runName: string }): preact.JSX.Element {
       {rows.head === null && rows.problem === null ? <Awaited what="the rows" /> : null}
       {rows.head?.total === 0 && !rows.head.isPartial ? (
         rows.head.all === 0 ? (
-          <Nothing text="No row was read yet. The rows are there once the stage dataset is done:" command={`tive status ${runName}`} />
+          <Nothing
+            text="No row was read yet. The rows are there once the stage dataset is done:"
+            command={`tive status ${runName}`}
+          />
         ) : (
           <Nothing text="No row is like that. Take a filter away to see others." />
         )
@@ -139,14 +142,22 @@ function Filters({ rows: { head }, values }: FiltersProps): preact.JSX.Element {
           {RANGES.map(({ label, least, most }) => (
             <fieldset key={label}>
               <legend>{label}</legend>
-              <TextField label="from" isNumeric value={values[least] ?? ''} onValue={(v) => setValues({ [least]: v })} />
+              <TextField
+                label="from"
+                isNumeric
+                value={values[least] ?? ''}
+                onValue={(v) => setValues({ [least]: v })}
+              />
               <TextField label="to" isNumeric value={values[most] ?? ''} onValue={(v) => setValues({ [most]: v })} />
             </fieldset>
           ))}
         </div>
       </details>
       {set === 0 ? null : (
-        <button type="button" onClick={() => setValues(Object.fromEntries(ROW_FILTERS.map((name) => [name, ''])), true)}>
+        <button
+          type="button"
+          onClick={() => setValues(Object.fromEntries(ROW_FILTERS.map((name) => [name, ''])), true)}
+        >
           Clear {set === 1 ? 'the filter' : `${set} filters`}
         </button>
       )}

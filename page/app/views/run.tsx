@@ -26,7 +26,11 @@ export function RunView({ runName }: { runName: string }): preact.JSX.Element {
       <>
         <RunHead runName={runName} view="run" />
         <Wrong text={problem.value} />
-        {problem.value === null ? <Awaited what="the run" /> : <Nothing text="All runs are told by:" command="tive runs" />}
+        {problem.value === null ? (
+          <Awaited what="the run" />
+        ) : (
+          <Nothing text="All runs are told by:" command="tive runs" />
+        )}
       </>
     );
   return (
@@ -41,7 +45,11 @@ export function RunView({ runName }: { runName: string }): preact.JSX.Element {
       </section>
       <Remarks known={known} />
       <CurvesSection curves={known.curves} />
-      <LogSection runName={runName} stages={known.stages.map(({ stage }) => stage)} isAtWork={known.state === 'running'} />
+      <LogSection
+        runName={runName}
+        stages={known.stages.map(({ stage }) => stage)}
+        isAtWork={known.state === 'running'}
+      />
       <section aria-labelledby="recipe">
         <h2 id="recipe">Recipe</h2>
         <details>
@@ -87,7 +95,7 @@ function Deeds({ known }: { known: Run }): preact.JSX.Element {
   const [isAsking, setAsking] = useState(false);
   const act = (deed: Deed): void => {
     setBusy(true);
-    post<Said>(apiPath('runs', known.runName, deed), {})
+    void post<Said>(apiPath('runs', known.runName, deed), {})
       .then(
         (answer) => setTold({ said: answer, wrong: null }),
         (error: unknown) => setTold({ said: null, wrong: sentenceOf(error) }),
@@ -129,7 +137,9 @@ function Deeds({ known }: { known: Run }): preact.JSX.Element {
           Look at its rows
         </a>
       </div>
-      {isAtWork && session.value?.isReadOnly ? <p class="hint">This page only shows: it was started read-only.</p> : null}
+      {isAtWork && session.value?.isReadOnly ? (
+        <p class="hint">This page only shows: it was started read-only.</p>
+      ) : null}
       <p role="status" class="told">
         {told.said === null ? '' : `${said(told.said.message)} `}
         {told.said === null ? null : <code>{said(told.said.command)}</code>}
@@ -210,12 +220,16 @@ function Stages({ known }: { known: Run }): preact.JSX.Element {
         return (
           <li key={stage.stage} class={`stage-${stage.state}`}>
             <span class="mark" aria-hidden="true">
-              {isHeld ? '⏸' : MARKS[stage.state]}
+              {isHeld ? '‖' : MARKS[stage.state]}
             </span>
             <span class="stage-name">{stage.stage}</span>
             <span class="stage-bar">
               {stage.state === 'running' ? (
-                <progress max={1} {...(share === null ? {} : { value: share })} aria-label={`${stage.stage}, share done`} />
+                <progress
+                  max={1}
+                  {...(share === null ? {} : { value: share })}
+                  aria-label={`${stage.stage}, share done`}
+                />
               ) : null}
             </span>
             <span class="stage-words">

@@ -31,7 +31,11 @@ export function RunsView(): preact.JSX.Element {
     <>
       <Title>Runs</Title>
       <p class="lead">
-        {all === null ? '' : countsByState(all).map(({ state, count: n }) => `${n} ${STATE_WORDS[state]}`).join(' · ')}
+        {all === null
+          ? ''
+          : countsByState(all)
+              .map(({ state, count: n }) => `${n} ${STATE_WORDS[state]}`)
+              .join(' · ')}
       </p>
       <Wrong text={all === null ? problem.value : null} />
       {all === null && problem.value === null ? <Awaited what="the runs" /> : null}
@@ -78,11 +82,17 @@ function RunTable({ shown, query }: { shown: RunLine[]; query: ReturnType<typeof
   const order = query.isDescending ? 'descending' : 'ascending';
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="runs">
-      <table class="runs">
-        <thead>
-          <tr>
+      <table class="runs" role="table">
+        <thead role="rowgroup">
+          <tr role="row">
             {COLUMNS.map(({ heading, sort, ...rest }) => (
-              <th key={heading} scope="col" class={rest.class ?? ''} aria-sort={sort === query.sort ? order : 'none'}>
+              <th
+                key={heading}
+                scope="col"
+                role="columnheader"
+                class={rest.class ?? ''}
+                aria-sort={sort === query.sort ? order : 'none'}
+              >
                 {sort === null ? (
                   heading
                 ) : (
@@ -94,7 +104,7 @@ function RunTable({ shown, query }: { shown: RunLine[]; query: ReturnType<typeof
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {shown.map((run) => (
             <RunRow key={run.runName} run={run} />
           ))}
@@ -107,15 +117,15 @@ function RunTable({ shown, query }: { shown: RunLine[]; query: ReturnType<typeof
 function RunRow({ run }: { run: RunLine }): preact.JSX.Element {
   const isAtWork = run.state === 'running' || run.state === 'waiting';
   return (
-    <tr>
-      <th scope="row">
+    <tr role="row">
+      <th scope="row" role="rowheader">
         <a href={linkTo({ view: 'run', runName: run.runName })}>{said(run.runName)}</a>
         {run.kind === 'benchmark' ? <span class="tag">benchmark</span> : null}
       </th>
-      <td>
+      <td role="cell">
         <span class={`tag state-${run.state}`}>{STATE_WORDS[run.state]}</span>
       </td>
-      <td>
+      <td role="cell" class="stage-cell">
         {run.stage ?? '–'}
         {isAtWork && run.share !== null ? (
           <>
@@ -127,13 +137,19 @@ function RunRow({ run }: { run: RunLine }): preact.JSX.Element {
           </>
         ) : null}
       </td>
-      <td class="only-wide">{said(run.dataset ?? '–')}</td>
-      <td class="only-wide">{run.method ?? '–'}</td>
-      <td class="number only-wide">
+      <td role="cell" class="only-wide">
+        {said(run.dataset ?? '–')}
+      </td>
+      <td role="cell" class="only-wide">
+        {run.method ?? '–'}
+      </td>
+      <td role="cell" class="number only-wide">
         {run.selectedCount === null ? count(run.rowCount) : `${count(run.selectedCount)} of ${count(run.rowCount)}`}
       </td>
-      <td class="verdict-cell">{said(run.verdict ?? '–')}</td>
-      <td class="only-wide quiet">
+      <td role="cell" class="verdict-cell">
+        {said(run.verdict ?? '–')}
+      </td>
+      <td role="cell" class="only-wide quiet">
         <time dateTime={run.changedAt}>{agoWords(run.changedAt, Date.now())}</time>
       </td>
     </tr>

@@ -97,7 +97,12 @@ function useTold(text: string, name: string, broken: string | null): Told | null
     const { signal: ended } = controller;
     const ask = async (): Promise<void> => {
       const checked = await post<CheckedRecipe>(apiPath('recipe', 'check'), { text, name }, ended);
-      setTold((last) => ({ text, checked, plan: checked.findings.length > 0 ? null : (last?.plan ?? null), wrong: null }));
+      setTold((last) => ({
+        text,
+        checked,
+        plan: checked.findings.length > 0 ? null : (last?.plan ?? null),
+        wrong: null,
+      }));
       if (checked.findings.length > 0) return;
       const plan = await post<PlanAnswer>(apiPath('recipe', 'plan'), { text, name }, ended);
       setTold({

@@ -52,8 +52,18 @@ export function WhatIfAnswer({ runName, answer }: { runName: string; answer: Wha
           columns={[
             { heading: 'Task', isName: true, cell: ({ task }) => said(task), sortBy: ({ task }) => task },
             { heading: 'Rows', isNumber: true, cell: ({ rows }) => count(rows), sortBy: ({ rows }) => rows },
-            { heading: 'Old', isNumber: true, cell: ({ oldQuota }) => count(oldQuota), sortBy: (line) => line.oldQuota },
-            { heading: 'New', isNumber: true, cell: ({ newQuota }) => count(newQuota), sortBy: (line) => line.newQuota },
+            {
+              heading: 'Old',
+              isNumber: true,
+              cell: ({ oldQuota }) => count(oldQuota),
+              sortBy: (line) => line.oldQuota,
+            },
+            {
+              heading: 'New',
+              isNumber: true,
+              cell: ({ newQuota }) => count(newQuota),
+              sortBy: (line) => line.newQuota,
+            },
           ]}
         />
       </details>
