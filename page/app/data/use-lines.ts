@@ -25,9 +25,9 @@ export interface Lines {
 
 /**
  * Lines of one height. A list that is taller than browsers lay out is scrolled by more than a pixel for each of the
- * scroll bar's, see `scrollFactor`.
+ * scroll bar's, see `scrollFactor`. A head of `headHeight` pixels may stick to the top of the box.
  */
-export function useLines(count: number, lineHeight: number): Lines {
+export function useLines(count: number, lineHeight: number, headHeight = 0): Lines {
   const box = useRef<HTMLDivElement>(null);
   const [, setTick] = useState(0);
   const factor = useRef(1);
@@ -47,7 +47,7 @@ export function useLines(count: number, lineHeight: number): Lines {
       onChange: () => setTick((tick) => tick + 1),
     };
   }
-  const windowHeight = virtual.scrollRect?.height ?? 0;
+  const windowHeight = Math.max(0, (virtual.scrollRect?.height ?? 0) - headHeight);
   factor.current = scrollFactor(count, lineHeight, windowHeight);
   virtual.setOptions(options());
   useLayoutEffect(() => virtual._didMount(), [virtual]);
@@ -64,7 +64,7 @@ export function useLines(count: number, lineHeight: number): Lines {
       if (box.current === null) return;
       const [top, first] = [index * lineHeight, box.current.scrollTop * factor.current];
       // The height as it is now: before the first measurement there is none.
-      const seen = box.current.clientHeight;
+      const seen = box.current.clientHeight - headHeight;
       if (top < first) box.current.scrollTop = top / factor.current;
       else if (top + lineHeight > first + seen) box.current.scrollTop = (top + lineHeight - seen) / factor.current;
     },

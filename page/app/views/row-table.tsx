@@ -14,6 +14,7 @@ import type { RowListProps } from './row-list.ts';
 /** Heights of a line, as in the style sheet; where it is narrow the text has a line of its own. */
 const LINE_HEIGHTS = { wide: 34, narrow: 58 } as const;
 const NARROW_BELOW = 640;
+const HEAD_HEIGHT = 36;
 
 interface RowColumn {
   name: string;
@@ -45,7 +46,7 @@ export function RowTable(props: RowListProps): preact.JSX.Element {
   const total = rows.head?.total ?? 0;
   const [frame, width] = useWidth<HTMLDivElement>();
   const isNarrow = width > 0 && width < NARROW_BELOW;
-  const lines = useLines(total, isNarrow ? LINE_HEIGHTS.narrow : LINE_HEIGHTS.wide);
+  const lines = useLines(total, isNarrow ? LINE_HEIGHTS.narrow : LINE_HEIGHTS.wide, HEAD_HEIGHT);
   const [active, setActive] = useState(0);
   const id = useId();
   const first = lines.drawn[0]?.index ?? 0;
@@ -68,32 +69,27 @@ export function RowTable(props: RowListProps): preact.JSX.Element {
     event.preventDefault();
   };
   return (
-    <div
-      ref={frame}
-      class={`row-grid${isNarrow ? ' narrow' : ''}`}
-      role="grid"
-      aria-label="rows"
-      aria-rowcount={total + 1}
-      aria-colcount={COLUMNS.length + 1}
-    >
-      <div class="grid-line grid-head" role="row" aria-rowindex={1}>
-        <span role="columnheader" class="cell-choose">
-          <span class="visually-hidden">chosen</span>
-        </span>
-        {COLUMNS.map((column) => (
-          <Heading key={column.name} column={column} filter={filter} />
-        ))}
-      </div>
+    <div ref={frame} class={`row-grid${isNarrow ? ' narrow' : ''}`}>
       <div
         ref={lines.box}
         class="grid-box"
-        role="rowgroup"
+        role="grid"
         tabIndex={0}
         aria-label="rows; arrows move, Enter opens, space chooses"
+        aria-rowcount={total + 1}
+        aria-colcount={COLUMNS.length + 1}
         aria-activedescendant={`${id}-${active}`}
         onKeyDown={onKeyDown}
       >
-        <div class="grid-height" role="presentation" style={{ height: `${lines.height}px` }}>
+        <div class="grid-line grid-head" role="row" aria-rowindex={1}>
+          <span role="columnheader" class="cell-choose">
+            <span class="visually-hidden">chosen</span>
+          </span>
+          {COLUMNS.map((column) => (
+            <Heading key={column.name} column={column} filter={filter} />
+          ))}
+        </div>
+        <div class="grid-height" role="rowgroup" style={{ height: `${lines.height}px` }}>
           {lines.drawn.map(({ index, top }) => {
             const row = rows.at(index);
             const marks = `${index === active ? ' active' : ''}${row !== null && row.rowIndex === open ? ' open' : ''}`;
