@@ -40,18 +40,20 @@ export function useRows(runName: string, filter: RowFilter, rowStart: number, ro
   useEffect(() => {
     const { signal: ended } = signal.current;
     for (const page of pagesOf(rowStart, Math.max(rowEnd, rowStart + 1))) {
-      if (asked.current.has(page) && pages.current.has(page)) continue;
       if (asked.current.has(page)) continue;
       asked.current.add(page);
       const path = `${apiPath('runs', runName, 'rows')}?${rowParameters(filter, page * PAGE_ROWS, PAGE_ROWS)}`;
       get<RowPage>(path, ended).then(
         ({ rows, ...told }) => {
+          if (ended.aborted) return;
           pages.current = keptPages(pages.current.set(page, rows), MOST_PAGES);
           asked.current = new Set([...asked.current].filter((each) => each === page || pages.current.has(each)));
           setHead(told);
         },
         (error: unknown) => {
-          if (!ended.aborted) setProblem(sentenceOf(error));
+          if (ended.aborted) return;
+          asked.current.delete(page);
+          setProblem(sentenceOf(error));
         },
       );
     }

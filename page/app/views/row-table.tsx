@@ -12,8 +12,12 @@ import { said } from '../parts/words.tsx';
 import type { RowListProps } from './row-list.ts';
 
 /** Heights of a line, as in the style sheet; where it is narrow the text has a line of its own. */
-const LINE_HEIGHTS = { wide: 34, narrow: 58 } as const;
-const NARROW_BELOW = 640;
+const LINE_HEIGHTS = { wide: 34, middle: 34, narrow: 58 } as const;
+
+/** Widths of the table from which it has all columns, or most. */
+const WIDE_FROM = 900;
+const MIDDLE_FROM = 640;
+
 const HEAD_HEIGHT = 36;
 
 interface RowColumn {
@@ -45,8 +49,8 @@ export function RowTable(props: RowListProps): preact.JSX.Element {
   const { rows, chosen, toggle, open, onOpen, onSeen, listKey, filter } = props;
   const total = rows.head?.total ?? 0;
   const [frame, width] = useWidth<HTMLDivElement>();
-  const isNarrow = width > 0 && width < NARROW_BELOW;
-  const lines = useLines(total, isNarrow ? LINE_HEIGHTS.narrow : LINE_HEIGHTS.wide, HEAD_HEIGHT);
+  const size = width === 0 || width >= WIDE_FROM ? 'wide' : width >= MIDDLE_FROM ? 'middle' : 'narrow';
+  const lines = useLines(total, LINE_HEIGHTS[size], HEAD_HEIGHT);
   const [active, setActive] = useState(0);
   const id = useId();
   const first = lines.drawn[0]?.index ?? 0;
@@ -69,7 +73,7 @@ export function RowTable(props: RowListProps): preact.JSX.Element {
     event.preventDefault();
   };
   return (
-    <div ref={frame} class={`row-grid${isNarrow ? ' narrow' : ''}`}>
+    <div ref={frame} class={`row-grid ${size}`}>
       <div
         ref={lines.box}
         class="grid-box"

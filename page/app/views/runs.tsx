@@ -146,7 +146,7 @@ function RunRow({ run }: { run: RunLine }): preact.JSX.Element {
       <td role="cell" class="number only-wide">
         {run.selectedCount === null ? count(run.rowCount) : `${count(run.selectedCount)} of ${count(run.rowCount)}`}
       </td>
-      <td role="cell" class="verdict-cell">
+      <td role="cell" class={`verdict-cell${run.verdict === null ? ' only-wide' : ''}`}>
         {said(run.verdict ?? '–')}
       </td>
       <td role="cell" class="only-wide quiet">

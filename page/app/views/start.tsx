@@ -1,10 +1,10 @@
 // A new run: a form of the recipe's keys, the recipe as text, and what it would do.
-import { signal } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { CheckedRecipe, PlanAnswer, Said } from '../../api.ts';
 import type { RunPlan } from '../../../contracts/plan.ts';
 import { apiPath, post, sentenceOf } from '../data/ask.ts';
 import { session } from '../data/live.ts';
+import { route, setValues } from '../data/place.ts';
 import { useAnswer } from '../data/use-answer.ts';
 import { sectionsOf } from '../logic/recipe-fields.ts';
 import { FIRST_RECIPE, yamlProblem } from '../logic/recipe-text.ts';
@@ -17,9 +17,15 @@ import { RecipeForm } from './recipe-form.tsx';
 /** How long nothing is typed before the recipe is checked, in milliseconds. */
 const PAUSE_MS = 500;
 
-/** The recipe that is being written; the way back to the form finds it again. */
-const recipe = signal(FIRST_RECIPE);
-const fileName = signal('recipe.yaml');
+/** The recipe that is being written is part of the address: a link shows the same form. */
+function recipeOf(values: Readonly<Record<string, string>>): string {
+  return values['recipe'] ?? FIRST_RECIPE;
+}
+
+/** An address has no empty values, so an empty recipe is an empty line. */
+function setRecipe(text: string): void {
+  setValues({ recipe: text === FIRST_RECIPE ? '' : text || '\n' });
+}
 
 /** What the server said of a text; `text` tells whether it is the one that is there now. */
 interface Told {
@@ -33,8 +39,11 @@ interface Told {
 export function StartView(): preact.JSX.Element {
   const { answer: schema, problem } = useAnswer<unknown>(apiPath('recipe', 'schema'));
   const sections = useMemo(() => (schema === null ? [] : sectionsOf(schema)), [schema]);
-  const broken = yamlProblem(recipe.value);
-  const told = useTold(recipe.value, fileName.value, broken);
+  const { values } = route.value;
+  const recipe = recipeOf(values);
+  const fileName = values['file'] ?? 'recipe.yaml';
+  const broken = yamlProblem(recipe);
+  const told = useTold(recipe, fileName, broken);
   const findings = told?.checked?.findings ?? [];
   const whole = findings.filter(({ key }) => key === null);
   return (
@@ -48,12 +57,7 @@ export function StartView(): preact.JSX.Element {
         <div>
           {schema === null && problem === null ? <Awaited what="the recipe’s keys" /> : null}
           {broken === null ? (
-            <RecipeForm
-              sections={sections}
-              text={recipe.value}
-              findings={findings}
-              onText={(text) => (recipe.value = text)}
-            />
+            <RecipeForm sections={sections} text={recipe} findings={findings} onText={setRecipe} />
           ) : (
             <p class="hint">The form is back once the text is YAML again.</p>
           )}
@@ -64,9 +68,9 @@ export function StartView(): preact.JSX.Element {
             <div class="yaml">
               <TextField
                 label="YAML"
-                lines={Math.min(28, Math.max(6, recipe.value.split('\n').length + 1))}
-                value={recipe.value}
-                onValue={(text) => (recipe.value = text)}
+                lines={Math.min(28, Math.max(6, recipe.split('\n').length + 1))}
+                value={recipe}
+                onValue={setRecipe}
                 finding={broken}
               />
             </div>
@@ -79,7 +83,12 @@ export function StartView(): preact.JSX.Element {
                 <p class="finding">{findings.length} to mend: each stands at its field.</p>
               ) : null}
             </div>
-            <RunButtons told={told} isRight={broken === null && told?.checked?.findings.length === 0} />
+            <RunButtons
+              recipe={recipe}
+              fileName={fileName}
+              told={told}
+              isRight={broken === null && told?.checked?.findings.length === 0}
+            />
           </section>
           {told === null || told.plan === null ? null : <PlanTable plan={told.plan} />}
         </div>
@@ -126,13 +135,20 @@ function useTold(text: string, name: string, broken: string | null): Told | null
   return told;
 }
 
-function RunButtons({ told, isRight }: { told: Told | null; isRight: boolean }): preact.JSX.Element {
+interface RunButtonsProps {
+  recipe: string;
+  fileName: string;
+  told: Told | null;
+  isRight: boolean;
+}
+
+function RunButtons({ recipe, fileName, told, isRight }: RunButtonsProps): preact.JSX.Element {
   const [answer, setAnswer] = useState<{ said: Said | null; wrong: string | null }>({ said: null, wrong: null });
   const [isBusy, setBusy] = useState(false);
   const isReadOnly = session.value?.isReadOnly !== false;
   const start = (): void => {
     setBusy(true);
-    post<Said>(apiPath('recipe', 'run'), { text: recipe.value, name: fileName.value })
+    post<Said>(apiPath('recipe', 'run'), { text: recipe, name: fileName })
       .then(
         (done) => setAnswer({ said: done, wrong: null }),
         (error: unknown) => setAnswer({ said: null, wrong: sentenceOf(error) }),
@@ -143,11 +159,11 @@ function RunButtons({ told, isRight }: { told: Told | null; isRight: boolean }):
   return (
     <>
       <div class="filters">
-        <TextField label="Saved as" value={fileName.value} onValue={(name) => (fileName.value = name)} />
+        <TextField label="Saved as" value={fileName} onValue={(file) => setValues({ file })} />
         <button type="button" class="main" disabled={!isRight || isBusy || isReadOnly} onClick={start}>
           Save and run
         </button>
-        <button type="button" onClick={() => download(fileName.value, recipe.value)}>
+        <button type="button" onClick={() => download(fileName, recipe)}>
           Download
         </button>
       </div>
