@@ -154,7 +154,7 @@ export default tseslint.config(
   // What is installed with the package is all that its code may import: no development tool, nothing that is only there
   // since another package needs it.
   {
-    files: ['**/*.ts', 'setup/*.mjs'],
+    files: ['**/*.{ts,tsx}', 'setup/*.mjs'],
     plugins: { n: node },
     rules: { 'n/no-extraneous-import': 'error' },
   },
@@ -165,7 +165,7 @@ export default tseslint.config(
     rules: { 'n/no-unpublished-import': ['error', { convertPath: BUILT, ignoreTypeImport: false }] },
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     plugins: { jsdoc },
     settings: { jsdoc: { mode: 'typescript' } },
     rules: {

@@ -15,7 +15,7 @@ import type { RowListProps } from './row-list.ts';
 const LINE_HEIGHTS = { wide: 34, middle: 34, narrow: 58 } as const;
 
 /** Widths of the table from which it has all columns, or most. */
-const WIDE_FROM = 900;
+const WIDE_FROM = 1050;
 const MIDDLE_FROM = 640;
 
 const HEAD_HEIGHT = 36;
