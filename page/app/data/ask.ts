@@ -47,7 +47,7 @@ async function answerOf<Answer>(ask: () => Promise<Response>): Promise<Answer> {
     response = await ask();
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new Refusal('page: its server must answer, got no answer; start it again with tive page', 0);
+    throw new Refusal('page: its server must answer, got no answer; start it again with tive ui', 0);
   }
   const text = await response.text();
   if (response.ok) return JSON.parse(text) as Answer;
