@@ -25,7 +25,9 @@ export function extent(lists: readonly (readonly number[])[]): [number, number] 
 export function ticks([least, most]: readonly [number, number], count: number): number[] {
   const rough = (most - least) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough * 0.999) ?? 10 * power;
+  // The bounds are the geometric means of neighbouring steps.
+  const over = rough / power;
+  const step = power * (over >= Math.sqrt(50) ? 10 : over >= Math.sqrt(10) ? 5 : over >= Math.sqrt(2) ? 2 : 1);
   const first = Math.ceil(least / step - 1e-9);
   const last = Math.floor(most / step + 1e-9);
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) =>

@@ -14,6 +14,9 @@ const MOST_LINES = 200;
 /** While a run works, its log is read again this often, in milliseconds. */
 const AGAIN_MS = 5000;
 
+/** Attributes that say where a line comes from in Temporal's words, or what the page says already. */
+const UNSHOWN = new Set(['taskToken', 'workflowRunId', 'workflowType', 'namespace', 'sdkComponent', 'isLocal', 'run']);
+
 interface LogProps {
   runName: string;
   stages: readonly string[];
@@ -53,7 +56,7 @@ export function LogSection({ runName, stages, isAtWork }: LogProps): preact.JSX.
               <time dateTime={line.at}>{clockWords(line.at)}</time> <b>{said(line.level)}</b>{' '}
               {line.stage === null ? '' : `${line.stage}: `}
               {said(line.message)}{' '}
-              {Object.entries(line.attributes).map(([name, value]) => (
+              {shownAttributes(line).map(([name, value]) => (
                 <span key={name} class="quiet">
                   {said(name)}={said(attributeWords(value))}{' '}
                 </span>
@@ -64,4 +67,8 @@ export function LogSection({ runName, stages, isAtWork }: LogProps): preact.JSX.
       )}
     </section>
   );
+}
+
+function shownAttributes({ attributes }: LogLine): [string, unknown][] {
+  return Object.entries(attributes).filter(([name]) => !UNSHOWN.has(name));
 }

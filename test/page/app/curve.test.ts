@@ -13,7 +13,8 @@ test('a range holds all numbers and is never empty', () => {
 });
 
 test('ticks are round and lie in the range', () => {
-  expect(ticks([0, 700], 6)).toEqual([0, 200, 400, 600]);
+  expect(ticks([0, 700], 6)).toEqual([0, 100, 200, 300, 400, 500, 600, 700]);
+  expect(ticks([0.4, 9], 4)).toEqual([2, 4, 6, 8]);
   expect(ticks([0.77, 2.4], 4)).toEqual([1, 1.5, 2]);
   expect(ticks([0, 2e-4], 4)).toEqual([0, 5e-5, 1e-4, 1.5e-4, 2e-4]);
 });
