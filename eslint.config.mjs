@@ -66,6 +66,23 @@ const REQUIRE_DOCSTRING = {
 
 const NO_ENUM = { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' };
 
+/** Texts of a dataset stay texts. */
+const NO_MARKUP = {
+  selector:
+    ':matches(Identifier, JSXIdentifier)[name=/^(innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML)$/]',
+  message: 'The page shows texts as text.',
+};
+
+/** What the page may not import: of report/ it takes what is pure, of contracts/ all. */
+const PAGE_FORBIDDEN = [
+  {
+    regex:
+      '^(\\.\\./)+(?!(\\.\\./|api\\.ts$|contracts/|report/(format|html|palette)\\.ts$|(data|logic|parts|views)/|shell))',
+    message: 'page/app/ may import from contracts/, and what is pure of report/.',
+  },
+  { regex: '^node:', message: 'page/app/ runs in a browser.' },
+];
+
 /** Where a source is in the package. */
 const BUILT = [{ include: ['**/*.ts'], replace: ['^(.+)\\.ts$', 'dist/$1.js'] }];
 
@@ -109,7 +126,7 @@ export default tseslint.config(
   { ignores: ['dist', 'node_modules', 'coverage', 'examples/demo/data', 'test/golden', 'test/fixtures'] },
   ...tseslint.configs.strict,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-non-null-assertion': 'off',
@@ -124,21 +141,31 @@ export default tseslint.config(
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: { 'max-lines-per-function': 'off' },
   },
+  // The page runs in a browser and is bundled: what it imports from the house is pure, and its packages need not be
+  // installed with ours.
+  {
+    files: ['page/app/**/*.{ts,tsx}'],
+    ignores: ['page/app/fake/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': ['error', { patterns: PAGE_FORBIDDEN }],
+      'no-restricted-syntax': ['error', NO_ENUM, NO_MARKUP],
+    },
+  },
   // What is installed with the package is all that its code may import: no development tool, nothing that is only there
   // since another package needs it.
   {
-    files: ['**/*.ts', 'setup/*.mjs'],
+    files: ['**/*.{ts,tsx}', 'setup/*.mjs'],
     plugins: { n: node },
     rules: { 'n/no-extraneous-import': 'error' },
   },
   {
     files: ['**/*.ts'],
-    ignores: ['test/**', '*.ts', 'setup/kernels.ts'],
+    ignores: ['test/**', '*.ts', 'setup/kernels.ts', 'page/app/**'],
     plugins: { n: node },
     rules: { 'n/no-unpublished-import': ['error', { convertPath: BUILT, ignoreTypeImport: false }] },
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     plugins: { jsdoc },
     settings: { jsdoc: { mode: 'typescript' } },
     rules: {

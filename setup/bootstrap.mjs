@@ -28,6 +28,11 @@ const SOURCE_FOLDERS = [
   'examples',
 ];
 
+const SOURCE_FILES = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+
+/** What the page is built of. */
+const PAGE_FOLDERS = ['page/app', 'contracts', 'report'];
+
 /** Checks the Node version, then installs and builds what is missing or out of date. */
 export function bootstrap() {
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -40,6 +45,7 @@ export function bootstrap() {
   withLock(() => {
     installPackages();
     build();
+    buildPage();
   });
 }
 
@@ -62,7 +68,7 @@ function installPackages() {
 /** JavaScript from TypeScript, and the workflow bundle; skipped while no source changed. */
 function build() {
   const stamp = join(root, 'dist', '.tive-sources');
-  const wanted = hashOf(sourceList());
+  const wanted = hashOf(sourceList(SOURCE_FOLDERS, /\.(ts|json)$/, SOURCE_FILES));
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('building');
   rmSync(stamp, { force: true });
@@ -71,8 +77,19 @@ function build() {
   writeFileSync(stamp, wanted);
 }
 
+/** The page's script and style sheet, in two seconds; skipped while nothing that goes into them changed. */
+function buildPage() {
+  const stamp = join(root, 'dist', '.tive-page');
+  const wanted = hashOf(sourceList(PAGE_FOLDERS, /\.(tsx?|css|html|svg|mjs)$/, ['page/api.ts', 'package-lock.json']));
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  say('building the page');
+  rmSync(stamp, { force: true });
+  run(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--config', 'page/app/vite.config.mjs']);
+  writeFileSync(stamp, wanted);
+}
+
 /** Names, sizes and times of all sources: cheap, and different whenever one was edited. */
-function sourceList() {
+function sourceList(folders, pattern, files) {
   const lines = [];
   const demoData = join(root, 'examples/demo/data');
   const visit = (folder) => {
@@ -81,14 +98,14 @@ function sourceList() {
       if (entry.isDirectory()) {
         // The demo's data: thousands of pictures, and rows that no source imports.
         if (path !== demoData) visit(path);
-      } else if (/\.(ts|json)$/.test(entry.name)) {
+      } else if (pattern.test(entry.name)) {
         const { size, mtimeMs } = statSync(path);
         lines.push(`${path} ${size} ${mtimeMs}`);
       }
     }
   };
-  for (const folder of SOURCE_FOLDERS) if (existsSync(join(root, folder))) visit(join(root, folder));
-  for (const name of ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json']) {
+  for (const folder of folders) if (existsSync(join(root, folder))) visit(join(root, folder));
+  for (const name of files) {
     const { size, mtimeMs } = statSync(join(root, name));
     lines.push(`${name} ${size} ${mtimeMs}`);
   }

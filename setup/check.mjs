@@ -9,7 +9,7 @@ import { root } from './bootstrap.mjs';
 import { prepareTestEnvironment } from './test-environment.mjs';
 
 const isQuick = process.argv.includes('--quick');
-const LINTED = /\.(ts|mjs)$/;
+const LINTED = /\.(tsx?|mjs)$/;
 
 const environment = await prepareTestEnvironment();
 const totals = { passed: 0, failed: 0, skipped: [] };
@@ -26,6 +26,7 @@ async function runChecks() {
   const linted = isQuick ? files.filter((file) => LINTED.test(file)) : files;
   const lintCache = ['--cache', '--cache-strategy', 'content', '--cache-location', 'node_modules/.cache/eslint/'];
   await check('type check', 'typescript/bin/tsc', ['--noEmit']);
+  await check('type check of the page', 'typescript/bin/tsc', ['--noEmit', '-p', 'page/app']);
   await check('lint', 'eslint/bin/eslint.js', [...lintCache, '--no-warn-ignored', '--max-warnings', '0', ...linted]);
   await check('types in use', 'oxlint/bin/oxlint', ['--type-aware', '--no-error-on-unmatched-pattern', ...linted]);
   await check('format', 'oxfmt/bin/oxfmt', ['--check', '--no-error-on-unmatched-pattern', ...files]);

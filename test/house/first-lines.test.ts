@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDERS = (
   'contracts algorithms workflows activities tables dataset model store report ' +
-  'plugins workers client setup bench examples'
+  'plugins workers client setup bench examples page'
 ).split(' ');
 const LONGEST = 120;
 
@@ -18,7 +18,7 @@ function firstLine(text: string): string {
 
 describe.each(FOLDERS)('%s', (folder) => {
   const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.(ts|mjs)$/.test(path) && !path.includes('node_modules'))
+    .filter((path) => /\.(tsx?|mjs)$/.test(path) && !path.includes('node_modules'))
     .sort();
 
   test('has files', () => {

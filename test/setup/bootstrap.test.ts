@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { scratch } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
 
-/** A checkout in small: the real bootstrap, and an npm, a compiler and a bundler that only leave a line. */
+/** A checkout in small: the real bootstrap, and an npm, a compiler and bundlers that only leave a line. */
 function checkout(machine: Scratch): { tree: string; bootstrap: () => { status: number | null; stderr: string } } {
   const tree = join(realpathSync(machine.folder), 'tree');
   const calls = join(machine.folder, 'calls.log');
@@ -19,6 +19,9 @@ function checkout(machine: Scratch): { tree: string; bootstrap: () => { status: 
     'contracts/stages.ts': '',
     'node_modules/typescript/bin/tsc': tool('tsc'),
     'dist/workers/build-bundle.js': tool('bundle'),
+    'page/api.ts': '',
+    'page/app/main.tsx': '',
+    'node_modules/vite/bin/vite.js': tool('vite'),
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(machine.file(join(tree, name)), text);
   copyFileSync(join(import.meta.dirname, '../../setup/bootstrap.mjs'), machine.file(join(tree, 'setup/bootstrap.mjs')));
@@ -34,13 +37,25 @@ test('a fresh clone is installed and built once, and built again after an edit',
   const { tree, bootstrap } = checkout(machine);
   expect(bootstrap()).toMatchObject({
     status: 0,
-    stderr: 'tive set-up: installing packages (npm ci)\ntive set-up: building\n',
+    stderr: 'tive set-up: installing packages (npm ci)\ntive set-up: building\ntive set-up: building the page\n',
   });
-  expect(machine.calls()).toEqual([INSTALL, 'tsc', 'bundle']);
+  expect(machine.calls()).toEqual([INSTALL, 'tsc', 'bundle', 'vite']);
   expect(bootstrap()).toMatchObject({ status: 0, stderr: '' });
   writeFileSync(join(tree, 'contracts/stages.ts'), 'export const STAGES = [];');
-  expect(bootstrap()).toMatchObject({ status: 0, stderr: 'tive set-up: building\n' });
-  expect(machine.calls()).toEqual([INSTALL, 'tsc', 'bundle', 'tsc', 'bundle']);
+  expect(bootstrap()).toMatchObject({
+    status: 0,
+    stderr: 'tive set-up: building\ntive set-up: building the page\n',
+  });
+  expect(machine.calls()).toEqual([INSTALL, 'tsc', 'bundle', 'vite', 'tsc', 'bundle', 'vite']);
+});
+
+test('the page alone is built again after an edit of it', () => {
+  const machine = scratch();
+  const { tree, bootstrap } = checkout(machine);
+  bootstrap();
+  writeFileSync(join(tree, 'page/app/main.tsx'), 'export {};');
+  expect(bootstrap()).toMatchObject({ status: 0, stderr: 'tive set-up: building the page\n' });
+  expect(machine.calls()).toEqual([INSTALL, 'tsc', 'bundle', 'vite', 'vite']);
 });
 
 test('an installed package, which has no sources, is left alone', () => {
@@ -60,7 +75,7 @@ test('a failing npm ends set-up with exit code 2, in words, and the next command
   expect(stderr).toContain('setup: npm ci must succeed, got exit code 7');
   machine.program('npm', '');
   expect(bootstrap().status).toBe(0);
-  expect(machine.calls()).toEqual([INSTALL, INSTALL, 'tsc', 'bundle']);
+  expect(machine.calls()).toEqual([INSTALL, INSTALL, 'tsc', 'bundle', 'vite']);
 });
 
 test('a failing compiler leaves nothing that looks built', () => {
@@ -72,7 +87,7 @@ test('a failing compiler leaves nothing that looks built', () => {
   expect(bootstrap()).toMatchObject({ status: 2 });
   writeFileSync(compiler, works);
   expect(bootstrap().status).toBe(0);
-  expect(machine.calls()).toEqual([INSTALL, 'tsc', 'bundle']);
+  expect(machine.calls()).toEqual([INSTALL, 'tsc', 'bundle', 'vite']);
 });
 
 test.each([
@@ -87,5 +102,5 @@ test.each([
   const old = new Date(Date.now() - 6000);
   utimesSync(lock, old, old);
   expect(bootstrap()).toMatchObject({ status: 0 });
-  expect(machine.calls()).toEqual([INSTALL, 'tsc', 'bundle']);
+  expect(machine.calls()).toEqual([INSTALL, 'tsc', 'bundle', 'vite']);
 });

@@ -1,0 +1,76 @@
+// The new selection beside the old one.
+import type { WhatIf } from '../../api.ts';
+import { count, duration, share } from '../../../report/format.ts';
+import { linkTo } from '../logic/route.ts';
+import { PairedBars } from '../parts/bars.tsx';
+import { RowLinks } from '../parts/row-links.tsx';
+import { SortedTable } from '../parts/sorted-table.tsx';
+import { Cards } from '../parts/cards.tsx';
+import { said } from '../parts/words.tsx';
+
+/** Overlap, quotas, rows that come and go. */
+export function WhatIfAnswer({ runName, answer }: { runName: string; answer: WhatIf }): preact.JSX.Element {
+  const tasks = [...answer.tasks].sort((left, right) => right.oldQuota - left.oldQuota);
+  return (
+    <>
+      <h2>The new selection</h2>
+      <p>
+        <a href={linkTo({ view: 'run', runName: answer.runName })}>{said(answer.runName)}</a>, in{' '}
+        {duration(answer.seconds * 1000)}. The same by:
+      </p>
+      <pre tabIndex={0} aria-label="command">
+        {said(answer.command)}
+      </pre>
+      {answer.warnings.length === 0 ? null : (
+        <ul class="notices">
+          {answer.warnings.map((line) => (
+            <li key={line}>{said(line)}</li>
+          ))}
+        </ul>
+      )}
+      <Cards
+        cards={[
+          { name: 'rows', value: count(answer.newCount), note: `${count(answer.oldCount)} before` },
+          { name: 'overlap', value: share(answer.jaccard), note: 'rows of both, of rows of either' },
+          { name: 'enter', value: count(answer.enteringCount), note: 'only in the new one' },
+          { name: 'leave', value: count(answer.leavingCount), note: 'only in the old one' },
+        ]}
+      />
+      <PairedBars
+        finding="Rows of each task in the old and in the new selection"
+        before="old"
+        after="new"
+        write={count}
+        pairs={tasks.map(({ task, oldQuota, newQuota }) => ({ name: task, before: oldQuota, after: newQuota }))}
+      />
+      <details>
+        <summary>Numbers</summary>
+        <SortedTable
+          caption="Quotas"
+          lines={tasks}
+          keyOf={({ task }) => task}
+          columns={[
+            { heading: 'Task', isName: true, cell: ({ task }) => said(task), sortBy: ({ task }) => task },
+            { heading: 'Rows', isNumber: true, cell: ({ rows }) => count(rows), sortBy: ({ rows }) => rows },
+            {
+              heading: 'Old',
+              isNumber: true,
+              cell: ({ oldQuota }) => count(oldQuota),
+              sortBy: (line) => line.oldQuota,
+            },
+            {
+              heading: 'New',
+              isNumber: true,
+              cell: ({ newQuota }) => count(newQuota),
+              sortBy: (line) => line.newQuota,
+            },
+          ]}
+        />
+      </details>
+      <div class="two">
+        <RowLinks title="Rows that enter" runName={runName} rows={answer.entering} total={answer.enteringCount} />
+        <RowLinks title="Rows that leave" runName={runName} rows={answer.leaving} total={answer.leavingCount} />
+      </div>
+    </>
+  );
+}
