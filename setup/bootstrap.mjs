@@ -23,6 +23,7 @@ const SOURCE_FOLDERS = [
   'workers',
   'client',
   'report',
+  'page',
   'setup',
   'bench',
   'examples',

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDERS = (
   'contracts algorithms workflows activities tables dataset model store report ' +
-  'plugins workers client setup bench examples'
+  'plugins workers client setup bench examples page'
 ).split(' ');
 const LONGEST = 120;
 
