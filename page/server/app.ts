@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { streamSSE } from 'hono/streaming';
 import { actOnRun, LIVE_ACTS } from '../../client/runs/live-run.ts';
 import { API } from '../api.ts';
@@ -17,7 +16,7 @@ import { parseRowQuery } from './row-query.ts';
 import { MOST_EDGE } from './row-reading.ts';
 import { readLog } from './run-log.ts';
 import { reportOf, Runs } from './runs.ts';
-import { guarded, MOST_BODY_BYTES, REPORT_POLICY, withHeaders } from './safety.ts';
+import { guarded, REPORT_POLICY, withBodyLimit, withHeaders } from './safety.ts';
 import type { Guard } from './safety.ts';
 
 /** What the page is of. */
@@ -55,10 +54,7 @@ export function createApp(options: PageOptions): PageApp {
   app.notFound((context) => context.json({ message: 'page: address must be known, got another one' }, 404));
   app.use(withHeaders);
   app.use(guarded(options.guard));
-  const onError = (): never => {
-    throw new RefusedError(400, `request: must have at most ${MOST_BODY_BYTES} bytes, got more`);
-  };
-  app.use(bodyLimit({ maxSize: MOST_BODY_BYTES, onError }));
+  app.use(withBodyLimit);
   addRuns(app, options, runs, events);
   addRows(app, runs, rows);
   addSelections(app, runs);

@@ -21,11 +21,14 @@ interface Listener {
 /** Looks while somebody listens, once a second however many do. */
 export class RunEvents {
   readonly #lookout: Lookout;
+  readonly #lookMs: number;
   readonly #listeners = new Set<Listener>();
   #isLooking = false;
 
-  constructor(lookout: Lookout) {
+  /** @param lookMs time between the beginnings of two looks */
+  constructor(lookout: Lookout, lookMs = LOOK_MS) {
     this.#lookout = lookout;
+    this.#lookMs = lookMs;
   }
 
   /** How many listen. */
@@ -46,7 +49,7 @@ export class RunEvents {
     while (this.#listeners.size > 0) {
       const startedAt = Date.now();
       await this.#lookOnce();
-      await sleep(Math.max(0, startedAt + LOOK_MS - Date.now()));
+      await sleep(Math.max(0, startedAt + this.#lookMs - Date.now()));
     }
     this.#isLooking = false;
   }

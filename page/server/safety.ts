@@ -17,7 +17,7 @@ export interface Guard {
 }
 
 /** Bytes that a request may carry. */
-export const MOST_BODY_BYTES = 1_000_000;
+const MOST_BODY_BYTES = 1_000_000;
 
 /** Nothing is asked of others, nobody shows the page in a frame, and nothing runs but its own files. */
 export const PAGE_POLICY =
@@ -90,6 +90,17 @@ function requireMayChange(context: Context, { token, isReadOnly }: Guard): void 
   if (!isSame(context.req.header('x-tive-token') ?? '', token))
     throw new RefusedError(403, 'page: POST must carry the header x-tive-token of this session; load the page again');
 }
+
+/** A body says its length, which the server holds it to, and is refused before a byte of it is read. */
+export const withBodyLimit: MiddlewareHandler = async (context, next) => {
+  const length = context.req.header('content-length') ?? '0';
+  const isUnknown = context.req.header('transfer-encoding') !== undefined;
+  if (isUnknown || !(Number(length) <= MOST_BODY_BYTES)) {
+    const got = isUnknown ? 'one that does not say its length' : `${length} bytes`;
+    throw new RefusedError(400, `request: must have at most ${MOST_BODY_BYTES} bytes, got ${got}`);
+  }
+  await next();
+};
 
 /** A page of its own, not a redirect: a cookie of the strict kind does not go along where another page has led here. */
 function enter(context: Context, guard: Guard): Response {
