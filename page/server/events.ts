@@ -21,14 +21,14 @@ interface Listener {
 /** Looks while somebody listens, once a second however many do. */
 export class RunEvents {
   readonly #lookout: Lookout;
-  readonly #lookMs: number;
+  readonly #pause: (ms: number) => Promise<unknown>;
   readonly #listeners = new Set<Listener>();
   #isLooking = false;
 
-  /** @param lookMs time between the beginnings of two looks */
-  constructor(lookout: Lookout, lookMs = LOOK_MS) {
+  /** @param pause waits between two looks */
+  constructor(lookout: Lookout, pause: (ms: number) => Promise<unknown> = sleep) {
     this.#lookout = lookout;
-    this.#lookMs = lookMs;
+    this.#pause = pause;
   }
 
   /** How many listen. */
@@ -49,7 +49,7 @@ export class RunEvents {
     while (this.#listeners.size > 0) {
       const startedAt = Date.now();
       await this.#lookOnce();
-      await sleep(Math.max(0, startedAt + this.#lookMs - Date.now()));
+      await this.#pause(Math.max(0, startedAt + LOOK_MS - Date.now()));
     }
     this.#isLooking = false;
   }

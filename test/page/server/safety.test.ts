@@ -13,7 +13,9 @@ describe('a page is opened by its link alone', () => {
   test('the token in the link becomes a cookie that scripts and other sites do not have, and leaves the address', async () => {
     const answer = await ask(page.port, `/?token=${page.token}`);
     expect(answer.status).toBe(200);
-    expect(answer.headers['set-cookie']).toEqual([expect.stringMatching(/^tive-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/)]);
+    expect(answer.headers['set-cookie']).toEqual([
+      expect.stringMatching(/^tive-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/),
+    ]);
     expect(answer.body.toString()).toContain('http-equiv="refresh" content="0;url=/"');
     expect(answer.body.toString()).not.toContain(page.token);
   });
@@ -143,7 +145,10 @@ describe('what changes something', () => {
     const body = JSON.stringify({ ...recipe, text: ' '.repeat(1_000_001) });
     for (const isChunked of [false, true]) {
       const answer = await page.ask('/api/recipe/check', { method: 'POST', body, headers, isChunked });
-      expect([answer.status, answer.body.toString()]).toEqual([400, expect.stringContaining('1000000 bytes') as string]);
+      expect([answer.status, answer.body.toString()]).toEqual([
+        400,
+        expect.stringContaining('1000000 bytes') as string,
+      ]);
     }
     const fits = JSON.stringify({ ...recipe, text: ' '.repeat(900_000) });
     expect((await page.ask('/api/recipe/check', { method: 'POST', body: fits, headers })).status).toBe(200);
@@ -174,13 +179,19 @@ describe('no path comes from the page', () => {
     expect((await page.ask('/api/runs/empty/report')).status).toBe(404);
   });
 
-  test.each(['../recipe.yaml', '/tmp/recipe.yaml', 'a/b.yaml', '.bashrc', 'recipe.sh', '.yaml', 'a\\b.yaml', 'a..yaml'])(
-    'a recipe is not saved as %s',
-    async (name) => {
-      for (const act of ['check', 'plan', 'run'])
-        expect((await page.post(`/api/recipe/${act}`, { ...recipe, name })).status).toBe(400);
-    },
-  );
+  test.each([
+    '../recipe.yaml',
+    '/tmp/recipe.yaml',
+    'a/b.yaml',
+    '.bashrc',
+    'recipe.sh',
+    '.yaml',
+    'a\\b.yaml',
+    'a..yaml',
+  ])('a recipe is not saved as %s', async (name) => {
+    for (const act of ['check', 'plan', 'run'])
+      expect((await page.post(`/api/recipe/${act}`, { ...recipe, name })).status).toBe(400);
+  });
 
   test('a file that the page has not written is not written over', async () => {
     writeFileSync(join(page.folder, 'own.yaml'), 'run: {}');
@@ -234,7 +245,10 @@ describe('the front-end', () => {
 
 describe('the address', () => {
   test('is this machine’s alone; any other is told of', async () => {
-    expect(page.page).toMatchObject({ isReachable: false, link: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\//) as string });
+    expect(page.page).toMatchObject({
+      isReachable: false,
+      link: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\//) as string,
+    });
     const options = { runsFolder: page.folder, folder: page.folder, version: '0', port: 0, isReadOnly: true };
     const open = await servePage({ ...options, host: '0.0.0.0' });
     await open.close();
