@@ -45,6 +45,7 @@ export class RunRows {
 
   static async open(result: RunResult, folder: RunFolder): Promise<RunRows> {
     const table = await readRowTable(result, folder);
+    void table.orders.prepare();
     return new RunRows(result, table, await RowReading.open(result, table));
   }
 
