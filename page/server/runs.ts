@@ -188,7 +188,8 @@ async function lineOf(
     runName,
     kind: benchmark === null ? 'run' : 'benchmark',
     state: listed.state === 'running' && isHeld ? 'waiting' : listed.state,
-    stage: working?.stage ?? done.at(-1)?.stage ?? listed.stage,
+    // Other methods may go on meanwhile.
+    stage: gate?.awaitsApproval === true ? 'allocation' : (working?.stage ?? done.at(-1)?.stage ?? listed.stage),
     share: wanted.length === 0 ? null : (done.length + (fraction ?? 0)) / wanted.length,
     secondsLeft: leftMs === null ? null : Math.ceil(leftMs / 1000),
     verdict: verdict?.[0] ?? null,

@@ -167,7 +167,7 @@ describe('the commands', () => {
       'run',
       'recipe.yaml',
       '--open',
-      '--yes',
+      'run.name=opened',
       '--until',
       'values',
       '--address',
