@@ -18,17 +18,15 @@ const PROGRAM = fileURLToPath(
 );
 
 /**
- * Starts `tive run` and waits until the run has begun.
+ * Starts `tive run` in this process's folder, to which defaults of recipes are relative, and waits until the run has begun.
  * @param runFolder where the run will be
- * @param folder where the command is started
  * @throws InvalidConfigError with the command's own words where it ends before that
  */
-export async function startInBackground(recipe: string, runFolder: string, folder: string): Promise<void> {
+export async function startInBackground(recipe: string, runFolder: string): Promise<void> {
   const own = await mkdtemp(join(tmpdir(), 'tive-start-'));
   const errors = await open(join(own, 'stderr'), 'w', 0o600);
   try {
     const child = spawn(process.execPath, [PROGRAM, 'run', recipe, '--quiet'], {
-      cwd: folder,
       detached: true,
       stdio: ['ignore', 'ignore', errors.fd],
     });
@@ -38,7 +36,7 @@ export async function startInBackground(recipe: string, runFolder: string, folde
     const deadline = Date.now() + BEGIN_MS;
     const endOf = (): { code: number | null } | null => ended;
     while (endOf() === null && Date.now() < deadline) {
-      if ((await namedRun(runFolder, folder)).address !== null) break;
+      if ((await namedRun(runFolder, '.')).address !== null) break;
       await sleep(POLL_MS);
     }
     child.unref();

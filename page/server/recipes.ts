@@ -1,6 +1,6 @@
 // Recipes that are written in the page: checked, planned, and run as a command of their own.
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { recipeJsonSchema } from '../../client/recipe/json-schema.ts';
 import { loadRecipeText } from '../../client/recipe/recipe.ts';
@@ -27,7 +27,7 @@ export class Recipes {
 
   /** What is wrong with a recipe, or what it is with all defaults. */
   check({ text, name }: RecipeText): CheckedRecipe {
-    const command = hint('run', name);
+    const command = hint('run', this.#shown(name));
     try {
       const { config, runName } = loadRecipeText(join(this.#folder, name), text);
       return { findings: [], resolved: stringify(withDiskNames(config)), runName, command };
@@ -62,8 +62,13 @@ export class Recipes {
       );
     await new LocalStore(this.#folder).write(name, [Buffer.from(text)]);
     this.#written.set(name, text);
-    await startInBackground(path, runFolderOf(config, runName).path, this.#folder);
-    return { message: `${runName} has begun`, runName, command: hint('run', name) };
+    await startInBackground(path, runFolderOf(config, runName).path);
+    return { message: `${runName} has begun`, runName, command: hint('run', this.#shown(name)) };
+  }
+
+  /** As it is named in the folder where commands are typed. */
+  #shown(name: string): string {
+    return relative(process.cwd(), join(this.#folder, name));
   }
 }
 

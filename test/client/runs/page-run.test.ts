@@ -179,7 +179,7 @@ describe('the commands', () => {
   }, 120_000);
 
   test('a recipe that is written in the page runs as a command of its own', async () => {
-    const text = `extends: ./recipe.yaml\nrun: { name: mine }\nallocation: { approval: none }\nwarmup: { epochs: 1 }\n`;
+    const text = `extends: ./recipe.yaml\nrun: { name: mine, output_dir: runs }\nstore: { uri: tive-store }\nallocation: { approval: none }\nwarmup: { epochs: 1 }\n`;
     await expect(post('/api/recipe/run', { name: 'mine.yaml', text: 'model: 1' })).rejects.toThrow(/400/);
     const said = await post<Said>('/api/recipe/run', { name: 'mine.yaml', text });
     expect(said).toMatchObject({ message: 'mine has begun', runName: 'mine' });

@@ -258,7 +258,7 @@ describe('recipes', () => {
     expect(found).toMatchObject({
       findings: [],
       runName: 'mine',
-      command: expect.stringMatching(/run mine\.yaml$/) as string,
+      command: expect.stringMatching(/run \S+mine\.yaml$/) as string,
     });
     expect(found.resolved).toContain(`path:\n    - ${join(page.folder, 'rows.json')}`);
     expect(found.resolved).toContain('budget_fraction');
