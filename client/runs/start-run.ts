@@ -18,7 +18,8 @@ const PROGRAM = fileURLToPath(
 );
 
 /**
- * Starts `tive run` in this process's folder, to which defaults of recipes are relative, and waits until the run has begun.
+ * Starts `tive run` in this process's folder, to which defaults of recipes are relative, and waits until the run has
+ * begun.
  * @param runFolder where the run will be
  * @throws InvalidConfigError with the command's own words where it ends before that
  */
