@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Session } from '../../../page/api.ts';
@@ -173,6 +173,16 @@ describe('no path comes from the page', () => {
     },
   );
 
+  test.each(['..%2foutside', 'UPPER', '%2e%2e%2foutside'])(
+    '%s is no run though files of a run lie there',
+    async (name) => {
+      for (const place of ['outside', 'runs/UPPER'])
+        cpSync(join(page.folder, 'runs/small'), join(page.folder, place), { recursive: true });
+      for (const way of ['', '/log', '/report', '/rows'])
+        expect((await page.ask(`/api/runs/${name}${way}`)).status).toBe(404);
+    },
+  );
+
   test('a folder that is no run’s is none', async () => {
     mkdirSync(join(page.folder, 'runs/empty'), { recursive: true });
     writeFileSync(join(page.folder, 'runs/empty/report.html'), 'secret');
@@ -201,7 +211,12 @@ describe('no path comes from the page', () => {
 
   test('settings of another selection name no file', async () => {
     const question = { method: 'tive', lambda: null, budget: null, filters: [], settings: [] };
-    for (const settings of [['selection.query_path=/etc/passwd'], ['--output=x'], ['lambda']])
+    const named = await page.post('/api/runs/small/what-if', { ...question, settings: ['selection.query_path=/x'] });
+    expect([named.status, named.body.toString()]).toEqual([
+      400,
+      expect.stringContaining('must name no file') as string,
+    ]);
+    for (const settings of [['--output=x'], ['lambda']])
       expect((await page.post('/api/runs/small/what-if', { ...question, settings })).status).toBe(400);
     for (const filters of [['a]'], ['a, b'], ['../x']])
       expect((await page.post('/api/runs/small/what-if', { ...question, filters })).status).toBe(400);
