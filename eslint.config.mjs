@@ -18,6 +18,7 @@ const folders = [
   'workers',
   'client',
   'setup',
+  'page/server',
 ];
 
 /** Folders that each folder may import from (itself is always allowed). */
@@ -44,8 +45,12 @@ const mayImport = {
     'workers',
     'setup',
     'workflows',
+    // The commands that start it.
+    'page/server',
   ],
   setup: ['contracts', 'store'],
+  // What the page's server answers; the front-end in page/app is built apart.
+  'page/server': ['contracts', 'client', 'tables', 'dataset', 'store', 'report'],
 };
 
 /** Folders whose types alone may be imported. */
@@ -91,7 +96,8 @@ const DEPTHS = [0, 1, 2];
 
 const importRules = folders.flatMap((folder) =>
   DEPTHS.map((depth) => {
-    const imports = (other) => `^${'\\.\\./'.repeat(depth + 1)}${other}/`;
+    const own = folder.split('/').length;
+    const imports = (other) => `^${'\\.\\./'.repeat(depth + own)}${other}/`;
     const isTypesOnly = (other) => (typesOnly[folder] ?? []).includes(other);
     const forbidden = folders.filter(
       (other) => other !== folder && (!mayImport[folder].includes(other) || isTypesOnly(other)),

@@ -13,6 +13,7 @@ const MODULES: Readonly<Record<string, () => Promise<{ prepare(input: never): St
   inspect: () => import('./inspect.ts'),
   orchestration: () => import('./orchestration.ts'),
   'torch-demo': () => import('./torch-demo.ts'),
+  page: () => import('./page.ts'),
   peak: () => import('./peak.ts'),
   select: () => import('./select.ts'),
   values: () => import('./values.ts'),

@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   inspect: () => import('./inspect.ts'),
   images: () => import('./images.ts'),
   report: () => import('./report.ts'),
+  page: () => import('./page.ts'),
   orchestration: () => import('./orchestration.ts'),
   recovery: () => import('./recovery.ts'),
   start: () => import('./start.ts'),

@@ -61,7 +61,8 @@ export async function* bench({ rowCount = 665_298 }: BenchOptions): AsyncGenerat
   }
 }
 
-async function makeRun(store: LocalStore, config: Config, rowCount: number): Promise<RunResult> {
+/** A run until its selection, as large as is wanted, in a store. */
+export async function makeRun(store: LocalStore, config: Config, rowCount: number): Promise<RunResult> {
   const places = await demoPlaces(config.dataset.path[0]!);
   const random = createRandom('bench/report', 1);
   const rows = await artifact(store, 'dataset', rowsTable, rowCount, (start, count) =>

@@ -14,6 +14,7 @@ import { scheduleCommand } from './commands/schedule.ts';
 import { setupCommand } from './commands/setup.ts';
 import { initCommand, schemaCommand } from './commands/start.ts';
 import { storeCommand } from './commands/store.ts';
+import { uiCommand } from './commands/ui.ts';
 import { workerCommand } from './commands/worker.ts';
 import { EXIT, outcomeOf } from './terminal/outcome.ts';
 import { endStalled } from './terminal/stalled.ts';
@@ -62,6 +63,7 @@ function commandTree() {
     cancelCommand(),
     listCommand(),
     showCommand(),
+    uiCommand(),
     compareCommand(),
     selectCommand(),
     reportCommand(),

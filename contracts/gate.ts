@@ -13,3 +13,5 @@ export const PAUSE_SIGNAL = 'pause';
 export const RESUME_SIGNAL = 'resume';
 export const APPROVE_UPDATE = 'approve';
 export const GATE_QUERY = 'gate';
+/** Quotas by task that wait for an approval; null where none do. */
+export const QUOTAS_QUERY = 'quotas';

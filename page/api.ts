@@ -7,8 +7,8 @@ import type { StageProgress } from '../contracts/messages/run.ts';
  *
  * - `GET  /api/session` {@link Session}
  * - `GET  /api/runs` {@link RunLine}[]
- * - `GET  /api/events` server-sent events: `runs` {@link RunLine}[] when they change, `run` {@link RunView} of `?run=NAME`
- *   when it changes; at most one of each a second
+ * - `GET  /api/events` server-sent events: `runs` {@link RunLine}[] when they change, `run` {@link RunView} of
+ *   `?run=NAME` when it changes; at most one of each a second
  * - `GET  /api/runs/NAME` {@link RunView}
  * - `POST /api/runs/NAME/pause | resume | approve | cancel` {@link Said}
  * - `GET  /api/runs/NAME/log?stage=S&limit=N` {@link LogLine}[], the newest last

@@ -23,12 +23,13 @@ const SOURCE_FOLDERS = [
   'workers',
   'client',
   'report',
+  'page/server',
   'setup',
   'bench',
   'examples',
 ];
 
-const SOURCE_FILES = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+const SOURCE_FILES = ['page/api.ts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 
 /** What the page is built of. */
 const PAGE_FOLDERS = ['page/app', 'contracts', 'report'];

@@ -7,13 +7,15 @@ import {
   defineUpdate,
   setHandler,
 } from '@temporalio/workflow';
-import { APPROVE_UPDATE, GATE_QUERY, PAUSE_SIGNAL, RESUME_SIGNAL } from '../contracts/gate.ts';
+import { APPROVE_UPDATE, GATE_QUERY, PAUSE_SIGNAL, QUOTAS_QUERY, RESUME_SIGNAL } from '../contracts/gate.ts';
 import type { GateState } from '../contracts/gate.ts';
+import type { AllocationResult } from '../contracts/messages/selection.ts';
 
 const pauseSignal = defineSignal(PAUSE_SIGNAL);
 const resumeSignal = defineSignal(RESUME_SIGNAL);
 const approveUpdate = defineUpdate(APPROVE_UPDATE);
 const gateQuery = defineQuery<GateState>(GATE_QUERY);
+const quotasQuery = defineQuery<AllocationResult['tasks'] | null>(QUOTAS_QUERY);
 
 /** Whether a workflow is paused, by its signals. */
 export class PauseSwitch {
@@ -31,10 +33,14 @@ export class PauseSwitch {
 export class RunGate {
   readonly #switch = new PauseSwitch();
   #awaitsApproval = false;
+  #quotas: AllocationResult['tasks'] | null = null;
 
   constructor() {
     setHandler(gateQuery, () => ({ isPaused: this.#switch.isPaused, awaitsApproval: this.#awaitsApproval }), {
       description: 'Whether the run is paused, or waits for an approval.',
+    });
+    setHandler(quotasQuery, () => (this.#awaitsApproval ? this.#quotas : null), {
+      description: 'Quotas that wait for an approval.',
     });
     setHandler(approveUpdate, () => void (this.#awaitsApproval = false), {
       description: 'Approve of the allocation.',
@@ -50,8 +56,9 @@ export class RunGate {
     if (this.#switch.isPaused) await condition(() => !this.#switch.isPaused);
   }
 
-  /** Passes when somebody has approved. */
-  async approval(): Promise<void> {
+  /** Passes when somebody has approved of the quotas. */
+  async approval(quotas: AllocationResult['tasks']): Promise<void> {
+    this.#quotas = quotas;
     this.#awaitsApproval = true;
     await condition(() => !this.#awaitsApproval);
   }

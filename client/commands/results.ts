@@ -1,16 +1,16 @@
 // `tive select`, `report` and `export`: more from a finished run.
-import { spawn } from 'node:child_process';
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { openStore } from '../../store/open-store.ts';
 import { EXPORT_FORMS } from '../export/export-forms.ts';
-import { EXPORT_FOLDER } from '../runs/former-result.ts';
+import { EXPORT_FOLDER, OWN_EXPORT_FOLDER } from '../runs/former-result.ts';
 import { namedRun } from '../runs/find-run.ts';
 import { resultOf } from '../runs/look-at-run.ts';
 import { writing } from '../terminal/interrupt.ts';
 import { AUTO_METHOD, METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
 import { saveResult } from '../runs/run-folder.ts';
+import { openBrowser } from '../terminal/open-browser.ts';
 import { hint } from '../terminal/own-command.ts';
 import { printable } from '../terminal/terminal-text.ts';
 
@@ -66,12 +66,7 @@ export function reportCommand() {
         );
       await access(path);
       process.stdout.write(`${relative(process.cwd(), path)}\n`);
-      if (open === true) {
-        const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
-        spawn(program, [path], { detached: true, stdio: 'ignore' })
-          .on('error', () => undefined)
-          .unref();
-      }
+      if (open === true) openBrowser(path);
     });
 }
 
@@ -90,18 +85,34 @@ export function exportCommand() {
     )
     .option('--output <folder>', 'where to write; without it below the run’s folder')
     .option('--with-values', 'rows of llava and jsonl get a key "tive" with their values; nothing else of them changes')
-    .action(async (run, { runs, to, output, withValues }) => {
+    .option('--rows <file>', 'JSON list of row indexes to write in place of the selection, below export-rows')
+    .action(async (run, { runs, to, output, withValues, rows }) => {
+      const own = rows === undefined ? null : await readRowList(rows);
       const named = await namedRun(run, runs);
       const result = await resultOf(named);
       const { exportRun } = await import('../export/export.ts');
-      const target = output ?? join(named.folder.path, EXPORT_FOLDER);
+      const target = output ?? join(named.folder.path, own === null ? EXPORT_FOLDER : OWN_EXPORT_FOLDER);
       const { path, content, imageFolders } = await writing(() =>
-        exportRun(openStore(result.config.store.uri), result, to, target, withValues === true),
+        exportRun(openStore(result.config.store.uri), result, to, target, withValues === true, own),
       );
       process.stdout.write(`${relative(process.cwd(), path)}  ${content}\n`);
       if (imageFolders !== null)
         process.stderr.write(`pictures keep their names, below ${imageFolders.map(printable).join(', ')}\n`);
     });
+}
+
+/** @throws RangeError where the file holds something else */
+async function readRowList(path: string): Promise<number[]> {
+  const text = await readFile(path, 'utf8');
+  let list: unknown = null;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    // Said below.
+  }
+  const isIndex = (item: unknown): item is number => Number.isSafeInteger(item) && (item as number) >= 0;
+  if (Array.isArray(list) && list.every(isIndex)) return list;
+  throw new RangeError(`--rows: file must hold a JSON list of row indexes, got ${text.slice(0, 40)}`);
 }
 
 function withRun(command: Command) {

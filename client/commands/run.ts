@@ -6,6 +6,7 @@ import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import { benchmarkRecipe } from './benchmark.ts';
+import { besidePage } from './ui.ts';
 import { HEARTBEAT_TIMEOUT_SECONDS, warningLines } from './run-options.ts';
 import { parseCount, printPlan } from './plan.ts';
 import type { ExecutedRun } from '../runs/execute-run.ts';
@@ -69,9 +70,12 @@ export function runCommand() {
       if (options.yes === true) loaded.config.allocation.approval = 'none';
       const store = freshUri === null ? [] : [`store.uri=${freshUri}`];
       const resumeCommand = hint('run', recipe, ...overrides, ...store, ...optionWords(options));
-      if (options.onChange === true) process.exitCode = await runOnChange(loaded, options, { resumeCommand, recipe });
-      else
-        process.exitCode = conclude(await execute(loaded, { ...options, detach }, { resumeCommand, recipe }), loaded);
+      const source = { resumeCommand, recipe };
+      process.exitCode = await besidePage(options.open === true, loaded.config.run.outputDir, async () =>
+        options.onChange === true
+          ? runOnChange(loaded, options, source)
+          : conclude(await execute(loaded, { ...options, detach }, source), loaded),
+      );
     });
 }
 
@@ -83,7 +87,17 @@ function refuseBesideSeeds(options: { [Name in (typeof WITHOUT_SEEDS)[number]]?:
   throw new InvalidConfigError(`--seeds: must stand without ${flag}, got both; leave one of them out`);
 }
 
-const WITHOUT_SEEDS = ['incremental', 'onChange', 'dryRun', 'detach', 'fresh', 'limit', 'until', 'repair'] as const;
+const WITHOUT_SEEDS = [
+  'incremental',
+  'onChange',
+  'dryRun',
+  'detach',
+  'fresh',
+  'limit',
+  'until',
+  'repair',
+  'open',
+] as const;
 
 /** Runs now and after every change of the dataset, each time from what the last run has kept. */
 async function runOnChange(loaded: LoadedRecipe, options: RunOptions, source: RecipeSource): Promise<number> {
@@ -107,7 +121,9 @@ export function demoCommand() {
       const { loadPreset } = await import('../recipe/recipe.ts');
       const loaded = loadPreset('demo', { overrides });
       const resumeCommand = hint('demo', ...overrides, ...optionWords(options));
-      process.exitCode = conclude(await execute(loaded, options, { resumeCommand, recipe: null }), loaded);
+      process.exitCode = await besidePage(options.open === true, loaded.config.run.outputDir, async () =>
+        conclude(await execute(loaded, options, { resumeCommand, recipe: null }), loaded),
+      );
     });
 }
 
@@ -119,6 +135,7 @@ function withRunOptions<Args extends unknown[], Options extends OptionValues>(co
     .option('--processes <count>', 'compute processes of the embedded runtime', parseCount)
     .option('--heartbeat-timeout <seconds>', 'a compute process that is silent for so long is given up', parseCount)
     .option('--ui', 'serve Temporal’s own pages beside the embedded server')
+    .option('--open', 'serve the page over the runs while this one is at work, and open it in the browser')
     .option('--repair', 'set damaged artifacts of the store aside and make them again, without asking')
     .option('--quiet', 'no progress, only results and errors');
 }
@@ -130,6 +147,7 @@ interface RunOptions {
   processes?: number | undefined;
   heartbeatTimeout?: number | undefined;
   ui?: true | undefined;
+  open?: true | undefined;
   repair?: true | undefined;
   quiet?: true | undefined;
   incremental?: true | undefined;
@@ -212,6 +230,7 @@ function optionWords(options: RunOptions & { limit?: number | undefined; yes?: t
     '--incremental': options.incremental,
     '--on-change': options.onChange,
     '--ui': options.ui,
+    '--open': options.open,
     '--yes': options.yes,
     '--repair': options.repair,
     '--quiet': options.quiet,

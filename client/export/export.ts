@@ -5,7 +5,10 @@ import { imageFolderOf } from '../../dataset/rows/row-source.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import { changedCountOf } from '../../contracts/augmentation.ts';
 import { readChanges } from '../../tables/copies.ts';
+import type { ChangesByRow } from '../../tables/copies.ts';
+import { rowsTable } from '../../tables/rows.ts';
 import { readCopies } from '../../tables/selection.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import type { ExportForm } from './export-forms.ts';
@@ -16,6 +19,9 @@ import { datasetInfo, jsonLines, llavaBytes, sharegptBytes } from './export-rows
 import type { ExportedRows } from './export-rows.ts';
 import { csvBytes, writeParquet } from './export-table.ts';
 import { copyFiles } from '../runs/run-folder.ts';
+
+/** Forms that are of rows: the others are of all values, or of a model. */
+const ROW_FORMS = ['llava', 'jsonl', 'sharegpt', 'indices'] as const;
 
 /** PEFT's name of an adapter's settings. */
 const ADAPTER_CONFIG_FILE = 'adapter_config.json';
@@ -36,6 +42,7 @@ export interface Exported {
  * which are written beside the rows; csv and parquet say what is done to them, indices cannot.
  * @param withValues rows of llava and jsonl get a key `tive` with values, probability, rank and copies, those with
  * changed pictures also which copy they are and what is done
+ * @param own row indexes in place of the selection, each of a usable row; of llava, jsonl, sharegpt, indices
  */
 export async function exportRun(
   store: Store,
@@ -43,7 +50,10 @@ export async function exportRun(
   form: ExportForm,
   folder: string,
   withValues = false,
+  own: readonly number[] | null = null,
 ): Promise<Exported> {
+  if (own !== null && (withValues || !(ROW_FORMS as readonly string[]).includes(form)))
+    throw new RangeError(`export: own rows must go with ${ROW_FORMS.join(', ')} and no values, got ${form}`);
   if (withValues && form !== 'llava' && form !== 'jsonl')
     throw new RangeError(`export: --with-values must go with llava or jsonl, got ${form}`);
   const files = new LocalStore(folder);
@@ -67,9 +77,9 @@ export async function exportRun(
     const path = await writeParquet(store, { rows, values, selection }, folder, 'values.parquet');
     return { path, rowCount: usableCount, content: rowsText(usableCount), imageFolders: null };
   }
-  const copies = await readCopies(store, selection.selection);
-  const changes = await readChanges(store, selection.selection);
-  const changedCount = changedCountOf(selection.copies ?? []);
+  const copies = own === null ? await readCopies(store, selection.selection) : await ownRows(store, rows, own);
+  const changes: ChangesByRow = own === null ? await readChanges(store, selection.selection) : new Map();
+  const changedCount = own === null ? changedCountOf(selection.copies ?? []) : 0;
   if (form === 'indices' && changedCount > 0)
     throw new RangeError(
       `export: indices cannot name changed pictures, got ${copiesText(changedCount)}; --to jsonl, or csv to see which`,
@@ -86,6 +96,24 @@ export async function exportRun(
     content: rowsText(rowCount) + (changedCount === 0 ? '' : `, ${copiesText(changedCount)} in ${place}`),
     imageFolders: keepsNames ? [...new Set(imageFolders)] : null,
   };
+}
+
+/** Each row once. @throws RangeError for an index that is no usable row's, or none at all */
+async function ownRows(
+  store: Store,
+  rows: ArtifactReference,
+  own: readonly number[],
+): Promise<ReadonlyMap<number, number>> {
+  const wanted = new Set(own);
+  const usable = new Map<number, number>();
+  for await (const { rowIndex, reason } of rowsTable.read(store, rows)) {
+    for (const [place, index] of rowIndex.entries())
+      if (wanted.has(index) && reason[place] === null) usable.set(index, 1);
+  }
+  const other = own.find((index) => !usable.has(index));
+  if (other !== undefined || usable.size === 0)
+    throw new RangeError(`export: own rows must be usable rows of the run, got ${other ?? 'none'}`);
+  return usable;
 }
 
 function copiesText(count: number): string {

@@ -60,11 +60,25 @@ export const HUB_KEYS: Readonly<Record<string, HubKind>> = {
  */
 export function readRecipeLayers(path: string, seen: readonly string[] = []): RecipeLayer[] {
   const file = resolve(path);
+  return recipeLayers(file, () => readText(file), seen);
+}
+
+/**
+ * A recipe that is not saved yet, and all that it extends, the most basic first.
+ * @param path of the file that it would be: paths in it are relative to its folder
+ */
+export function textLayers(path: string, text: string): RecipeLayer[] {
+  const file = resolve(path);
+  requireSize(file, Buffer.byteLength(text));
+  return recipeLayers(file, () => text, []);
+}
+
+function recipeLayers(file: string, read: () => string, seen: readonly string[]): RecipeLayer[] {
   if (seen.includes(file))
     throw new InvalidConfigError(
       `extends: recipes must end, got a circle: ${[...seen, file].map((name) => basename(name)).join(' → ')}`,
     );
-  const layer = parseRecipe(readText(file), basename(file), dirname(file));
+  const layer = parseRecipe(read(), basename(file), dirname(file));
   const { extends: base, ...keys } = layer.keys;
   const own: RecipeLayer = { ...layer, keys };
   if (base === undefined || base === null) return [own];
@@ -124,9 +138,13 @@ function readText(file: string): string {
   } catch {
     throw new InvalidConfigError(`recipe: file must exist, got "${file}"`);
   }
-  if (bytes.length > MAX_RECIPE_BYTES)
-    throw new InvalidConfigError(`${basename(file)}: a recipe must have at most 1 MiB, got ${bytes.length} bytes`);
+  requireSize(file, bytes.length);
   return bytes.toString('utf8');
+}
+
+function requireSize(file: string, byteCount: number): void {
+  if (byteCount > MAX_RECIPE_BYTES)
+    throw new InvalidConfigError(`${basename(file)}: a recipe must have at most 1 MiB, got ${byteCount} bytes`);
 }
 
 /** @param name of the file, for messages */

@@ -15,7 +15,7 @@ import { isS3 } from '../../store/s3-client.ts';
 import { findDataFiles } from './data-files.ts';
 import { hubAdvice, isHubId } from './hub-cache.ts';
 import { nearest } from './nearest.ts';
-import { HUB_KEYS, overrideLayer, presetLayer, readRecipeLayers } from './recipe-document.ts';
+import { HUB_KEYS, overrideLayer, presetLayer, readRecipeLayers, textLayers } from './recipe-document.ts';
 import type { RecipeLayer } from './recipe-document.ts';
 import { conflicts, isSet, merged, valueAt, whereOf } from './recipe-conflicts.ts';
 import { recipeSchema } from './recipe-schema.ts';
@@ -43,6 +43,14 @@ export interface RecipeOptions {
  */
 export function loadRecipe(path: string, options: RecipeOptions = {}): LoadedRecipe {
   return resolveRecipe(readRecipeLayers(path), dirname(resolve(path)), options);
+}
+
+/**
+ * As {@link loadRecipe}, of a recipe that is not saved yet.
+ * @param path of the file that it would be
+ */
+export function loadRecipeText(path: string, text: string): LoadedRecipe {
+  return resolveRecipe(textLayers(path, text), dirname(resolve(path)), {});
 }
 
 /** A preset as a recipe of its own. */

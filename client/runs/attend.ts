@@ -73,7 +73,10 @@ export async function attend<Result>(
   });
   interrupt.atOnce = () => runtime.supervisor?.kill();
   try {
-    await folder.write('server.json', JSON.stringify({ address: runtime.address, pid: process.pid }));
+    await folder.write(
+      'server.json',
+      JSON.stringify({ address: runtime.address, pid: process.pid, uiUrl: runtime.uiUrl }),
+    );
     if (runtime.uiUrl !== null) say(`Temporal's own pages: ${runtime.uiUrl}`);
     const lease = runtime.embedded ? await holdLease(config, runName) : null;
     try {

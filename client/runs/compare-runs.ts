@@ -24,14 +24,45 @@ export interface RunComparison {
   mixtures: { task: string; shares: [number, number] }[];
 }
 
+/** Which rows two selections have, by the runs' own row indexes, and how many of each task, copies counted. */
+export interface SelectionDifference {
+  bothCount: number;
+  /** Ascending. */
+  onlyLeft: number[];
+  onlyRight: number[];
+  tasks: { task: string; left: number; right: number }[];
+}
+
+/** The rows that one of two selections has alone. @throws RangeError where a run has no selection */
+export async function differRuns(left: RunResult, right: RunResult): Promise<SelectionDifference> {
+  const [one, other] = [await readSelection(left), await readSelection(right)];
+  const alone = (own: Selection, against: Selection): number[] =>
+    [...own.rows].flatMap(([hash, row]) => (against.rows.has(hash) ? [] : [row])).sort((a, b) => a - b);
+  const onlyLeft = alone(one, other);
+  return {
+    bothCount: one.rows.size - onlyLeft.length,
+    onlyLeft,
+    onlyRight: alone(other, one),
+    tasks: tasksOf(one, other).map((task) => ({
+      task,
+      left: one.tasks.get(task) ?? 0,
+      right: other.tasks.get(task) ?? 0,
+    })),
+  };
+}
+
+function tasksOf(one: Selection, other: Selection): string[] {
+  return [...new Set([...one.tasks.keys(), ...other.tasks.keys()])].sort();
+}
+
 /** @throws RangeError where a run has no selection */
 export async function compareRuns(left: RunResult, right: RunResult): Promise<RunComparison> {
   const [one, other] = [await readSelection(left), await readSelection(right)];
-  const sharedCount = [...one.rows].filter((hash) => other.rows.has(hash)).length;
+  const sharedCount = [...one.rows.keys()].filter((hash) => other.rows.has(hash)).length;
   const union = one.rows.size + other.rows.size - sharedCount;
   const [first, second] = [await readValues(left), await readValues(right)];
   const common = [...first].filter(([hash]) => second.has(hash));
-  const tasks = [...new Set([...one.tasks.keys(), ...other.tasks.keys()])].sort();
+  const tasks = tasksOf(one, other);
   const share = ({ tasks: counts, total }: Selection, task: string): number =>
     total === 0 ? 0 : (counts.get(task) ?? 0) / total;
   return {
@@ -65,7 +96,8 @@ function tauOfTasks(left: RunResult, right: RunResult): number | null {
 }
 
 interface Selection {
-  rows: ReadonlySet<string>;
+  /** Row index of each content; of equal contents the last. */
+  rows: ReadonlyMap<string, number>;
   /** Copies by task, and in all. */
   tasks: ReadonlyMap<string, number>;
   total: number;
@@ -78,12 +110,12 @@ async function readSelection({ runName, methods, config }: RunResult): Promise<S
       `compare: run must have a selection, got none in ${runName}; tive run RECIPE --until selection`,
     );
   const store = openStore(config.store.uri);
-  const rows = new Set<string>();
+  const rows = new Map<string, number>();
   const tasks = new Map<string, number>();
   let total = 0;
-  for await (const { contentHash, task, copies } of selectionTable.read(store, selection.selection)) {
+  for await (const { rowIndex, contentHash, task, copies } of selectionTable.read(store, selection.selection)) {
     for (const [row, name] of task.entries()) {
-      rows.add(contentKeyAt(contentHash, row));
+      rows.set(contentKeyAt(contentHash, row), rowIndex[row]!);
       tasks.set(name, (tasks.get(name) ?? 0) + copies[row]!);
       total += copies[row]!;
     }

@@ -34,6 +34,12 @@ export async function keepFormer({ path, result }: RunFolder, runName: string, n
 /** Folder of a run's exports. */
 export const EXPORT_FOLDER = 'export';
 
+/** Folder of exports of rows that a person has picked. */
+export const OWN_EXPORT_FOLDER = 'export-rows';
+
+/** File in it with their indexes, as a JSON list. */
+export const OWN_ROWS_FILE = 'rows.json';
+
 /**
  * Renames the exports of an earlier selection, so that they do not lie beside another one unmarked.
  * @returns what was renamed, in a sentence; null where nothing was

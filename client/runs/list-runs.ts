@@ -30,16 +30,24 @@ export async function listRuns(runsFolder: string): Promise<ListedRun[]> {
   const away = new Set<string>();
   for (const { name } of entries.filter((entry) => entry.isDirectory())) {
     const named = await namedRun(join(runsFolder, name, '.'), runsFolder);
-    const { folder } = named;
-    const result = await folder.result().catch(() => null);
-    const found = await stat(join(folder.path, 'recipe.resolved.yaml')).catch(() => null);
-    // A folder without either is no run's.
-    if (found === null && result === null) continue;
-    const written = await stat(join(folder.path, result === null ? 'recipe.resolved.yaml' : 'result.json'));
-    const state = await stateOf(named, result, away);
-    runs.push({ runName: name, state, ...factsOf(result), changedAt: written.mtime.toISOString() });
+    const listed = await listRun(named, await named.folder.result().catch(() => null), away);
+    if (listed !== null) runs.push(listed);
   }
   return runs.sort((left, right) => right.changedAt.localeCompare(left.changedAt));
+}
+
+/**
+ * A run as a line of a list; null for a folder that is no run's.
+ * @param result what is in its folder
+ * @param away clusters that have not answered, which are asked once
+ */
+export async function listRun(named: NamedRun, result: RunResult | null, away: Set<string>): Promise<ListedRun | null> {
+  const { folder, runName } = named;
+  const found = await stat(join(folder.path, 'recipe.resolved.yaml')).catch(() => null);
+  if (found === null && result === null) return null;
+  const written = await stat(join(folder.path, result === null ? 'recipe.resolved.yaml' : 'result.json'));
+  const state = await stateOf(named, result, away);
+  return { runName, state, ...factsOf(result), changedAt: written.mtime.toISOString() };
 }
 
 /** @param away clusters that have not answered, which are asked once */

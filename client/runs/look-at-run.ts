@@ -2,6 +2,8 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { CellProgress } from '../../contracts/messages/benchmark.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import type { AllocationResult } from '../../contracts/messages/selection.ts';
+import { splitBudget } from '../../algorithms/quotas.ts';
 import { endLeases } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Runtime } from '../cluster/runtime.ts';
@@ -12,6 +14,15 @@ import type { NamedRun } from './find-run.ts';
 import { saveResult } from './run-folder.ts';
 import type { ClusterPlace } from './run-folder.ts';
 import type { RunHandle, RunStatus } from './runs.ts';
+
+/** A task's quota that waits for an approval. */
+export interface AwaitedQuota {
+  task: string;
+  rows: number;
+  quota: number;
+  /** Its quota where every task had the same weight. */
+  equalQuota: number;
+}
 
 /** What is known of a run. */
 export interface LookedAtRun {
@@ -27,6 +38,8 @@ export interface LookedAtRun {
   reason: string | null;
   /** What keeps it waiting, in sentences. */
   notes: string[];
+  /** Quotas that wait for an approval, beside those of equal shares; null where none do. */
+  awaitedQuotas: AwaitedQuota[] | null;
   /** What it has found, here on this disk; null for a run that has not ended well. */
   result: RunResult | null;
 }
@@ -114,6 +127,7 @@ function emptyLook(runName: string): LookedAtRun {
     progress: null,
     reason: null,
     notes: [],
+    awaitedQuotas: null,
     result: null,
   };
 }
@@ -170,7 +184,11 @@ async function lookAtServer(named: NamedRun, { client }: Runtime, address: strin
     });
   const progress = await handle.progress();
   const found = { ...emptyLook(named.runName), state, address, progress };
-  if (state === 'running') return { ...found, notes: await waitingNotes(client, address) };
+  if (state === 'running') {
+    const quotas = progress?.gate.awaitsApproval === true ? await handle.quotas() : null;
+    const awaitedQuotas = quotas === null ? null : besideEqual(quotas);
+    return { ...found, notes: await waitingNotes(client, address), awaitedQuotas };
+  }
   if (state !== 'completed') return { ...found, ...(await failureOf(handle)) };
   const result = await handle.result();
   await endLeases(openStore(result.config.store.uri), handle.workflow.workflowId).catch(() => undefined);
@@ -191,6 +209,14 @@ async function lookAtBenchmark({ folder }: NamedRun, handle: RunHandle, found: L
   const result = await workflow.result();
   await saveBenchmark(folder, openStore(result.config.store.uri), result);
   return { ...found, notes: benchmarkNotes(result) };
+}
+
+function besideEqual(quotas: AllocationResult['tasks']): AwaitedQuota[] {
+  const budget = quotas.reduce((sum, { quota }) => sum + quota, 0);
+  const overflow = quotas.some(({ rows, quota }) => quota > rows) ? 'repeat' : 'redistribute';
+  const tasks = quotas.map(({ task, rows }) => ({ task, rowCount: rows, weight: 1 }));
+  const equal = splitBudget(tasks, budget, { overflow, rounding: 'largest_remainder' });
+  return quotas.map(({ task, rows, quota }, index) => ({ task, rows, quota, equalQuota: equal.quota[index]! }));
 }
 
 async function failureOf(handle: RunHandle): Promise<Pick<LookedAtRun, 'reason'>> {

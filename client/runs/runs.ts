@@ -7,8 +7,9 @@ import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temp
 import type { Config } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { Checkpoint, ReselectInput, RunInput, RunResult, StageProgress } from '../../contracts/messages/run.ts';
-import { GATE_QUERY } from '../../contracts/gate.ts';
+import { GATE_QUERY, QUOTAS_QUERY } from '../../contracts/gate.ts';
 import type { GateState } from '../../contracts/gate.ts';
+import type { AllocationResult } from '../../contracts/messages/selection.ts';
 import { CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
@@ -26,6 +27,8 @@ export interface RunHandle {
   workflow: RunWorkflow;
   /** Where the run stands; null while no worker answers. */
   progress(): Promise<RunStatus | null>;
+  /** Quotas that wait for an approval; null where none do, or no worker answers. */
+  quotas(): Promise<AllocationResult['tasks'] | null>;
   result(): Promise<RunResult>;
 }
 
@@ -159,6 +162,7 @@ function handleOf(client: Client, runName: string, workflow: RunWorkflow): RunHa
     workflow,
     result: () => workflow.result(),
     progress: () => readProgress(client, workflow).catch(() => null),
+    quotas: () => workflow.query<AllocationResult['tasks'] | null>(QUOTAS_QUERY).catch(() => null),
   };
 }
 

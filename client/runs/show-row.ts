@@ -112,12 +112,14 @@ async function findRow(store: Store, { dataset, config }: RunResult, wanted: num
   throw new RangeError(`show: row must be from 0 to ${last}, got ${wanted.toLocaleString('en')}`);
 }
 
+/** Reads a run's rows again; to be closed. */
+export async function openRows({ config }: RunResult): Promise<RowReader> {
+  return RowReader.over(await localDataset(openStore, config.dataset, null));
+}
+
 /** Texts and pictures as they are now; none where the row cannot be read. */
-async function readDialogue(
-  { config }: RunResult,
-  place: Place,
-): Promise<Pick<ShownRow, 'images' | 'clips' | 'turns'>> {
-  const reader = RowReader.over(await localDataset(openStore, config.dataset, null));
+async function readDialogue(result: RunResult, place: Place): Promise<Pick<ShownRow, 'images' | 'clips' | 'turns'>> {
+  const reader = await openRows(result);
   try {
     const { row, source } = await reader.at(place);
     if (isRejection(row)) return { images: [], clips: [], turns: [] };
@@ -172,6 +174,12 @@ async function findValues(
     if (row >= 0) found = { batch, row };
   }
   return found;
+}
+
+/** Rows whose gradients point most nearly the same way as a row's, of all tasks; none where it has no gradient. */
+export async function nearestRows(result: RunResult, rowIndex: number): Promise<ShownRow['nearest']> {
+  if (result.gradients === null) return [];
+  return (await neighboursOf(openStore(result.config.store.uri), result, rowIndex)).nearest;
 }
 
 /** What the gradient tables know of a row. */

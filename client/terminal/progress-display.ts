@@ -154,9 +154,16 @@ function remaining(stage: StageProgress, status: RunStatus, seen: Map<Stage, Sam
 }
 
 /** The time left at the pace since the stage began, for who looks once. */
-function remainingSinceStart({ startedAtMs }: StageProgress, fraction: number): string {
-  if (startedAtMs === null || fraction === 0) return '';
-  return fraction >= 1 ? '  finishing' : leftText(((Date.now() - startedAtMs) * (1 - fraction)) / fraction);
+function remainingSinceStart(stage: StageProgress, fraction: number): string {
+  const leftMs = leftSinceStart(stage, fraction);
+  if (leftMs === null) return '';
+  return fraction >= 1 ? '  finishing' : leftText(leftMs);
+}
+
+/** Milliseconds left at the pace since the stage began; null where nothing of it is done. */
+export function leftSinceStart({ startedAtMs }: StageProgress, fraction: number): number | null {
+  if (startedAtMs === null || fraction === 0) return null;
+  return ((Date.now() - startedAtMs) * (1 - fraction)) / fraction;
 }
 
 function leftText(leftMs: number): string {

@@ -143,7 +143,7 @@ async function approval(
   { budget, tasks }: AllocationResult,
 ): Promise<void> {
   progress.describe('allocation', `${countText(budget)} rows over ${tasks.length} tasks wait for approval`);
-  await gate.approval();
+  await gate.approval(tasks);
   progress.describe('allocation', '');
 }
 

@@ -1,0 +1,204 @@
+// The page's addresses: each asks what the command line asks, and answers in JSON.
+import { readFile } from 'node:fs/promises';
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import { actOnRun, LIVE_ACTS } from '../../client/runs/live-run.ts';
+import { API } from '../api.ts';
+import type { Session } from '../api.ts';
+import { NOT_BUILT } from './app-files.ts';
+import type { AppFile } from './app-files.ts';
+import { BODIES, parseBody } from './bodies.ts';
+import { RunEvents } from './events.ts';
+import { OpenRuns } from './open-rows.ts';
+import { problemOf, RefusedError } from './problems.ts';
+import { parseRowQuery } from './row-query.ts';
+import { MOST_EDGE } from './row-reading.ts';
+import { readLog } from './run-log.ts';
+import { reportOf, Runs } from './runs.ts';
+import { guarded, REPORT_POLICY, withBodyLimit, withHeaders } from './safety.ts';
+import type { Guard } from './safety.ts';
+
+/** What the page is of. */
+export interface PageOptions {
+  /** Folder of the runs. */
+  runsFolder: string;
+  /** Folder that recipes are saved in. */
+  folder: string;
+  version: string;
+  guard: Guard;
+  /** The built front-end; none where it is missing. */
+  files: ReadonlyMap<string, AppFile>;
+}
+
+/** The page's answers, and what is held open for them. */
+export interface PageApp {
+  app: Hono;
+  events: RunEvents;
+  close(): Promise<void>;
+}
+
+const LOG_LINES = 200;
+const MOST_LOG_LINES = 2000;
+const USUAL_EDGE = 512;
+
+export function createApp(options: PageOptions): PageApp {
+  const app = new Hono();
+  const runs = new Runs(options.runsFolder);
+  const rows = new OpenRuns(runs);
+  const events = new RunEvents(runs);
+  app.onError((error, context) => {
+    const { problem, status } = problemOf(error);
+    return context.json(problem, status);
+  });
+  app.notFound((context) => context.json({ message: 'page: address must be known, got another one' }, 404));
+  app.use(withHeaders);
+  app.use(guarded(options.guard));
+  app.use(withBodyLimit);
+  addRuns(app, options, runs, events);
+  addRows(app, runs, rows);
+  addSelections(app, runs);
+  addRecipes(app, options.folder);
+  addFiles(app, options.files);
+  return { app, events, close: () => rows.close() };
+}
+
+function addRuns(app: Hono, { guard, version, runsFolder }: PageOptions, runs: Runs, events: RunEvents): void {
+  const session: Session = { version, isReadOnly: guard.isReadOnly, runsFolder, token: guard.token };
+  app.get(`${API}/session`, (context) => context.json(session));
+  app.get(`${API}/runs`, async (context) => context.json(await runs.lines()));
+  app.get(`${API}/events`, async (context) => {
+    const runName = context.req.query('run') ?? null;
+    if (runName !== null) await runs.named(runName);
+    return streamSSE(context, async (stream) => {
+      await new Promise<void>((resolve) => {
+        const end = events.listen(runName, (event, data) => {
+          stream.writeSSE({ event, data }).catch(resolve);
+        });
+        stream.onAbort(() => {
+          end();
+          resolve();
+        });
+      });
+    });
+  });
+  app.get(`${API}/runs/:name`, async (context) => context.json(await runs.view(context.req.param('name'))));
+  app.get(`${API}/runs/:name/log`, async (context) => {
+    const { folder } = await runs.named(context.req.param('name'));
+    const limit = wholeOf(context.req.query('limit') ?? String(LOG_LINES), 'limit');
+    return context.json(await readLog(folder, context.req.query('stage') ?? null, Math.min(limit, MOST_LOG_LINES)));
+  });
+  app.get(`${API}/runs/:name/report`, async (context) => {
+    const path = await reportOf(await runs.named(context.req.param('name')));
+    if (path === null) throw new RefusedError(404, 'report: run must have a report, got none');
+    context.header('Content-Security-Policy', REPORT_POLICY);
+    return context.html(await readFile(path, 'utf8'));
+  });
+  for (const act of LIVE_ACTS) {
+    app.post(`${API}/runs/:name/${act}`, async (context) => {
+      const named = await runs.named(context.req.param('name'));
+      const { hint } = await import('../../client/terminal/own-command.ts');
+      // Nobody is at it, or it waits for nothing: the run's state, not the question, is what does not fit.
+      const message = await actOnRun(act, named).catch((error: unknown) => {
+        throw new RefusedError(409, problemOf(error).problem.message);
+      });
+      return context.json({ message, runName: null, command: hint(act, named.runName) });
+    });
+  }
+}
+
+function addRows(app: Hono, runs: Runs, rows: OpenRuns): void {
+  const of = async (context: Context): Promise<Awaited<ReturnType<OpenRuns['of']>>> => {
+    const named = await runs.named(context.req.param('name') ?? '');
+    return rows.of(named.runName);
+  };
+  const index = (context: Context): number => wholeOf(context.req.param('index') ?? '', 'index');
+  app.get(`${API}/runs/:name/rows`, async (context) => {
+    const query = parseRowQuery(context.req.query());
+    return context.json(await (await of(context)).page(query));
+  });
+  app.get(`${API}/runs/:name/rows/:index`, async (context) =>
+    context.json(await (await of(context)).view(index(context))),
+  );
+  app.get(`${API}/runs/:name/rows/:index/pictures/:picture`, async (context) => {
+    const picture = wholeOf(context.req.param('picture'), 'picture');
+    const edge = Math.min(MOST_EDGE, wholeOf(context.req.query('edge') ?? String(USUAL_EDGE), 'edge'));
+    const bytes = await (await of(context)).picture(index(context), picture, edge);
+    return context.body(bytes, 200, { 'Content-Type': 'image/webp', 'Cache-Control': 'private, max-age=600' });
+  });
+}
+
+function addSelections(app: Hono, runs: Runs): void {
+  const oneAtATime = queue();
+  app.post(`${API}/runs/:name/what-if`, async (context) => {
+    const question = parseBody(BODIES.whatIf, await bodyOf(context));
+    const base = await runs.result(context.req.param('name'));
+    const { whatIf } = await import('./selections.ts');
+    return context.json(await oneAtATime(() => whatIf(base, question)));
+  });
+  app.post(`${API}/runs/:name/export`, async (context) => {
+    const question = parseBody(BODIES.exported, await bodyOf(context));
+    const named = await runs.named(context.req.param('name'));
+    const result = await runs.result(named.runName);
+    const { exportRows } = await import('./selections.ts');
+    return context.json(await oneAtATime(() => exportRows(named, result, question)));
+  });
+  app.get(`${API}/compare`, async (context) => {
+    const [left, right] = [context.req.query('left') ?? '', context.req.query('right') ?? ''];
+    const { compare } = await import('./selections.ts');
+    return context.json(await compare(await runs.result(left), await runs.result(right)));
+  });
+}
+
+function addRecipes(app: Hono, folder: string): void {
+  const oneAtATime = queue();
+  const loaded = import('./recipes.ts').then(({ Recipes }) => new Recipes(folder));
+  const question = async (context: Context) => parseBody(BODIES.recipe, await bodyOf(context));
+  app.get(`${API}/recipe/schema`, async (context) => {
+    const { recipeJsonSchema } = await import('../../client/recipe/json-schema.ts');
+    return context.json(recipeJsonSchema());
+  });
+  app.post(`${API}/recipe/check`, async (context) => context.json((await loaded).check(await question(context))));
+  app.post(`${API}/recipe/plan`, async (context) => {
+    const recipe = await question(context);
+    return context.json(await oneAtATime(async () => (await loaded).plan(recipe)));
+  });
+  app.post(`${API}/recipe/run`, async (context) => {
+    const recipe = await question(context);
+    return context.json(await oneAtATime(async () => (await loaded).run(recipe)));
+  });
+}
+
+function addFiles(app: Hono, files: ReadonlyMap<string, AppFile>): void {
+  app.get('*', (context) => {
+    const { path } = context.req;
+    const file = files.get(path);
+    if (file !== undefined) return context.body(file.bytes, 200, { 'Content-Type': file.type });
+    if (path === '/' && files.size === 0) return context.html(NOT_BUILT);
+    return context.notFound();
+  });
+}
+
+async function bodyOf(context: Context): Promise<unknown> {
+  const text = await context.req.text();
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new RefusedError(400, 'request: body must be JSON, got something else');
+  }
+}
+
+function wholeOf(text: string, what: string): number {
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw new RefusedError(400, `request: ${what} must be a whole number, got ${JSON.stringify(text.slice(0, 40))}`);
+}
+
+/** Does one piece of work after the other. */
+function queue(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
+}

@@ -1,0 +1,127 @@
+// Other selections of a run, two runs side by side, and exports.
+import { join, relative } from 'node:path';
+import { exportRun } from '../../client/export/export.ts';
+import type { ExportForm } from '../../client/export/export-forms.ts';
+import { compareRuns, differRuns } from '../../client/runs/compare-runs.ts';
+import type { NamedRun } from '../../client/runs/find-run.ts';
+import { EXPORT_FOLDER, OWN_EXPORT_FOLDER, OWN_ROWS_FILE } from '../../client/runs/former-result.ts';
+import { reselectRun } from '../../client/runs/reselect-run.ts';
+import { saveResult } from '../../client/runs/run-folder.ts';
+import { readScores } from '../../client/runs/run-scores.ts';
+import { hint } from '../../client/terminal/own-command.ts';
+import type { RunResult } from '../../contracts/messages/run.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import { openStore } from '../../store/open-store.ts';
+import type { ComparedRun, Comparison, ExportQuestion, Said, WhatIf } from '../api.ts';
+import type { CheckedQuestion } from './bodies.ts';
+
+/** Row indexes of a list. */
+const MOST_ROWS = 200;
+
+/**
+ * Selects again as `tive select` does, into a run of its own name: the same question is the same run.
+ * @throws InvalidConfigError for settings that are wrong, or that gradients depend on
+ */
+export async function whatIf(base: RunResult, question: CheckedQuestion): Promise<WhatIf> {
+  const { method, lambda, budget, filters } = question;
+  const settings = [
+    ...question.settings,
+    ...(filters.length === 0 ? [] : [`selection.filters=[${filters.join(', ')}]`]),
+  ];
+  const startedAt = performance.now();
+  const made = await reselectRun(base, {
+    method,
+    settings,
+    ...(lambda !== null && { lambda }),
+    ...(budget !== null && { budget }),
+  });
+  await saveResult(made.folder, openStore(made.config.store.uri), made.result);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const { bothCount, onlyLeft, onlyRight } = await differRuns(base, made.result);
+  const [before, after] = [base.methods[0]!, made.result.methods[0]!];
+  const oldQuotas = new Map(before.allocation.tasks.map(({ task, quota }) => [task, quota]));
+  const words = ['--method', method, ...numberWords('--lambda', lambda), ...numberWords('--budget', budget)];
+  return {
+    runName: made.runName,
+    command: hint('select', base.runName, ...settings, ...words),
+    seconds,
+    oldCount: before.selection!.rowCount,
+    newCount: after.selection!.rowCount,
+    jaccard: jaccardOf(bothCount, onlyLeft.length, onlyRight.length),
+    tasks: after.allocation.tasks.map(({ task, rows, quota }) => ({
+      task,
+      rows,
+      oldQuota: oldQuotas.get(task) ?? 0,
+      newQuota: quota,
+    })),
+    entering: onlyRight.slice(0, MOST_ROWS),
+    leaving: onlyLeft.slice(0, MOST_ROWS),
+    enteringCount: onlyRight.length,
+    leavingCount: onlyLeft.length,
+    warnings: [...new Set(made.result.warnings)],
+  };
+}
+
+function numberWords(name: string, value: number | null): string[] {
+  return value === null ? [] : [name, String(value)];
+}
+
+function jaccardOf(both: number, left: number, right: number): number {
+  return both + left + right === 0 ? 1 : both / (both + left + right);
+}
+
+/** Writes a run's selection, or rows that were picked, as `tive export` does: below the run's folder. */
+export async function exportRows(
+  { runName, folder }: NamedRun,
+  result: RunResult,
+  { form, rows }: ExportQuestion & { form: ExportForm },
+): Promise<Said> {
+  const target = join(folder.path, rows === null ? EXPORT_FOLDER : OWN_EXPORT_FOLDER);
+  const own: string[] = [];
+  if (rows !== null) {
+    await new LocalStore(target, { isPrivate: true }).write(OWN_ROWS_FILE, [Buffer.from(`${JSON.stringify(rows)}\n`)]);
+    own.push('--rows', shown(join(target, OWN_ROWS_FILE)));
+  }
+  const { path, content } = await exportRun(openStore(result.config.store.uri), result, form, target, false, rows);
+  return {
+    message: `${shown(path)}  ${content}`,
+    runName: null,
+    command: hint('export', runName, '--to', form, ...own),
+  };
+}
+
+function shown(path: string): string {
+  return relative(process.cwd(), path) || path;
+}
+
+/** Two runs side by side; what only selections have is empty where one has none. */
+export async function compare(left: RunResult, right: RunResult): Promise<Comparison> {
+  const sides = { left: await comparedRun(left), right: await comparedRun(right) };
+  const isSelected = [left, right].every(({ methods }) => (methods[0]?.selection ?? null) !== null);
+  if (!isSelected) {
+    const none = { onlyLeft: [], onlyRight: [], onlyLeftCount: 0, onlyRightCount: 0, tasks: [] };
+    return { ...sides, jaccard: null, bothCount: 0, ...none };
+  }
+  const { jaccard } = await compareRuns(left, right);
+  const { bothCount, onlyLeft, onlyRight, tasks } = await differRuns(left, right);
+  return {
+    ...sides,
+    jaccard,
+    bothCount,
+    onlyLeft: onlyLeft.slice(0, MOST_ROWS),
+    onlyRight: onlyRight.slice(0, MOST_ROWS),
+    onlyLeftCount: onlyLeft.length,
+    onlyRightCount: onlyRight.length,
+    tasks,
+  };
+}
+
+async function comparedRun(result: RunResult): Promise<ComparedRun> {
+  const [first = null] = result.methods;
+  return {
+    runName: result.runName,
+    method: first?.method ?? null,
+    selectedCount: first?.selection?.rowCount ?? null,
+    scores: await readScores(result),
+  };
+}

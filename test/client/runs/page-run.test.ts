@@ -1,0 +1,194 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Comparison, RowPage, RowView, RunLine, RunView, Said, WhatIf } from '../../../page/api.ts';
+import type * as serveModule from '../../../page/server/serve.ts';
+import type { ShownRow } from '../../../client/runs/show-row.ts';
+import { ask, cookieOf } from '../../page/server/served.ts';
+import { tive, useCluster } from '../in-process.ts';
+import { USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
+import { startTive } from '../tive-process.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'tive-page-run-'));
+const cluster = useCluster();
+let [port, cookie, token] = [0, '', ''];
+let page: serveModule.ServedPage;
+
+const get = async <Value>(path: string): Promise<Value> => {
+  const { status, body } = await ask(port, path, { headers: { cookie } });
+  if (status !== 200) throw new Error(`${path}: ${status} ${body.toString()}`);
+  return JSON.parse(body.toString()) as Value;
+};
+
+const post = async <Value>(path: string, body: unknown = {}): Promise<Value> => {
+  const headers = { cookie, 'x-tive-token': token };
+  const answer = await ask(port, path, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.body.toString()}`);
+  return JSON.parse(answer.body.toString()) as Value;
+};
+
+beforeAll(async () => {
+  writeSmallDataset(root, 'allocation: { approval: required, budget_fraction: 0.2 }\n');
+  // As the command loads it: what it selects again with is bundled.
+  const built = pathToFileURL(join(import.meta.dirname, '../../../dist/page/server/serve.js')).href;
+  const { servePage } = (await import(built)) as typeof serveModule;
+  const place = { runsFolder: join(root, 'runs'), folder: root, version: '0', host: '127.0.0.1', port: 0 };
+  page = await servePage({ ...place, isReadOnly: false });
+  const { port: own, search } = new URL(page.link);
+  [port, token] = [Number(own), new URLSearchParams(search).get('token')!];
+  cookie = cookieOf(await ask(port, `/${search}`));
+  const { exitCode, stderr } = await tive(root, 'run', 'recipe.yaml', '--detach', '--address', cluster.address);
+  expect(exitCode, stderr).toBe(0);
+}, 120_000);
+afterAll(async () => {
+  await page.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const untilState = (state: RunView['state']): Promise<RunView> =>
+  vi.waitFor(
+    async () => {
+      const view = await get<RunView>('/api/runs/small');
+      expect(view.state).toBe(state);
+      return view;
+    },
+    { timeout: 100_000, interval: 300 },
+  );
+
+describe('a run at work', () => {
+  test('waits for the approval of its quotas, which the page shows beside equal ones and gives', async () => {
+    const view = await untilState('waiting');
+    expect(view).toMatchObject({
+      runName: 'small',
+      kind: 'run',
+      isPaused: false,
+      hasReport: false,
+      stage: 'allocation',
+    });
+    const quotas = view.awaitedQuotas!;
+    expect(quotas.map(({ task, rows }) => [task, rows]).sort()).toEqual([
+      ['name', 24],
+      ['sum', 12],
+      ['tell', 20],
+    ]);
+    const sum = (key: 'quota' | 'equalQuota'): number => quotas.reduce((total, one) => total + one[key], 0);
+    expect(sum('equalQuota')).toBe(sum('quota'));
+    const equal = quotas.map(({ equalQuota }) => equalQuota);
+    expect(Math.max(...equal) - Math.min(...equal)).toBeLessThanOrEqual(1);
+    const said = await post<Said>('/api/runs/small/approve');
+    expect(said).toMatchObject({ message: 'small goes on with its quotas', runName: null });
+    expect(said.command).toMatch(/approve small$/);
+  }, 120_000);
+
+  test('is fetched when it is done: curves, verdict, report', async () => {
+    const view = await untilState('done');
+    expect(view.curves.map(({ name }) => name)).toEqual(['warmup', 'tive', 'random']);
+    for (const { steps, losses, learningRates } of view.curves) {
+      expect(steps.length).toBeGreaterThan(3);
+      expect([losses.length, learningRates.length]).toEqual([steps.length, steps.length]);
+      expect(losses.every((loss) => loss > 0)).toBe(true);
+    }
+    expect(view).toMatchObject({ hasReport: true, share: 1, awaitedQuotas: null });
+    expect(view.verdict).toBe(view.verdictLines[0]);
+    expect((await ask(port, '/api/runs/small/report', { headers: { cookie } })).body.toString()).toMatch(
+      /^<!doctype html>/,
+    );
+    await expect(post('/api/runs/small/approve')).rejects.toThrow(/409/);
+    const [line] = await get<RunLine[]>('/api/runs');
+    expect(line).toMatchObject({ runName: 'small', dataset: 'train.json' });
+  }, 120_000);
+});
+
+describe('its rows', () => {
+  test('are those of tive show: values, rank, copies, nearest rows', async () => {
+    const found = await get<RowPage>('/api/runs/small/rows?state=selected&sort=value&descending=true&limit=1');
+    const { rowIndex } = found.rows[0]!;
+    const view = await get<RowView>(`/api/runs/small/rows/${rowIndex}`);
+    const shown = JSON.parse((await tive(root, 'show', 'small', String(rowIndex), '--json')).stdout) as ShownRow;
+    expect(view).toMatchObject({
+      task: shown.task,
+      copies: shown.copies,
+      tokens: shown.tokenCount,
+      loss: shown.values!.loss,
+      norm: shown.values!.gradientNorm,
+      el2n: shown.values!.el2n,
+      rank: shown.values!.rank,
+      taskRowCount: shown.values!.taskRowCount,
+      nearest: shown.nearest,
+      turns: shown.turns.map(({ role, value }) => ({ role, text: value })),
+    });
+    expect(found.all).toBe(USABLE_ROWS + 3);
+  });
+});
+
+describe('another selection', () => {
+  test('is that of tive select, as a run of its own, beside the old one', async () => {
+    const question = {
+      method: 'random',
+      lambda: null,
+      budget: 0.5,
+      filters: [],
+      settings: ['allocation.approval=none'],
+    };
+    const found = await post<WhatIf>('/api/runs/small/what-if', question);
+    expect(found.newCount).toBe(28);
+    expect(found.command).toMatch(/select small allocation\.approval=none --method random --budget 0\.5$/);
+    expect(found.enteringCount - found.leavingCount).toBe(found.newCount - found.oldCount);
+    expect(found.entering).toHaveLength(found.enteringCount);
+    expect(found.tasks.reduce((sum, { newQuota }) => sum + newQuota, 0)).toBe(28);
+    const compared = await get<Comparison>(`/api/compare?left=small&right=${found.runName}`);
+    expect(compared.jaccard).toBeCloseTo(found.jaccard, 12);
+    expect(compared.onlyRight).toEqual(found.entering);
+    expect(compared.left.scores.map(({ method }) => method)).toEqual(['tive', 'random', 'base']);
+    await expect(post('/api/runs/small/what-if', { ...question, settings: ['run.seed=3'] })).rejects.toThrow(/400/);
+  }, 120_000);
+});
+
+describe('the commands', () => {
+  test('tive ui prints its link and serves the page until Ctrl-C', async () => {
+    const { child, finished } = startTive(root, 'ui', '--read-only');
+    let printed = '';
+    child.stdout!.on('data', (chunk: string) => (printed += chunk));
+    const link = await vi.waitUntil(() => /^page: (http:\S+)$/m.exec(printed)?.[1], { timeout: 60_000 });
+    const { port: own, search, hostname } = new URL(link);
+    expect(hostname).toBe('127.0.0.1');
+    const entered = await ask(Number(own), `/${search}`);
+    const answer = await ask(Number(own), '/api/session', { headers: { cookie: cookieOf(entered) } });
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ isReadOnly: true, runsFolder: join(root, 'runs') });
+    child.kill('SIGINT');
+    expect(await finished).toMatchObject({ exitCode: 0, stderr: 'Ctrl-C ends it\n' });
+  }, 90_000);
+
+  test('tive run --open serves the page while the run is at work, and ends with it where nobody is at a terminal', async () => {
+    const { exitCode, stdout } = await tive(
+      root,
+      'run',
+      'recipe.yaml',
+      '--open',
+      'run.name=opened',
+      '--until',
+      'values',
+      '--address',
+      cluster.address,
+    );
+    const link = /^page: (http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43})$/m.exec(stdout)?.[1];
+    expect([exitCode, typeof link]).toEqual([0, 'string']);
+    await expect(ask(Number(new URL(link!).port), '/')).rejects.toThrow(/ECONNREFUSED/);
+  }, 120_000);
+
+  test('a recipe that is written in the page runs as a command of its own', async () => {
+    const text = `extends: ./recipe.yaml\nrun: { name: mine, output_dir: runs }\nstore: { uri: tive-store }\nallocation: { approval: none }\nwarmup: { epochs: 1 }\n`;
+    await expect(post('/api/recipe/run', { name: 'mine.yaml', text: 'model: 1' })).rejects.toThrow(/400/);
+    const said = await post<Said>('/api/recipe/run', { name: 'mine.yaml', text });
+    expect(said).toMatchObject({ message: 'mine has begun', runName: 'mine' });
+    await vi.waitFor(async () => expect((await get<RunView>('/api/runs/mine')).state).toBe('running'), {
+      timeout: 60_000,
+    });
+    expect(await post<Said>('/api/runs/mine/cancel')).toMatchObject({ message: 'mine stops at its next checkpoint' });
+    await vi.waitFor(async () => expect((await get<RunView>('/api/runs/mine')).state).not.toBe('running'), {
+      timeout: 60_000,
+    });
+  }, 150_000);
+});
