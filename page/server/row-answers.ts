@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { nearestRows } from '../../client/runs/show-row.ts';
 import type { RunFolder } from '../../client/runs/run-folder.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import { IMAGE_PLACEHOLDER } from '../../dataset/forms/conversation.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import type { RowLine, RowPage, RowQuery, RowView } from '../api.ts';
 import { RefusedError } from './problems.ts';
@@ -120,7 +121,7 @@ export class RunRows {
     const { id, task, state, reason, copies, value, loss, norm, tokens } = this.#table;
     const first = (role: 'human' | 'gpt'): string | null => {
       const turn = parsed?.turns.find((one) => one.role === role);
-      return turn === undefined ? null : turn.value.slice(0, SHOWN_LETTERS);
+      return turn === undefined ? null : turn.value.replaceAll(IMAGE_PLACEHOLDER, '').trim().slice(0, SHOWN_LETTERS);
     };
     return {
       rowIndex: index,

@@ -122,7 +122,7 @@ describe('rows', () => {
       norm: 2,
       tokens: 0,
       pictureCount: 1,
-      question: '<image>\nquestion 9 <b>ü</b>',
+      question: 'question 9 <b>ü</b>',
       answer: 'answer 9',
     });
     expect(found.rows[2]).toMatchObject({ state: 'set_aside', reason: 'answer_empty', value: null, loss: null });
