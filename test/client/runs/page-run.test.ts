@@ -188,7 +188,8 @@ describe('the commands', () => {
     });
     expect(await post<Said>('/api/runs/mine/cancel')).toMatchObject({ message: 'mine stops at its next checkpoint' });
     await vi.waitFor(async () => expect((await get<RunView>('/api/runs/mine')).state).not.toBe('running'), {
-      timeout: 60_000,
+      // An activity is told by its next heartbeat, which its worker holds back for most of the time-out.
+      timeout: 150_000,
     });
-  }, 150_000);
+  }, 240_000);
 });
