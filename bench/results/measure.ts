@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import type { BenchmarkSummary } from '../../contracts/benchmark-summary.ts';
+import type { SelectionMethod } from '../../contracts/config.ts';
+import { leastTrajectory } from '../../contracts/methods.ts';
 import { packageFolder } from '../package-folder.ts';
 import type { Batch, Score } from './scores.ts';
 import { settingName } from './settings.ts';
@@ -14,6 +16,8 @@ export interface MeasureOptions {
   work: string;
   processCount: number | null;
 }
+
+const TRAJECTORY = 4;
 
 const MODELS: Readonly<Record<BaseName, string>> = { first: 'examples/demo/model', second: 'examples/demo/model-2' };
 
@@ -30,6 +34,7 @@ export function measure(setting: Setting, { firstSeed, seedCount, methods }: Bat
     `run.seed=${firstSeed}`,
     `model.path=${join(packageFolder(), MODELS[setting.base])}`,
     'evaluation.compare=[]',
+    ...trajectorySettings(methods),
     // A stressed recipe names the folder of the one that it was made of.
     `run.output_dir=${resolve(folder, 'runs')}`,
     `store.uri=${resolve(folder, 'store')}`,
@@ -45,6 +50,11 @@ export function measure(setting: Setting, { firstSeed, seedCount, methods }: Bat
   return table!.methods.flatMap(({ method, accuracy }) =>
     accuracy.scores.map((score, index) => ({ ...setting, seed: firstSeed + index, method, accuracy: score })),
   );
+}
+
+/** Checkpoints of the warm-up, where a method asks for losses at several of them. */
+export function trajectorySettings(methods: readonly SelectionMethod[]): string[] {
+  return methods.some((method) => leastTrajectory(method) > 0) ? [`warmup.trajectory=${TRAJECTORY}`] : [];
 }
 
 /** The recipe of a dataset under a condition, made where it is not there. */

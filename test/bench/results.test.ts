@@ -3,12 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { trajectorySettings } from '../../bench/results/measure.ts';
 import { resultsPage } from '../../bench/results/results-page.ts';
 import { chooseRobust, differencesOf } from '../../bench/results/robust-choice.ts';
 import { missingBatches, readScores, writeScores } from '../../bench/results/scores.ts';
 import type { Score } from '../../bench/results/scores.ts';
-import { CONDITIONS, SETTINGS } from '../../bench/results/settings.ts';
+import { COMPARED, CONDITIONS, SETTINGS } from '../../bench/results/settings.ts';
 import type { Condition, DatasetName } from '../../bench/results/settings.ts';
+import { loadPreset } from '../../client/recipe/recipe.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tive-results-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -49,6 +51,14 @@ describe('what is left to measure', () => {
   test('is nothing once all is there', () => {
     expect(missingBatches(scores, 3, ['tive'])).toEqual([]);
   });
+});
+
+test('every method that is compared is one that the recipe takes, with the checkpoints that it asks for', () => {
+  const load = (...settings: string[]) =>
+    loadPreset('demo', { overrides: [`benchmark.methods=[${COMPARED.join(', ')}]`, ...settings] });
+  expect(load(...trajectorySettings(COMPARED)).config.benchmark.methods).toEqual(COMPARED);
+  expect(() => load()).toThrow('trajectories needs warmup.trajectory');
+  expect(trajectorySettings(['tive', 'random'])).toEqual([]);
 });
 
 describe('the file of scores', () => {
