@@ -1,6 +1,6 @@
 // What other programs use: recipes, runs, their results.
 export { exportRun } from './export/export.ts';
-export type { ExportForm } from './export/export-forms.ts';
+export type { ExportForm } from '../contracts/export-forms.ts';
 export { outcomeOf } from './terminal/outcome.ts';
 export { loadPreset, loadRecipe } from './recipe/recipe.ts';
 export type { LoadedRecipe, RecipeOptions } from './recipe/recipe.ts';

@@ -14,10 +14,11 @@ export const LATER_KEYS = {
   'benchmark.lds': 0,
 } as const satisfies { readonly [Path in ConfigPath]?: string | number | boolean | null };
 
+const NOTHING = new Map<string, unknown>(Object.entries(LATER_KEYS));
+
 /** Whether a later key stands at the value that does nothing, or is not there. */
 export function doesNothing(path: string, value: unknown): boolean {
-  const nothing = new Map<string, unknown>(Object.entries(LATER_KEYS));
-  return nothing.has(path) && (value === undefined || value === nothing.get(path));
+  return NOTHING.has(path) && (value === undefined || value === NOTHING.get(path));
 }
 
 /** A config without {@link LATER_KEYS} that do nothing in it, to be compared with one from before they came. */

@@ -6,9 +6,9 @@ import { root } from './bootstrap.mjs';
 import { prepareTestEnvironment } from './test-environment.mjs';
 
 const environment = await prepareTestEnvironment();
-const [first, ...others] = process.argv.slice(2);
+const words = process.argv.slice(2);
 const command =
-  first === 'results'
-    ? [join(root, 'dist/bench/results/index.js'), ...others]
-    : [join(root, 'dist/bench/index.js'), ...process.argv.slice(2)];
+  words[0] === 'results'
+    ? [join(root, 'dist/bench/results/index.js'), ...words.slice(1)]
+    : [join(root, 'dist/bench/index.js'), ...words];
 process.exit(spawnSync(process.execPath, command, { stdio: 'inherit', env: environment }).status ?? 1);

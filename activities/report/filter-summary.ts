@@ -78,8 +78,8 @@ async function findShown(store: Store, filter: FilterResult, values: ValuesResul
     .sort(([left, a], [right, b]) => b.count - a.count || left - right)
     .slice(0, SHOWN_NEAR)
     .map(([kept, own]) => ({ kept, ...own }));
-  const wanted = new Set([...suspects, ...largest.flatMap(({ kept, examples }) => [kept, ...examples])]);
-  const found = await readFound(store, values, wanted, pulse);
+  const shown = new Set(largest.flatMap(({ kept, examples }) => [kept, ...examples]));
+  const { found, highest } = await readFound(store, values, shown, suspects, pulse);
   const of = (rowIndex: number): Found[] => {
     const row = found.get(rowIndex);
     return row === undefined ? [] : [row];
@@ -89,24 +89,31 @@ async function findShown(store: Store, filter: FilterResult, values: ValuesResul
       of(kept).map((row) => ({ kept: row, count, examples: examples.flatMap(of) })),
     ),
     nearRowCount: near.size,
-    suspects: [...suspects]
-      .flatMap(of)
-      .sort((left, right) => right.loss - left.loss || left.rowIndex - right.rowIndex)
-      .slice(0, SHOWN_SUSPECTS),
+    suspects: highest,
   };
 }
 
+/** The rows that are shown, and of the suspects those with the highest losses: they may be half of all rows. */
 async function readFound(
   store: Store,
   { values }: ValuesResult,
-  wanted: ReadonlySet<number>,
+  shown: ReadonlySet<number>,
+  suspects: ReadonlySet<number>,
   pulse: Pulse,
-): Promise<Map<number, Found>> {
+): Promise<{ found: Map<number, Found>; highest: Found[] }> {
   const found = new Map<number, Found>();
+  let highest: Found[] = [];
   for await (const { rowIndex, task, loss } of valuesTable.read(store, values)) {
-    for (const [row, index] of rowIndex.entries())
-      if (wanted.has(index)) found.set(index, { rowIndex: index, task: task[row]!, loss: loss[row]! });
+    const own: Found[] = [];
+    for (const [row, index] of rowIndex.entries()) {
+      const one = { rowIndex: index, task: task[row]!, loss: loss[row]! };
+      if (shown.has(index)) found.set(index, one);
+      if (suspects.has(index)) own.push(one);
+    }
+    highest = [...highest, ...own]
+      .sort((left, right) => right.loss - left.loss || left.rowIndex - right.rowIndex)
+      .slice(0, SHOWN_SUSPECTS);
     await pulse.pause();
   }
-  return found;
+  return { found, highest };
 }

@@ -3,7 +3,7 @@ import { access, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { openStore } from '../../store/open-store.ts';
-import { EXPORT_FORMS } from '../export/export-forms.ts';
+import { EXPORT_FORMS } from '../../contracts/export-forms.ts';
 import { EXPORT_FOLDER, OWN_EXPORT_FOLDER } from '../runs/former-result.ts';
 import { namedRun } from '../runs/find-run.ts';
 import { resultOf } from '../runs/look-at-run.ts';

@@ -53,7 +53,7 @@ export function copiesFolder(runName: string): string {
  * @throws InvalidDatasetError where the pictures are no longer those that the run saw
  * @throws RangeError where the row names its pictures in a way that cannot be changed in its bytes
  */
-export async function changedRow(
+export async function rowWithChanges(
   { place, bytes, parsed, source }: ParentRow,
   copy: number,
   change: PictureChange,

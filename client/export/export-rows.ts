@@ -22,7 +22,7 @@ import { rowsTable } from '../../tables/rows.ts';
 import { selectionTable } from '../../tables/selection.ts';
 import { instanceValues, valuesTable } from '../../tables/values.ts';
 import { withField } from '../data/label-data.ts';
-import { changedRow, copiesFolder, IMAGE_KEYS } from './export-copies.ts';
+import { rowWithChanges, copiesFolder, IMAGE_KEYS } from './export-copies.ts';
 import { requireRecordedSources } from '../runs/source-changes.ts';
 
 /** What of a run is exported. */
@@ -167,7 +167,7 @@ async function* selectedRows(exported: ExportedRows): AsyncGenerator<SelectedRow
           const change = changes.get(index)?.[copy - 2] ?? null;
           if (change === null) yield { bytes, form, imageFolder, copiedBelow };
           else {
-            const changed = await changedRow(parent, copy, change, target);
+            const changed = await rowWithChanges(parent, copy, change, target);
             const said = values === undefined ? changed : withField(changed, 'tive', { ...values, copy, ...change });
             yield { bytes: said, form, imageFolder, copiedBelow: packed === null ? null : target.folder };
           }

@@ -11,7 +11,7 @@ import { readCopies } from '../../tables/selection.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { LocalStore } from '../../store/local-store.ts';
-import type { ExportForm } from './export-forms.ts';
+import type { ExportForm } from '../../contracts/export-forms.ts';
 import { encodeNpy } from './npy.ts';
 import type { Store } from '../../store/store.ts';
 import { copiesFolder } from './export-copies.ts';

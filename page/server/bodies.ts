@@ -1,7 +1,7 @@
 // What a POST may carry, checked where it comes in.
 import { z } from 'zod';
-import { EXPORT_FORMS } from '../../client/export/export-forms.ts';
-import type { ExportForm } from '../../client/export/export-forms.ts';
+import { EXPORT_FORMS } from '../../contracts/export-forms.ts';
+import type { ExportForm } from '../../contracts/export-forms.ts';
 import { METHOD_NAMES } from '../../contracts/methods.ts';
 import type { SelectionMethod } from '../../contracts/config.ts';
 import type { ExportQuestion, RecipeText, WhatIfQuestion } from '../api.ts';

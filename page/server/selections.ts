@@ -1,7 +1,7 @@
 // Other selections of a run, two runs side by side, and exports.
 import { join, relative } from 'node:path';
 import { exportRun } from '../../client/export/export.ts';
-import type { ExportForm } from '../../client/export/export-forms.ts';
+import type { ExportForm } from '../../contracts/export-forms.ts';
 import { compareRuns, differRuns } from '../../client/runs/compare-runs.ts';
 import type { NamedRun } from '../../client/runs/find-run.ts';
 import { EXPORT_FOLDER, OWN_EXPORT_FOLDER, OWN_ROWS_FILE } from '../../client/runs/former-result.ts';

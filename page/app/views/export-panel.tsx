@@ -1,4 +1,5 @@
 // Rows of one's choice, written to a file.
+import { EXPORT_FORMS } from '../../../contracts/export-forms.ts';
 import { useState } from 'preact/hooks';
 import type { Said } from '../../api.ts';
 import { plural } from '../../../report/format.ts';
@@ -7,8 +8,8 @@ import { session } from '../data/live.ts';
 import { ChoiceField } from '../parts/field.tsx';
 import { Wrong, said } from '../parts/words.tsx';
 
-/** Forms of rows that an export knows. */
-const FORMS = ['llava', 'jsonl', 'sharegpt', 'indices', 'csv', 'parquet'] as const;
+/** An adapter is no form of rows. */
+const FORMS = EXPORT_FORMS.filter((form) => form !== 'adapter');
 
 interface ExportProps {
   runName: string;

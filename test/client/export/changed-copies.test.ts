@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAllocationActivities } from '../../../activities/selection/allocation.ts';
 import { createSelectionActivities } from '../../../activities/selection/stage.ts';
-import { changedRow } from '../../../client/export/export-copies.ts';
+import { rowWithChanges } from '../../../client/export/export-copies.ts';
 import { exportRun } from '../../../client/export/export.ts';
 import { changedCountOf, changeText } from '../../../contracts/augmentation.ts';
 import type { PictureChange } from '../../../contracts/augmentation.ts';
@@ -61,7 +61,9 @@ describe('a row of a changed copy', () => {
     const files = new LocalStore(join(folder, 'export'));
     const target = { reader, dataset, change: pictureChanger('none'), files, folder: 'images/run/copies' };
     try {
-      return Buffer.from(await changedRow({ place: place!, bytes, parsed: row, source }, 3, FLIP, target)).toString();
+      return Buffer.from(
+        await rowWithChanges({ place: place!, bytes, parsed: row, source }, 3, FLIP, target),
+      ).toString();
     } finally {
       await reader.close();
     }
@@ -154,7 +156,7 @@ describe('a row of a changed copy', () => {
     await writeBelow(folder, 'a.png', await noisePng(12, 8, 5));
     const files = new LocalStore(join(folder, 'export'));
     const target = { reader, dataset, change: pictureChanger('none'), files, folder: 'images' };
-    await expect(changedRow({ place: place!, bytes, parsed, source }, 2, FLIP, target)).rejects.toThrow(
+    await expect(rowWithChanges({ place: place!, bytes, parsed, source }, 2, FLIP, target)).rejects.toThrow(
       'other texts or pictures',
     );
     await reader.close();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadRecipe } from '../../../client/recipe/recipe.ts';
-import { InvalidConfigError } from '../../../contracts/failures.ts';
+import { refusalOf, writeRecipe } from './recipe-file.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-conflicts-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -19,22 +19,8 @@ beforeEach(() => {
 const NEEDED = 'model: { path: model }\ndataset: { path: mix.json }\n';
 const WITH_ADAPTER = NEEDED.replace('model }', 'model, adapter: adapter }');
 
-function write(text: string): string {
-  const path = join(folder, 'recipe.yaml');
-  writeFileSync(path, text);
-  return path;
-}
-
-/** The message of the error that loading gives. */
-function refusal(text: string, overrides: string[] = []): string {
-  try {
-    loadRecipe(write(text), { overrides });
-  } catch (error) {
-    expect(error).toBeInstanceOf(InvalidConfigError);
-    return (error as Error).message;
-  }
-  throw new Error('must be refused, got a recipe');
-}
+const write = (text: string): string => writeRecipe(folder, text);
+const refusal = (text: string, overrides: string[] = []): string => refusalOf(write(text), overrides);
 
 describe('settings that exclude one another', () => {
   test('an adapter excludes settings of the warm-up, but not the shape of the adapter', () => {

@@ -6,8 +6,8 @@ import { nearest } from '../../../client/recipe/nearest.ts';
 import { PRESETS } from '../../../client/recipe/presets.ts';
 import { loadPreset, loadRecipe } from '../../../client/recipe/recipe.ts';
 import { recipeSchema } from '../../../client/recipe/recipe-schema.ts';
-import { InvalidConfigError } from '../../../contracts/failures.ts';
 import { METHOD_NAMES } from '../../../contracts/methods.ts';
+import { refusalOf, writeRecipe } from './recipe-file.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-recipe-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -23,22 +23,8 @@ beforeEach(() => {
 
 const NEEDED = 'model: { path: model }\ndataset: { path: data/mix.json }\n';
 
-function write(text: string, name = 'recipe.yaml'): string {
-  const path = join(folder, name);
-  writeFileSync(path, text);
-  return path;
-}
-
-/** The message of the error that loading gives. */
-function refusal(text: string, overrides: string[] = []): string {
-  try {
-    loadRecipe(write(text), { overrides });
-  } catch (error) {
-    expect(error).toBeInstanceOf(InvalidConfigError);
-    return (error as Error).message;
-  }
-  throw new Error('must be refused, got a recipe');
-}
+const write = (text: string, name?: string): string => writeRecipe(folder, text, name);
+const refusal = (text: string, overrides: string[] = []): string => refusalOf(write(text), overrides);
 
 describe('a recipe', () => {
   test('gets every default, absolute paths and a name from its dataset', () => {
