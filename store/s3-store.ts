@@ -1,6 +1,7 @@
 // The store in an S3 bucket.
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidConfigError } from '../contracts/failures.ts';
 import { isKey, keyParts } from './keys.ts';
 import { bring, cacheOf, removeOthers } from './s3-cache.ts';
@@ -9,12 +10,15 @@ import type { S3Bucket, S3Settings } from './s3-client.ts';
 import { download } from './s3-download.ts';
 import { S3Error, answerOf } from './s3-errors.ts';
 import { abortUpload, listUploads, listValues, removeValues } from './s3-listing.ts';
-import type { ListedValue } from './s3-listing.ts';
+import type { ListedValue, OpenUpload } from './s3-listing.ts';
 import { upload } from './s3-upload.ts';
 import type { ByteChunks, OpenWrite, Store, StoredFile, WrittenFile } from './store.ts';
 
 /** An upload that is older belongs to nobody any more. */
 const LEFTOVER_MS = 7 * 24 * 60 * 60 * 1000;
+
+const ABORT_ATTEMPTS = 5;
+const ABORT_DELAY_MS = 100;
 
 /** Values that are brought onto this machine at a time. */
 const CONCURRENT_VALUES = 16;
@@ -170,12 +174,18 @@ export class S3Store implements Store {
     await this.abortLeftovers().catch(refused);
   }
 
+  /** A part that is on its way may outlive one abort, so what is still listed is aborted again. */
   async #abort(prefix: string, begunBeforeMs: number): Promise<number> {
     const bucket = await this.#connect();
-    const uploads = await listUploads(bucket, prefix);
-    const old = uploads.filter(({ begunMs }) => begunMs <= begunBeforeMs);
-    for (const { key, id } of old) await abortUpload(bucket, key, id);
-    return old.length;
+    const listOld = async (): Promise<OpenUpload[]> =>
+      (await listUploads(bucket, prefix)).filter(({ begunMs }) => begunMs <= begunBeforeMs);
+    const found = await listOld();
+    for (let left = found, attempt = 0; left.length > 0 && attempt < ABORT_ATTEMPTS; attempt++) {
+      if (attempt > 0) await sleep(ABORT_DELAY_MS);
+      for (const { key, id } of left) await abortUpload(bucket, key, id);
+      left = await listOld();
+    }
+    return found.length;
   }
 
   /**

@@ -73,11 +73,13 @@ describe('a schedule on a cluster', () => {
 
   test('two triggers at once give one run', async () => {
     const trigger = ['schedule', 'trigger', 'small', '--address', server.address];
-    await Promise.all([tiveProcess(folder, ...trigger), tiveProcess(folder, ...trigger)]);
+    const triggered = await Promise.all([tiveProcess(folder, ...trigger), tiveProcess(folder, ...trigger)]);
+    for (const { exitCode, stderr } of triggered) expect(exitCode, stderr).toBe(0);
     const done = await schedule('result', 'small');
     expect(done.exitCode, done.stderr).toBe(0);
     expect(resultOf(folder).reselection).toBeNull();
-    expect((await schedule('describe', 'small')).stdout).toMatch(/^small: active, 1 runs started, 1 skipped/);
+    // The server takes two triggers that reach it in one step as one.
+    expect((await schedule('describe', 'small')).stdout).toMatch(/^small: active, 1 runs started, [01] skipped/);
   }, 120_000);
 
   test('unchanged data ends with the last result; a new row is the only one to get a gradient', async () => {
