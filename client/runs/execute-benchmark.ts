@@ -18,7 +18,7 @@ import { attend, watchUntilEnd } from './attend.ts';
 import type { Attended, AttendOptions } from './attend.ts';
 import { recordBenchmark, saveBenchmark } from './benchmark-folder.ts';
 import { benchmarkSeconds } from './benchmark-time.ts';
-import { recipeHash } from './recipe-mark.ts';
+import { benchmarkHash } from './recipe-mark.ts';
 import { recordCluster } from './run-folder.ts';
 import { workflowIdOf } from './runs.ts';
 
@@ -39,6 +39,9 @@ export interface ExecutedBenchmark {
   /** Place of its page. */
   pagePath: string | null;
 }
+
+/** Key of its hash in the memo of its workflow. */
+const BENCHMARK_MARK = 'tiveBenchmark';
 
 const POLL_MS = 1000;
 const SHARD_WINDOW = 8;
@@ -106,12 +109,12 @@ async function startBenchmark(
     workflowIdConflictPolicy: runtime.embedded ? 'TERMINATE_EXISTING' : 'USE_EXISTING',
     args: [input],
     staticSummary: `benchmark of ${benchmarkGrid(config).methods.join(', ')}`.slice(0, 100),
-    memo: { recipe: recipeHash(config) },
+    memo: { [BENCHMARK_MARK]: benchmarkHash(config) },
   });
-  const open = (await handle.describe()).memo?.['recipe'];
-  if (open === recipeHash(config)) return handle;
+  const open = (await handle.describe()).memo?.[BENCHMARK_MARK];
+  if (open === benchmarkHash(config)) return handle;
   throw new InvalidConfigError(
-    `run.name: must be that of one recipe, got "${runName}", which is open with another; end it, or set another run.name`,
+    `run.name: must be that of one benchmark, got "${runName}", which is open with another recipe, or other methods, budgets or seeds; end it, or set another run.name`,
   );
 }
 

@@ -28,6 +28,11 @@ export function recipeHash(config: Config): string {
   return sha256(canonicalJson(Object.fromEntries(settings(config))));
 }
 
+/** Hash of a benchmark: its recipe, and which runs are made of it. */
+export function benchmarkHash(config: Config): string {
+  return sha256(canonicalJson({ recipe: recipeHash(config), benchmark: withoutLaterKeys(config).benchmark }));
+}
+
 function settings(config: Config): Map<string, unknown> {
   const found = new Map<string, unknown>();
   for (const [section, keys] of Object.entries(withoutLaterKeys(config)))

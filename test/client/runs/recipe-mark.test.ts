@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { keepFormer, markFormerExports } from '../../../client/runs/former-result.ts';
-import { markText, recipeDifferences, recipeHash } from '../../../client/runs/recipe-mark.ts';
+import { benchmarkHash, markText, recipeDifferences, recipeHash } from '../../../client/runs/recipe-mark.ts';
 import { openRunFolder } from '../../../client/runs/run-folder.ts';
 import type { Config } from '../../../contracts/config.ts';
 import type { RunResult } from '../../../contracts/messages/run.ts';
@@ -28,6 +28,21 @@ describe('the hash of a recipe', () => {
     expect(recipeHash(JSON.parse(JSON.stringify(DEMO_CONFIG)) as Config)).toBe(recipeHash(DEMO_CONFIG));
     for (const changed of [OTHER, { ...DEMO_CONFIG, run: { ...run, seed: run.seed + 1 } }])
       expect(recipeHash(changed)).not.toBe(recipeHash(DEMO_CONFIG));
+  });
+
+  test('covers, of a benchmark, the runs that are made of the recipe', () => {
+    const { benchmark, run } = DEMO_CONFIG;
+    const renamed: Config = { ...DEMO_CONFIG, run: { ...run, name: 'other' }, benchmark: { ...benchmark, lds: 0 } };
+    expect(benchmarkHash(renamed)).toBe(benchmarkHash(DEMO_CONFIG));
+    const others: Config[] = [
+      OTHER,
+      { ...DEMO_CONFIG, benchmark: { ...benchmark, seeds: benchmark.seeds + 1 } },
+      { ...DEMO_CONFIG, benchmark: { ...benchmark, budgets: [0.31] } },
+      { ...DEMO_CONFIG, benchmark: { ...benchmark, lds: 5 } },
+    ];
+    const hashes = [DEMO_CONFIG, ...others].map((config) => benchmarkHash(config));
+    expect(new Set(hashes).size).toBe(hashes.length);
+    expect(recipeHash(others[1]!)).toBe(recipeHash(DEMO_CONFIG));
   });
 
   test('what differs is said by the keys of recipes, long values and long lists cut', () => {
