@@ -8,6 +8,7 @@ export const LATER_KEYS = {
   'gradients.preconditioner': 'none',
   'allocation.augment': 'none',
   'selection.nearDuplicateWeight': null,
+  'selection.queryCheckpoints': 'last',
   'evaluation.generate': false,
   'evaluation.answerTokens': 32,
   'evaluation.scorers': null,

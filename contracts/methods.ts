@@ -83,12 +83,18 @@ export const FILTER_NAMES = Object.keys(FILTERS) as readonly FilterName[];
 export const QUERY_SOURCES = ['held_out', 'evaluation'] as const;
 export type QuerySource = (typeof QUERY_SOURCES)[number];
 
+/** Where gradients of rows and queries are compared: at the reference model, or at every checkpoint of the warm-up. */
+export const QUERY_CHECKPOINTS = ['last', 'all'] as const;
+export type QueryCheckpoints = (typeof QUERY_CHECKPOINTS)[number];
+
 /** Settings of `selection` of methods that read gradients; not there in a result of an earlier version. */
 export interface GradientSettings {
   /** Whose gradients are the queries: rows of each task that are held out, or the test rows. */
   queries?: QuerySource;
   /** A file of rows in the dataset's form that are the queries in place of these, or null. */
   queryPath?: string | null;
+  /** Of `less`: at which checkpoints rows and queries are compared. */
+  queryCheckpoints?: QueryCheckpoints;
   /** Rows of each task that are held out as queries. */
   queryRows?: number;
   /** Most dimensions of the queries' subspace. */

@@ -1,6 +1,7 @@
 // Rows whose gradients are queries, where they are not rows of the dataset itself.
-import type { Config, DatasetConfig } from './config.ts';
+import type { Config, DatasetConfig, SelectionMethod } from './config.ts';
 import { readsQueries } from './methods.ts';
+import type { GradientSettings } from './methods.ts';
 import type { Work } from './work.ts';
 
 /** The rows of which gradients are to be taken as queries, as a dataset; null where no method asks for any. */
@@ -17,4 +18,12 @@ export function testDataset({ dataset, evaluation }: Pick<Config, 'dataset' | 'e
   const { path, imageFolder, maxRows } = evaluation;
   if (path === null) return null;
   return { ...dataset, path: [path].flat(), imageFolder, maxRows, excludeTasks: [] };
+}
+
+/** Whether a method adds what several checkpoints of the warm-up say, where the recipe asks for it. */
+export function addsCheckpoints(
+  method: SelectionMethod,
+  { queryCheckpoints = 'last' }: Pick<GradientSettings, 'queryCheckpoints'>,
+): boolean {
+  return method === 'less' && queryCheckpoints === 'all';
 }

@@ -111,6 +111,7 @@ export const COVERED_BY_CONTENT = {
   'selection.rounds': 'the rows and the adapter of each round, in the address of what follows',
   'selection.queries': OF_METHOD,
   'selection.queryPath': OF_METHOD,
+  'selection.queryCheckpoints': OF_METHOD,
   'selection.queryRows': OF_METHOD,
   'selection.queryRank': OF_METHOD,
   'selection.clusterCount': OF_METHOD,

@@ -6,10 +6,12 @@ import type { AdapterValues } from './adapter.ts';
 import type { AdamMoments, AdamWSettings, AdamWState, ProjectionSettings } from './engine.ts';
 import { encodeSafetensors, openSafetensors } from './safetensors.ts';
 
-/** Name of the file in the adapter's folder. */
-export const MOMENTS_FILE = 'adam_moments.safetensors';
+/** Name of the file in the adapter's folder: of the end of the training, or of its state after so many updates. */
+export function momentsFile(step?: number): string {
+  return step === undefined ? 'adam_moments.safetensors' : `adam_moments-${String(step).padStart(8, '0')}.safetensors`;
+}
 
-/** Bytes of the moments at the end of a training, by the parameters' names, with the betas that made them. */
+/** Bytes of the moments of a training, by the parameters' names, with the betas that made them. */
 export function encodeMoments(
   { parameters }: AdapterValues,
   { step, first, second }: AdamWState,
@@ -23,10 +25,11 @@ export function encodeMoments(
 
 /**
  * The moments of an adapter, in the order of its parameters.
+ * @param step of an earlier state of the same training; not there: its end
  * @throws InvalidConfigError where its folder has none, or none of these shapes
  */
-export async function readMoments(folder: string, { parameters }: AdapterValues): Promise<AdamMoments> {
-  const path = join(folder, MOMENTS_FILE);
+export async function readMoments(folder: string, { parameters }: AdapterValues, step?: number): Promise<AdamMoments> {
+  const path = join(folder, momentsFile(step));
   if ((await fileSize(path)) === null)
     throw new InvalidConfigError(
       'gradients.preconditioner: adam needs the moments of the warm-up’s training, got none beside the adapter; ' +
@@ -39,7 +42,7 @@ export async function readMoments(folder: string, { parameters }: AdapterValues)
         parameters.map(({ name, shape }) => {
           const got = file.tensors.get(`${kind}/${name}`)?.shape.join() ?? 'nothing';
           if (got === shape.join()) return file.read(`${kind}/${name}`);
-          throw new InvalidConfigError(`${MOMENTS_FILE}: ${kind}/${name} must be [${shape.join()}], got [${got}]`);
+          throw new InvalidConfigError(`${momentsFile(step)}: ${kind}/${name} must be [${shape.join()}], got [${got}]`);
         }),
       );
     const { beta1, beta2 } = file.metadata as { beta1: string; beta2: string };

@@ -51,6 +51,17 @@ export class RowLookup {
     );
   }
 
+  /** Rows of no dataset, told by their contents alone. @param hashes [row] hashes of a column */
+  static ofContents(hashes: Uint8Array): RowLookup {
+    const count = hashes.length / HASH_BYTES;
+    return new RowLookup(
+      hashes,
+      Uint32Array.from({ length: count }, (_, row) => row),
+      new Uint32Array(count),
+      [''],
+    );
+  }
+
   /** Usable rows. */
   get count(): number {
     return this.#rowIndex.length;

@@ -37,7 +37,7 @@ export async function scoreSubsets(
   const control = proxyActivities<ControlActivities>(options);
   // The plan of the dataset's own gradients has said what there is to warn of.
   const taken = { input, compute, warnings: [] };
-  const queries = await gradientsOf(taken, testDataset(config)!, warmup!.adapter);
+  const queries = await gradientsOf(taken, testDataset(config)!, warmup!);
   const { gradients, reused } = tables!;
   const summary = 'linear datamodelling score';
   return control.scoreDatamodels.executeWithOptions({ summary }, [

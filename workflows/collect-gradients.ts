@@ -21,7 +21,8 @@ const finishedShardsQuery = defineQuery<number>('finishedShards');
  * When the history grows long it continues as new, carrying what is done.
  */
 export async function collectGradients(input: CollectGradientsInput): Promise<GradientShard[]> {
-  const { config, rows, adapter, address, shardCount, shardEnd, heartbeatTimeoutMs, shardWindow } = input;
+  const { config, rows, adapter, step, address, shardCount, shardEnd, heartbeatTimeoutMs, shardWindow } = input;
+  const asked = { config, rows, adapter, ...(step !== undefined && { step }), address, shardCount };
   const compute = proxyActivities<ComputeActivities>(computeOptions(heartbeatTimeoutMs));
   const done: GradientShard[] = [...input.done];
   const running = new Set<Promise<void>>();
@@ -40,9 +41,7 @@ export async function collectGradients(input: CollectGradientsInput): Promise<Gr
     const shard = next++;
     // The rejection handler is attached at once: an unhandled rejection would fail the workflow task for ever.
     const task: Promise<void> = compute.computeGradientShard
-      .executeWithOptions({ summary: `gradients: shard ${shard + 1} of ${shardCount}` }, [
-        { config, rows, adapter, address, shard, shardCount },
-      ])
+      .executeWithOptions({ summary: `gradients: shard ${shard + 1} of ${shardCount}` }, [{ ...asked, shard }])
       .then(
         (result) => void done.push(result),
         (error: unknown) => {

@@ -50,6 +50,18 @@ export class RunProgress {
     this.#show();
   }
 
+  /** Shows a finished stage at work again, until what it is at is done. */
+  async goOn<Result>(stage: Stage, detail: string, work: () => Promise<Result>): Promise<Result> {
+    const line = this.#line(stage);
+    const before = { ...line };
+    Object.assign(line, { state: 'running', detail });
+    this.#show();
+    const result = await work();
+    Object.assign(line, before, { durationMs: Date.now() - (line.startedAtMs ?? Date.now()) });
+    this.#show();
+    return result;
+  }
+
   /** Marks what was in work when the run failed. */
   fail(): void {
     for (const line of this.stages) {

@@ -2,8 +2,8 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import { emptyResult } from '../contracts/messages/run.ts';
 import type { ReselectInput, RunResult } from '../contracts/messages/run.ts';
-import type { QueriesResult } from '../contracts/messages/gradients.ts';
-import { queryDataset } from '../contracts/queries.ts';
+import type { EarlierGradients, QueriesResult } from '../contracts/messages/gradients.ts';
+import { addsCheckpoints, queryDataset } from '../contracts/queries.ts';
 import { workOf } from '../contracts/work.ts';
 import { createContext, marked } from './context.ts';
 import type { RunContext } from './context.ts';
@@ -25,6 +25,8 @@ export async function tiveReselect({ base, ...input }: ReselectInput): Promise<R
     const result: RunResult = { ...emptyResult(input, progress.stages, warnings), dataset, warmup, gradients };
     const queries = knownQueries(context, base);
     if (queries !== null) result.queries = queries;
+    const earlier = knownEarlier(context, base, queries);
+    if (earlier !== null) result.earlierGradients = earlier;
     warnings.push(...dataset.warnings);
     if ((input.config.selection.rounds ?? 1) > 1)
       warnings.push(
@@ -33,10 +35,29 @@ export async function tiveReselect({ base, ...input }: ReselectInput): Promise<R
     for (const stage of ['dataset', 'warmup', 'gradients'] as const)
       progress.finish(stage, 'cached', base.stages.find((line) => line.stage === stage)?.detail ?? '');
     const values = (result.values = await estimateValues(context, dataset, gradients));
-    await selectAll(context, { config: input.config, dataset, gradients, queries, values }, result.methods);
+    await selectAll(context, { config: input.config, dataset, gradients, queries, earlier, values }, result.methods);
     result.report = await writeReport(context, result);
     return result;
   });
+}
+
+/**
+ * Gradients at checkpoints that the base has taken, of these queries; null where no method adds them.
+ * @throws ApplicationFailure of type InvalidConfigError where it has taken none
+ */
+function knownEarlier(
+  { input: { config }, work }: RunContext,
+  base: RunResult,
+  queries: QueriesResult | null,
+): EarlierGradients | null {
+  if (!work.methods.some((method) => addsCheckpoints(method, config.selection))) return null;
+  const known = base.earlierGradients ?? null;
+  if (known !== null && known.checkpoints.every((own) => (own.queries === null) === (queries === null))) return known;
+  throw ApplicationFailure.nonRetryable(
+    `select: the run must have gradients at checkpoints for query_checkpoints: all, got none of these queries in ${base.runName}; ` +
+      'run a recipe that asks for them, or set query_checkpoints: last',
+    'InvalidConfigError',
+  );
 }
 
 /**

@@ -11,7 +11,7 @@ import type {
 import { sumByReason } from '../../contracts/reasons.ts';
 import { gradientLayout } from '../../model/adapter.ts';
 import { readMoments } from '../../model/adam-moments.ts';
-import { readAdapter } from '../../model/adapter-files.ts';
+import { checkpointFile, readAdapter } from '../../model/adapter-files.ts';
 import { sha256 } from '../../store/addresses.ts';
 import { verifiedFolder } from '../../store/artifacts.ts';
 import type { GradientDetails } from '../../tables/gradients.ts';
@@ -73,8 +73,13 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
       const model = await models.model(config, () => pulse.breathe());
       // Once for all that is read of it: hashing takes a second a gigabyte.
       const folder = await verifiedFolder(store, input.adapter);
-      const adapter = await readAdapter(folder, model.decoder.layers);
-      const moments = isPreconditioned(config) ? await readMoments(folder, adapter) : null;
+      const { step } = input;
+      const adapter = await readAdapter(
+        folder,
+        model.decoder.layers,
+        step === undefined ? undefined : checkpointFile(step),
+      );
+      const moments = isPreconditioned(config) ? await readMoments(folder, adapter, step) : null;
       const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
       const source = await examplesOf(config, dataset, model, models);
       const earlier = await openEarlierLosses(store, input, model, folder);

@@ -20,13 +20,14 @@ import { trajectoryOf } from './earlier-losses.ts';
 
 /** What a gradient table is determined by. */
 export async function gradientDeterminants(
-  { config, rows, adapter }: GradientsInput,
+  { config, rows, adapter, step }: GradientsInput,
   models: ComputeDependencies['models'],
 ) {
   const { description: engine } = await models.engine(config.model);
   return {
     rows: rows.sha256,
     adapter: adapter.sha256,
+    ...(step === undefined ? {} : { step }),
     model: await modelFingerprint(config.model.path),
     ...settingsOf('gradients', config),
     engine: { ...engine },

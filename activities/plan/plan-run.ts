@@ -5,7 +5,7 @@ import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import type { PlannedStage, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import { queryDataset } from '../../contracts/queries.ts';
+import { addsCheckpoints, queryDataset } from '../../contracts/queries.ts';
 import { workOf } from '../../contracts/work.ts';
 import type { Work } from '../../contracts/work.ts';
 import { rowsOf } from '../../dataset/rows/row-source.ts';
@@ -102,6 +102,7 @@ export async function planRun(
       ...adapterNotes(config, decoder),
       ...budgetNotes(config, tokenBudget),
       ...roundNotes(config),
+      ...checkpointNotes(config, work),
       ...(problem === null ? [] : [`of ${sample.sampleCount} rows: ${problem.message}`]),
     ],
   };
@@ -143,6 +144,12 @@ function memoryOf(
 
 function roundNotes({ selection: { rounds = 1 } }: Config): string[] {
   return rounds === 1 ? [] : ['selection.rounds: the rounds are counted with the gradients, as if none was done yet'];
+}
+
+function checkpointNotes({ selection }: Config, { methods }: Work): string[] {
+  return methods.some((method) => addsCheckpoints(method, selection))
+    ? ['selection.query_checkpoints: gradients at checkpoints are counted as if none was there yet']
+    : [];
 }
 
 /** Rows outside the dataset whose gradients are queries, and whether these are there; null where there are none. */

@@ -3,6 +3,7 @@ import { requestedRows } from '../../algorithms/allocate-budget.ts';
 import { stepCountOf, trainingSchedule } from '../../algorithms/training-schedule.ts';
 import { warmupRowCount } from '../../algorithms/warmup-sample.ts';
 import type { Config, ScheduleSettings } from '../../contracts/config.ts';
+import { addsCheckpoints } from '../../contracts/queries.ts';
 import type { PlannedStage, Probe, RunPlan } from '../../contracts/plan.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { reaches } from '../../contracts/work.ts';
@@ -84,6 +85,13 @@ function planWarmup(facts: PlanFacts, diskBytes: number): PlannedStage {
   return planned('warmup', { ...found, diskBytes: copies * diskBytes, ...trained });
 }
 
+/** A place for each checkpoint of the warm-up at which gradients are taken beside its end. */
+function earlierCheckpoints({ config, work }: PlanFacts): unknown[] {
+  const isAsked =
+    reaches(work.until, 'selection') && work.methods.some((method) => addsCheckpoints(method, config.selection));
+  return Array.from({ length: isAsked ? Math.max(0, trajectoryOf(config) - 1) : 0 });
+}
+
 /** The gradients of the dataset, of the queries, and of the rows of every round but the first, with its training. */
 function planGradients(facts: PlanFacts, gradientLength: number, budget: number): PlannedStage {
   const { config, rows, queries, isCached } = facts;
@@ -95,6 +103,8 @@ function planGradients(facts: PlanFacts, gradientLength: number, budget: number)
       ? []
       : [[rows.usableCount, 1 + FORWARD_SHARE * Math.max(0, trajectoryOf(config) - 1)] as const]),
     ...(queries?.isCached === true ? [] : asked),
+    // Rows and queries at every checkpoint before the end.
+    ...earlierCheckpoints(facts).flatMap(() => [[rows.usableCount, 1] as const, ...asked]),
     // Each round's model values the queries anew.
     ...narrowed.flatMap((rowCount) => [[rowCount, 1] as const, ...asked]),
   ];

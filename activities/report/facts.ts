@@ -9,7 +9,8 @@ import type { Store } from '../../store/store.ts';
 
 /** The artifacts that a stage has made, with a name for each where there are several. */
 function artifactsOf(result: RunResult, stage: Stage): StageFacts['artifacts'] {
-  const { dataset, evaluationRows, warmup, gradients, queries, values, methods, baseEvaluation } = result;
+  const { dataset, evaluationRows, warmup, gradients, queries, earlierGradients, values, methods, baseEvaluation } =
+    result;
   const named = (name: string, reference: ArtifactReference | undefined, cached = false) =>
     reference === undefined ? [] : [{ name, reference, cached }];
   switch (stage) {
@@ -25,6 +26,10 @@ function artifactsOf(result: RunResult, stage: Stage): StageFacts['artifacts'] {
         ...named('gradients', gradients?.gradients, gradients?.cached),
         ...named('rows that are queries', queries?.rows),
         ...named('gradients of queries', queries?.gradients),
+        ...(earlierGradients?.checkpoints ?? []).flatMap(({ step, gradients: own, queries: ownQueries }) => [
+          ...named(`gradients after ${step} updates`, own),
+          ...named(`gradients of queries after ${step} updates`, ownQueries ?? undefined),
+        ]),
       ];
     case 'values':
       return named('values', values?.values, values?.cached);

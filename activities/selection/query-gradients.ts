@@ -8,11 +8,9 @@ import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Store } from '../../store/store.ts';
 import { openGradientTable, readGradients } from '../../tables/gradients.ts';
-import type { GradientTable } from '../../tables/gradients.ts';
 import { HASH_BYTES } from '../../tables/hash-column.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
-import { valuedGradients } from './values-columns.ts';
-import type { ValuedRows } from './values-columns.ts';
+import type { ValuedGradients, ValuedRows } from './values-columns.ts';
 
 /** Queries whose gradients are held in memory at a time. */
 const MOST_QUERIES = 8192;
@@ -34,23 +32,28 @@ export function holdOut(rows: ValuedRows, names: readonly string[], perTask: num
   return marks;
 }
 
+/** A pass over the gradients of valued rows. */
+export interface GradientPass {
+  rows: ValuedRows;
+  /** Its batches, from the start at each call. */
+  batches: () => AsyncIterable<ValuedGradients>;
+  sketch: number;
+  pulse: Pulse;
+}
+
 /** Gradients of marked rows, by ascending content; a task is a group. */
 export async function readMarked(
-  store: Store,
-  table: GradientTable,
-  rows: ValuedRows,
+  { rows, batches, sketch, pulse }: GradientPass,
   marks: Uint8Array,
   groupCount: number,
-  pulse: Pulse,
 ): Promise<Queries> {
-  const { sketch } = table;
   const order = contentOrder(
     rows,
     Uint32Array.from(rows.rowIndex.keys()).filter((row) => marks[row] === 1),
   );
   const placeOf = new Map(Array.from(order, (row, place) => [row, place]));
   const gradients = new Float32Array(order.length * sketch);
-  for await (const { batch, places } of valuedGradients(store, table, rows.contentHash)) {
+  for await (const { batch, places } of batches()) {
     for (const [row, own] of places.entries()) {
       const place = own < 0 ? undefined : placeOf.get(own);
       if (place === undefined) continue;

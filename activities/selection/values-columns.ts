@@ -4,9 +4,10 @@ import type { InstanceValueKind } from '../../contracts/config.ts';
 import { ArtifactMismatchError } from '../../contracts/failures.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Store } from '../../store/store.ts';
-import { readGradients } from '../../tables/gradients.ts';
+import { joinGradients, readGradients } from '../../tables/gradients.ts';
 import type { GradientRows, GradientTable } from '../../tables/gradients.ts';
 import { HASH_BYTES } from '../../tables/hash-column.ts';
+import { RowLookup } from '../../tables/row-lookup.ts';
 import { instanceValues, valuesTable } from '../../tables/values.ts';
 
 /** Scalars of all usable rows of the eligible tasks, in the order of the values table. */
@@ -89,6 +90,16 @@ export async function* valuedGradients(
     throw new ArtifactMismatchError(
       `selection: every row of the values must have a gradient, got none for ${count - next}; run the values stage anew`,
     );
+}
+
+/** The same of a table in any order, which may lack rows: those that are not there, or do not count, have no place. */
+export async function* joinedGradients(
+  store: Store,
+  table: GradientTable,
+  contentHash: Uint8Array,
+): AsyncGenerator<ValuedGradients> {
+  for await (const { batch, positions } of joinGradients(store, table, RowLookup.ofContents(contentHash)))
+    yield { batch, places: positions.map((place, row) => (batch.reason[row] === null ? place : -1)) };
 }
 
 function isSame(left: Uint8Array, leftRow: number, right: Uint8Array, rightRow: number): boolean {

@@ -1,7 +1,7 @@
 // Checkpoints of a training in the store: saved, and the newest found again.
 import type { Stage } from '../../contracts/stages.ts';
 import { encodeSafetensors, openSafetensors } from '../../model/safetensors.ts';
-import type { TrainingState } from '../../model/engine.ts';
+import type { AdamWState, TrainingState } from '../../model/engine.ts';
 import type { StepNumbers } from '../../model/training.ts';
 import { checkpointFolder, sha256 } from '../../store/addresses.ts';
 import type { Store } from '../../store/store.ts';
@@ -15,11 +15,12 @@ export interface TrainingCheckpoint {
   kept: KeptParameters[];
 }
 
-/** Parameters after some updates. */
+/** Parameters after some updates, and the moments where they are wanted. */
 export interface KeptParameters {
   /** Updates done. */
   step: number;
   parameters: Float32Array[];
+  moments?: Pick<AdamWState, 'first' | 'second'>;
 }
 
 /**
@@ -59,7 +60,11 @@ export function createTrainingCheckpoints(
         ...part('parameter', parameters),
         ...part('first', optimizer.first),
         ...part('second', optimizer.second),
-        ...kept.flatMap(({ step, parameters: values }) => part(`kept/${step}`, values)),
+        ...kept.flatMap(({ step, parameters: values, moments }) => [
+          ...part(`kept/${step}`, values),
+          ...(moments === undefined ? [] : part(`kept-first/${step}`, moments.first)),
+          ...(moments === undefined ? [] : part(`kept-second/${step}`, moments.second)),
+        ]),
       ];
       const metadata = { step: String(optimizer.step), losses: JSON.stringify(losses) };
       const steps = kept.map(({ step }) => step);
@@ -86,8 +91,18 @@ async function read(path: string, names: readonly string[]): Promise<TrainingChe
     const [parameters, first, second] = await Promise.all([part('parameter'), part('first'), part('second')]);
     const { step, losses, kept } = file.metadata as { step: string; losses: string; kept?: string };
     const steps = kept === undefined ? [] : kept.split(',').map(Number);
+    const hasMoments = (own: number): boolean => file.tensors.has(`kept-first/${own}/${names[0]}`);
+    const momentsAt = async (own: number): Promise<Pick<KeptParameters, 'moments'>> =>
+      hasMoments(own)
+        ? { moments: { first: await part(`kept-first/${own}`), second: await part(`kept-second/${own}`) } }
+        : {};
+    const keptAt = async (own: number): Promise<KeptParameters> => ({
+      step: own,
+      parameters: await part(`kept/${own}`),
+      ...(await momentsAt(own)),
+    });
     return {
-      kept: await Promise.all(steps.map(async (own) => ({ step: own, parameters: await part(`kept/${own}`) }))),
+      kept: await Promise.all(steps.map(keptAt)),
       state: { parameters, optimizer: { step: Number(step), first, second } },
       losses: JSON.parse(losses) as StepNumbers[],
     };

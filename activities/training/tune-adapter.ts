@@ -6,14 +6,14 @@ import type { AdapterResult } from '../../contracts/messages/training.ts';
 import type { FileReference } from '../../contracts/references.ts';
 import type { CountedPlace } from '../../contracts/row-place.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
-import { MOMENTS_FILE, encodeMoments } from '../../model/adam-moments.ts';
+import { encodeMoments, momentsFile } from '../../model/adam-moments.ts';
 import { initialAdapter } from '../../model/adapter.ts';
 import type { AdapterValues } from '../../model/adapter.ts';
 import { checkpointFile, encodeAdapter, encodeParameters } from '../../model/adapter-files.ts';
 import { ADAMW_DEFAULTS } from '../../model/engine.ts';
-import type { EngineDescription, OptimizerSettings } from '../../model/engine.ts';
+import type { AdamWState, EngineDescription, OptimizerSettings, TrainingState } from '../../model/engine.ts';
 import { train } from '../../model/training.ts';
-import type { TrainingSettings } from '../../model/training.ts';
+import type { StepNumbers, TrainingSettings } from '../../model/training.ts';
 import { removeFinishedCheckpoints } from '../../store/artifacts.ts';
 import type { Store } from '../../store/store.ts';
 import { trainingTable } from '../../tables/training.ts';
@@ -26,7 +26,7 @@ import { countRows } from '../shared/metrics.ts';
 import { writeFile } from '../shared/stage-output.ts';
 import type { OutputPlace, StageOutput, WrittenOutput } from '../shared/stage-output.ts';
 import { createTrainingCheckpoints } from './checkpoints.ts';
-import type { TrainingCheckpoint } from './checkpoints.ts';
+import type { KeptParameters, TrainingCheckpoint } from './checkpoints.ts';
 
 /** Least time between two checkpoints of a training run, and how many times as long as saving one it must be. */
 const CHECKPOINT_MS = 5000;
@@ -49,7 +49,7 @@ export interface TuneRequest {
   places: readonly CountedPlace[];
   /** Checkpoints whose values are kept, evenly spaced, the end included; not there: the end alone, as ever. */
   trajectory?: number;
-  /** Whether the optimiser's moments at the end are kept too. */
+  /** Whether the optimiser's moments are kept too, at the end and at each checkpoint. */
   keepsMoments?: boolean;
   pulse: Pulse;
 }
@@ -109,7 +109,7 @@ export async function tuneAdapter(request: TuneRequest, models: ModelHost): Prom
       losses.push({ learningRate: step.learningRate, loss: step.loss, gradientNorm: step.gradientNorm });
       countRows(stage, batches[step.step]!.length);
       if (wanted.includes(losses.length) && losses.length < batches.length)
-        kept.push({ step: losses.length, parameters: copiesOf((await trainer.state()).parameters) });
+        kept.push(keptOf(await trainer.state(), request));
       const startedAt = performance.now();
       if (startedAt > nextSaveAt || pulse.mustStop()) {
         await checkpoints.save(await trainer.state(), losses, kept);
@@ -120,7 +120,11 @@ export async function tuneAdapter(request: TuneRequest, models: ModelHost): Prom
     }
     const trained = { state: await trainer.state(), losses, kept };
     const written = await writeTrained(request, initial, trained, model.decoder.path);
-    return wanted.length === 0 ? written : { ...written, details: { ...written.details, trajectory: wanted } };
+    if (wanted.length === 0) return written;
+    return {
+      ...written,
+      details: { ...written.details, trajectory: wanted, trajectoryRates: meanRates(losses, wanted) },
+    };
   } finally {
     trainer.dispose();
     await source.close();
@@ -153,6 +157,21 @@ function withParameters(initial: AdapterValues, trained: readonly Float32Array[]
   };
 }
 
+/** What the result is to hold of a state, as a copy. */
+function keptOf({ parameters, optimizer }: TrainingState, { keepsMoments = false }: TuneRequest): KeptParameters {
+  const { step, first, second } = optimizer;
+  const moments = keepsMoments ? { moments: { first: copiesOf(first), second: copiesOf(second) } } : {};
+  return { step, parameters: copiesOf(parameters), ...moments };
+}
+
+/** [checkpoint] mean learning rate of the updates since the checkpoint before. */
+function meanRates(losses: readonly StepNumbers[], steps: readonly number[]): number[] {
+  return steps.map((step, place) => {
+    const own = losses.slice(steps[place - 1] ?? 0, step);
+    return own.reduce((sum, { learningRate }) => sum + learningRate, 0) / own.length;
+  });
+}
+
 function copiesOf(arrays: readonly Float32Array[]): Float32Array[] {
   return arrays.map((values) => values.slice());
 }
@@ -172,14 +191,15 @@ async function writeTrained(
     gradientNorm: Float64Array.from(losses, ({ gradientNorm }) => gradientNorm),
   };
   const files = await writeAdapter(store, place, withParameters(initial, state.parameters), decoderPath);
-  for (const { step, parameters } of kept) {
+  const writeMoments = async (name: string, moments: AdamWState): Promise<void> => {
+    files.push(await writeFile(store, place, name, encodeMoments(initial, moments, OPTIMIZER.adamW)));
+  };
+  for (const { step, parameters, moments } of kept) {
     const bytes = encodeParameters(withParameters(initial, parameters).parameters, decoderPath);
     files.push(await writeFile(store, place, checkpointFile(step), bytes));
+    if (moments !== undefined) await writeMoments(momentsFile(step), { step, ...moments });
   }
-  if (keepsMoments) {
-    const bytes = encodeMoments(initial, state.optimizer, OPTIMIZER.adamW);
-    files.push(await writeFile(store, place, MOMENTS_FILE, bytes));
-  }
+  if (keepsMoments) await writeMoments(momentsFile(), state.optimizer);
   files.push(await trainingTable.write(store, place.folder, [steps]));
   const [firstLoss, lastLoss] = [losses[0]?.loss ?? null, losses.at(-1)?.loss ?? null];
   return { files, details: { rowCount: places.length, stepCount: losses.length, firstLoss, lastLoss } };

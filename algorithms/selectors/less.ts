@@ -7,7 +7,7 @@ import type { Selector } from './selector.ts';
  * LESS: rows by max_u a_iu, a_iu the mean cosine with the queries of group u.
  *
  * Differs: LESS preconditions training gradients as Adam does and adds several checkpoints; these are plain gradients
- * at one reference model.
+ * at one reference model, unless `gradients.preconditioner` and `selection.query_checkpoints` ask for the same.
  *
  * @see arXiv:2402.04333
  */

@@ -124,6 +124,12 @@ function trajectoryConflicts(layers: readonly RecipeLayer[]): string[] {
         'set warmup.trajectory: 4, or take another method',
     );
   }
+  const all = ['selection', 'query_checkpoints'];
+  if (valueAt(keys, all) === 'all' && count < 2)
+    findings.push(
+      `${whereOf(layers, all)} selection.query_checkpoints: all needs warmup.trajectory of at least 2, got ${count}; ` +
+        'set warmup.trajectory: 4, or query_checkpoints: last',
+    );
   if (count === 0) return findings;
   const where = `${whereOf(layers, ['warmup', 'trajectory'])} warmup.trajectory`;
   if (isSet(layers, ['model', 'adapter']))

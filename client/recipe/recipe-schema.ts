@@ -61,7 +61,7 @@ type Selection = Parsed['selection'];
 type Evaluation = Parsed['evaluation'];
 /** Keys of `selection` that a run of an older version does not carry. */
 type LaterKey =
-  | ('queries' | 'query_path' | 'query_rows' | 'query_rank' | 'cluster_count')
+  | ('queries' | 'query_checkpoints' | 'query_path' | 'query_rows' | 'query_rank' | 'cluster_count')
   | 'ess_target'
   | 'rounds'
   | 'filters'

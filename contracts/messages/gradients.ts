@@ -7,6 +7,8 @@ export interface GradientsInput {
   config: Config;
   rows: ArtifactReference;
   adapter: ArtifactReference;
+  /** Updates of the adapter's training after which they are taken; not there: at its end. */
+  step?: number;
 }
 
 /** Where the gradient table will lie. */
@@ -74,6 +76,24 @@ export interface GradientsResult {
 export interface QueriesResult {
   rows: ArtifactReference;
   gradients: ArtifactReference;
+}
+
+/** What is compared at the checkpoints of the warm-up before its end, and what the end weighs beside it. */
+export interface EarlierGradients {
+  checkpoints: CheckpointGradients[];
+  /** Mean learning rate of the updates since the last of these. */
+  lastRate: number;
+}
+
+/** Gradients of the rows and of the queries at one checkpoint. */
+export interface CheckpointGradients {
+  /** Updates done. */
+  step: number;
+  /** Mean learning rate of the updates since the checkpoint before. */
+  rate: number;
+  gradients: ArtifactReference;
+  /** Null where queries are rows of the dataset that are held out. */
+  queries: ArtifactReference | null;
 }
 
 /** The rows of a selection, as those that the next round chooses from. */

@@ -3,7 +3,7 @@ import type { Config, SelectionMethod } from '../config.ts';
 import type { ArtifactReference } from '../references.ts';
 import type { Stage } from '../stages.ts';
 import type { ScanResult } from './dataset.ts';
-import type { GradientsResult, QueriesResult } from './gradients.ts';
+import type { EarlierGradients, GradientsResult, QueriesResult } from './gradients.ts';
 import type { Reselection, FingerprintInput } from './incremental.ts';
 import type { AllocationResult, FilterResult, SelectionResult } from './selection.ts';
 import type { AdapterResult, EvaluationResult } from './training.ts';
@@ -62,6 +62,8 @@ export interface RunResult {
   gradients: GradientsResult | null;
   /** Gradients of queries; not there where no method asks for any of rows outside of the dataset. */
   queries?: QueriesResult;
+  /** Gradients at checkpoints of the warm-up; not there where no method adds them. */
+  earlierGradients?: EarlierGradients;
   values: ValuesResult | null;
   /** Rounds before the last one, in order; not there where there is one. */
   rounds?: RoundResult[];

@@ -3,6 +3,7 @@ import type { CopyCounts } from '../augmentation.ts';
 import type { Config, SelectionMethod } from '../config.ts';
 import type { FilterName } from '../methods.ts';
 import type { ArtifactReference } from '../references.ts';
+import type { EarlierGradients } from './gradients.ts';
 import type { TaskValue } from './values.ts';
 
 /** One task's line of an allocation; the terms of the method specification. */
@@ -74,6 +75,8 @@ export interface SelectInput {
   rows?: ArtifactReference;
   /** The gradient table of the queries; not there where they are held-out rows, or the method reads none. */
   queries?: ArtifactReference;
+  /** What is added at checkpoints of the warm-up; not there where the method reads its end alone. */
+  earlier?: EarlierGradients;
 }
 
 export interface SelectionResult {

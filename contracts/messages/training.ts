@@ -12,6 +12,8 @@ export interface AdapterResult {
   lastLoss: number | null;
   /** Updates done at each checkpoint that was kept, the end included; not there where none was asked for. */
   trajectory?: number[];
+  /** Mean learning rate of the updates since the checkpoint before, for each; there where `trajectory` is. */
+  trajectoryRates?: number[];
   /** As the training was done; null for an adapter that was given; not there in a result of an earlier version. */
   schedule?: TrainingSchedule | null;
   cached: boolean;

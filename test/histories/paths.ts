@@ -51,6 +51,24 @@ export const PATHS: Readonly<Record<string, Recording>> = {
       config: { ...CONFIG, selection: { ...CONFIG.selection, method: 'less', queries: 'evaluation' } },
     },
   }),
+  'earlier-gradients': run({
+    options: {
+      until: 'selection',
+      config: { ...CONFIG, selection: { ...CONFIG.selection, method: 'less', queryCheckpoints: 'all' } },
+    },
+    instead: {
+      tuneReference: async ({ rows }) => ({
+        adapter: rows,
+        rowCount: 8,
+        stepCount: 4,
+        firstLoss: 2,
+        lastLoss: 1,
+        trajectory: [2, 4],
+        trajectoryRates: [1, 0.5],
+        cached: false,
+      }),
+    },
+  }),
   unchanged: run({ options: { incremental: true }, last: 'first' }),
   reselect: async (server) => {
     const base = await ordinary(server);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { AdapterValues } from '../../model/adapter.ts';
-import { MOMENTS_FILE, encodeMoments, readMoments } from '../../model/adam-moments.ts';
+import { encodeMoments, momentsFile, readMoments } from '../../model/adam-moments.ts';
 import { ADAMW_DEFAULTS } from '../../model/engine.ts';
 import { openSafetensors } from '../../model/safetensors.ts';
 
@@ -25,16 +25,16 @@ const state = {
 };
 
 test('moments come back bit for bit, with the betas that made them and the number of steps', async () => {
-  writeFileSync(join(folder, MOMENTS_FILE), encodeMoments(adapter, state, ADAMW_DEFAULTS));
+  writeFileSync(join(folder, momentsFile()), encodeMoments(adapter, state, ADAMW_DEFAULTS));
   const { first, second } = state;
   expect(await readMoments(folder, adapter)).toEqual({ beta1: 0.9, beta2: 0.999, first, second });
-  const file = await openSafetensors(join(folder, MOMENTS_FILE));
+  const file = await openSafetensors(join(folder, momentsFile()));
   expect(file.metadata).toEqual({ beta1: '0.9', beta2: '0.999', step: '12' });
   await file.close();
 });
 
 test('moments of another adapter, or none, are refused', async () => {
-  writeFileSync(join(folder, MOMENTS_FILE), encodeMoments(adapter, state, ADAMW_DEFAULTS));
+  writeFileSync(join(folder, momentsFile()), encodeMoments(adapter, state, ADAMW_DEFAULTS));
   const [a, b] = adapter.parameters;
   const wider = { ...adapter, parameters: [{ ...a!, shape: [1, 4] }, b!] };
   await expect(readMoments(folder, wider)).rejects.toThrow(
@@ -42,7 +42,7 @@ test('moments of another adapter, or none, are refused', async () => {
   );
   const renamed = { ...adapter, parameters: [{ ...a!, name: 'other.lora_A' }, b!] };
   await expect(readMoments(folder, renamed)).rejects.toThrow('first/other.lora_A must be [1,3], got [nothing]');
-  rmSync(join(folder, MOMENTS_FILE));
+  rmSync(join(folder, momentsFile()));
   await expect(readMoments(folder, adapter)).rejects.toThrow(
     'gradients.preconditioner: adam needs the moments of the warm-up’s training, got none beside the adapter',
   );

@@ -63,7 +63,7 @@ describe('a run', () => {
     const selection = { ...CONFIG.selection, queryPath: 'fifty.json' };
     const config = { ...CONFIG, selection, evaluation: { ...CONFIG.evaluation, compare: ['less' as const] } };
     const fakes = fakeActivities({ shardCount: 1 });
-    const { methods, queries } = await server().play(fakes, async () =>
+    const { methods, queries, stages } = await server().play(fakes, async () =>
       (await start(server().client, 'queries', { config })).result(),
     );
     const asked = fakes.inputs('planGradients').map((input) => [input.adapter.uri, input.config.dataset.path]);
@@ -72,6 +72,7 @@ describe('a run', () => {
       [ADAPTER, ['fifty.json']],
     ]);
     expect(queries!.gradients.uri).toBe(TABLE);
+    expect(stages.find(({ stage }) => stage === 'gradients')).toMatchObject({ state: 'done', detail: /rows/ });
     expect(methods.map(({ method }) => method)).toEqual(['tive', 'less']);
     expect(fakes.inputs('selectRows').map((input) => [input.gradients?.length, input.queries?.uri])).toEqual([
       [undefined, undefined],

@@ -7,6 +7,7 @@ import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type {
   CollectGradientsInput,
   GradientShard,
+  GradientsInput,
   GradientsResult,
   QueriesResult,
 } from '../../contracts/messages/gradients.ts';
@@ -49,7 +50,7 @@ export async function takeGradients(
     start: (count: number) => progress.start('gradients', count),
     advance: (count: number) => progress.advance('gradients', count),
   };
-  const made = rows === null ? null : await makeGradients(context, rows, adapter, shows);
+  const made = rows === null ? null : await makeGradients(context, rows, { adapter }, shows);
   const result = kept === null ? made! : joinTables(kept, made);
   const late = result.quarantined.reduce((sum, { count: rowCount }) => sum + rowCount, 0);
   const rowCount = kept === null ? result.gradients.rowCount : kept.plan.keptRowCount + kept.plan.newRowCount;
@@ -68,6 +69,8 @@ interface ShardProgress {
   advance(count: number): void;
 }
 
+const SILENT: ShardProgress = { start: () => undefined, advance: () => undefined };
+
 /** Gradients of the rows that are queries: of test rows, or of a file; null where no method asks for such. */
 export async function takeQueryGradients(
   context: RunContext,
@@ -76,18 +79,14 @@ export async function takeQueryGradients(
   const { input, work, progress } = context;
   const dataset = queryDataset(input.config, work);
   if (dataset === null) return null;
-  progress.start('gradients');
-  progress.describe('gradients', 'queries');
-  const queries = await gradientsOf(context, dataset, adapter);
-  progress.describe('gradients', '');
-  return queries;
+  return progress.goOn('gradients', 'queries', () => gradientsOf(context, dataset, { adapter }));
 }
 
 /** Gradients of the rows of a dataset as queries, with nothing shown. */
 export async function gradientsOf(
   { input, compute, warnings }: Gradients,
   dataset: DatasetConfig,
-  adapter: ArtifactReference,
+  model: GradientModel,
 ): Promise<QueriesResult> {
   // Queries stay plain, as LESS has them, and nothing reads their losses at earlier checkpoints.
   const config = {
@@ -99,11 +98,13 @@ export async function gradientsOf(
   const summary = 'gradients: read and check the rows that are queries';
   const scanned = await compute.scanRows.executeWithOptions({ summary }, [{ config, source: 'dataset' }]);
   requireFewShards(scanned.shardCount);
-  const silent = { start: () => undefined, advance: () => undefined };
   const asked = { input: { ...input, config }, compute, warnings };
-  const { gradients } = await makeGradients(asked, scanned.rows, adapter, silent);
+  const { gradients } = await makeGradients(asked, scanned.rows, model, SILENT);
   return { rows: scanned.rows, gradients };
 }
+
+/** The reference model, or an earlier state of its training. */
+export type GradientModel = Pick<GradientsInput, 'adapter' | 'step'>;
 
 /** What gradients need of a run, or of a benchmark. */
 export type Gradients = Pick<RunContext, 'compute' | 'warnings'> & {
@@ -111,13 +112,13 @@ export type Gradients = Pick<RunContext, 'compute' | 'warnings'> & {
 };
 
 /** Gradients of all usable rows of a rows table. */
-async function makeGradients(
+export async function makeGradients(
   { input: { config, heartbeatTimeoutMs, shardWindow }, compute, warnings }: Gradients,
   rows: ArtifactReference,
-  adapter: ArtifactReference,
-  shows: ShardProgress,
+  { adapter, step }: GradientModel,
+  shows: ShardProgress = SILENT,
 ): Promise<GradientsResult> {
-  const input = { config, rows, adapter };
+  const input = { config, rows, adapter, ...(step !== undefined && { step }) };
   const plan = await compute.planGradients.executeWithOptions({ summary: 'gradients: plan' }, [input]);
   if (plan.finished !== null) {
     warnings.push(...plan.warnings);

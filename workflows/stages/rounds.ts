@@ -76,6 +76,6 @@ async function goOn(
   const values = await estimateValues(context, left, gradients);
   return {
     result: { rowCount: selection.rowCount, selection, finetune, evaluation },
-    next: { config, dataset: left, gradients, queries, values },
+    next: { config, dataset: left, gradients, queries, earlier: null, values },
   };
 }

@@ -2,9 +2,10 @@
 import { changesCopies } from '../../contracts/augmentation.ts';
 import type { Config, SelectionMethod } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
-import type { GradientsResult, QueriesResult } from '../../contracts/messages/gradients.ts';
+import type { EarlierGradients, GradientsResult, QueriesResult } from '../../contracts/messages/gradients.ts';
 import type { MethodResult } from '../../contracts/messages/run.ts';
 import type { AllocationResult, FilterResult, SelectionResult } from '../../contracts/messages/selection.ts';
+import { addsCheckpoints } from '../../contracts/queries.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ValuesResult } from '../../contracts/messages/values.ts';
 import { filtersOf, readsGradients, readsQueries, weightCosine } from '../../contracts/methods.ts';
@@ -38,6 +39,8 @@ export interface Found {
   dataset: ScanResult;
   gradients: GradientsResult;
   queries: QueriesResult | null;
+  /** At checkpoints of the warm-up; null where no method adds them. */
+  earlier: EarlierGradients | null;
   values: ValuesResult;
 }
 
@@ -110,6 +113,7 @@ function draw(
       }),
       ...(changesCopies(found.config.allocation) && { rows: found.dataset.rows }),
       ...(readsQueries(method) && found.queries && { queries: found.queries.gradients }),
+      ...(addsCheckpoints(method, found.config.selection) && found.earlier && { earlier: found.earlier }),
     },
   ]);
 }

@@ -1,5 +1,12 @@
 // How many rows each task gets, and which.
-import { AUTO_METHOD, FILTER_NAMES, METHOD_NAMES, QUERY_SOURCES, RANKS } from '../../../contracts/methods.ts';
+import {
+  AUTO_METHOD,
+  FILTER_NAMES,
+  METHOD_NAMES,
+  QUERY_CHECKPOINTS,
+  QUERY_SOURCES,
+  RANKS,
+} from '../../../contracts/methods.ts';
 import { flag, fraction, integer, list, notNegative, oneOf, place, section, share } from '../kinds.ts';
 
 export const allocation = section('how the budget is shared out over the tasks', {
@@ -52,6 +59,11 @@ export const selection = section('which rows of a task are taken', {
     .nullable()
     .default(null)
     .describe('rows in the dataset’s form that are the queries in their place: what helps these?'),
+  query_checkpoints: oneOf(...QUERY_CHECKPOINTS)
+    .default('last')
+    .describe(
+      'of less: compared at the reference model; all = at every checkpoint of warmup.trajectory, by learning rate',
+    ),
   query_rows: integer(1).default(16).describe('rows of each task that are held out, and not selected'),
   query_rank: integer(1).default(32).describe('of gist: most dimensions of the queries’ subspace'),
   cluster_count: integer(1).default(16).describe('of clusters, trajectories: clusters of each task'),

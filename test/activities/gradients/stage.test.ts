@@ -176,6 +176,47 @@ describe('losses at the checkpoints of the warm-up', () => {
   });
 });
 
+describe('gradients at a checkpoint of the warm-up before its end', () => {
+  const settings = ['warmup.trajectory=2', 'warmup.epochs=2', 'gradients.projection=none'];
+
+  test('are a table of their own, whose losses are those of that checkpoint', async () => {
+    const input = await run.gradientsInput(run.config(...settings));
+    const { gradients } = await run.takeGradients(input);
+    const config = { ...input.config, warmup: { ...input.config.warmup, trajectory: 0 } };
+    const early = await run.takeGradients({ ...input, config, step: 2 });
+    expect(early.gradients.uri).not.toBe(gradients.uri);
+    expect(await run.takeGradients({ ...input, config, step: 2 })).toMatchObject({ cached: true });
+    const [after, before] = [await batchesOf(gradients), await batchesOf(early.gradients)];
+    for (const [index, { lossTrajectory, gradient }] of after.entries()) {
+      const own = before[index]!;
+      const first = own.loss.map((_, row) => lossTrajectory![row * 2]!);
+      expect(own.loss).toBeAllclose([...first], { rtol: 1e-6, atol: 0 });
+      expect(own.gradient).not.toBeAllclose([...gradient], { rtol: 1e-2, atol: 0 });
+      expect(own).not.toHaveProperty('lossTrajectory');
+    }
+  });
+
+  test('are scaled by the moments of that checkpoint', async () => {
+    const scaled = await run.gradientsInput(run.config(...settings, 'gradients.preconditioner=adam'));
+    const config = { ...scaled.config, warmup: { ...scaled.config.warmup, trajectory: 0 } };
+    const own = { ...config, gradients: { ...config.gradients, preconditioner: 'none' as const } };
+    const [plain] = await batchesOf((await run.takeGradients({ ...scaled, config: own, step: 2 })).gradients);
+    const [got] = await batchesOf((await run.takeGradients({ ...scaled, config, step: 2 })).gradients);
+    const folder = join(run.store.uri, scaled.adapter.uri);
+    const model = await run.models.model(config, () => Promise.resolve());
+    const adapter = await readAdapter(folder, model.decoder.layers, checkpointFile(2));
+    const { beta1, beta2, first, second } = await readMoments(folder, adapter, 2);
+    const [one, two] = [first, second].map((arrays) => arrays.flatMap((values) => [...values]));
+    const width = one!.length;
+    const expected = Array.from(plain!.gradient.subarray(0, width), (value, place) => {
+      const m = beta1 * one![place]! + (1 - beta1) * value;
+      const v = beta2 * two![place]! + (1 - beta2) * value * value;
+      return m / Math.sqrt(v + 1e-8);
+    });
+    expect(got!.gradient.subarray(0, width)).toBeAllclose(expected, { rtol: 1e-3, atol: 1e-6 });
+  });
+});
+
 describe('gradients that are scaled by the moments of the warm-up', () => {
   const adam = 'gradients.preconditioner=adam';
   const none = 'gradients.projection=none';

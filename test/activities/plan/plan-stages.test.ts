@@ -84,6 +84,20 @@ describe('planned stages', () => {
     expect(find(scaled, 'gradients')).toEqual(before);
   });
 
+  test('queries at checkpoints take the gradients of rows and queries again at each', () => {
+    const asking = (queryCheckpoints: 'last' | 'all') => ({
+      warmup: { ...config.warmup, trajectory: 3 },
+      selection: { ...config.selection, method: 'less' as const, queryCheckpoints },
+    });
+    const queries = { queries: { rowCount: 80, isCached: true } };
+    const [last, all] = (['last', 'all'] as const).map((which) =>
+      find(plan(asking(which), 'report', PROBE, queries), 'gradients'),
+    );
+    // Two checkpoints, 880 rows of 100 tokens and half a picture each.
+    expect(all!.seconds! - last!.seconds!).toBeCloseTo(2 * 880 * (0.1 + 0.05), 9);
+    expect(all!.diskBytes!).toBeGreaterThan(2.9 * last!.diskBytes!);
+  });
+
   test('a whole run has every stage, in order', () => {
     expect(plan().map(({ stage }) => stage)).toEqual([...STAGES]);
   });

@@ -86,6 +86,26 @@ async function slowScores(queries: readonly { task: string; unit: number[] }[]):
   );
 }
 
+/** By content: mean cosine with the queries of each task. */
+async function meansOf(gradients: ArtifactReference, asking: ArtifactReference): Promise<Map<string, number[]>> {
+  const queries = [...(await directionsOf(asking)).values()];
+  const tasks = [...new Set(queries.map(({ task }) => task))].sort();
+  const groups = tasks.map((task) => queries.filter((query) => query.task === task));
+  return new Map(
+    [...(await directionsOf(gradients))].map(([content, { unit }]) => [
+      content,
+      groups.map((own) => own.reduce((sum, query) => sum + dot(unit, query.unit) / own.length, 0)),
+    ]),
+  );
+}
+
+/** Row numbers of a values table with their contents. */
+async function contentsOf(values: ArtifactReference): Promise<[number, string][]> {
+  const names = known.tasks.map(({ task }) => task);
+  const rows = await readValues(run.store, values, names, 'mean_of_cosines');
+  return Array.from(rows.rowIndex, (rowIndex, row) => [rowIndex, contentHexAt(rows.contentHash, row)]);
+}
+
 describe('a selection by queries', () => {
   test('of test rows takes what points most as they do, of the task they suit best', async () => {
     const scores = await slowScores([...(await directionsOf(asked)).values()]);
@@ -140,6 +160,66 @@ describe('a selection by queries', () => {
     await expect(select('less', ['run.seed=9'], { queries: other })).rejects.toThrow(
       'selection.queries: sketch must be that of the rows, 64, got 32',
     );
+  });
+});
+
+describe('a selection by queries at several checkpoints', () => {
+  const settings = ['warmup.trajectory=2', 'warmup.epochs=2'];
+  const RATES = { rate: 3, lastRate: 1 };
+
+  test('adds what each says, by the learning rates', async () => {
+    const own = run.config(...settings, 'selection.method=less', 'selection.queries=evaluation');
+    const plain = { ...own, warmup: { ...own.warmup, trajectory: 0 } };
+    const { adapter } = await run.tune(own);
+    const { rows } = await run.scan(own);
+    const dataset = queryDataset(own, { methods: ['less'] })!;
+    const asking = { ...plain, dataset };
+    const { rows: askedRows } = await run.scan(asking);
+    const at = async (step?: number) => {
+      const model = { adapter, ...(step !== undefined && { step }) };
+      const { gradients } = await run.takeGradients({ config: plain, rows, ...model });
+      const { gradients: queries } = await run.takeGradients({ config: asking, rows: askedRows, ...model });
+      return { gradients, queries, means: await meansOf(gradients, queries) };
+    };
+    const [early, end] = [await at(2), await at()];
+    const score = (means: (typeof end)['means'], content: string): number[] => means.get(content)!;
+    const scores = [...end.means].map(([content, last]) =>
+      Math.max(...last.map((value, group) => (value + 3 * score(early.means, content)[group]!) / 4)),
+    );
+    const values = (await run.estimate(own)).values;
+    const earlier = { checkpoints: [{ step: 2, rate: RATES.rate, ...early }], lastRate: RATES.lastRate };
+    const change = { values, gradients: [end.gradients], queries: end.queries };
+    const taken = await select('less', settings, { ...change, earlier });
+    const least = scores.sort((left, right) => right - left)[13]!;
+    const contents = new Map(await contentsOf(values));
+    for (const rowIndex of await rowIndexes(taken)) {
+      const content = contents.get(rowIndex)!;
+      const both = end.means.get(content)!.map((value, group) => (value + 3 * score(early.means, content)[group]!) / 4);
+      expect(Math.max(...both)).toBeGreaterThan(least - 1e-5);
+    }
+    const alone = await select('less', settings, change);
+    expect(alone.selection.uri).not.toBe(taken.selection.uri);
+    expect(await rowIndexes(alone)).not.toEqual(await rowIndexes(taken));
+    // The same table again says nothing new, in whatever order its rows stand.
+    const same = { checkpoints: [{ step: 2, rate: 5, gradients: end.gradients, queries: end.queries }], lastRate: 2 };
+    expect(await rowIndexes(await select('less', settings, { ...change, earlier: same }))).toEqual(
+      await rowIndexes(alone),
+    );
+  });
+
+  test('holds the same rows out at each', async () => {
+    const own = run.config(...settings);
+    const plain = { ...own, warmup: { ...own.warmup, trajectory: 0 } };
+    const [{ adapter }, { rows }] = [await run.tune(own), await run.scan(own)];
+    const { gradients } = await run.takeGradients({ config: plain, rows, adapter, step: 2 });
+    const earlier = { checkpoints: [{ step: 2, rate: 1, gradients, queries: null }], lastRate: 1 };
+    const change = { values: (await run.estimate(own)).values, earlier };
+    const taken = await rowIndexes(await select('less', settings, change));
+    const names = known.tasks.map(({ task }) => task);
+    const valued = await readValues(run.store, change.values, names, 'mean_of_cosines');
+    const marks = holdOut(valued, names, 4, 42);
+    expect(taken).toHaveLength(14);
+    for (const rowIndex of taken) expect(marks[valued.rowIndex.indexOf(rowIndex)]).toBe(0);
   });
 });
 

@@ -4,7 +4,7 @@ import { createWarmupActivities, findReference } from '../../../activities/train
 import type { Config } from '../../../contracts/config.ts';
 import type { Checkpoint } from '../../../contracts/messages/run.ts';
 import { NoProgressError } from '../../../contracts/failures.ts';
-import { MOMENTS_FILE, readMoments } from '../../../model/adam-moments.ts';
+import { momentsFile, readMoments } from '../../../model/adam-moments.ts';
 import { ADAMW_DEFAULTS } from '../../../model/engine.ts';
 import { readAdapter } from '../../../model/adapter-files.ts';
 import { readArchitecture } from '../../../model/architectures/read-architecture.ts';
@@ -151,6 +151,34 @@ describe('a training whose checkpoints are kept', () => {
     for (const name of KEPT) expect(other.hashOf(finished.adapter, name)).toBe(run.hashOf(undisturbed.adapter, name));
   });
 
+  test('keeps the moments of each too where gradients are to be scaled, an attempt that goes on as well', async () => {
+    const SCALED = [TRAJECTORY, 'gradients.preconditioner=adam'];
+    const undisturbed = await run.tune(run.config(...SCALED));
+    const names = [KEPT[0]!, momentsFile(3), KEPT[1]!, momentsFile(7), momentsFile()];
+    const { files } = await readManifest(run.store, undisturbed.adapter);
+    expect(files.map(({ name }) => name)).toEqual([...FILES.slice(0, 2), ...names, FILES[2]]);
+    const { text } = await readArchitecture(modelFolder);
+    const folder = join(run.store.uri, undisturbed.adapter.uri);
+    const adapter = await readAdapter(folder, linearLayers(text));
+    expect((await readMoments(folder, adapter, 3)).second).not.toEqual((await readMoments(folder, adapter)).second);
+    other.models.reset();
+    const onStart = (cancel: () => void): void => other.models.after('update', 5, cancel);
+    await expect(other.tune(other.config(...SCALED), { onStart })).rejects.toThrow('CANCELLED');
+    const finished = await other.tune(other.config(...SCALED));
+    expect(finished.adapter).toEqual(undisturbed.adapter);
+    for (const name of names) expect(other.hashOf(finished.adapter, name)).toBe(run.hashOf(undisturbed.adapter, name));
+  });
+
+  test('tells the mean learning rate of the updates up to each', async () => {
+    const { adapter, trajectoryRates } = await run.tune(run.config(TRAJECTORY));
+    const rates: number[] = [];
+    for await (const { learningRate } of trainingTable.read(run.store, adapter)) rates.push(...learningRate);
+    const mean = (from: number, to: number): number =>
+      rates.slice(from, to).reduce((sum, rate) => sum + rate, 0) / (to - from);
+    expect(trajectoryRates).toEqual([mean(0, 3), mean(3, 7), mean(7, 10)]);
+    expect(new Set(trajectoryRates).size).toBe(3);
+  });
+
   test('has at least as many steps', async () => {
     await expect(run.tune(run.config('warmup.trajectory=11'))).rejects.toThrow(
       'warmup.trajectory: must be at most the 10 steps of the warm-up, got 11; lower it, or raise warmup.epochs',
@@ -162,7 +190,7 @@ test('a training whose gradients are to be scaled keeps its moments beside an ad
   const plain = await run.tune(run.config());
   const tuned = await run.tune(run.config('gradients.preconditioner=adam'));
   const { files } = await readManifest(run.store, tuned.adapter);
-  expect(files.map(({ name }) => name)).toEqual([...FILES.slice(0, 2), MOMENTS_FILE, FILES[2]]);
+  expect(files.map(({ name }) => name)).toEqual([...FILES.slice(0, 2), momentsFile(), FILES[2]]);
   for (const name of FILES) expect(run.hashOf(tuned.adapter, name)).toBe(run.hashOf(plain.adapter, name));
   const { text } = await readArchitecture(modelFolder);
   const folder = join(run.store.uri, tuned.adapter.uri);

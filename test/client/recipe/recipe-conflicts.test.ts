@@ -48,6 +48,16 @@ describe('settings that exclude one another', () => {
     );
   });
 
+  test('queries at all checkpoints need two of them', () => {
+    const asking = (count: number): string =>
+      `${NEEDED}selection: { method: less, query_checkpoints: all }\nwarmup: { trajectory: ${count} }\n`;
+    expect(refusal(asking(1))).toBe(
+      'recipe.yaml:3:28 selection.query_checkpoints: all needs warmup.trajectory of at least 2, got 1; ' +
+        'set warmup.trajectory: 4, or query_checkpoints: last',
+    );
+    expect(loadRecipe(write(asking(2))).config.selection.queryCheckpoints).toBe('all');
+  });
+
   test('gradients scaled by moments need moments, whole gradients, and queries that are not of their table', () => {
     const adam = `${NEEDED}gradients: { preconditioner: adam }\n`;
     const where = 'recipe.yaml:3:14 gradients.preconditioner';

@@ -52,6 +52,7 @@ describe('a recipe', () => {
       replacement: false,
       ranks: 'top',
       queries: 'held_out',
+      queryCheckpoints: 'last',
       queryPath: null,
       queryRows: 16,
       queryRank: 32,

@@ -63,6 +63,26 @@ test('a selection of two rounds takes its budget from what the first round left,
   expect(report).toContain('<h2 id="rounds-title">');
 }, 120_000);
 
+test('LESS as it was published: scaled gradients at every checkpoint of the warm-up, by the learning rate', async () => {
+  const folder = join(root, 'float32');
+  const less = ['selection.method=less', 'selection.queries=evaluation', 'selection.query_checkpoints=all'];
+  const scaled = ['gradients.preconditioner=adam', 'warmup.trajectory=2', 'warmup.epochs=2'];
+  const few = ['gradients.storage=float32', 'evaluation.max_rows=8', 'allocation.budget_rows=8', 'run.name=less'];
+  const words = [...less, ...scaled, ...few, '--until', 'selection', '--address', cluster.address];
+  const done = await tive(folder, 'run', 'recipe.yaml', ...words);
+  expect(done.exitCode, done.stderr).toBe(0);
+  const result = JSON.parse(readFileSync(join(folder, 'runs/less/result.json'), 'utf8')) as RunResult;
+  const { warmup, gradients, queries, earlierGradients, methods } = result;
+  const [steps, [own]] = [warmup!.trajectory!, earlierGradients!.checkpoints];
+  expect(own!.step).toBe(steps[0]);
+  const tables = [gradients!.gradients, queries!.gradients, own!.gradients, own!.queries!].map(({ sha256 }) => sha256);
+  expect(new Set(tables).size).toBe(4);
+  expect(own!.rate).toBeGreaterThan(earlierGradients!.lastRate);
+  expect(methods[0]!.selection!.rowCount).toBe(8);
+  const again = await tive(folder, 'select', 'less', 'selection.query_checkpoints=last', '--address', cluster.address);
+  expect(again.exitCode, again.stderr).toBe(0);
+}, 120_000);
+
 test('a damaged shard is refused by name, from a thread as well', async () => {
   const gradients = join(root, 'int8/tive-store/artifacts/gradients');
   const shard = join(gradients, readdirSync(gradients)[0]!, 'gradients-00001-of-00007.arrow');
