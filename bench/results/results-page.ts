@@ -1,7 +1,9 @@
 // The document of all results: a table for each setting, and what may be said of a default.
-import { compareMethods } from '../../algorithms/compare-methods.ts';
-import type { MethodScores, PairedDifference } from '../../contracts/benchmark-summary.ts';
+import { pairedDifference, spread } from '../../algorithms/compare-methods.ts';
+import { holmAdjusted } from '../../algorithms/paired-tests.ts';
+import type { PairedDifference, ScoreSpread } from '../../contracts/benchmark-summary.ts';
 import type { SelectionMethod } from '../../contracts/config.ts';
+import { overallDifference } from './over-settings.ts';
 import { chooseRobust } from './robust-choice.ts';
 import type { RobustChoice } from './robust-choice.ts';
 import { scoresOf } from './scores.ts';
@@ -16,49 +18,66 @@ export function resultsPage(scores: readonly Score[], methods: readonly Selectio
     '# Every selector in every condition',
     '',
     'Written by `npm run results` from the scores in `scores.csv` beside it, a line for each training. Accuracy is the mean ± standard',
-    'deviation over the seeds; the difference to `task_balanced` is paired by seed, with its 95 % t-interval; p is that of the paired',
-    't-test, adjusted by Holm over the methods of the table. A seed fixes reference model, draw and training.',
+    'deviation over the seeds that a method was measured with; the difference to `task_balanced` is paired by these seeds, with its 95 %',
+    't-interval; p is that of the paired t-test, adjusted by Holm over the methods of the table. A seed fixes reference model, draw and',
+    'training.',
+    ...overallLines(scores, methods),
     ...choiceLines(chooseRobust(scores, methods)),
     ...tables,
   ];
   return `${lines.join('\n')}\n`;
 }
 
-/** The table of a setting over the seeds that all its methods have; seeds that lack one are left out. */
+/** A method in one setting, beside the balanced choice with the same seeds. */
+interface MethodRow {
+  method: SelectionMethod;
+  accuracy: ScoreSpread;
+  /** Null for the balanced choice itself. */
+  difference: PairedDifference | null;
+}
+
+/** The table of a setting: each method over all seeds that it and the balanced choice have. */
 function settingTable(own: readonly Score[], setting: Setting): string[] {
-  const methods = [...new Set(own.map(({ method }) => method))];
-  const seeds = [...new Set(own.map(({ seed }) => seed))].filter((seed) =>
-    methods.every((method) => own.some((score) => score.seed === seed && score.method === method)),
-  );
-  if (seeds.length === 0) return [];
-  const compared = compareMethods(
-    own
-      .filter(({ seed }) => seeds.includes(seed))
-      .map(({ seed, method, accuracy }) => {
-        const unknown = { rowCount: 0, stepCount: 0, effectiveShare: null, stress: null, meanLoss: 0, tasks: [] };
-        return { seed, method, macroAccuracy: accuracy, ...unknown };
-      }),
-    null,
-  ).sort((left, right) => right.accuracy.mean - left.accuracy.mean);
+  const rows = methodRows(own).sort((left, right) => right.accuracy.mean - left.accuracy.mean);
+  if (rows.length === 0) return [];
+  const tested = rows.flatMap(({ difference }) => difference?.pValue ?? []);
+  const adjusted = holmAdjusted(tested);
+  const adjustedOf = ({ difference }: MethodRow): number | null =>
+    adjusted[tested.indexOf(difference?.pValue ?? NaN)] ?? null;
   return [
     '',
-    `## ${settingName(setting)}, ${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}`,
+    `## ${settingName(setting)}`,
     '',
-    `| method | accuracy | minus ${BASELINE} | 95 % | p, adjusted |`,
-    '| --- | --- | --- | --- | --- |',
-    ...compared.map(methodLine),
+    `| method | seeds | accuracy | minus ${BASELINE} | 95 % | p, adjusted |`,
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows.map((row) => methodLine(row, adjustedOf(row))),
   ];
 }
 
-function methodLine({ method, accuracy, difference }: MethodScores): string {
-  const spread = accuracy.deviation === null ? '' : ` ± ${(100 * accuracy.deviation).toFixed(1)}`;
-  const cells = difference === null ? ['', '', ''] : differenceCells(difference);
-  return `| \`${method}\` | ${(100 * accuracy.mean).toFixed(1)} %${spread} | ${cells.join(' | ')} |`;
+function methodRows(own: readonly Score[]): MethodRow[] {
+  const control = new Map(
+    own.filter(({ method }) => method === BASELINE).map(({ seed, accuracy }) => [seed, accuracy]),
+  );
+  return [...new Set(own.map(({ method }) => method))].flatMap((method): MethodRow[] => {
+    const scores = own.filter((score) => score.method === method && control.has(score.seed));
+    if (scores.length === 0) return [];
+    const accuracies = scores.map(({ accuracy }) => accuracy);
+    const others = scores.map(({ seed }) => control.get(seed)!);
+    const difference = method === BASELINE ? null : pairedDifference(accuracies, others);
+    return [{ method, accuracy: spread(accuracies), difference }];
+  });
 }
 
-function differenceCells({ mean, interval, adjustedP }: PairedDifference): string[] {
-  const p = adjustedP === null ? '' : adjustedP < 0.001 ? '< 0.001' : adjustedP.toFixed(3);
-  return [points(mean), intervalText(interval), p];
+function methodLine({ method, accuracy, difference }: MethodRow, adjustedP: number | null): string {
+  const { scores, mean, deviation } = accuracy;
+  const spreadText = deviation === null ? '' : ` ± ${(100 * deviation).toFixed(1)}`;
+  const cells =
+    difference === null ? ['', '', ''] : [points(difference.mean), intervalText(difference.interval), pText(adjustedP)];
+  return `| \`${method}\` | ${scores.length} | ${(100 * mean).toFixed(1)} %${spreadText} | ${cells.join(' | ')} |`;
+}
+
+function pText(adjustedP: number | null): string {
+  return adjustedP === null ? '' : adjustedP < 0.001 ? '< 0.001' : adjustedP.toFixed(3);
 }
 
 function intervalText(interval: readonly [number, number] | null): string {
@@ -69,6 +88,33 @@ function intervalText(interval: readonly [number, number] | null): string {
 function points(share: number): string {
   const text = (100 * share).toFixed(1);
   return text.startsWith('-') ? `−${text.slice(1)}` : `+${text}`;
+}
+
+/** Methods over all settings that they were measured in; others, and more pairs, may come later. */
+function overallLines(scores: readonly Score[], methods: readonly SelectionMethod[]): string[] {
+  const rows = methods
+    .filter((method) => method !== BASELINE)
+    .flatMap((method) => {
+      const found = overallDifference(scores, method);
+      return found === null ? [] : [{ method, ...found }];
+    })
+    .sort((left, right) => right.mean - left.mean);
+  if (rows.length === 0) return [];
+  const adjusted = holmAdjusted(rows.map(({ pValue }) => pValue));
+  return [
+    '',
+    '## Over all settings',
+    '',
+    'The mean over settings of the differences to the balanced choice, each setting counted once, with its 95 % interval',
+    '(Satterthwaite’s degrees of freedom); it speaks of these settings and of no others. Methods were measured in different ones.',
+    '',
+    `| method | settings | pairs | minus ${BASELINE} | 95 % | p, adjusted |`,
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows.map(
+      ({ method, settingCount, pairCount, mean, interval }, place) =>
+        `| \`${method}\` | ${settingCount} | ${pairCount} | ${points(mean)} | ${intervalText(interval)} | ${pText(adjusted[place]!)} |`,
+    ),
+  ];
 }
 
 function choiceLines(choice: RobustChoice | null): string[] {

@@ -30,8 +30,14 @@ export interface RobustChoice {
   holds: boolean;
 }
 
-/** Differences of a method to the balanced choice by setting, over the seeds that have both. */
-export function differencesOf(scores: readonly Score[], method: SelectionMethod): SettingDifference[] {
+/** Scores of a method and of the balanced choice with the same seeds. */
+export interface SettingPairs extends Setting {
+  treated: number[];
+  control: number[];
+}
+
+/** Pairs of a method and the balanced choice by setting, where there are two or more. */
+export function pairsOf(scores: readonly Score[], method: SelectionMethod): SettingPairs[] {
   return SETTINGS.flatMap((setting) => {
     const own = scoresOf(scores, setting);
     const control = new Map(
@@ -39,12 +45,22 @@ export function differencesOf(scores: readonly Score[], method: SelectionMethod)
     );
     const treated = own.filter((score) => score.method === method && control.has(score.seed));
     if (treated.length < LEAST_PAIRS) return [];
-    const difference = pairedDifference(
-      treated.map(({ accuracy }) => accuracy),
-      treated.map(({ seed }) => control.get(seed)!),
-    );
-    return [{ ...setting, difference }];
+    return [
+      {
+        ...setting,
+        treated: treated.map(({ accuracy }) => accuracy),
+        control: treated.map(({ seed }) => control.get(seed)!),
+      },
+    ];
   });
+}
+
+/** Differences of a method to the balanced choice by setting, over the seeds that have both. */
+export function differencesOf(scores: readonly Score[], method: SelectionMethod): SettingDifference[] {
+  return pairsOf(scores, method).map(({ treated, control, ...setting }) => ({
+    ...setting,
+    difference: pairedDifference(treated, control),
+  }));
 }
 
 /**

@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { studentTQuantile, studentTTail } from '../../algorithms/student-t.ts';
 import { trajectorySettings } from '../../bench/results/measure.ts';
 import { resultsPage } from '../../bench/results/results-page.ts';
+import { overallDifference } from '../../bench/results/over-settings.ts';
 import { chooseRobust, differencesOf } from '../../bench/results/robust-choice.ts';
 import { missingBatches, readScores, writeScores } from '../../bench/results/scores.ts';
 import type { Score } from '../../bench/results/scores.ts';
@@ -116,14 +118,61 @@ test('the page has a table for each setting, the best method first, and says wha
     scoresWith(() => 0.02),
     ['task_balanced', 'random', 'deduplicated'],
   );
-  expect(page).toContain('## demo/first/near_copies, 8 seeds\n');
-  const [, table] = page.split('## demo/first/clean, 8 seeds\n\n');
+  expect(page).toContain('## demo/first/near_copies\n');
+  const [, table] = page.split('## demo/first/clean\n\n');
   expect(
     table!
       .split('\n')
       .slice(2, 5)
       .map((line) => line.split('|')[1]!.trim()),
   ).toEqual(['`deduplicated`', '`task_balanced`', '`random`']);
-  expect(page).toMatch(/\| `deduplicated` \| 6\d\.\d % ± \d\.\d \| \+2\.0 \| \+1\.9 to \+2\.1 \| < 0\.001 \|/);
+  expect(page).toMatch(/\| `deduplicated` \| 8 \| 6\d\.\d % ± \d\.\d \| \+2\.0 \| \+1\.9 to \+2\.1 \| < 0\.001 \|/);
   expect(page).toContain('The claim holds: `deduplicated` is better than the balanced choice.');
+});
+
+test('each method stands over the seeds that it and the balanced choice have', () => {
+  const all = scoresWith(() => 0.02).filter(({ method, seed }) => method !== 'random' || seed < 3);
+  const [, table] = resultsPage(all, ['task_balanced', 'random', 'deduplicated']).split('## demo/first/clean\n\n');
+  const seeds = table!.split('\n').slice(2, 5);
+  expect(seeds.map((line) => line.split('|').slice(1, 3).join('').trim())).toEqual([
+    '`deduplicated`  8',
+    '`task_balanced`  8',
+    '`random`  3',
+  ]);
+});
+
+describe('a difference over settings', () => {
+  test('counts each setting once, with the degrees of freedom of the settings together', () => {
+    const gains: [Score['condition'], number[]][] = [
+      ['clean', [0.01, 0.03]],
+      ['tiny_task', [0.02, 0.04, 0.06, 0.08]],
+    ];
+    const scores = gains.flatMap(([condition, own]) =>
+      own.flatMap((gain, seed): Score[] => [
+        { ...CLEAN, condition, seed, method: 'task_balanced', accuracy: 0.5 },
+        { ...CLEAN, condition, seed, method: 'guarded', accuracy: 0.5 + gain },
+      ]),
+    );
+    const found = overallDifference(scores, 'guarded')!;
+    expect(found).toMatchObject({ settingCount: 2, pairCount: 6 });
+    // Means 0.02 and 0.05; variances of the means 0.0002 / 2 and 0.002 / 3 / 4.
+    expect(found.mean).toBeCloseTo(0.035, 12);
+    const [one, two] = [0.0002 / 2, 0.002 / 3 / 4];
+    const freedom = (one + two) ** 2 / (one ** 2 / 1 + two ** 2 / 3);
+    const margin = (studentTQuantile(freedom, 0.95) * Math.sqrt(one + two)) / 2;
+    expect(found.interval[0]).toBeCloseTo(0.035 - margin, 12);
+    expect(found.interval[1]).toBeCloseTo(0.035 + margin, 12);
+    expect(found.pValue).toBeCloseTo(studentTTail((0.035 * 2) / Math.sqrt(one + two), freedom), 12);
+    expect(overallDifference(scores, 'tive')).toBeNull();
+  });
+
+  test('has no interval but its mean where nothing varies', () => {
+    const gain = (accuracy: number): Score[] =>
+      [0, 1].flatMap((seed) => [
+        { ...CLEAN, seed, method: 'task_balanced', accuracy: 0.5 },
+        { ...CLEAN, seed, method: 'guarded', accuracy },
+      ]);
+    expect(overallDifference(gain(0.75), 'guarded')).toMatchObject({ mean: 0.25, interval: [0.25, 0.25], pValue: 0 });
+    expect(overallDifference(gain(0.5), 'guarded')).toMatchObject({ mean: 0, pValue: 1 });
+  });
 });
