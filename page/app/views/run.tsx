@@ -1,5 +1,5 @@
 // One run, as it stands.
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { RunView as Run, Said } from '../../api.ts';
 import { count, duration } from '../../../report/format.ts';
 import { apiPath, post, sentenceOf } from '../data/ask.ts';
@@ -93,7 +93,13 @@ function Deeds({ known }: { known: Run }): preact.JSX.Element {
   const [told, setTold] = useState<{ said: Said | null; wrong: string | null }>({ said: null, wrong: null });
   const [isBusy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
+  const status = useRef<HTMLParagraphElement>(null);
+  // What was pressed may be gone: who goes by keys is not sent back to the top.
+  useEffect(() => {
+    if (told.said !== null && document.activeElement === document.body) status.current?.focus({ preventScroll: true });
+  }, [told, known.state, known.awaitedQuotas === null]);
   const act = (deed: Deed): void => {
+    if (isBusy) return;
     setBusy(true);
     void post<Said>(apiPath('runs', known.runName, deed), {})
       .then(
@@ -104,18 +110,19 @@ function Deeds({ known }: { known: Run }): preact.JSX.Element {
       .finally(() => setBusy(false));
   };
   const isAtWork = known.state === 'running' || known.state === 'waiting' || known.state === 'away';
-  const isLocked = isBusy || session.value?.isReadOnly !== false;
+  const isLocked = session.value?.isReadOnly !== false;
   return (
     <>
       <div class="buttons" role="group" aria-label="what to do">
-        {isAtWork && !known.isPaused ? (
-          <button type="button" disabled={isLocked} onClick={() => act('pause')}>
-            Pause
-          </button>
-        ) : null}
-        {isAtWork && known.isPaused ? (
-          <button type="button" class="main" disabled={isLocked} onClick={() => act('resume')}>
-            Resume
+        {isAtWork ? (
+          <button
+            type="button"
+            class={known.isPaused ? 'main' : ''}
+            disabled={isLocked}
+            aria-disabled={isBusy}
+            onClick={() => act(known.isPaused ? 'resume' : 'pause')}
+          >
+            {known.isPaused ? 'Resume' : 'Pause'}
           </button>
         ) : null}
         {isAtWork ? (
@@ -140,7 +147,7 @@ function Deeds({ known }: { known: Run }): preact.JSX.Element {
       {isAtWork && session.value?.isReadOnly ? (
         <p class="hint">This page only shows: it was started read-only.</p>
       ) : null}
-      <p role="status" class="told">
+      <p ref={status} role="status" class="told" tabIndex={-1}>
         {told.said === null ? '' : `${said(told.said.message)} `}
         {told.said === null ? null : <code>{said(told.said.command)}</code>}
       </p>

@@ -147,6 +147,7 @@ function RunButtons({ recipe, fileName, told, isRight }: RunButtonsProps): preac
   const [isBusy, setBusy] = useState(false);
   const isReadOnly = session.value?.isReadOnly !== false;
   const start = (): void => {
+    if (isBusy) return;
     setBusy(true);
     post<Said>(apiPath('recipe', 'run'), { text: recipe, name: fileName })
       .then(
@@ -160,7 +161,7 @@ function RunButtons({ recipe, fileName, told, isRight }: RunButtonsProps): preac
     <>
       <div class="filters">
         <TextField label="Saved as" value={fileName} onValue={(file) => setValues({ file })} />
-        <button type="button" class="main" disabled={!isRight || isBusy || isReadOnly} onClick={start}>
+        <button type="button" class="main" disabled={!isRight || isReadOnly} aria-disabled={isBusy} onClick={start}>
           Save and run
         </button>
         <button type="button" onClick={() => download(fileName, recipe)}>

@@ -29,7 +29,7 @@ export function WhatIfView({ runName }: { runName: string }): preact.JSX.Element
   const isReadOnly = session.value?.isReadOnly !== false;
   const ask = (event: Event): void => {
     event.preventDefault();
-    if (Object.keys(findings).length > 0 || isReadOnly) return;
+    if (Object.keys(findings).length > 0 || isReadOnly || isAwaited) return;
     setState({ key, wrong: null });
     post<WhatIf>(apiPath('runs', runName, 'what-if'), question).then(
       (told) => (answers.value = new Map([...answers.value, [key, told]])),
@@ -44,7 +44,7 @@ export function WhatIfView({ runName }: { runName: string }): preact.JSX.Element
         <form onSubmit={ask} aria-label="another selection">
           <Question values={values} question={question} findings={findings} />
           <p class="buttons">
-            <button type="submit" class="main" disabled={isReadOnly || isAwaited}>
+            <button type="submit" class="main" disabled={isReadOnly} aria-disabled={isAwaited}>
               {isAwaited ? 'Selecting …' : 'Select'}
             </button>
           </p>
