@@ -46,9 +46,13 @@ export function useChromium(): TestBrowser {
       const opened = (page = await context.newPage());
       const found: string[] = (complaints = []);
       opened.on('pageerror', (error) => found.push(error.message));
+      // A file that leads to the page is none of it.
+      let { origin } = new URL(address);
       opened.on('request', (request) => {
-        const url = request.url();
-        if (!url.startsWith(new URL(address).origin)) found.push(`asked for ${url}`);
+        const asked = new URL(request.url());
+        if (asked.protocol === 'file:') return;
+        if (origin === 'null') origin = asked.origin;
+        if (asked.origin !== origin) found.push(`asked for ${asked.href}`);
       });
       opened.on('console', (message) => {
         // A refusal is shown by the page; the browser notes it too.
