@@ -143,7 +143,9 @@ export class RunRows {
   #why({ state, reason, copies, value, task }: RowLine, rank: number | null): string {
     const method = this.#result.methods[0]?.method ?? null;
     const place =
-      rank === null ? '' : `; it is ${rank.toLocaleString('en')}. by value of the rows of its task, ${task ?? 'none'}`;
+      rank === null
+        ? ''
+        : `; it is number ${rank.toLocaleString('en')} by value of the rows of its task, ${task ?? 'none'}`;
     if (state === 'set_aside')
       return `It was set aside, since it cannot be used: ${reason ?? 'no reason is recorded'}.`;
     if (state === 'selected') {

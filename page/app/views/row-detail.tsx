@@ -83,7 +83,7 @@ function Dialogue({ row: { turns } }: { row: RowView }): preact.JSX.Element {
   return (
     <ol class="dialogue" aria-label="dialogue">
       {turns.map(({ role, text }, index) => (
-        <li key={index} class={role === 'assistant' ? 'answer' : 'question'}>
+        <li key={index} class={role === 'assistant' || role === 'gpt' ? 'answer' : 'question'}>
           <b>{said(role)}</b>
           <p>{said(text)}</p>
         </li>

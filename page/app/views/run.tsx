@@ -245,7 +245,7 @@ function Stages({ known }: { known: Run }): preact.JSX.Element {
               {stage.state === 'running' && stage.totalCount > 1
                 ? `${count(stage.doneCount)} of ${count(stage.totalCount)} `
                 : ''}
-              {said(stage.detail)}
+              {said(stage.detail.replaceAll(/ {2,}/g, ' · '))}
             </span>
             <span class="stage-time quiet">
               {stage.durationMs === null || stage.state === 'cached' ? '' : duration(stage.durationMs)}

@@ -21,13 +21,6 @@ export function WhatIfAnswer({ runName, answer }: { runName: string; answer: Wha
       <pre tabIndex={0} aria-label="command">
         {said(answer.command)}
       </pre>
-      {answer.warnings.length === 0 ? null : (
-        <ul class="notices">
-          {answer.warnings.map((line) => (
-            <li key={line}>{said(line)}</li>
-          ))}
-        </ul>
-      )}
       <Cards
         cards={[
           { name: 'rows', value: count(answer.newCount), note: `${count(answer.oldCount)} before` },
@@ -43,6 +36,13 @@ export function WhatIfAnswer({ runName, answer }: { runName: string; answer: Wha
         write={count}
         pairs={tasks.map(({ task, oldQuota, newQuota }) => ({ name: task, before: oldQuota, after: newQuota }))}
       />
+      {answer.warnings.length === 0 ? null : (
+        <ul class="notices">
+          {answer.warnings.map((line) => (
+            <li key={line}>{said(line)}</li>
+          ))}
+        </ul>
+      )}
       <details>
         <summary>Numbers</summary>
         <SortedTable

@@ -156,11 +156,11 @@ describe('rows', () => {
       taskRowCount: 6,
       probability: 0,
       nearest: [],
-      why: 'tive drew it 2 times; it is 3. by value of the rows of its task, b.',
+      why: 'tive drew it 2 times; it is number 3 by value of the rows of its task, b.',
     });
     const why = async (row: number): Promise<string> => (await page.get<RowView>(`/api/runs/small/rows/${row}`)).why;
     expect(await why(2)).toBe('It was set aside, since it cannot be used: answer_empty.');
-    expect(await why(3)).toMatch(/^tive did not draw it; it is 3\. by value/);
+    expect(await why(3)).toMatch(/^tive did not draw it; it is number 3 by value/);
   });
 
   test('one that there is not is a 404', async () => {
