@@ -146,7 +146,7 @@ describe.skipIf(!HAS_CHROMIUM)('tive ui in chromium', () => {
 
   test('it was one document from the first run’s start to the end, and the browser had nothing to say', async () => {
     expect(await page.evaluate('globalThis.isSameDocument')).toBe(true);
-    expect(browser.complaints()).toEqual([]);
+    expect(browser.complaints).toEqual([]);
   });
 });
 

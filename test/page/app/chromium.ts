@@ -24,39 +24,39 @@ export interface TestBrowser {
   /** A page of its own at an address, once its document is there; the one before it is closed. */
   open(address: string, look?: Look): Promise<Page>;
   /** What was wrong in the page that was opened last: errors, refusals of the policy, strangers that were asked. */
-  complaints(): string[];
+  readonly complaints: readonly string[];
 }
 
 /** One browser for the tests of a block. */
 export function useChromium(): TestBrowser {
   let browser: Browser | null = null;
   let page: Page | null = null;
-  let complaints: string[] = [];
+  const complaints: string[] = [];
   beforeAll(async () => {
     const args = ['--headless', '--no-sandbox', '--disable-gpu'];
     browser = await chromium.launch({ executablePath: PROGRAM, args });
   });
   afterAll(() => browser?.close());
   return {
-    complaints: () => complaints,
+    complaints,
     async open(address, { width = 1440, scheme = 'light' } = {}) {
       await page?.context().close();
       const size = { width, height: heightOf(width) };
       const context = await browser!.newContext({ viewport: size, colorScheme: scheme, reducedMotion: 'reduce' });
       const opened = (page = await context.newPage());
-      const found: string[] = (complaints = []);
-      opened.on('pageerror', (error) => found.push(error.message));
+      complaints.length = 0;
+      opened.on('pageerror', (error) => complaints.push(error.message));
       // A file that leads to the page is none of it.
       let { origin } = new URL(address);
       opened.on('request', (request) => {
         const asked = new URL(request.url());
         if (asked.protocol === 'file:') return;
         if (origin === 'null') origin = asked.origin;
-        if (asked.origin !== origin) found.push(`asked for ${asked.href}`);
+        if (asked.origin !== origin) complaints.push(`asked for ${asked.href}`);
       });
       opened.on('console', (message) => {
         // A refusal is shown by the page; the browser notes it too.
-        if (message.type() === 'error' && !/status of 40\d/.test(message.text())) found.push(message.text());
+        if (message.type() === 'error' && !/status of 40\d/.test(message.text())) complaints.push(message.text());
       });
       await opened.addInitScript(
         `addEventListener('securitypolicyviolation', (event) => console.error('policy ' + event.violatedDirective))`,

@@ -37,6 +37,7 @@ const WIDTHS = [1920, 1440, 768, 390];
 
 describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
   const browser = useChromium();
+  const { complaints } = browser;
   let [server, emptyServer]: [FakeServer | null, FakeServer | null] = [null, null];
 
   beforeAll(async () => {
@@ -80,7 +81,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
         expect(found).toEqual({});
         expect(await page.title()).toMatch(/ – tive$/);
         expect(await page.locator('h1').count()).toBe(1);
-        expect(browser.complaints()).toEqual([]);
+        expect(complaints).toEqual([]);
       },
       180_000,
     );
@@ -116,7 +117,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
     expect(await opened.locator('.grid-box .active').getAttribute('aria-rowindex')).toBe(String(ROW_COUNT + 1));
     const [line, frame] = [await opened.locator('.grid-box .active').boundingBox(), await box.boundingBox()];
     expect(line!.y + line!.height).toBeLessThanOrEqual(frame!.y + frame!.height + 1);
-    expect(browser.complaints()).toEqual([]);
+    expect(complaints).toEqual([]);
   });
 
   test('a list begins with its first row', async () => {
@@ -201,7 +202,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
     await opened.goBack();
     await opened.getByText('41.2').waitFor();
     expect(await findings(opened)).toEqual([]);
-    expect(browser.complaints()).toEqual([]);
+    expect(complaints).toEqual([]);
   });
 
   test('what is wrong with a recipe stands at its field, and a right one is run', async () => {
@@ -221,7 +222,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
     await opened.getByRole('button', { name: 'Save and run' }).click();
     await opened.getByRole('link', { name: 'mix-at-work' }).waitFor();
     expect(server!.posts.at(-1)).toMatchObject({ path: '/api/recipe/run', body: { name: 'recipe.yaml' } });
-    expect(browser.complaints()).toEqual([]);
+    expect(complaints).toEqual([]);
   });
 
   test('a folder without runs says the next command, and a read-only page does nothing', async () => {

@@ -142,6 +142,6 @@ describe.skipIf(!HAS_CHROMIUM)('the page by keys in chromium', () => {
     await page.getByText('row 665,297').waitFor();
     const [card, frame] = [await page.locator('.row-card.active').boundingBox(), await box.boundingBox()];
     expect(card!.y + card!.height).toBeLessThanOrEqual(frame!.y + frame!.height + 1);
-    expect(browser.complaints()).toEqual([]);
+    expect(browser.complaints).toEqual([]);
   });
 });
