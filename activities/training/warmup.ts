@@ -36,7 +36,8 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
         const tokenBudget = await readTokenBudget(store, rows, config.gradients);
         const kept = { trajectory: config.warmup.trajectory ?? 0, keepsMoments: isPreconditioned(config) };
-        return tuneAdapter({ store, place, config, dataset, tokenBudget, schedule, places, ...kept, pulse }, models);
+        const asked = { store, place, name: 'warmup', config, dataset, tokenBudget, schedule, places, ...kept, pulse };
+        return tuneAdapter(asked, models);
       });
       return adapterResult(output, config.model.adapter === null ? schedule : null);
     },

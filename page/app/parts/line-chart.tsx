@@ -11,9 +11,14 @@ const MARGIN = { left: 52, right: 12, top: 8, bottom: 26 };
 /** Lines are told apart by dash too. */
 export const DASHES = ['', '6 3', '2 3', '8 3 2 3', '1 4'] as const;
 
+/** A line, and where it will end; null for one that is whole. */
+export interface ChartSeries extends Series {
+  endsAt: number | null;
+}
+
 interface LineChartProps {
   title: string;
-  series: readonly Series[];
+  series: readonly ChartSeries[];
 }
 
 /** A chart with its own scales; one sentence a line for who does not see it. */
@@ -21,7 +26,7 @@ export function LineChart({ title, series }: LineChartProps): preact.JSX.Element
   const [box, measured] = useWidth<HTMLDivElement>();
   const width = Math.max(240, measured);
   const inner = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
-  const x = extent(series.map(({ xs }) => xs));
+  const x = extent(series.map(({ xs, endsAt }) => (endsAt === null ? xs : [...xs, endsAt])));
   const y = extent(series.map(({ ys }) => ys));
   const left = (value: number): number => MARGIN.left + ((value - x[0]) / (x[1] - x[0])) * inner.width;
   const top = (value: number): number => MARGIN.top + (1 - (value - y[0]) / (y[1] - y[0])) * inner.height;
@@ -58,6 +63,17 @@ export function LineChart({ title, series }: LineChartProps): preact.JSX.Element
               stroke-dasharray={DASHES[index % DASHES.length]}
             />
           ))}
+          {series.map((each, index) =>
+            each.endsAt === null || each.xs.length === 0 ? null : (
+              <circle
+                key={each.name}
+                class={`curve-end curve-${index % DASHES.length}`}
+                cx={left(each.xs.at(-1)!)}
+                cy={top(each.ys.at(-1)!)}
+                r="4"
+              />
+            ),
+          )}
         </svg>
       </div>
     </figure>

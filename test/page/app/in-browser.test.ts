@@ -16,6 +16,7 @@ const FOLDER = fileURLToPath(new URL('../../../dist/page-app', import.meta.url))
 const VIEWS: [name: string, hash: string, shown: string][] = [
   ['runs', '#/runs', 'mix-at-work'],
   ['a run at work', '#/runs/mix-at-work', 'Learning rate by step'],
+  ['trainings at work', '#/runs/mix-in-training', '192 rows a second, about'],
   ['a run that waits', '#/runs/mix-held', 'Approve the quotas'],
   ['a run that failed', '#/runs/bad-picture-folder', 'must be a folder, got none'],
   ['a run that is done', '#/runs/mix-15-percent', 'Report'],
@@ -198,6 +199,31 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in chromium', () => {
     await opened.getByRole('button', { name: 'Cancel the run', exact: true }).click();
     await opened.getByText('tive cancel mix-at-work').waitFor();
     expect(server!.posts.at(-1)!.path).toBe('/api/runs/mix-at-work/cancel');
+  });
+
+  test('curves, pace and time left come by themselves while trainings are at work', async () => {
+    const opened = await open('#/runs/mix-in-training');
+    const chart = opened.getByRole('img', { name: /^Loss by step: / });
+    await chart.waitFor();
+    const facts = async (): Promise<{ step: number; left: string; path: string }> => ({
+      step: Number(/tive, (\d+) of 700 steps/.exec((await opened.locator('.keys').textContent()) ?? '')![1]),
+      left: (await opened.getByText(/^192 rows a second, about .* left$/).textContent())!,
+      path: (await chart.locator('path.curve-1').getAttribute('d'))!,
+    });
+    await opened.getByText(/^The run has about 6 min left\.$/).waitFor();
+    const ends = chart.locator('circle');
+    const first = await facts();
+    expect(await ends.count()).toBe(2);
+    // The whole training has its place: a line that has got to a quarter ends at a quarter.
+    const [end, box] = [await ends.first().boundingBox(), await chart.boundingBox()];
+    const share = (end!.x + end!.width / 2 - box!.x - 52) / (box!.width - 52 - 12);
+    expect(Math.abs(share - (first.step - 1) / 699)).toBeLessThan(0.05);
+    await expect.poll(async () => (await facts()).step, { timeout: 30_000 }).toBeGreaterThan(first.step);
+    const second = await facts();
+    expect(second.left).not.toBe(first.left);
+    expect(second.path.length).toBeGreaterThan(first.path.length);
+    await opened.getByRole('row', { name: 'warmup 288' }).waitFor({ state: 'attached' });
+    expect(complaints).toEqual([]);
   });
 
   test('quotas are approved', async () => {
