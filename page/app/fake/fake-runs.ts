@@ -1,5 +1,6 @@
 // Made-up runs in every state, for the page's tests.
 import { STAGES } from '../../../contracts/stages.ts';
+import type { Stage } from '../../../contracts/stages.ts';
 import type { RunPlan } from '../../../contracts/plan.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
 import type { Comparison, LogLine, RunLine, RunView, WhatIf } from '../../api.ts';
@@ -71,10 +72,20 @@ export const FAKE_RUNS: readonly RunLine[] = [
   line('half-way', { state: 'stopped', stage: 'warmup', verdict: null, method: 'random', selectedCount: null }),
 ];
 
+const PART_COUNTS: Partial<Record<Stage, number>> = {
+  gradients: 64,
+  allocation: 2,
+  selection: 2,
+  finetune: 2,
+  evaluation: 3,
+};
+
 function stagesOf(run: RunLine): StageProgress[] {
   const at = STAGES.findIndex((stage) => stage === run.stage);
   return STAGES.map((stage, index): StageProgress => {
-    const isAtWork = index === at && run.state !== 'done';
+    const isBeside = run.runName === 'mix-in-training' && stage === 'evaluation';
+    const isAtWork = isBeside || (index === at && run.state !== 'done');
+    const totalCount = PART_COUNTS[stage] ?? 1;
     const isDone = run.state === 'done' || index < at;
     const state = isDone
       ? index === 0
@@ -89,8 +100,8 @@ function stagesOf(run: RunLine): StageProgress[] {
       stage,
       state,
       detail: isDone ? '665,298 rows  10 tasks  6,653 set aside' : '',
-      doneCount: isDone ? 64 : state === 'running' ? 20 : 0,
-      totalCount: 64,
+      doneCount: isDone ? totalCount : state === 'running' && stage === 'gradients' ? 20 : 0,
+      totalCount,
       startedAtMs: isDone || isAtWork ? Date.parse('2026-05-06T08:00:00Z') : null,
       durationMs: isDone ? 184_000 * (index + 1) : null,
     };

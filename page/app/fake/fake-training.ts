@@ -8,11 +8,12 @@ const BATCH = 16;
 
 /** A training up to a step, as the server thins them; null for a whole one. */
 export function fakeCurve(name: string, stepCount: number, rate: number, doneCount: number | null = null): Curve {
+  const floor = name === 'warmup' ? 0.8 : name === 'tive' ? 0.95 : 1.1;
   const steps = Array.from({ length: doneCount ?? stepCount }, (_, step) => step);
   return {
     name,
     steps,
-    losses: steps.map((step) => 0.8 + 1.6 * Math.exp(-step / 60) + 0.08 * Math.sin(step * 1.7)),
+    losses: steps.map((step) => floor + 1.6 * Math.exp(-step / 60) + 0.08 * Math.sin(step * step)),
     learningRates: steps.map(
       (step) => rate * Math.min((step + 1) / 10, 0.5 + 0.5 * Math.cos((Math.PI * step) / stepCount)),
     ),
@@ -34,7 +35,7 @@ export function fakeTraining(seconds: number): { curves: Curve[]; atWork: StageA
     atWork: [
       {
         stage: 'finetune',
-        share: (done + other) / STEPS / 3,
+        share: (done + other) / STEPS / 2,
         doneCount: done + other,
         totalCount: 2 * STEPS,
         rowsPerSecond: 2 * STEPS_A_SECOND * BATCH,
@@ -42,10 +43,10 @@ export function fakeTraining(seconds: number): { curves: Curve[]; atWork: StageA
       },
       {
         stage: 'evaluation',
-        share: 0.25,
-        doneCount: 0,
-        totalCount: 0,
-        rowsPerSecond: null,
+        share: 0.22,
+        doneCount: 3300,
+        totalCount: 5000,
+        rowsPerSecond: 288,
         secondsLeft: null,
       },
     ],

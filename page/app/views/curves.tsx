@@ -38,6 +38,7 @@ export function CurvesSection({ curves }: { curves: Curves }): preact.JSX.Elemen
       <div class="charts">
         <LineChart
           title="Loss by step"
+          isSmoothed
           series={drawn.map(({ name, steps, losses, stepCount }) => series(name, steps, losses, stepCount))}
         />
         <LineChart

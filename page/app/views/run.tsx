@@ -237,9 +237,9 @@ function Stages({ known }: { known: Run }): preact.JSX.Element {
             </span>
             <span class="stage-words">
               <span class="stage-state">{isHeld ? 'held' : stage.state}</span>
-              {stage.state === 'running' && share !== null ? ` ${shareWords(share)} ` : ' '}
-              {counts === '' ? '' : `${counts} `}
-              {said(stage.detail)}
+              {stage.state === 'running' && share !== null ? ` ${shareWords(share)}` : ''}
+              {counts === '' ? '' : `, ${counts}`}
+              {stage.detail === '' ? '' : ` ${said(stage.detail)}`}
               {pace === '' ? null : <span class="stage-pace">{pace}</span>}
             </span>
             <span class="stage-time quiet">

@@ -101,5 +101,7 @@ test('what a stage counts are its parts, or what its one part has done', () => {
   expect(stageCounts(line({ stage: 'dataset' }), work(5000, 0))).toBe('5,000 rows');
   expect(stageCounts(line({}), work(0, 288))).toBe('');
   expect(stageCounts(line({}), undefined)).toBe('');
-  expect(stageCounts(line({ doneCount: 20, totalCount: 64 }), work(118, 288))).toBe('20 of 64');
+  expect(stageCounts(line({ stage: 'gradients', doneCount: 20, totalCount: 64 }), work(118, 288))).toBe(
+    '20 of 64 shards',
+  );
 });
