@@ -6,7 +6,7 @@ import { NoProgressError, WORKER_DRAINING } from '../../contracts/failures.ts';
 import type { Checkpoint, TrainingSoFar } from '../../contracts/messages/run.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { setCheckpointAge } from './metrics.ts';
-import { paceOf } from './pace.ts';
+import { Pace } from './pace.ts';
 
 /** Attempts that may pass without getting further before the activity is given up. */
 const STUCK_ATTEMPTS = 5;
@@ -89,10 +89,11 @@ function noProgress(
 
 /**
  * Starts the heartbeat of the running activity and applies the no-progress rule.
+ * @param pace of the process at such work; without it the activity's own
  * @throws NoProgressError naming the stage, the place and the attempts
  */
-export function startPulse(stage: Stage, where: string): Pulse {
-  const pulse = openPulse(stage);
+export function startPulse(stage: Stage, where: string, pace?: Pace): Pulse {
+  const pulse = openPulse(stage, pace);
   pulse.requireProgress(where);
   return pulse;
 }
@@ -100,13 +101,11 @@ export function startPulse(stage: Stage, where: string): Pulse {
 /**
  * Starts the heartbeat of the running activity. The caller applies the no-progress rule once it knows what comes next.
  */
-export function openPulse(stage: Stage): Pulse {
+export function openPulse(stage: Stage, pace = new Pace()): Pulse {
   const context = Context.current();
   const previous = context.info.heartbeatDetails as Checkpoint | undefined;
   const { attempt } = context.info;
   let checkpoint: Checkpoint = previous ?? { stage, doneCount: 0, totalCount: 0, movedAtAttempt: 1 };
-  const pace = paceOf(stage);
-  pace.begin(performance.now());
   // A new attempt's own first heartbeat replaces the details of the last one: send them again before anything slow.
   const beat = (): void => {
     const rowsPerSecond = pace.perSecond(performance.now());

@@ -1,25 +1,35 @@
-// How many rows a second this process has worked through of late.
-import type { Stage } from '../../contracts/stages.ts';
+// How many rows a second a process has worked through of late.
 
 /** What the pace is taken over: long enough for slow batches, short enough to be of now. */
 const WINDOW_MS = 60_000;
-const LEAST_MS = 3000;
+const LEAST_MS = 5000;
 
-/** A pace over the last minute. Times are milliseconds of one clock. */
+/** A pace over the last minute of work. Times are milliseconds of one clock. */
 export class Pace {
   /** When rows were done, and how many there were then; the first one is where the window begins. */
-  #seen: { atMs: number; rowCount: number }[] = [];
+  readonly #seen: { atMs: number; rowCount: number }[] = [];
+  #isApart = true;
 
-  /** Work begins; time in which there was none does not count. */
-  begin(nowMs: number): void {
-    const last = this.#seen.at(-1);
-    if (last !== undefined && nowMs - last.atMs > WINDOW_MS) this.#seen = [];
+  /** The process does something else: the time until the next rows are done is not of this work. */
+  leave(): void {
+    this.#isApart = true;
   }
 
-  /** Counts rows that were just done. What came before the first ones, as loading a model, is not in the pace. */
+  /** A piece of such work begins. That there was none for long is not in the pace. */
+  begin(nowMs: number): void {
+    const last = this.#seen.at(-1);
+    if (last !== undefined && nowMs - last.atMs > WINDOW_MS) this.leave();
+  }
+
+  /** Counts rows that were just done. After other work the first ones only say that it goes on. */
   add(rowCount: number, nowMs: number): void {
     const seen = this.#seen;
-    seen.push({ atMs: nowMs, rowCount: (seen.at(-1)?.rowCount ?? 0) + rowCount });
+    const last = seen.at(-1);
+    if (this.#isApart && last !== undefined) {
+      const gapMs = nowMs - last.atMs;
+      for (const one of seen) one.atMs += gapMs;
+    } else seen.push({ atMs: nowMs, rowCount: (last?.rowCount ?? 0) + rowCount });
+    this.#isApart = false;
     while (seen.length > 2 && seen[1]!.atMs <= nowMs - WINDOW_MS) seen.shift();
   }
 
@@ -28,15 +38,7 @@ export class Pace {
     const [first, ...rest] = this.#seen;
     const last = rest.at(-1);
     if (first === undefined || last === undefined || last.atMs - first.atMs < LEAST_MS) return null;
-    return (1000 * (last.rowCount - first.rowCount)) / (nowMs - first.atMs);
+    const untilMs = this.#isApart ? last.atMs : nowMs;
+    return (1000 * (last.rowCount - first.rowCount)) / (untilMs - first.atMs);
   }
-}
-
-/** A process does one piece of heavy work at a time, so its pace goes on from one shard to the next. */
-const paces = new Map<Stage, Pace>();
-
-export function paceOf(stage: Stage): Pace {
-  const known = paces.get(stage) ?? new Pace();
-  paces.set(stage, known);
-  return known;
 }

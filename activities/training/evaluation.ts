@@ -47,7 +47,7 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
   const held = new HeldSource();
   return {
     async evaluateModel(input: EvaluateInput): Promise<EvaluationResult> {
-      const pulse = startPulse('evaluation', 'test rows');
+      const pulse = startPulse('evaluation', 'test rows', models.pace('evaluation'));
       const store = openStore(input.config.store.uri);
       const place = await evaluationPlace(input, models);
       const { reference, details, cached } = await makeOutput(store, place, async () => {

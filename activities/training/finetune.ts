@@ -24,7 +24,7 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
   return {
     async finetuneModel(input: FinetuneInput): Promise<AdapterResult> {
       const { config, rows, selection } = input;
-      const pulse = startPulse('finetune', 'training');
+      const pulse = startPulse('finetune', 'training', models.pace('finetune'));
       const store = openStore(config.store.uri);
       const { method, budget } = await choiceOf(store, selection);
       const schedule = trainingSchedule(budget, config.finetune);

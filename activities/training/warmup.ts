@@ -25,7 +25,7 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
   return {
     async tuneReference(input: TuneReferenceInput): Promise<AdapterResult> {
       const { config, rows } = input;
-      const pulse = startPulse('warmup', 'training');
+      const pulse = startPulse('warmup', 'training', models.pace('warmup'));
       const store = openStore(config.store.uri);
       const schedule = await referenceSchedule(store, input);
       const place = await referencePlace(input, schedule, models);

@@ -83,7 +83,7 @@ function withActivity(
     totalCount: sum.totalCount + totalCount,
     doneParts: sum.doneParts + share,
     shares: [...sum.shares, share],
-    rowsPerSecond: isPaced ? (sum.rowsPerSecond ?? 0) + rowsPerSecond : sum.rowsPerSecond,
+    rowsPerSecond: isPaced ? Number(((sum.rowsPerSecond ?? 0) + rowsPerSecond).toPrecision(4)) : sum.rowsPerSecond,
     pacedCount: sum.pacedCount + (isPaced ? 1 : 0),
     workers: worker === null ? sum.workers : [...sum.workers, worker],
   };

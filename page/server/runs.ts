@@ -44,13 +44,16 @@ interface Kept<Value> {
 /** Reads runs below one folder. What has not changed is not read again. */
 export class Runs {
   readonly folder: string;
+  readonly #lookAt: (named: NamedRun) => Promise<LookedAtRun>;
   readonly #lines = new Map<string, Kept<RunLine | null> & { untilMs: number }>();
   readonly #results = new Map<string, Kept<Promise<RunResult>>>();
   readonly #curves = new Map<string, Kept<Promise<RunCurve[]>>>();
   readonly #looks = new Map<string, Kept<Promise<LookedAtRun>> & { untilMs: number }>();
 
-  constructor(folder: string) {
+  /** @param lookAt looks at a run that may be at work */
+  constructor(folder: string, lookAt: (named: NamedRun) => Promise<LookedAtRun> = lookAtRun) {
     this.folder = folder;
+    this.#lookAt = lookAt;
   }
 
   /** A run by its name, which is never a path. @throws RefusedError where there is none */
@@ -111,7 +114,7 @@ export class Runs {
     const key = `${await keyOf(folder.path)} ${address}`;
     const known = this.#looks.get(runName);
     if (known?.key === key && Date.now() < known.untilMs) return known.value;
-    const value = lookAtRun(named);
+    const value = this.#lookAt(named);
     this.#looks.set(runName, { key, value, untilMs: Date.now() + LOOK_MS });
     return value;
   }

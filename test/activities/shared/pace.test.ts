@@ -4,7 +4,6 @@ import { Pace } from '../../../activities/shared/pace.ts';
 /** A pace that has seen rows at times, in seconds. */
 function paceOf(...seen: [second: number, rowCount: number][]): Pace {
   const pace = new Pace();
-  pace.begin(0);
   for (const [second, rowCount] of seen) pace.add(rowCount, 1000 * second);
   return pace;
 }
@@ -12,10 +11,10 @@ function paceOf(...seen: [second: number, rowCount: number][]): Pace {
 const at = (pace: Pace, second: number): number | null => pace.perSecond(1000 * second);
 
 describe('a pace', () => {
-  test('is not known of no rows, of one batch, and of less than three seconds', () => {
+  test('is not known of no rows, of one batch, and of less than five seconds', () => {
     expect(at(paceOf(), 5)).toBeNull();
     expect(at(paceOf([1, 10]), 60)).toBeNull();
-    expect(at(paceOf([1, 10], [3, 10]), 60)).toBeNull();
+    expect(at(paceOf([1, 10], [5, 10]), 60)).toBeNull();
   });
 
   test('begins with the first rows: what came before them is not in it', () => {
@@ -38,11 +37,21 @@ describe('a pace', () => {
     expect([at(pace, 10), at(pace, 20), at(pace, 100)]).toEqual([10, 5, 1]);
   });
 
-  test('goes on over a short gap between two activities, and begins anew after a long one', () => {
+  test('stands still while the process does something else, and goes on where it was', () => {
+    const pace = paceOf([0, 10], [10, 20]);
+    pace.leave();
+    expect(at(pace, 900)).toBe(2);
+    pace.add(64, 1_000_000);
+    expect(at(pace, 1000)).toBe(2);
+    pace.add(80, 1_010_000);
+    expect(at(pace, 1010)).toBe(5);
+  });
+
+  test('has a short time between two pieces of work in it, and none for long not', () => {
     const pace = paceOf([0, 10], [10, 20]);
     pace.begin(20_000);
     expect(at(pace, 20)).toBe(1);
-    pace.begin(80_000);
-    expect(at(pace, 80)).toBeNull();
+    pace.begin(600_000);
+    expect(at(pace, 600)).toBe(2);
   });
 });
