@@ -1,6 +1,7 @@
 // What the page asks its server, and what it is told: JSON both ways, below `/api`. Times are ISO 8601.
 import type { RunPlan } from '../contracts/plan.ts';
 import type { StageProgress } from '../contracts/messages/run.ts';
+import type { Stage } from '../contracts/stages.ts';
 
 /**
  * Ways in. All but `POST` change nothing; `POST` needs the header `x-tive-token` and is refused in a read-only page.
@@ -61,6 +62,7 @@ export interface RunLine {
   stage: string | null;
   /** Share of its stages that is done, in [0, 1]. */
   share: number | null;
+  /** Of the whole run; null where nobody can know. */
   secondsLeft: number | null;
   /** First sentence of the verdict. */
   verdict: string | null;
@@ -83,12 +85,38 @@ export interface RunView extends RunLine {
   isPaused: boolean;
   /** Quotas that wait for a person; null where none do. */
   awaitedQuotas: { task: string; rows: number; quota: number; equalQuota: number }[] | null;
-  /** Losses of the trainings so far: `warmup`, then the methods. */
-  curves: { name: string; steps: number[]; losses: number[]; learningRates: number[] }[];
+  /** Stages at work, as far as their workers tell. */
+  atWork: StageAtWork[];
+  /** Losses of the trainings so far: `warmup`, then the methods; few of the steps where there are many. */
+  curves: Curve[];
   hasReport: boolean;
   /** Temporal's own page of it; null where none is served. */
   temporalUrl: string | null;
   recipe: string;
+}
+
+/** What the workers of a stage are at. */
+export interface StageAtWork {
+  stage: Stage;
+  /** Share that is done, in [0, 1]; null where nobody knows. */
+  share: number | null;
+  /** Rows or steps that are done and wanted of what is in work now; 0 wanted = not known. */
+  doneCount: number;
+  totalCount: number;
+  /** Of all workers together. */
+  rowsPerSecond: number | null;
+  secondsLeft: number | null;
+}
+
+/** A training. */
+export interface Curve {
+  name: string;
+  /** 0-based. */
+  steps: number[];
+  losses: number[];
+  learningRates: number[];
+  /** Steps in all of a training at work; null for one that is done. */
+  stepCount: number | null;
 }
 
 export interface LogLine {

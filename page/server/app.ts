@@ -99,9 +99,11 @@ function addRuns(app: Hono, { guard, version, runsFolder }: PageOptions, runs: R
       const named = await runs.named(context.req.param('name'));
       const { hint } = await import('../../client/terminal/own-command.ts');
       // Nobody is at it, or it waits for nothing: the run's state, not the question, is what does not fit.
-      const message = await actOnRun(act, named).catch((error: unknown) => {
-        throw new RefusedError(409, problemOf(error).problem.message);
-      });
+      const message = await actOnRun(act, named)
+        .catch((error: unknown) => {
+          throw new RefusedError(409, problemOf(error).problem.message);
+        })
+        .finally(() => runs.changed(named.runName));
       return context.json({ message, runName: null, command: hint(act, named.runName) });
     });
   }

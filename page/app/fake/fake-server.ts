@@ -83,8 +83,17 @@ function sendFile(folder: string, path: string, response: ServerResponse): void 
 function sendEvents(url: URL, { isEmpty }: FakeOptions, response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.write(`event: runs\ndata: ${JSON.stringify(isEmpty ? [] : FAKE_RUNS)}\n\n`);
-  const run = fakeRun(url.searchParams.get('run') ?? '');
-  if (run !== null) response.write(`event: run\ndata: ${JSON.stringify(run)}\n\n`);
+  const runName = url.searchParams.get('run') ?? '';
+  let [seconds, told] = [0, ''];
+  const tell = (): void => {
+    const text = JSON.stringify(fakeRun(runName, seconds));
+    if (text !== 'null' && text !== told) response.write(`event: run\ndata: ${text}\n\n`);
+    told = text;
+    seconds += 1;
+  };
+  tell();
+  const timer = setInterval(tell, 1000);
+  response.on('close', () => clearInterval(timer));
 }
 
 function sendAnswer(url: URL, options: FakeOptions, response: ServerResponse): void {

@@ -5,7 +5,7 @@ import { count, duration } from '../../../report/format.ts';
 import { apiPath, post, sentenceOf } from '../data/ask.ts';
 import { problem, refresh, run, session } from '../data/live.ts';
 import { linkTo } from '../logic/route.ts';
-import { leftWords, shareWords, stageShare } from '../logic/words.ts';
+import { leftWords, paceWords, shareWords, stageCounts, stageShare } from '../logic/words.ts';
 import { PairedBars } from '../parts/bars.tsx';
 import { Confirm } from '../parts/dialog.tsx';
 import { RunHead } from '../parts/run-head.tsx';
@@ -40,7 +40,7 @@ export function RunView({ runName }: { runName: string }): preact.JSX.Element {
       <Deeds known={known} />
       <section aria-labelledby="stages">
         <h2 id="stages">Stages</h2>
-        {known.secondsLeft === null ? null : <p class="lead">{leftWords(known.secondsLeft)}</p>}
+        {known.secondsLeft === null ? null : <p class="lead">The run has {leftWords(known.secondsLeft)}.</p>}
         <Stages known={known} />
       </section>
       <Remarks known={known} />
@@ -223,7 +223,10 @@ function Stages({ known }: { known: Run }): preact.JSX.Element {
         const isHeld =
           stage.state === 'running' &&
           (known.isPaused || (known.awaitedQuotas !== null && stage.stage === 'allocation'));
-        const share = stageShare(stage);
+        const work = known.atWork.find((one) => one.stage === stage.stage);
+        const share = work?.share ?? stageShare(stage);
+        const counts = stage.state === 'running' ? stageCounts(stage, work) : '';
+        const pace = work === undefined || isHeld ? '' : paceWords(work);
         return (
           <li key={stage.stage} class={`stage-${stage.state}`}>
             <span class="mark" aria-hidden="true">
@@ -241,11 +244,10 @@ function Stages({ known }: { known: Run }): preact.JSX.Element {
             </span>
             <span class="stage-words">
               <span class="stage-state">{isHeld ? 'held' : stage.state}</span>
-              {stage.state === 'running' && share !== null ? ` ${shareWords(share)} ` : ' '}
-              {stage.state === 'running' && stage.totalCount > 1
-                ? `${count(stage.doneCount)} of ${count(stage.totalCount)} `
-                : ''}
-              {said(stage.detail.replaceAll(/ {2,}/g, ' · '))}
+              {stage.state === 'running' && share !== null ? ` ${shareWords(share)}` : ''}
+              {counts === '' ? '' : `, ${counts}`}
+              {stage.detail === '' ? '' : ` ${said(stage.detail.replaceAll(/ {2,}/g, ' · '))}`}
+              {pace === '' ? null : <span class="stage-pace">{pace}</span>}
             </span>
             <span class="stage-time quiet">
               {stage.durationMs === null || stage.state === 'cached' ? '' : duration(stage.durationMs)}

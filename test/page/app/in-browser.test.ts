@@ -11,6 +11,7 @@ const VIEWS: [name: string, hash: string, shown: string][] = [
   ['runs', '#/runs', 'mix-at-work'],
   ['no run that is wanted', '#/runs?text=no+such+words', 'No run is like that'],
   ['a run at work', '#/runs/mix-at-work', 'Learning rate by step'],
+  ['trainings at work', '#/runs/mix-in-training', '192 rows a second, about'],
   ['a run that waits', '#/runs/mix-held', 'Approve the quotas'],
   ['a run that failed', '#/runs/bad-picture-folder', 'must be a folder, got none'],
   ['a run that is done', '#/runs/mix-15-percent', 'Report'],
@@ -164,6 +165,34 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
     await opened.getByRole('button', { name: 'Cancel the run', exact: true }).click();
     await opened.getByText('tive cancel mix-at-work').waitFor();
     expect(server!.posts.at(-1)!.path).toBe('/api/runs/mix-at-work/cancel');
+  });
+
+  test('curves, pace and time left come by themselves while trainings are at work', async () => {
+    const opened = await open('#/runs/mix-in-training');
+    const chart = opened.getByRole('img', { name: /^Loss by step: / });
+    await chart.waitFor();
+    const facts = async (): Promise<{ step: number; left: string; path: string }> => ({
+      step: Number(/tive, (\d+) of 700 steps/.exec((await opened.locator('.keys').textContent()) ?? '')![1]),
+      left: (await opened.getByText(/^192\srows a second, about .* left$/).textContent())!,
+      path: (await chart.locator('path.curve-1:not(.faint)').getAttribute('d'))!,
+    });
+    await opened.getByText(/^The run has about\s6\smin left\.$/).waitFor();
+    const ends = chart.locator('circle');
+    const first = await facts();
+    expect(await ends.count()).toBe(2);
+    // The whole training has its place: a line that has got to a quarter ends at a quarter.
+    const [end, box] = [await ends.first().boundingBox(), await chart.boundingBox()];
+    const share = (end!.x + end!.width / 2 - box!.x - 52) / (box!.width - 52 - 12);
+    expect(Math.abs(share - (first.step - 1) / 699)).toBeLessThan(0.05);
+    for (const key of ['step', 'left', 'path'] as const)
+      await expect.poll(async () => (await facts())[key], { timeout: 30_000 }).not.toBe(first[key]);
+    const second = await facts();
+    expect(second.step).toBeGreaterThan(first.step);
+    expect(second.path.length).toBeGreaterThan(first.path.length);
+    await opened.getByText('Numbers').click();
+    await opened.getByRole('row', { name: /^warmup 288 / }).waitFor();
+    await opened.getByRole('row', { name: /^tive \d+ of 700 / }).waitFor();
+    expect(complaints).toEqual([]);
   });
 
   test('quotas are approved', async () => {
