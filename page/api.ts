@@ -124,6 +124,15 @@ export interface RowQuery {
   mostValue?: number;
 }
 
+/** What a query asks of rows, whatever their order and the part that is shown. */
+export type RowConditions = Omit<RowQuery, 'offset' | 'limit' | 'sort' | 'descending'>;
+
+/** All rows that conditions want, but for some: however many they are, none of them travels. */
+export interface AllRows {
+  filter: RowConditions;
+  except: number[];
+}
+
 /** A part of the rows that a query wants. */
 export interface RowPage {
   /** Rows that the query wants. */
@@ -202,6 +211,8 @@ export interface ExportQuestion {
   form: string;
   /** Rows to keep; null = the selection. */
   rows: number[] | null;
+  /** Rows to keep, where `rows` is null; those that are set aside are left out. */
+  all?: AllRows;
 }
 
 /** Two runs side by side. */

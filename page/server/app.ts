@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import type { NamedRun } from '../../client/runs/find-run.ts';
 import { actOnRun, LIVE_ACTS } from '../../client/runs/live-run.ts';
 import { API } from '../api.ts';
-import type { Session } from '../api.ts';
+import type { ExportQuestion, Session } from '../api.ts';
 import { NOT_BUILT } from './app-files.ts';
 import type { AppFile } from './app-files.ts';
 import { BODIES, parseBody } from './bodies.ts';
@@ -57,7 +58,7 @@ export function createApp(options: PageOptions): PageApp {
   app.use(withBodyLimit);
   addRuns(app, options, runs, events);
   addRows(app, runs, rows);
-  addSelections(app, runs);
+  addSelections(app, runs, rows);
   addRecipes(app, options.folder);
   addFiles(app, options.files);
   return { app, events, close: () => rows.close() };
@@ -128,7 +129,7 @@ function addRows(app: Hono, runs: Runs, rows: OpenRuns): void {
   });
 }
 
-function addSelections(app: Hono, runs: Runs): void {
+function addSelections(app: Hono, runs: Runs, rows: OpenRuns): void {
   const oneAtATime = queue();
   app.post(`${API}/runs/:name/what-if`, async (context) => {
     const question = parseBody(BODIES.whatIf, await bodyOf(context));
@@ -141,13 +142,21 @@ function addSelections(app: Hono, runs: Runs): void {
     const named = await runs.named(context.req.param('name'));
     const result = await runs.result(named.runName);
     const { exportRows } = await import('./selections.ts');
-    return context.json(await oneAtATime(() => exportRows(named, result, question)));
+    return context.json(
+      await oneAtATime(async () => exportRows(named, result, question.form, await chosenOf(rows, named, question))),
+    );
   });
   app.get(`${API}/compare`, async (context) => {
     const [left, right] = [context.req.query('left') ?? '', context.req.query('right') ?? ''];
     const { compare } = await import('./selections.ts');
     return context.json(await compare(await runs.result(left), await runs.result(right)));
   });
+}
+
+/** Null: the selection. */
+async function chosenOf(open: OpenRuns, { runName }: NamedRun, { rows, all }: ExportQuestion) {
+  if (rows !== null) return { rows, setAsideCount: 0 };
+  return all === undefined ? null : (await open.of(runName)).all(all);
 }
 
 function addRecipes(app: Hono, folder: string): void {

@@ -4,8 +4,9 @@ import { EXPORT_FORMS } from '../../contracts/export-forms.ts';
 import type { ExportForm } from '../../contracts/export-forms.ts';
 import { METHOD_NAMES } from '../../contracts/methods.ts';
 import type { SelectionMethod } from '../../contracts/config.ts';
-import type { ExportQuestion, RecipeText, WhatIfQuestion } from '../api.ts';
+import type { AllRows, ExportQuestion, RecipeText, WhatIfQuestion } from '../api.ts';
 import { RefusedError } from './problems.ts';
+import { rowConditions } from './row-query.ts';
 
 /** Settings of one question. */
 const MOST_SETTINGS = 50;
@@ -31,9 +32,14 @@ const whatIf: z.ZodType<CheckedQuestion> = z.strictObject({
   settings: z.array(setting).max(MOST_SETTINGS),
 });
 
+const rowList = z.array(z.number().int().min(0));
+
+const allRows: z.ZodType<AllRows> = z.strictObject({ filter: rowConditions, except: rowList });
+
 const exported: z.ZodType<ExportQuestion & { form: ExportForm }> = z.strictObject({
   form: z.enum(EXPORT_FORMS),
-  rows: z.array(z.number().int().min(0)).nullable(),
+  rows: rowList.nullable(),
+  all: allRows.exactOptional(),
 });
 
 const recipe: z.ZodType<RecipeText> = z.strictObject({

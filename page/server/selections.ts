@@ -12,8 +12,10 @@ import { hint } from '../../client/terminal/own-command.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { openStore } from '../../store/open-store.ts';
-import type { ComparedRun, Comparison, ExportQuestion, Said, WhatIf } from '../api.ts';
+import { plural } from '../../report/format.ts';
+import type { ComparedRun, Comparison, Said, WhatIf } from '../api.ts';
 import type { CheckedQuestion } from './bodies.ts';
+import type { ChosenRows } from './row-answers.ts';
 
 /** Row indexes of a list. */
 const MOST_ROWS = 200;
@@ -74,8 +76,10 @@ function jaccardOf(both: number, left: number, right: number): number {
 export async function exportRows(
   { runName, folder }: NamedRun,
   result: RunResult,
-  { form, rows }: ExportQuestion & { form: ExportForm },
+  form: ExportForm,
+  chosen: ChosenRows | null,
 ): Promise<Said> {
+  const rows = chosen?.rows ?? null;
   const target = join(folder.path, rows === null ? EXPORT_FOLDER : OWN_EXPORT_FOLDER);
   const own: string[] = [];
   if (rows !== null) {
@@ -84,10 +88,14 @@ export async function exportRows(
   }
   const { path, content } = await exportRun(openStore(result.config.store.uri), result, form, target, false, rows);
   return {
-    message: `${shown(path)}  ${content}`,
+    message: `${shown(path)}  ${content}${setAsideWords(chosen?.setAsideCount ?? 0)}`,
     runName: null,
     command: hint('export', runName, '--to', form, ...own),
   };
+}
+
+function setAsideWords(count: number): string {
+  return count === 0 ? '' : `, without ${plural(count, 'row')} that ${count === 1 ? 'is' : 'are'} set aside`;
 }
 
 function shown(path: string): string {

@@ -40,7 +40,7 @@ export function RowGallery(props: RowListProps): preact.JSX.Element {
   );
 }
 
-function Card({ row, runName, chosen, toggle, open, onOpen }: RowListProps & { row: RowLine | null }) {
+function Card({ row, runName, isChosen, toggle, open, onOpen }: RowListProps & { row: RowLine | null }) {
   if (row === null)
     return (
       <div class="row-card" role="listitem">
@@ -63,7 +63,7 @@ function Card({ row, runName, chosen, toggle, open, onOpen }: RowListProps & { r
       <p class="card-head">
         <input
           type="checkbox"
-          checked={chosen.has(rowIndex)}
+          checked={isChosen(rowIndex)}
           aria-label={`choose row ${rowIndex}`}
           onChange={() => toggle(rowIndex)}
         />

@@ -138,7 +138,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in chromium', () => {
     await opened.keyboard.press('ArrowDown');
     await opened.keyboard.press('ArrowDown');
     await opened.keyboard.press('Space');
-    await opened.getByText('Export 1 chosen row').waitFor();
+    await opened.getByText('1 chosen row').waitFor();
     await opened.keyboard.press('Enter');
     await opened.getByRole('heading', { name: 'Row 2' }).waitFor();
     expect(opened.url()).toMatch(/\?row=2$/);
@@ -211,10 +211,36 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in chromium', () => {
     const opened = await open('#/runs/mix-15-percent/rows?show=gallery');
     await opened.getByLabel('choose row 5', { exact: true }).check();
     await opened.getByLabel('choose row 3', { exact: true }).check();
-    await opened.getByLabel('Form').selectOption('csv');
+    expect(await opened.getByLabel('Form').textContent()).toBe('llavajsonlsharegptindices');
+    await opened.getByLabel('Form').selectOption('jsonl');
     await opened.getByRole('button', { name: 'Write 2 rows' }).click();
     await opened.getByText('wrote runs/export.json').waitFor();
-    expect(server!.posts.at(-1)!.body).toEqual({ form: 'csv', rows: [3, 5] });
+    expect(server!.posts.at(-1)!.body).toEqual({ form: 'jsonl', rows: [3, 5] });
+  });
+
+  test('all rows of a filter are chosen at once, one is taken out, and none of them travels', async () => {
+    const opened = await open('#/runs/mix-15-percent/rows?leastLoss=3.9&show=gallery&sort=loss');
+    const button = opened.getByRole('button', { name: /^Choose all [\d,]+$/ });
+    const total = Number((await button.textContent())!.replace(/\D/g, ''));
+    expect(total).toBeGreaterThan(10_000);
+    await button.click();
+    const first = opened.getByRole('checkbox', { name: /^choose row/ }).first();
+    expect(await first.isChecked()).toBe(true);
+    const row = Number((await first.getAttribute('aria-label'))!.replace(/\D/g, ''));
+    await first.uncheck();
+    await opened.getByText(`${(total - 1).toLocaleString('en')} chosen rows`).waitFor();
+    expect(await findings(opened)).toEqual([]);
+    await opened.getByRole('button', { name: /^Write / }).click();
+    await opened.getByText('wrote runs/export.json').waitFor();
+    expect(server!.posts.at(-1)!.body).toEqual({
+      form: 'llava',
+      rows: null,
+      all: { filter: { leastLoss: 3.9 }, except: [row] },
+    });
+    await opened.getByLabel('State').selectOption('selected');
+    await opened.getByText('Export', { exact: true }).waitFor();
+    expect(await opened.getByRole('checkbox', { name: /^choose row/, checked: true }).count()).toBe(0);
+    expect(complaints).toEqual([]);
   });
 
   test('another selection is asked for, and the way back from a row finds it again', async () => {

@@ -228,6 +228,24 @@ describe('selections', () => {
     expect(readFileSync(join(folder, 'rows.json'), 'utf8')).toBe('[5,0]\n');
   });
 
+  test('all rows of a filter are exported but some, without those that are set aside', async () => {
+    const exported = async (all: object): Promise<{ message: string; rows: unknown }> => {
+      const answer = await page.post('/api/runs/small/export', { form: 'indices', rows: null, all });
+      expect(answer.status, answer.body.toString()).toBe(200);
+      const path = join(page.folder, 'runs/small/export-rows/selected_indices.json');
+      const { message } = JSON.parse(answer.body.toString()) as Said;
+      return { message, rows: JSON.parse(readFileSync(path, 'utf8')) };
+    };
+    const some = await exported({ filter: { task: 'b', leastValue: 0.15, mostValue: 0.45 }, except: [8, 99] });
+    expect(some.rows).toEqual([7, 9]);
+    expect(some.message).toMatch(/ {2}2 rows$/);
+    const all = await exported({ filter: {}, except: [] });
+    expect(all.rows).toEqual([0, 1, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(all.message).toMatch(/ {2}10 rows, without 2 rows that are set aside$/);
+    // A search in texts is read to its end.
+    expect((await exported({ filter: { text: 'ANSWER 1' }, except: [] })).rows).toEqual([1, 10]);
+  });
+
   test('rows that cannot be used, a table of picked rows, and other forms are refused', async () => {
     for (const body of [
       { form: 'indices', rows: [2] },
@@ -236,6 +254,11 @@ describe('selections', () => {
       { form: 'csv', rows: [0] },
       { form: 'zip', rows: null },
       { form: 'csv' },
+      { form: 'csv', rows: null, all: { filter: {}, except: [] } },
+      { form: 'indices', rows: null, all: { filter: { leastLoss: '1' }, except: [] } },
+      { form: 'indices', rows: null, all: { filter: { offset: 1 }, except: [] } },
+      { form: 'indices', rows: null, all: { filter: { task: 'nobody' }, except: [] } },
+      { form: 'indices', rows: null, all: { filter: {} } },
       [],
     ])
       expect((await page.post('/api/runs/small/export', body)).status, JSON.stringify(body)).toBe(400);
