@@ -18,6 +18,7 @@ import type { StageProgress } from '../contracts/messages/run.ts';
  * - `GET  /api/runs/NAME/rows/INDEX/pictures/N?edge=PIXELS` a picture drawn anew as WebP, longest edge at most 1024
  * - `POST /api/runs/NAME/what-if` {@link WhatIfQuestion} → {@link WhatIf}
  * - `POST /api/runs/NAME/export` {@link ExportQuestion} → {@link Said}
+ * - `POST /api/runs/NAME/exclude` {@link ChosenQuestion} → {@link Excluded}: writes a list beside the page's recipes
  * - `GET  /api/compare?left=NAME&right=NAME` {@link Comparison}
  * - `GET  /api/recipe/schema` the JSON schema of recipes, with descriptions and defaults
  * - `POST /api/recipe/check` {@link RecipeText} → {@link CheckedRecipe}
@@ -207,12 +208,25 @@ export interface WhatIf {
   warnings: string[];
 }
 
-export interface ExportQuestion {
+export interface ExportQuestion extends ChosenQuestion {
   form: string;
-  /** Rows to keep; null = the selection. */
+}
+
+/** Rows that a person chose. */
+export interface ChosenQuestion {
+  /** By their indexes; null = all of a filter, or of an export the selection. */
   rows: number[] | null;
-  /** Rows to keep, where `rows` is null; those that are set aside are left out. */
+  /** All of a filter, where `rows` is null; those that are set aside are left out. */
   all?: AllRows;
+}
+
+/** That chosen rows stand in a list which a recipe leaves out. */
+export interface Excluded {
+  message: string;
+  /** The run without these rows, to be saved and run. */
+  recipe: RecipeText;
+  /** The command that selects without them from the gradients that are there. */
+  command: string;
 }
 
 /** Two runs side by side. */

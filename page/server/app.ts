@@ -6,7 +6,7 @@ import { streamSSE } from 'hono/streaming';
 import type { NamedRun } from '../../client/runs/find-run.ts';
 import { actOnRun, LIVE_ACTS } from '../../client/runs/live-run.ts';
 import { API } from '../api.ts';
-import type { ExportQuestion, Session } from '../api.ts';
+import type { ChosenQuestion, Session } from '../api.ts';
 import { NOT_BUILT } from './app-files.ts';
 import type { AppFile } from './app-files.ts';
 import { BODIES, parseBody } from './bodies.ts';
@@ -58,7 +58,7 @@ export function createApp(options: PageOptions): PageApp {
   app.use(withBodyLimit);
   addRuns(app, options, runs, events);
   addRows(app, runs, rows);
-  addSelections(app, runs, rows);
+  addSelections(app, options.folder, runs, rows);
   addRecipes(app, options.folder);
   addFiles(app, options.files);
   return { app, events, close: () => rows.close() };
@@ -129,7 +129,7 @@ function addRows(app: Hono, runs: Runs, rows: OpenRuns): void {
   });
 }
 
-function addSelections(app: Hono, runs: Runs, rows: OpenRuns): void {
+function addSelections(app: Hono, folder: string, runs: Runs, rows: OpenRuns): void {
   const oneAtATime = queue();
   app.post(`${API}/runs/:name/what-if`, async (context) => {
     const question = parseBody(BODIES.whatIf, await bodyOf(context));
@@ -146,6 +146,19 @@ function addSelections(app: Hono, runs: Runs, rows: OpenRuns): void {
       await oneAtATime(async () => exportRows(named, result, question.form, await chosenOf(rows, named, question))),
     );
   });
+  app.post(`${API}/runs/:name/exclude`, async (context) => {
+    const question = parseBody(BODIES.excluded, await bodyOf(context));
+    const named = await runs.named(context.req.param('name'));
+    const result = await runs.result(named.runName);
+    const { excludeRows } = await import('./exclusions.ts');
+    return context.json(
+      await oneAtATime(async () => {
+        const chosen = await chosenOf(rows, named, question);
+        if (chosen === null) throw new RefusedError(400, 'rows: must be chosen, got none');
+        return excludeRows(folder, named, result, chosen);
+      }),
+    );
+  });
   app.get(`${API}/compare`, async (context) => {
     const [left, right] = [context.req.query('left') ?? '', context.req.query('right') ?? ''];
     const { compare } = await import('./selections.ts');
@@ -154,7 +167,7 @@ function addSelections(app: Hono, runs: Runs, rows: OpenRuns): void {
 }
 
 /** Null: the selection. */
-async function chosenOf(open: OpenRuns, { runName }: NamedRun, { rows, all }: ExportQuestion) {
+async function chosenOf(open: OpenRuns, { runName }: NamedRun, { rows, all }: ChosenQuestion) {
   if (rows !== null) return { rows, setAsideCount: 0 };
   return all === undefined ? null : (await open.of(runName)).all(all);
 }

@@ -5,12 +5,13 @@ import type { RunFolder } from '../../client/runs/run-folder.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { IMAGE_PLACEHOLDER } from '../../dataset/forms/conversation.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
+import { idName } from '../../dataset/rows/row-names.ts';
 import type { AllRows, RowLine, RowPage, RowQuery, RowView } from '../api.ts';
 import { RefusedError } from './problems.ts';
 import { RowReading } from './row-reading.ts';
 import { filterRows, pageOf } from './row-query.ts';
 import { RowSearch } from './row-search.ts';
-import { readRowTable, STATES } from './row-table.ts';
+import { EXCLUDED, readRowTable, STATES } from './row-table.ts';
 import type { RowTable } from './row-table.ts';
 
 /** Letters of a text in a list. */
@@ -158,7 +159,7 @@ export class RunRows {
     };
     return {
       rowIndex: index,
-      id: idText(id.at(index)),
+      id: idOf(id.at(index)),
       task: task.at(index),
       state: STATES[state[index]!]!,
       reason: reason.at(index),
@@ -183,6 +184,7 @@ export class RunRows {
       const often = copies === 1 ? 'once' : `${copies.toLocaleString('en')} times`;
       return `${method} drew it ${often}${place}.`;
     }
+    if (reason === EXCLUDED) return 'The recipe left it out by name: dataset.exclude_rows.';
     if (method === null) return 'The run has not selected yet.';
     if (reason !== null) return `The filter ${reason} left it out before rows were drawn${place}.`;
     if (value === null) return 'It has no value: its task is not among those that rows are taken of.';
@@ -190,9 +192,8 @@ export class RunRows {
   }
 }
 
-/** A text without its quotes, a number as it is written. */
-function idText(json: string | null): string | null {
-  return json?.startsWith('"') === true ? (JSON.parse(json) as string) : json;
+function idOf(json: string | null): string | null {
+  return json === null ? null : idName(json);
 }
 
 /** JSON has no NaN. */

@@ -2,7 +2,7 @@
 import { STAGES } from '../../../contracts/stages.ts';
 import type { RunPlan } from '../../../contracts/plan.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
-import type { Comparison, LogLine, RunLine, RunView, WhatIf } from '../../api.ts';
+import type { Comparison, Excluded, LogLine, RunLine, RunView, WhatIf } from '../../api.ts';
 import { HOSTILE, ROW_COUNT } from './fake-rows.ts';
 
 const TASKS = ['llava_conv', 'vqav2', 'gqa', 'okvqa', 'ocrvqa', 'aokvqa', 'textcaps', 'refcoco', 'vg', 'sharegpt'];
@@ -176,6 +176,16 @@ export function fakeComparison(left: string, right: string): Comparison {
     tasks: TASKS.map((task, index) => ({ task, left: 15_000 - index * 1000, right: 9980 })),
   };
 }
+
+/** Chosen rows in a list. */
+export const FAKE_EXCLUDED: Excluded = {
+  message: 'mix-15-percent-without-1a2b3c.txt  2 rows to leave out',
+  recipe: {
+    name: 'mix-15-percent-without-1a2b3c.yaml',
+    text: 'extends: runs/mix-15-percent/recipe.resolved.yaml\nrun:\n  name: mix-15-percent-without-1a2b3c\ndataset:\n  exclude_rows: mix-15-percent-without-1a2b3c.txt\n',
+  },
+  command: 'tive select mix-15-percent dataset.exclude_rows=mix-15-percent-without-1a2b3c.txt',
+};
 
 /** A plan of the demo. */
 export const FAKE_PLAN: RunPlan = {

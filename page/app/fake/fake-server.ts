@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import type { RecipeText, Session } from '../../api.ts';
 import { fakePage, fakeRowView, ROW_COUNT } from './fake-rows.ts';
-import { FAKE_PLAN, FAKE_RUNS, fakeComparison, fakeLog, fakeRun, fakeWhatIf } from './fake-runs.ts';
+import { FAKE_EXCLUDED, FAKE_PLAN, FAKE_RUNS, fakeComparison, fakeLog, fakeRun, fakeWhatIf } from './fake-runs.ts';
 
 /** What the page may load: the policy of the real server. */
 export const POLICY = "default-src 'self'; img-src 'self'";
@@ -123,6 +123,7 @@ function answerToPost(url: URL, body: unknown): [number, unknown] {
   if (first === 'recipe') return answerToRecipe(name ?? '', body as RecipeText);
   if (part === 'what-if') return [200, fakeWhatIf((body as { method: string }).method)];
   if (part === 'export') return [200, { message: 'wrote runs/export.json', runName: null, command: 'tive export' }];
+  if (part === 'exclude') return [200, FAKE_EXCLUDED];
   return [200, { message: `${part}: done`, runName: null, command: `tive ${part} ${name}` }];
 }
 

@@ -1,10 +1,12 @@
-// What is done with chosen rows: they are written to a file.
+// What is done with chosen rows: they are written to a file, or left out of the next run.
 import { useState } from 'preact/hooks';
 import { EXPORT_FORMS, ROW_FORMS } from '../../../contracts/export-forms.ts';
 import { plural } from '../../../report/format.ts';
-import type { Said } from '../../api.ts';
-import { apiPath, post, sentenceOf } from '../data/ask.ts';
+import type { Excluded, Said } from '../../api.ts';
+import { apiPath, post } from '../data/ask.ts';
 import { session } from '../data/live.ts';
+import { useDeed } from '../data/use-deed.ts';
+import { linkTo } from '../logic/route.ts';
 import { chosenCount, chosenRows } from '../logic/row-choice.ts';
 import type { RowChoice } from '../logic/row-choice.ts';
 import { ChoiceField } from '../parts/field.tsx';
@@ -24,20 +26,15 @@ interface ChosenProps {
 /** The chosen rows, or the selection where none are chosen. */
 export function ChosenPanel({ runName, choice, total, clear }: ChosenProps): preact.JSX.Element {
   const [wanted, setForm] = useState<string>('llava');
-  const [isBusy, setBusy] = useState(false);
-  const [told, setTold] = useState<{ said: Said | null; wrong: string | null }>({ said: null, wrong: null });
+  const written = useDeed<Said>();
+  const excluded = useDeed<Excluded>();
   const chosen = chosenCount(choice, total);
   const forms: readonly string[] = chosen === 0 ? SELECTION_FORMS : ROW_FORMS;
   const form = forms.includes(wanted) ? wanted : forms[0]!;
-  const write = (): void => {
-    setBusy(true);
-    post<Said>(apiPath('runs', runName, 'export'), { form, ...chosenRows(choice) })
-      .then(
-        (answer) => setTold({ said: answer, wrong: null }),
-        (error: unknown) => setTold({ said: null, wrong: sentenceOf(error) }),
-      )
-      .finally(() => setBusy(false));
-  };
+  const isReadOnly = session.value?.isReadOnly !== false;
+  const write = (): void =>
+    written.begin(() => post(apiPath('runs', runName, 'export'), { form, ...chosenRows(choice) }));
+  const exclude = (): void => excluded.begin(() => post(apiPath('runs', runName, 'exclude'), chosenRows(choice)));
   return (
     <details class="export" open={chosen > 0}>
       <summary>{chosen === 0 ? 'Export' : plural(chosen, 'chosen row')}</summary>
@@ -48,20 +45,37 @@ export function ChosenPanel({ runName, choice, total, clear }: ChosenProps): pre
           onValue={setForm}
           options={forms.map((value) => ({ value, label: value }))}
         />
-        <button type="button" class="main" disabled={isBusy || session.value?.isReadOnly !== false} onClick={write}>
-          {isBusy ? 'Writing …' : chosen === 0 ? 'Write the selection' : `Write ${plural(chosen, 'row')}`}
+        <button type="button" class="main" disabled={written.isBusy || isReadOnly} onClick={write}>
+          {written.isBusy ? 'Writing …' : chosen === 0 ? 'Write the selection' : `Write ${plural(chosen, 'row')}`}
         </button>
         {chosen === 0 ? null : (
-          <button type="button" onClick={clear}>
-            Choose none
-          </button>
+          <>
+            <button type="button" disabled={excluded.isBusy || isReadOnly} onClick={exclude}>
+              {excluded.isBusy ? 'Writing …' : 'Leave out of the next run'}
+            </button>
+            <button type="button" onClick={clear}>
+              Choose none
+            </button>
+          </>
         )}
       </div>
       <p role="status" class="told">
-        {told.said === null ? '' : `${said(told.said.message)} `}
-        {told.said === null ? null : <code>{said(told.said.command)}</code>}
+        {written.answer === null ? '' : `${said(written.answer.message)} `}
+        {written.answer === null ? null : <code>{said(written.answer.command)}</code>}
       </p>
-      <Wrong text={told.wrong} />
+      <Wrong text={written.problem} />
+      <div role="status">{excluded.answer === null ? null : <LeftOut answer={excluded.answer} />}</div>
+      <Wrong text={excluded.problem} />
     </details>
+  );
+}
+
+/** Two ways on: a run of its own, and another selection of this one. */
+function LeftOut({ answer: { message, recipe, command } }: { answer: Excluded }): preact.JSX.Element {
+  return (
+    <p class="told">
+      {said(message)}: <a href={linkTo({ view: 'start' }, { recipe: recipe.text, file: recipe.name })}>start a run</a>{' '}
+      without them, or select anew from the gradients that are there: <code>{said(command)}</code>
+    </p>
   );
 }

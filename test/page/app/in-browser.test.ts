@@ -243,6 +243,20 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in chromium', () => {
     expect(complaints).toEqual([]);
   });
 
+  test('chosen rows are left out of the next run, whose recipe is offered', async () => {
+    const opened = await open('#/runs/mix-15-percent/rows?show=gallery');
+    await opened.getByLabel('choose row 5', { exact: true }).check();
+    await opened.getByRole('button', { name: 'Leave out of the next run' }).click();
+    await opened.getByText('tive select mix-15-percent dataset.exclude_rows=').waitFor();
+    expect(server!.posts.at(-1)).toEqual({ path: '/api/runs/mix-15-percent/exclude', body: { rows: [5] } });
+    expect(await findings(opened)).toEqual([]);
+    await opened.getByRole('link', { name: 'start a run' }).click();
+    await opened.getByRole('heading', { name: 'Start a run' }).waitFor();
+    expect(await opened.getByLabel('YAML').inputValue()).toContain('exclude_rows: mix-15-percent-without-1a2b3c.txt');
+    expect(await opened.getByLabel('Saved as').inputValue()).toBe('mix-15-percent-without-1a2b3c.yaml');
+    expect(complaints).toEqual([]);
+  });
+
   test('another selection is asked for, and the way back from a row finds it again', async () => {
     const opened = await open('#/runs/mix-15-percent/what-if');
     await opened.getByLabel('Method').selectOption('random');

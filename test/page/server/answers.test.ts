@@ -1,10 +1,12 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
 import type {
   CheckedRecipe,
   Comparison,
+  Excluded,
   LogLine,
   RowPage,
   RowView,
@@ -14,6 +16,10 @@ import type {
   Session,
 } from '../../../page/api.ts';
 import { keyOf } from '../../../page/server/recipes.ts';
+import { findExcluded } from '../../../activities/shared/excluded-rows.ts';
+import { loadRecipe } from '../../../client/recipe/recipe.ts';
+import { parseRowNames } from '../../../dataset/rows/row-names.ts';
+import { LocalStore } from '../../../store/local-store.ts';
 import { usePage, writeRun } from './served.ts';
 
 const page = usePage();
@@ -262,6 +268,69 @@ describe('selections', () => {
       [],
     ])
       expect((await page.post('/api/runs/small/export', body)).status, JSON.stringify(body)).toBe(400);
+  });
+});
+
+describe('rows that are left out', () => {
+  const exclude = async (body: object): Promise<Excluded> => {
+    const answer = await page.post('/api/runs/small/exclude', body);
+    expect(answer.status, answer.body.toString()).toBe(200);
+    return JSON.parse(answer.body.toString()) as Excluded;
+  };
+
+  test('stand by content in a list beside the recipes, and a recipe of the run names it', async () => {
+    const { message, recipe, command } = await exclude({ rows: [9, 0, 2] });
+    const file = recipe.name.replace('.yaml', '.txt');
+    expect(file).toMatch(/^small-without-[0-9a-f]{6}\.txt$/);
+    expect(message).toMatch(/small-without-\w+\.txt {2}2 rows to leave out, beside 1 row that cannot be used$/);
+    expect(command).toMatch(/select small dataset\.exclude_rows=\S+\.txt$/);
+    const { hashes, ids } = parseRowNames(readFileSync(join(page.folder, file), 'utf8'));
+    const { rows } = page.result.dataset!;
+    const store = new LocalStore(join(page.folder, 'store'));
+    const found = await findExcluded(store, rows, { hashes, ids });
+    expect([[...found.rowIndexes], found.unknown, ids.size]).toEqual([[0, 9], [], 0]);
+    const read = parse(recipe.text) as object;
+    expect(read).toEqual({
+      extends: 'runs/small/recipe.resolved.yaml',
+      run: { name: recipe.name.replace('.yaml', '') },
+      dataset: { exclude_rows: file },
+    });
+    writeFileSync(join(page.folder, recipe.name), recipe.text);
+    const { config } = loadRecipe(join(page.folder, recipe.name), { checksFiles: false });
+    expect(config).toEqual({
+      ...page.result.config,
+      run: { ...page.result.config.run, name: recipe.name.replace('.yaml', '') },
+      dataset: { ...page.result.config.dataset, excludeRows: join(page.folder, file) },
+    });
+  });
+
+  test('of a filter are those that it wants, and the same rows are the same file', async () => {
+    const all = { rows: null, all: { filter: { task: 'b', leastValue: 0.15, mostValue: 0.45 }, except: [8] } };
+    const [first, second] = [await exclude(all), await exclude({ rows: [9, 7] })];
+    expect(second.recipe).toEqual(first.recipe);
+    expect(first.message).toMatch(/ {2}2 rows to leave out$/);
+  });
+
+  test('are added to those that the run has left out already', async () => {
+    const former = join(page.folder, 'former.txt');
+    writeFileSync(former, 'nobody');
+    const { config } = page.result;
+    writeRun(page.folder, 'fewer', {
+      ...page.result,
+      config: { ...config, dataset: { ...config.dataset, excludeRows: former } },
+    });
+    const answer = await page.post('/api/runs/fewer/exclude', { rows: [1] });
+    const { recipe } = JSON.parse(answer.body.toString()) as Excluded;
+    const { ids, hashes } = parseRowNames(
+      readFileSync(join(page.folder, recipe.name.replace('.yaml', '.txt')), 'utf8'),
+    );
+    expect([[...ids], hashes.size]).toEqual([['nobody'], 1]);
+    rmSync(join(page.folder, 'runs/fewer'), { recursive: true });
+  });
+
+  test('must be chosen, be of the run, and one at least be usable', async () => {
+    for (const body of [{ rows: null }, { rows: [12] }, { rows: [2] }, { rows: [] }, { form: 'llava', rows: [0] }, {}])
+      expect((await page.post('/api/runs/small/exclude', body)).status, JSON.stringify(body)).toBe(400);
   });
 });
 
