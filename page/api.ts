@@ -23,7 +23,7 @@ import type { StageProgress } from '../contracts/messages/run.ts';
  * - `GET  /api/recipe/schema` the JSON schema of recipes, with descriptions and defaults
  * - `POST /api/recipe/check` {@link RecipeText} → {@link CheckedRecipe}
  * - `POST /api/recipe/plan` {@link RecipeText} → {@link RunPlan}, or {@link Problem}
- * - `POST /api/recipe/run` {@link RecipeText} → {@link Said}
+ * - `POST /api/recipe/save | run` {@link RecipeText} → {@link Said}; `run` saves it too
  *
  * What is wrong comes as {@link Problem} with status 400, 403, 404 or 409.
  */

@@ -185,10 +185,12 @@ function addRecipes(app: Hono, folder: string): void {
     const recipe = await question(context);
     return context.json(await oneAtATime(async () => (await loaded).plan(recipe)));
   });
-  app.post(`${API}/recipe/run`, async (context) => {
-    const recipe = await question(context);
-    return context.json(await oneAtATime(async () => (await loaded).run(recipe)));
-  });
+  for (const act of ['save', 'run'] as const) {
+    app.post(`${API}/recipe/${act}`, async (context) => {
+      const recipe = await question(context);
+      return context.json(await oneAtATime(async () => (await loaded)[act](recipe)));
+    });
+  }
 }
 
 function addFiles(app: Hono, files: ReadonlyMap<string, AppFile>): void {

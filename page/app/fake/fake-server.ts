@@ -134,6 +134,7 @@ function answerToRecipe(part: string, { text, name }: RecipeText): [number, unkn
     : [];
   if (part === 'check') return [200, { findings, resolved: text, runName: 'first', command: `tive run ${name}` }];
   if (part === 'plan') return [200, FAKE_PLAN];
+  if (part === 'save') return [200, { message: `saved as ${name}`, runName: null, command: `tive run ${name}` }];
   return [200, { message: 'the run has begun:', runName: 'mix-at-work', command: `tive run ${name}` }];
 }
 

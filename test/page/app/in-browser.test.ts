@@ -293,6 +293,10 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in chromium', () => {
     expect(await opened.getByLabel('YAML').inputValue()).toBe(
       'extends: demo\nrun:\n  name: first\ngradients:\n  sketch: 512\n',
     );
+    await opened.getByRole('button', { name: 'Save', exact: true }).click();
+    await opened.getByText('saved as recipe.yaml').waitFor();
+    expect(await opened.locator('.told code').textContent()).toBe('tive run recipe.yaml');
+    expect(server!.posts.at(-1)).toMatchObject({ path: '/api/recipe/save', body: { name: 'recipe.yaml' } });
     await opened.getByRole('button', { name: 'Save and run' }).click();
     await opened.getByRole('link', { name: 'mix-at-work' }).waitFor();
     expect(server!.posts.at(-1)).toMatchObject({ path: '/api/recipe/run', body: { name: 'recipe.yaml' } });

@@ -365,6 +365,22 @@ describe('recipes', () => {
     expect((await check(': [')).findings[0]!.message).toMatch(/must be YAML/);
   });
 
+  test('are saved without being run, right or not, and never over a file that the page has not written', async () => {
+    const save = (name: string, text: string) => page.post('/api/recipe/save', { name, text });
+    const saved = JSON.parse((await save('draft.yaml', 'run: { seed: -1 }\n')).body.toString()) as Said;
+    expect(saved).toMatchObject({
+      message: expect.stringMatching(/^saved as \S*draft\.yaml$/) as string,
+      runName: null,
+      command: expect.stringMatching(/run \S*draft\.yaml$/) as string,
+    });
+    expect((await save('draft.yaml', 'run: { seed: 1 }\n')).status).toBe(200);
+    expect(readFileSync(join(page.folder, 'draft.yaml'), 'utf8')).toBe('run: { seed: 1 }\n');
+    writeFileSync(join(page.folder, 'theirs.yaml'), 'theirs: true\n');
+    expect((await save('theirs.yaml', 'run: { seed: 1 }\n')).status).toBe(409);
+    expect(readFileSync(join(page.folder, 'theirs.yaml'), 'utf8')).toBe('theirs: true\n');
+    expect((await save('../draft.yaml', '')).status).toBe(400);
+  });
+
   test('a finding is of the key that it names', () => {
     expect(keyOf('a.yaml:3:1 gradients.sketch: must be …')).toBe('gradients.sketch');
     expect(keyOf('dataset.path: file must exist, got "x"')).toBe('dataset.path');
