@@ -16,7 +16,7 @@ import type { StageProgress } from '../contracts/messages/run.ts';
  * - `GET  /api/runs/NAME/rows?…` {@link RowPage}; the query is {@link RowQuery} as search parameters
  * - `GET  /api/runs/NAME/rows/INDEX` {@link RowView}
  * - `GET  /api/runs/NAME/rows/INDEX/pictures/N?edge=PIXELS` a picture drawn anew as WebP, longest edge at most 1024
- * - `POST /api/runs/NAME/what-if` {@link WhatIfQuestion} → {@link WhatIf}
+ * - `POST /api/runs/NAME/what-if` {@link WhatIfQuestion} → {@link WhatIf}; whoever goes away ends the work
  * - `POST /api/runs/NAME/export` {@link ExportQuestion} → {@link Said}
  * - `POST /api/runs/NAME/exclude` {@link ChosenQuestion} → {@link Excluded}: writes a list beside the page's recipes
  * - `GET  /api/compare?left=NAME&right=NAME` {@link Comparison}
@@ -188,11 +188,14 @@ export interface WhatIfQuestion {
   filters: string[];
   /** Further `key.path=value` of values, allocation, selection. */
   settings: string[];
+  /** Makes a run of it; else nothing is kept but what the store has. */
+  isKept?: boolean;
 }
 
 /** The new selection beside the old one. */
 export interface WhatIf {
-  runName: string;
+  /** Null where no run was made of it. */
+  runName: string | null;
   command: string;
   seconds: number;
   oldCount: number;

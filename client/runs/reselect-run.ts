@@ -28,6 +28,8 @@ export interface ReselectOptions {
   name?: string | undefined;
   address?: string | undefined;
   namespace?: string | undefined;
+  /** Ends the work where nobody waits for it any more. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Reselected {
@@ -55,6 +57,7 @@ export async function reselectRun(base: RunResult, options: ReselectOptions): Pr
     allocateBudget(base.values.tasks, config.allocation, base.dataset.rowCount);
   const notes = base.dataset === null ? [] : await checkExcluded(openStore, config, base.dataset.rows);
   await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
+  options.signal?.throwIfAborted();
   const runtime = await openRuntime({
     address: options.address ?? null,
     namespace: options.namespace ?? null,
@@ -70,10 +73,24 @@ export async function reselectRun(base: RunResult, options: ReselectOptions): Pr
       { runName, config, replaces: runtime.embedded },
       withNotes(base, notes),
     );
-    return { runName, config, folder, result: await handle.result() };
+    return { runName, config, folder, result: await unlessAborted(handle.result(), options.signal) };
   } finally {
     await runtime.close();
   }
+}
+
+/** @throws what the signal was aborted with */
+async function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return work;
+  signal.throwIfAborted();
+  let end = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    end = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', end);
+  });
+  // What becomes of it afterwards nobody asks.
+  work.catch(() => undefined);
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', end));
 }
 
 function withNotes(base: RunResult, notes: readonly string[]): RunResult {

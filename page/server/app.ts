@@ -130,12 +130,13 @@ function addRows(app: Hono, runs: Runs, rows: OpenRuns): void {
 }
 
 function addSelections(app: Hono, folder: string, runs: Runs, rows: OpenRuns): void {
-  const oneAtATime = queue();
+  const [selecting, oneAtATime] = [queue(), queue()];
   app.post(`${API}/runs/:name/what-if`, async (context) => {
     const question = parseBody(BODIES.whatIf, await bodyOf(context));
     const base = await runs.result(context.req.param('name'));
     const { whatIf } = await import('./selections.ts');
-    return context.json(await oneAtATime(() => whatIf(base, question)));
+    const { signal } = context.req.raw;
+    return context.json(await selecting(() => whatIf(base, question, signal)));
   });
   app.post(`${API}/runs/:name/export`, async (context) => {
     const question = parseBody(BODIES.exported, await bodyOf(context));

@@ -30,6 +30,7 @@ const whatIf: z.ZodType<CheckedQuestion> = z.strictObject({
   budget: z.number().nullable(),
   filters: z.array(z.string().regex(/^[a-z_]{1,64}$/)).max(MOST_SETTINGS),
   settings: z.array(setting).max(MOST_SETTINGS),
+  isKept: z.boolean().exactOptional(),
 });
 
 const rowList = z.array(z.number().int().min(0));

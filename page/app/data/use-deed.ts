@@ -1,5 +1,5 @@
 // Something that a button does: while it is done, and what came of it.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { sentenceOf } from './ask.ts';
 
 /** What is known of a deed. */
@@ -11,9 +11,13 @@ export interface Deed<Answer> {
   begin: (work: () => Promise<Answer>) => void;
 }
 
-/** One at a time; a new one takes the place of what is known of the last. */
-export function useDeed<Answer>(): Deed<Answer> {
+/**
+ * One at a time; a new one takes the place of what is known of the last.
+ * @param about what it is done with: of another thing nothing is known
+ */
+export function useDeed<Answer>(about: string | null = null): Deed<Answer> {
   const [told, setTold] = useState<Omit<Deed<Answer>, 'begin'>>({ answer: null, problem: null, isBusy: false });
+  useEffect(() => setTold({ answer: null, problem: null, isBusy: false }), [about]);
   const begin = (work: () => Promise<Answer>): void => {
     if (told.isBusy) return;
     setTold({ answer: null, problem: null, isBusy: true });

@@ -2,7 +2,7 @@
 import { STAGES } from '../../../contracts/stages.ts';
 import type { RunPlan } from '../../../contracts/plan.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
-import type { Comparison, Excluded, LogLine, RunLine, RunView, WhatIf } from '../../api.ts';
+import type { Comparison, Excluded, LogLine, RunLine, RunView, WhatIf, WhatIfQuestion } from '../../api.ts';
 import { HOSTILE, ROW_COUNT } from './fake-rows.ts';
 
 const TASKS = ['llava_conv', 'vqav2', 'gqa', 'okvqa', 'ocrvqa', 'aokvqa', 'textcaps', 'refcoco', 'vg', 'sharegpt'];
@@ -136,9 +136,9 @@ export function fakeLog(stage: string | null, limit: number): LogLine[] {
 }
 
 /** Another selection. */
-export function fakeWhatIf(method: string): WhatIf {
+export function fakeWhatIf({ method, isKept }: WhatIfQuestion): WhatIf {
   return {
-    runName: 'mix-15-percent-2',
+    runName: isKept === true ? 'mix-15-percent-2' : null,
     command: `tive select mix-15-percent --method ${method}`,
     seconds: 2.4,
     oldCount: 99_795,

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
-import type { RecipeText, Session } from '../../api.ts';
+import type { RecipeText, Session, WhatIfQuestion } from '../../api.ts';
 import { fakePage, fakeRowView, ROW_COUNT } from './fake-rows.ts';
 import { FAKE_EXCLUDED, FAKE_PLAN, FAKE_RUNS, fakeComparison, fakeLog, fakeRun, fakeWhatIf } from './fake-runs.ts';
 
@@ -121,7 +121,7 @@ function sendAnswer(url: URL, options: FakeOptions, response: ServerResponse): v
 function answerToPost(url: URL, body: unknown): [number, unknown] {
   const [first, name, part] = url.pathname.slice('/api/'.length).split('/');
   if (first === 'recipe') return answerToRecipe(name ?? '', body as RecipeText);
-  if (part === 'what-if') return [200, fakeWhatIf((body as { method: string }).method)];
+  if (part === 'what-if') return [200, fakeWhatIf(body as WhatIfQuestion)];
   if (part === 'export') return [200, { message: 'wrote runs/export.json', runName: null, command: 'tive export' }];
   if (part === 'exclude') return [200, FAKE_EXCLUDED];
   return [200, { message: `${part}: done`, runName: null, command: `tive ${part} ${name}` }];

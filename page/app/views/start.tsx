@@ -170,7 +170,6 @@ function RunButtons({ recipe, fileName, told, isRight }: RunButtonsProps): preac
       <p role="status" class="told">
         {done === null ? '' : `${said(done.message)} `}
         {done?.runName ? <a href={linkTo({ view: 'run', runName: done.runName })}>{said(done.runName)}</a> : null}
-        {done !== null && done.runName === null ? <code>{said(done.command)}</code> : null}
       </p>
       <Wrong text={problem} />
     </>

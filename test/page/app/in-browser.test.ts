@@ -262,20 +262,47 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in chromium', () => {
     await opened.getByLabel('Method').selectOption('random');
     await opened.getByLabel('Budget').fill('0,1');
     await opened.getByLabel('loss_cut').check();
-    await opened.getByRole('button', { name: 'Select' }).click();
-    await opened.getByText('41.2').waitFor();
-    expect(server!.posts.at(-1)!.body).toEqual({
-      method: 'random',
-      lambda: null,
-      budget: 0.1,
-      filters: ['loss_cut'],
-      settings: [],
-    });
+    const question = { method: 'random', lambda: null, budget: 0.1, filters: ['loss_cut'], settings: [] };
+    await expect.poll(() => server!.posts.at(-1)?.body, { timeout: 10_000 }).toEqual({ ...question, isKept: false });
+    await opened.locator('[aria-busy="false"]').getByText('41.2').waitFor();
+    const asked = server!.posts.length;
+    await opened.getByRole('button', { name: 'Keep it as a run' }).click();
+    await opened.getByRole('link', { name: 'mix-15-percent-2' }).waitFor();
+    expect(server!.posts.slice(asked)).toEqual([
+      { path: '/api/runs/mix-15-percent/what-if', body: { ...question, isKept: true } },
+    ]);
     await opened.getByRole('link', { name: '31', exact: true }).click();
     await opened.getByRole('heading', { name: 'Row 31' }).waitFor();
     await opened.goBack();
     await opened.getByText('41.2').waitFor();
     expect(await findings(opened)).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
+  test('the last of several questions wins, one that is wrong is not asked, and answers that are late are dropped', async () => {
+    const opened = await open('#/runs/mix-15-percent/what-if?method=loss');
+    const held: (() => void)[] = [];
+    const asked: unknown[] = [];
+    await opened.route('**/what-if', async (sent) => {
+      const body = sent.request().postDataJSON() as { method: string };
+      asked.push(body.method);
+      if (body.method === 'grand') await new Promise<void>((go) => held.push(go));
+      // The page may have let go of it.
+      await sent.continue().catch(() => undefined);
+    });
+    await opened.locator('[aria-busy="false"]').getByText('--method loss').waitFor();
+    asked.length = 0;
+    await opened.getByLabel('Method').selectOption('grand');
+    await expect.poll(() => asked.at(-1), { timeout: 10_000 }).toBe('grand');
+    expect(await opened.locator('[aria-busy="true"]').getByText('--method loss').count()).toBe(1);
+    await opened.getByLabel('Method').selectOption('el2n');
+    await opened.locator('[aria-busy="false"]').getByText('--method el2n').waitFor();
+    held.forEach((go) => go());
+    await opened.getByLabel('Budget').fill('many');
+    await opened.getByText('got many').waitFor();
+    await opened.getByLabel('Budget').fill('0.2');
+    await expect.poll(() => asked, { timeout: 10_000 }).toEqual(['grand', 'el2n', 'el2n']);
+    await opened.locator('[aria-busy="false"]').getByText('--method el2n').waitFor();
     expect(complaints).toEqual([]);
   });
 
@@ -295,7 +322,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in chromium', () => {
     );
     await opened.getByRole('button', { name: 'Save', exact: true }).click();
     await opened.getByText('saved as recipe.yaml').waitFor();
-    expect(await opened.locator('.told code').textContent()).toBe('tive run recipe.yaml');
+    expect(await opened.getByLabel('command').textContent()).toBe('tive run recipe.yaml');
     expect(server!.posts.at(-1)).toMatchObject({ path: '/api/recipe/save', body: { name: 'recipe.yaml' } });
     await opened.getByRole('button', { name: 'Save and run' }).click();
     await opened.getByRole('link', { name: 'mix-at-work' }).waitFor();
