@@ -17,6 +17,7 @@ const CLI = [
   'test/workers/supervisor.test.ts',
   'test/operations/{compose,metrics}.test.ts',
   'test/page/app/{built,in-browser,keyboard}.test.ts',
+  'test/page/server/what-if.test.ts',
 ];
 
 /** Workflows on a Temporal server, and their bundle. */

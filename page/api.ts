@@ -17,13 +17,14 @@ import type { Stage } from '../contracts/stages.ts';
  * - `GET  /api/runs/NAME/rows?…` {@link RowPage}; the query is {@link RowQuery} as search parameters
  * - `GET  /api/runs/NAME/rows/INDEX` {@link RowView}
  * - `GET  /api/runs/NAME/rows/INDEX/pictures/N?edge=PIXELS` a picture drawn anew as WebP, longest edge at most 1024
- * - `POST /api/runs/NAME/what-if` {@link WhatIfQuestion} → {@link WhatIf}
+ * - `POST /api/runs/NAME/what-if` {@link WhatIfQuestion} → {@link WhatIf}; whoever goes away ends the work
  * - `POST /api/runs/NAME/export` {@link ExportQuestion} → {@link Said}
+ * - `POST /api/runs/NAME/exclude` {@link ChosenQuestion} → {@link Excluded}: writes a list beside the page's recipes
  * - `GET  /api/compare?left=NAME&right=NAME` {@link Comparison}
  * - `GET  /api/recipe/schema` the JSON schema of recipes, with descriptions and defaults
  * - `POST /api/recipe/check` {@link RecipeText} → {@link CheckedRecipe}
  * - `POST /api/recipe/plan` {@link RecipeText} → {@link RunPlan}, or {@link Problem}
- * - `POST /api/recipe/run` {@link RecipeText} → {@link Said}
+ * - `POST /api/recipe/save | run` {@link RecipeText} → {@link Said}; `run` saves it too
  *
  * What is wrong comes as {@link Problem} with status 400, 403, 404 or 409.
  */
@@ -152,6 +153,15 @@ export interface RowQuery {
   mostValue?: number;
 }
 
+/** What a query asks of rows, whatever their order and the part that is shown. */
+export type RowConditions = Omit<RowQuery, 'offset' | 'limit' | 'sort' | 'descending'>;
+
+/** All rows that conditions want, but for some: however many they are, none of them travels. */
+export interface AllRows {
+  filter: RowConditions;
+  except: number[];
+}
+
 /** A part of the rows that a query wants. */
 export interface RowPage {
   /** Rows that the query wants. */
@@ -206,11 +216,14 @@ export interface WhatIfQuestion {
   filters: string[];
   /** Further `key.path=value` of values, allocation, selection. */
   settings: string[];
+  /** Makes a run of it; else nothing is kept but what the store has. */
+  isKept?: boolean;
 }
 
 /** The new selection beside the old one. */
 export interface WhatIf {
-  runName: string;
+  /** Null where no run was made of it. */
+  runName: string | null;
   command: string;
   seconds: number;
   oldCount: number;
@@ -226,10 +239,25 @@ export interface WhatIf {
   warnings: string[];
 }
 
-export interface ExportQuestion {
+export interface ExportQuestion extends ChosenQuestion {
   form: string;
-  /** Rows to keep; null = the selection. */
+}
+
+/** Rows that a person chose. */
+export interface ChosenQuestion {
+  /** By their indexes; null = all of a filter, or of an export the selection. */
   rows: number[] | null;
+  /** All of a filter, where `rows` is null; those that are set aside are left out. */
+  all?: AllRows;
+}
+
+/** That chosen rows stand in a list which a recipe leaves out. */
+export interface Excluded {
+  message: string;
+  /** The run without these rows, to be saved and run. */
+  recipe: RecipeText;
+  /** The command that selects without them from the gradients that are there. */
+  command: string;
 }
 
 /** Two runs side by side. */

@@ -41,7 +41,6 @@ const VIEWS = [
   {
     name: 'what-if',
     hash: `#/runs/${left}/what-if?lambda=5&budget=0.1`,
-    press: 'button.main',
     shown: 'text=The new selection',
   },
   { name: 'compare', hash: `#/compare?left=${left}&right=${right}`, shown: 'text=Selected rows of each task' },

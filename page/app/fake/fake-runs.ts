@@ -3,7 +3,7 @@ import { STAGES } from '../../../contracts/stages.ts';
 import type { Stage } from '../../../contracts/stages.ts';
 import type { RunPlan } from '../../../contracts/plan.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
-import type { Comparison, LogLine, RunLine, RunView, WhatIf } from '../../api.ts';
+import type { Comparison, Excluded, LogLine, RunLine, RunView, WhatIf, WhatIfQuestion } from '../../api.ts';
 import { HOSTILE, ROW_COUNT } from './fake-rows.ts';
 import { fakeCurve, fakeTraining } from './fake-training.ts';
 
@@ -160,9 +160,9 @@ export function fakeLog(stage: string | null, limit: number): LogLine[] {
 }
 
 /** Another selection. */
-export function fakeWhatIf(method: string): WhatIf {
+export function fakeWhatIf({ method, isKept }: WhatIfQuestion): WhatIf {
   return {
-    runName: 'mix-15-percent-2',
+    runName: isKept === true ? 'mix-15-percent-2' : null,
     command: `tive select mix-15-percent --method ${method}`,
     seconds: 2.4,
     oldCount: 99_795,
@@ -200,6 +200,16 @@ export function fakeComparison(left: string, right: string): Comparison {
     tasks: TASKS.map((task, index) => ({ task, left: 15_000 - index * 1000, right: 9980 })),
   };
 }
+
+/** Chosen rows in a list. */
+export const FAKE_EXCLUDED: Excluded = {
+  message: 'mix-15-percent-without-1a2b3c.txt  2 rows to leave out',
+  recipe: {
+    name: 'mix-15-percent-without-1a2b3c.yaml',
+    text: 'extends: runs/mix-15-percent/recipe.resolved.yaml\nrun:\n  name: mix-15-percent-without-1a2b3c\ndataset:\n  exclude_rows: mix-15-percent-without-1a2b3c.txt\n',
+  },
+  command: 'tive select mix-15-percent dataset.exclude_rows=mix-15-percent-without-1a2b3c.txt',
+};
 
 /** A plan of the demo. */
 export const FAKE_PLAN: RunPlan = {

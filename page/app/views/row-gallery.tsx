@@ -91,7 +91,7 @@ interface CardProps extends Omit<RowListProps, 'rows'> {
 }
 
 /** Its controls are for the pointer: keys go to the grid, which is as long as the list and drawn in part. */
-function Card({ id, row, isActive, activate, runName, chosen, toggle, open, onOpen }: CardProps) {
+function Card({ id, row, isActive, activate, runName, isChosen, toggle, open, onOpen }: CardProps) {
   const marks = `${isActive ? ' active' : ''}${row !== null && row.rowIndex === open ? ' open' : ''}`;
   if (row === null)
     return (
@@ -101,7 +101,7 @@ function Card({ id, row, isActive, activate, runName, chosen, toggle, open, onOp
     );
   const { rowIndex, state, pictureCount, question, answer, task, value } = row;
   return (
-    <div id={id} class={`row-card${marks}`} role="gridcell" aria-selected={chosen.has(rowIndex)} onClick={activate}>
+    <div id={id} class={`row-card${marks}`} role="gridcell" aria-selected={isChosen(rowIndex)} onClick={activate}>
       {pictureCount === 0 ? (
         <span class="no-picture">no picture</span>
       ) : (
@@ -116,7 +116,7 @@ function Card({ id, row, isActive, activate, runName, chosen, toggle, open, onOp
         <input
           type="checkbox"
           tabIndex={-1}
-          checked={chosen.has(rowIndex)}
+          checked={isChosen(rowIndex)}
           aria-label={`choose row ${rowIndex}`}
           onChange={() => toggle(rowIndex)}
         />

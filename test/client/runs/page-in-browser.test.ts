@@ -131,8 +131,9 @@ describe.skipIf(!HAS_CHROMIUM)('tive ui in chromium', () => {
       await page.getByRole('link', { name: 'What if' }).click();
       await page.getByLabel('Lambda').fill('50');
       await page.getByLabel('Further settings').fill('allocation.approval=none');
-      await page.getByRole('button', { name: 'Select' }).click();
       await page.getByRole('heading', { name: 'The new selection' }).waitFor();
+      await page.getByRole('button', { name: 'Keep it as a run' }).click();
+      await page.getByText('Kept as run').waitFor();
       const [name] = readdirSync(join(root, 'runs')).filter((each) => each.startsWith('mine-tive-'));
       expect(Number(await page.locator('.row-links .quiet').first().textContent())).toBeGreaterThan(0);
       await page.getByRole('link', { name: 'Compare' }).first().click();

@@ -105,7 +105,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
     await opened.keyboard.press('ArrowDown');
     await opened.keyboard.press('ArrowDown');
     await opened.keyboard.press('Space');
-    await opened.getByText('Export 1 chosen row').waitFor();
+    await opened.getByText('1 chosen row').waitFor();
     await opened.keyboard.press('Enter');
     await opened.getByRole('heading', { name: 'Row 2' }).waitFor();
     expect(opened.url()).toMatch(/\?row=2$/);
@@ -206,10 +206,50 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
     const opened = await open('#/runs/mix-15-percent/rows?show=gallery');
     await opened.getByLabel('choose row 5', { exact: true }).check();
     await opened.getByLabel('choose row 3', { exact: true }).check();
-    await opened.getByLabel('Form').selectOption('csv');
+    expect(await opened.getByLabel('Form').textContent()).toBe('llavajsonlsharegptindices');
+    await opened.getByLabel('Form').selectOption('jsonl');
     await opened.getByRole('button', { name: 'Write 2 rows' }).click();
     await opened.getByText('wrote runs/export.json').waitFor();
-    expect(server!.posts.at(-1)!.body).toEqual({ form: 'csv', rows: [3, 5] });
+    expect(server!.posts.at(-1)!.body).toEqual({ form: 'jsonl', rows: [3, 5] });
+  });
+
+  test('all rows of a filter are chosen at once, one is taken out, and none of them travels', async () => {
+    const opened = await open('#/runs/mix-15-percent/rows?leastLoss=3.9&show=gallery&sort=loss');
+    const button = opened.getByRole('button', { name: /^Choose all [\d,]+$/ });
+    const total = Number((await button.textContent())!.replace(/\D/g, ''));
+    expect(total).toBeGreaterThan(10_000);
+    await button.click();
+    const first = opened.getByRole('checkbox', { name: /^choose row/ }).first();
+    expect(await first.isChecked()).toBe(true);
+    const row = Number((await first.getAttribute('aria-label'))!.replace(/\D/g, ''));
+    await first.uncheck();
+    await opened.getByText(`${(total - 1).toLocaleString('en')} chosen rows`).waitFor();
+    expect(await findings(opened)).toEqual([]);
+    await opened.getByRole('button', { name: /^Write / }).click();
+    await opened.getByText('wrote runs/export.json').waitFor();
+    expect(server!.posts.at(-1)!.body).toEqual({
+      form: 'llava',
+      rows: null,
+      all: { filter: { leastLoss: 3.9 }, except: [row] },
+    });
+    await opened.getByLabel('State').selectOption('selected');
+    await opened.getByText('Export', { exact: true }).waitFor();
+    expect(await opened.getByRole('checkbox', { name: /^choose row/, checked: true }).count()).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
+  test('chosen rows are left out of the next run, whose recipe is offered', async () => {
+    const opened = await open('#/runs/mix-15-percent/rows?show=gallery');
+    await opened.getByLabel('choose row 5', { exact: true }).check();
+    await opened.getByRole('button', { name: 'Leave out of the next run' }).click();
+    await opened.getByText('tive select mix-15-percent dataset.exclude_rows=').waitFor();
+    expect(server!.posts.at(-1)).toEqual({ path: '/api/runs/mix-15-percent/exclude', body: { rows: [5] } });
+    expect(await findings(opened)).toEqual([]);
+    await opened.getByRole('link', { name: 'start a run' }).click();
+    await opened.getByRole('heading', { name: 'Start a run' }).waitFor();
+    expect(await opened.getByLabel('YAML').inputValue()).toContain('exclude_rows: mix-15-percent-without-1a2b3c.txt');
+    expect(await opened.getByLabel('Saved as').inputValue()).toBe('mix-15-percent-without-1a2b3c.yaml');
+    expect(complaints).toEqual([]);
   });
 
   test('another selection is asked for, and the way back from a row finds it again', async () => {
@@ -217,20 +257,47 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
     await opened.getByLabel('Method').selectOption('random');
     await opened.getByLabel('Budget').fill('0,1');
     await opened.getByLabel('loss_cut').check();
-    await opened.getByRole('button', { name: 'Select' }).click();
-    await opened.getByText('41.2').waitFor();
-    expect(server!.posts.at(-1)!.body).toEqual({
-      method: 'random',
-      lambda: null,
-      budget: 0.1,
-      filters: ['loss_cut'],
-      settings: [],
-    });
+    const question = { method: 'random', lambda: null, budget: 0.1, filters: ['loss_cut'], settings: [] };
+    await expect.poll(() => server!.posts.at(-1)?.body, { timeout: 10_000 }).toEqual({ ...question, isKept: false });
+    await opened.locator('[aria-busy="false"]').getByText('41.2').waitFor();
+    const asked = server!.posts.length;
+    await opened.getByRole('button', { name: 'Keep it as a run' }).click();
+    await opened.getByRole('link', { name: 'mix-15-percent-2' }).waitFor();
+    expect(server!.posts.slice(asked)).toEqual([
+      { path: '/api/runs/mix-15-percent/what-if', body: { ...question, isKept: true } },
+    ]);
     await opened.getByRole('link', { name: '31', exact: true }).click();
     await opened.getByRole('heading', { name: 'Row 31' }).waitFor();
     await opened.goBack();
     await opened.getByText('41.2').waitFor();
     expect(await findings(opened)).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
+  test('the last of several questions wins, one that is wrong is not asked, and answers that are late are dropped', async () => {
+    const opened = await open('#/runs/mix-15-percent/what-if?method=loss');
+    const held: (() => void)[] = [];
+    const asked: unknown[] = [];
+    await opened.route('**/what-if', async (sent) => {
+      const body = sent.request().postDataJSON() as { method: string };
+      asked.push(body.method);
+      if (body.method === 'grand') await new Promise<void>((go) => held.push(go));
+      // The page may have let go of it.
+      await sent.continue().catch(() => undefined);
+    });
+    await opened.locator('[aria-busy="false"]').getByText('--method loss').waitFor();
+    asked.length = 0;
+    await opened.getByLabel('Method').selectOption('grand');
+    await expect.poll(() => asked.at(-1), { timeout: 10_000 }).toBe('grand');
+    expect(await opened.locator('[aria-busy="true"]').getByText('--method loss').count()).toBe(1);
+    await opened.getByLabel('Method').selectOption('el2n');
+    await opened.locator('[aria-busy="false"]').getByText('--method el2n').waitFor();
+    held.forEach((go) => go());
+    await opened.getByLabel('Budget').fill('many');
+    await opened.getByText('got many').waitFor();
+    await opened.getByLabel('Budget').fill('0.2');
+    await expect.poll(() => asked, { timeout: 10_000 }).toEqual(['grand', 'el2n', 'el2n']);
+    await opened.locator('[aria-busy="false"]').getByText('--method el2n').waitFor();
     expect(complaints).toEqual([]);
   });
 
@@ -248,6 +315,10 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
     expect(await opened.getByLabel('YAML').inputValue()).toBe(
       'extends: demo\nrun:\n  name: first\ngradients:\n  sketch: 512\n',
     );
+    await opened.getByRole('button', { name: 'Save', exact: true }).click();
+    await opened.getByText('saved as recipe.yaml').waitFor();
+    expect(await opened.getByLabel('command').textContent()).toBe('tive run recipe.yaml');
+    expect(server!.posts.at(-1)).toMatchObject({ path: '/api/recipe/save', body: { name: 'recipe.yaml' } });
     await opened.getByRole('button', { name: 'Save and run' }).click();
     await opened.getByRole('link', { name: 'mix-at-work' }).waitFor();
     expect(server!.posts.at(-1)).toMatchObject({ path: '/api/recipe/run', body: { name: 'recipe.yaml' } });
