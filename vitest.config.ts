@@ -16,7 +16,8 @@ const CLI = [
   'test/store/s3-store.test.ts',
   'test/workers/supervisor.test.ts',
   'test/operations/{compose,metrics}.test.ts',
-  'test/page/app/{built,in-browser}.test.ts',
+  'test/page/app/{built,in-browser,keyboard}.test.ts',
+  'test/page/server/what-if.test.ts',
 ];
 
 /** Workflows on a Temporal server, and their bundle. */

@@ -7,7 +7,8 @@ export type { LoadedRecipe, RecipeOptions } from './recipe/recipe.ts';
 export { openRunFolder, runFolderOf, saveResult } from './runs/run-folder.ts';
 export type { RunFolder } from './runs/run-folder.ts';
 export { findRun, startReselection, startRun } from './runs/runs.ts';
-export type { RunHandle, RunStatus, StartOptions, WorkInProgress } from './runs/runs.ts';
+export type { RunHandle, RunStatus, StartOptions } from './runs/runs.ts';
+export type { WorkInProgress } from './runs/work-now.ts';
 export {
   createSchedule,
   deleteSchedule,

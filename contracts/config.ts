@@ -106,6 +106,11 @@ export interface DatasetConfig {
   taskRules: TaskRules;
   /** Tasks left out of values and selection. */
   excludeTasks: string[];
+  /**
+   * File of rows left out of values and selection, an id or a content hash a line; null or not there (in a result of an
+   * earlier version): none.
+   */
+  excludeRows?: string | null;
   maxImages: number;
   /** First rows only (`--limit`), or null. */
   maxRows: number | null;

@@ -4,6 +4,7 @@ import type { ConfigPath } from './stage-reads.ts';
 
 /** The value of each that does what was done before: with it, or without the key, they are in no address. */
 export const LATER_KEYS = {
+  'dataset.excludeRows': null,
   'warmup.trajectory': 0,
   'gradients.preconditioner': 'none',
   'allocation.augment': 'none',

@@ -9,7 +9,7 @@ export function queryDataset(config: Config, { methods }: Pick<Work, 'methods'>)
   const { dataset, selection } = config;
   const { queries = 'held_out', queryPath = null } = selection;
   if (!methods.some(readsQueries)) return null;
-  if (queryPath !== null) return { ...dataset, path: [queryPath], maxRows: null, excludeTasks: [] };
+  if (queryPath !== null) return { ...dataset, path: [queryPath], maxRows: null, excludeTasks: [], excludeRows: null };
   return queries === 'held_out' ? null : testDataset(config);
 }
 
@@ -17,7 +17,7 @@ export function queryDataset(config: Config, { methods }: Pick<Work, 'methods'>)
 export function testDataset({ dataset, evaluation }: Pick<Config, 'dataset' | 'evaluation'>): DatasetConfig | null {
   const { path, imageFolder, maxRows } = evaluation;
   if (path === null) return null;
-  return { ...dataset, path: [path].flat(), imageFolder, maxRows, excludeTasks: [] };
+  return { ...dataset, path: [path].flat(), imageFolder, maxRows, excludeTasks: [], excludeRows: null };
 }
 
 /** Whether a method adds what several checkpoints of the warm-up say, where the recipe asks for it. */

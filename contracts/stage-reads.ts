@@ -100,6 +100,7 @@ export const COVERED_BY_CONTENT = {
   'model.dtype': 'what the engine computes in, with its version',
   'dataset.path': FILES,
   'dataset.imageFolder': FILES,
+  'dataset.excludeRows': 'a hash of the file, in the address of the values',
   'allocation.budgetFraction': QUOTAS,
   'allocation.budgetRows': QUOTAS,
   'allocation.budgetBase': QUOTAS,

@@ -1,6 +1,7 @@
 // What the page asks its server, and what it is told: JSON both ways, below `/api`. Times are ISO 8601.
 import type { RunPlan } from '../contracts/plan.ts';
 import type { StageProgress } from '../contracts/messages/run.ts';
+import type { Stage } from '../contracts/stages.ts';
 
 /**
  * Ways in. All but `POST` change nothing; `POST` needs the header `x-tive-token` and is refused in a read-only page.
@@ -16,13 +17,14 @@ import type { StageProgress } from '../contracts/messages/run.ts';
  * - `GET  /api/runs/NAME/rows?…` {@link RowPage}; the query is {@link RowQuery} as search parameters
  * - `GET  /api/runs/NAME/rows/INDEX` {@link RowView}
  * - `GET  /api/runs/NAME/rows/INDEX/pictures/N?edge=PIXELS` a picture drawn anew as WebP, longest edge at most 1024
- * - `POST /api/runs/NAME/what-if` {@link WhatIfQuestion} → {@link WhatIf}
+ * - `POST /api/runs/NAME/what-if` {@link WhatIfQuestion} → {@link WhatIf}; whoever goes away ends the work
  * - `POST /api/runs/NAME/export` {@link ExportQuestion} → {@link Said}
+ * - `POST /api/runs/NAME/exclude` {@link ChosenQuestion} → {@link Excluded}: writes a list beside the page's recipes
  * - `GET  /api/compare?left=NAME&right=NAME` {@link Comparison}
  * - `GET  /api/recipe/schema` the JSON schema of recipes, with descriptions and defaults
  * - `POST /api/recipe/check` {@link RecipeText} → {@link CheckedRecipe}
  * - `POST /api/recipe/plan` {@link RecipeText} → {@link RunPlan}, or {@link Problem}
- * - `POST /api/recipe/run` {@link RecipeText} → {@link Said}
+ * - `POST /api/recipe/save | run` {@link RecipeText} → {@link Said}; `run` saves it too
  *
  * What is wrong comes as {@link Problem} with status 400, 403, 404 or 409.
  */
@@ -61,6 +63,7 @@ export interface RunLine {
   stage: string | null;
   /** Share of its stages that is done, in [0, 1]. */
   share: number | null;
+  /** Of the whole run; null where nobody can know. */
   secondsLeft: number | null;
   /** First sentence of the verdict. */
   verdict: string | null;
@@ -83,12 +86,38 @@ export interface RunView extends RunLine {
   isPaused: boolean;
   /** Quotas that wait for a person; null where none do. */
   awaitedQuotas: { task: string; rows: number; quota: number; equalQuota: number }[] | null;
-  /** Losses of the trainings so far: `warmup`, then the methods. */
-  curves: { name: string; steps: number[]; losses: number[]; learningRates: number[] }[];
+  /** Stages at work, as far as their workers tell. */
+  atWork: StageAtWork[];
+  /** Losses of the trainings so far: `warmup`, then the methods; few of the steps where there are many. */
+  curves: Curve[];
   hasReport: boolean;
   /** Temporal's own page of it; null where none is served. */
   temporalUrl: string | null;
   recipe: string;
+}
+
+/** What the workers of a stage are at. */
+export interface StageAtWork {
+  stage: Stage;
+  /** Share that is done, in [0, 1]; null where nobody knows. */
+  share: number | null;
+  /** Rows or steps that are done and wanted of what is in work now; 0 wanted = not known. */
+  doneCount: number;
+  totalCount: number;
+  /** Of all workers together. */
+  rowsPerSecond: number | null;
+  secondsLeft: number | null;
+}
+
+/** A training. */
+export interface Curve {
+  name: string;
+  /** 0-based. */
+  steps: number[];
+  losses: number[];
+  learningRates: number[];
+  /** Steps in all of a training at work; null for one that is done. */
+  stepCount: number | null;
 }
 
 export interface LogLine {
@@ -122,6 +151,15 @@ export interface RowQuery {
   mostNorm?: number;
   leastValue?: number;
   mostValue?: number;
+}
+
+/** What a query asks of rows, whatever their order and the part that is shown. */
+export type RowConditions = Omit<RowQuery, 'offset' | 'limit' | 'sort' | 'descending'>;
+
+/** All rows that conditions want, but for some: however many they are, none of them travels. */
+export interface AllRows {
+  filter: RowConditions;
+  except: number[];
 }
 
 /** A part of the rows that a query wants. */
@@ -178,11 +216,14 @@ export interface WhatIfQuestion {
   filters: string[];
   /** Further `key.path=value` of values, allocation, selection. */
   settings: string[];
+  /** Makes a run of it; else nothing is kept but what the store has. */
+  isKept?: boolean;
 }
 
 /** The new selection beside the old one. */
 export interface WhatIf {
-  runName: string;
+  /** Null where no run was made of it. */
+  runName: string | null;
   command: string;
   seconds: number;
   oldCount: number;
@@ -198,10 +239,25 @@ export interface WhatIf {
   warnings: string[];
 }
 
-export interface ExportQuestion {
+export interface ExportQuestion extends ChosenQuestion {
   form: string;
-  /** Rows to keep; null = the selection. */
+}
+
+/** Rows that a person chose. */
+export interface ChosenQuestion {
+  /** By their indexes; null = all of a filter, or of an export the selection. */
   rows: number[] | null;
+  /** All of a filter, where `rows` is null; those that are set aside are left out. */
+  all?: AllRows;
+}
+
+/** That chosen rows stand in a list which a recipe leaves out. */
+export interface Excluded {
+  message: string;
+  /** The run without these rows, to be saved and run. */
+  recipe: RecipeText;
+  /** The command that selects without them from the gradients that are there. */
+  command: string;
 }
 
 /** Two runs side by side. */

@@ -1,11 +1,14 @@
 // A run's progress, stage by stage.
 import { defineQuery, setCurrentDetails } from '@temporalio/workflow';
-import type { StageProgress, StageState } from '../contracts/messages/run.ts';
+import type { RunSoFar, StageProgress, StageState } from '../contracts/messages/run.ts';
 import { STAGES } from '../contracts/stages.ts';
 import type { Stage } from '../contracts/stages.ts';
 
 /** Where the run stands, stage by stage. */
 export const progressQuery = defineQuery<StageProgress[]>('progress');
+
+/** What the run has found so far. */
+export const foundQuery = defineQuery<RunSoFar>('found');
 
 /** The run's stages as a person sees them: in the progress display, in Temporal's own UI and in the report. */
 export class RunProgress {

@@ -20,11 +20,14 @@ const quotasQuery = defineQuery<AllocationResult['tasks'] | null>(QUOTAS_QUERY);
 /** Whether a workflow is paused, by its signals. */
 export class PauseSwitch {
   isPaused: boolean;
+  /** Whether it has ever been. */
+  wasPaused: boolean;
 
   /** @param isPaused as the workflow was before it continued as new */
   constructor(isPaused = false) {
     this.isPaused = isPaused;
-    setHandler(pauseSignal, () => void (this.isPaused = true), { description: 'Begin nothing new.' });
+    this.wasPaused = isPaused;
+    setHandler(pauseSignal, () => void (this.isPaused = this.wasPaused = true), { description: 'Begin nothing new.' });
     setHandler(resumeSignal, () => void (this.isPaused = false), { description: 'Go on.' });
   }
 }
@@ -49,6 +52,10 @@ export class RunGate {
         throw ApplicationFailure.nonRetryable('approve: run must wait for an approval, got none asked', 'RangeError');
       },
     });
+  }
+
+  get wasPaused(): boolean {
+    return this.#switch.wasPaused;
   }
 
   /** Passes at once, or when the run is resumed. */

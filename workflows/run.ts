@@ -1,10 +1,11 @@
 // One run: the nine stages in order, each a pure step from references to a reference.
-import { patched, workflowInfo } from '@temporalio/workflow';
+import { patched, setHandler, workflowInfo } from '@temporalio/workflow';
 import { emptyResult } from '../contracts/messages/run.ts';
-import type { RunInput, RunResult } from '../contracts/messages/run.ts';
+import type { RunInput, RunResult, RunSoFar } from '../contracts/messages/run.ts';
 import { createContext, marked } from './context.ts';
 import type { RunContext } from './context.ts';
 import { compareWithLast, isUnchanged, keepRows, repeatLast } from './carry-over.ts';
+import { foundQuery } from './progress.ts';
 import { compareMethods } from './stages/compare.ts';
 import { scanTrainingRows, scanTestRows } from './stages/dataset.ts';
 import { takeEarlierGradients } from './stages/earlier-gradients.ts';
@@ -24,6 +25,7 @@ async function runStages(context: RunContext): Promise<RunResult> {
   const { input, work, compute, control, gate, progress, warnings, wants } = context;
   const { config, runName, incremental } = input;
   const result = emptyResult(input, progress.stages, warnings);
+  setHandler(foundQuery, () => soFar(context, result), { description: 'What the run has found so far.' });
   const last = incremental ? await control.readLastRun({ config, runName }) : null;
   const fingerprint = incremental ? await compute.fingerprintDataset({ config }) : '';
   if (last !== null && isUnchanged(last, fingerprint, input)) return repeatLast(context, last);
@@ -60,4 +62,17 @@ async function runStages(context: RunContext): Promise<RunResult> {
     await control.keepLastRun({ config, runName, last: { fingerprint, startedAtMs, result } });
   }
   return result;
+}
+
+function soFar({ input: { until }, gate: { wasPaused } }: RunContext, result: RunResult): RunSoFar {
+  const { config, dataset, warmup, methods, evaluationRows } = result;
+  return {
+    config,
+    until,
+    rows: dataset && { rowCount: dataset.rowCount, usableCount: dataset.usableCount },
+    testRowCount: evaluationRows?.usableCount ?? null,
+    warmup,
+    methods: methods.map(({ method, finetune }) => ({ method, finetune })),
+    wasPaused,
+  };
 }

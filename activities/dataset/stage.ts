@@ -21,6 +21,7 @@ import type { RowsBatch, RowsDetails } from '../../tables/rows.ts';
 import { encoderOf, evaluationDataset } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
 import { datasetFingerprint, promptFingerprint } from '../shared/fingerprints.ts';
+import { checkExcluded } from '../shared/excluded-rows.ts';
 import { keepBeating, startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { localDataset } from '../shared/local-dataset.ts';
@@ -64,8 +65,9 @@ export function createDatasetActivities({ openStore, models }: ComputeDependenci
       if (input.source === 'dataset') {
         const found = await scan(input);
         const { decoder } = await models.describe(input.config.model);
+        const excluded = await checkExcluded(openStore, input.config, found.rows);
         // Not of the rows, so not in their artifact.
-        return { ...found, warnings: [...found.warnings, ...adapterNotes(input.config, decoder)] };
+        return { ...found, warnings: [...found.warnings, ...excluded, ...adapterNotes(input.config, decoder)] };
       }
       const found = await scan(input).catch((error: Error) => {
         throw error instanceof InvalidDatasetError ? new InvalidDatasetError(ofTestRows(error.message)) : error;

@@ -55,7 +55,10 @@ export async function computeParts(
   const keys: string[] = [];
   let rowCount = 0;
   for await (const [{ index, rows }, result] of found) {
-    if (typeof result !== 'string') countRows('gradients', rows.length);
+    if (typeof result !== 'string') {
+      countRows('gradients', rows.length);
+      pulse.worked(rows.length);
+    }
     keys.push(typeof result === 'string' ? result : await parts.save(index, result));
     rowCount += rows.length;
     await pulse.committed(rowCount, total);

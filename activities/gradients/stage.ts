@@ -61,7 +61,7 @@ export function createGradientActivities({ openStore, models }: ComputeDependenc
     /** Computes one shard, going on after the micro-batches that an earlier attempt has finished. */
     async computeGradientShard(input: GradientShardInput): Promise<GradientShard> {
       const { config, rows, address, shard, shardCount } = input;
-      const pulse = openPulse('gradients');
+      const pulse = openPulse('gradients', models.pace('gradients'));
       const store = openStore(config.store.uri);
       const known = await finishedShard(store, input);
       if (known !== null) return known;

@@ -20,6 +20,7 @@ import { findGradients } from '../gradients/table-place.ts';
 import { allocateMethod } from '../selection/allocation.ts';
 import { evaluationDataset } from '../shared/compute-context.ts';
 import type { ComputeDependencies } from '../shared/dependencies.ts';
+import { planExcluded } from '../shared/excluded-rows.ts';
 import { localDataset } from '../shared/local-dataset.ts';
 import { budgetNotes, memoryFacts, requireBatch, tokenBudgetFor, workMemory, worksOf } from '../shared/memory-plan.ts';
 import type { MemoryFacts } from '../shared/memory-plan.ts';
@@ -51,6 +52,7 @@ export async function planRun(
   const dataset = await localDataset(openStore, config.dataset, null);
   const scanned = await findDataset({ openStore, models }, config);
   if (scanned !== null) requireKnownTasks(scanned, config.dataset);
+  const excluded = await planExcluded(openStore, config, scanned);
   const sample = await sampleRows(config, dataset, models);
   const rows = scanned === null ? sample : countedRows(scanned, sample);
   const problem = scanned === null ? problemOf(sample, dataset) : null;
@@ -58,7 +60,8 @@ export async function planRun(
   const reference = scanned && (await findReference(store, { config, rows: scanned.rows }, models));
   const input = scanned && reference && { config, rows: scanned.rows, adapter: reference.adapter };
   const gradients = input && (await findGradients(store, input, models));
-  const values = input && gradients && (await findValues(store, { ...input, gradients: [gradients.gradients] }));
+  const values =
+    input && gradients && (await findValues(store, { ...input, gradients: [gradients.gradients] }, openStore));
   const { fallbackReason } = await models.engine(config.model);
   const facts = await memoryFacts(config, models, worksOf(config, 'dataset'));
   const tokenBudget = scanned?.tokenBudget ?? tokenBudgetFor(facts, config);
@@ -100,6 +103,7 @@ export async function planRun(
       ...warningsOf(stages, freeBytes, fallbackReason),
       ...sample.notes,
       ...adapterNotes(config, decoder),
+      ...excluded,
       ...budgetNotes(config, tokenBudget),
       ...roundNotes(config),
       ...checkpointNotes(config, work),

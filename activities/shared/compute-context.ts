@@ -70,5 +70,12 @@ export function imageAspectOf({ model }: Config, settings: ImageSettings | null)
 /** Test rows as a dataset: the same form, another file. */
 export function evaluationDataset({ dataset, evaluation }: Config): DatasetConfig {
   const path = [evaluation.path ?? []].flat();
-  return { ...dataset, path, imageFolder: evaluation.imageFolder, maxRows: evaluation.maxRows, excludeTasks: [] };
+  return {
+    ...dataset,
+    path,
+    imageFolder: evaluation.imageFolder,
+    maxRows: evaluation.maxRows,
+    excludeTasks: [],
+    excludeRows: null,
+  };
 }

@@ -54,6 +54,11 @@ export async function changeFingerprint(openStore: (uri: string) => Store, datas
     await requireRegularFile(path);
     files.push([basename(path), await hashFile(path)]);
   }
+  const { excludeRows = null } = dataset;
+  if (excludeRows !== null && !isS3(excludeRows)) {
+    await requireRegularFile(excludeRows);
+    files.push([basename(excludeRows), await hashFile(excludeRows)]);
+  }
   const images = await foldersFingerprint(folders.filter((folder) => !isS3(folder)));
   if (!isRemote(dataset)) return { files, images };
   return { files, images, remote: sha256((await listRemote(openStore, dataset)).join('\n')) };

@@ -3,17 +3,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { TemporalFailure } from '@temporalio/common';
 import { NoProgressError, WORKER_DRAINING } from '../../contracts/failures.ts';
-import type { Checkpoint } from '../../contracts/messages/run.ts';
+import type { Checkpoint, TrainingSoFar } from '../../contracts/messages/run.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { setCheckpointAge } from './metrics.ts';
+import { Pace } from './pace.ts';
 
 /** Attempts that may pass without getting further before the activity is given up. */
 const STUCK_ATTEMPTS = 5;
 
 /** Heartbeats of one activity: each carries the last checkpoint, since one without details would erase it. */
 export interface Pulse {
-  /** Reports work that is durable. Throws where the activity must stop: the caller has just saved its checkpoint. */
-  committed(doneCount: number, totalCount: number): Promise<void>;
+  /**
+   * Reports work that is durable. Throws where the activity must stop: the caller has just saved its checkpoint.
+   * @param training its curves up to here, where it is one
+   */
+  committed(doneCount: number, totalCount: number, training?: TrainingSoFar): Promise<void>;
+  /** Counts rows that were just worked through: heartbeats tell how many a second. */
+  worked(rowCount: number): void;
   /** Between two checkpoints: lets heartbeats and cancellation through, never throws. */
   breathe(): Promise<void>;
   /** Whether the activity is asked to stop: save a checkpoint and call `committed`. */
@@ -83,10 +89,11 @@ function noProgress(
 
 /**
  * Starts the heartbeat of the running activity and applies the no-progress rule.
+ * @param pace of the process at such work; without it the activity's own
  * @throws NoProgressError naming the stage, the place and the attempts
  */
-export function startPulse(stage: Stage, where: string): Pulse {
-  const pulse = openPulse(stage);
+export function startPulse(stage: Stage, where: string, pace?: Pace): Pulse {
+  const pulse = openPulse(stage, pace);
   pulse.requireProgress(where);
   return pulse;
 }
@@ -94,13 +101,15 @@ export function startPulse(stage: Stage, where: string): Pulse {
 /**
  * Starts the heartbeat of the running activity. The caller applies the no-progress rule once it knows what comes next.
  */
-export function openPulse(stage: Stage): Pulse {
+export function openPulse(stage: Stage, pace = new Pace()): Pulse {
   const context = Context.current();
   const previous = context.info.heartbeatDetails as Checkpoint | undefined;
   const { attempt } = context.info;
   let checkpoint: Checkpoint = previous ?? { stage, doneCount: 0, totalCount: 0, movedAtAttempt: 1 };
   // A new attempt's own first heartbeat replaces the details of the last one: send them again before anything slow.
   const beat = (): void => {
+    const rowsPerSecond = pace.perSecond(performance.now());
+    if (rowsPerSecond !== null) checkpoint = { ...checkpoint, rowsPerSecond: Number(rowsPerSecond.toPrecision(4)) };
     checkpoints.set(context, checkpoint);
     context.heartbeat(checkpoint);
   };
@@ -123,7 +132,8 @@ export function openPulse(stage: Stage): Pulse {
       if (attempt - checkpoint.movedAtAttempt <= STUCK_ATTEMPTS) return;
       throw noProgress({ ...checkpoint, stage }, where, attempt, unit());
     },
-    committed: async (doneCount, totalCount) => {
+    worked: (rowCount) => pace.add(rowCount, performance.now()),
+    committed: async (doneCount, totalCount, training) => {
       // An attempt that starts over counts up again: only what no attempt had reached before is progress.
       const moved = doneCount > checkpoint.doneCount;
       checkpoint = {
@@ -132,6 +142,7 @@ export function openPulse(stage: Stage): Pulse {
         doneCount: Math.max(doneCount, checkpoint.doneCount),
         totalCount,
         movedAtAttempt: moved ? attempt : checkpoint.movedAtAttempt,
+        ...(training && { training }),
       };
       // The age that the last checkpoint had reached stays on show until the next heartbeat.
       await pause();

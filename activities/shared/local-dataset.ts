@@ -128,12 +128,12 @@ export async function listRemote(openStore: OpenStore, dataset: DatasetConfig): 
 }
 
 /** A file of this machine with what lies at the address; a path is itself. */
-export async function localFile(openStore: OpenStore, address: string): Promise<string> {
+export async function localFile(openStore: OpenStore, address: string, recipeKey = 'dataset.path'): Promise<string> {
   if (!isS3(address)) return address;
   const { store, key } = placeOf(openStore, address);
   return store.localFile(key).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
-    throw new InvalidDatasetError(`dataset.path: file must exist, got ${JSON.stringify(address)}`, { cause: error });
+    throw new InvalidDatasetError(`${recipeKey}: file must exist, got ${JSON.stringify(address)}`, { cause: error });
   });
 }
 

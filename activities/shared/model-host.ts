@@ -1,17 +1,29 @@
-// The process's engine, and the one model that is resident in it.
+// The process's engine, the one model that is resident in it, and how fast it is.
 import { resolve } from 'node:path';
 import type { Config, EngineName, ModelConfig } from '../../contracts/config.ts';
 import { describeTokenModel } from '../../model/describe-token-model.ts';
 import type { Engine, EngineModel, ModelDescription } from '../../model/engine.ts';
 import { chooseEngine, loadEngine } from '../../model/load-engine.ts';
+import type { Stage } from '../../contracts/stages.ts';
 import { needsRecomputation } from './memory-plan.ts';
+import { Pace } from './pace.ts';
 
 export class ModelHost {
   #engineKey: string | null = null;
   #engine: Engine | null = null;
   #model: EngineModel | null = null;
   readonly #choices = new Map<string, Promise<'auto' | EngineName>>();
+  readonly #paces = new Map<Stage, Pace>();
   readonly #described = new Map<string, Promise<ModelDescription>>();
+
+  /** The process begins a piece of work: how fast it is at it goes on from the last one of the stage. */
+  pace(stage: Stage): Pace {
+    for (const [other, pace] of this.#paces) if (other !== stage) pace.leave();
+    const known = this.#paces.get(stage) ?? new Pace();
+    this.#paces.set(stage, known);
+    known.begin(performance.now());
+    return known;
+  }
 
   /** The engine that the config asks for; a change of engine frees the model, and so does the loss of one. */
   async engine(config: ModelConfig): Promise<Engine> {

@@ -47,7 +47,7 @@ export function createEvaluationActivities({ openStore, models }: ComputeDepende
   const held = new HeldSource();
   return {
     async evaluateModel(input: EvaluateInput): Promise<EvaluationResult> {
-      const pulse = startPulse('evaluation', 'test rows');
+      const pulse = startPulse('evaluation', 'test rows', models.pace('evaluation'));
       const store = openStore(input.config.store.uri);
       const place = await evaluationPlace(input, models);
       const { reference, details, cached } = await makeOutput(store, place, async () => {
@@ -109,16 +109,21 @@ async function askModel(
     const table = await readUsableRows(store, rows);
     const generation = generationOf(config);
     const totalCount = table.length * (generation === null ? 1 : 2);
-    const scored = await scoreRows(scorer, source, table, (count) => pulse.committed(count, totalCount));
+    const scored = await scoreRows(scorer, source, table, (doneCount, batchCount) => {
+      countRows('evaluation', batchCount);
+      pulse.worked(batchCount);
+      return pulse.committed(doneCount, totalCount);
+    });
     if (generation === null) return { scored, asked: null };
     const short = shortTasks(scored, generation.answerTokens);
     requireScored(generation, short);
     // Rows that are not asked are done.
     let doneCount = totalCount - short.reduce((sum, task) => sum + task.rows.length, 0);
     const tokenBudget = await readTokenBudget(store, rows, config.gradients);
-    const answered = await answerRows({ scorer, source, table, tokenBudget }, short, (rowCount) =>
-      pulse.committed((doneCount += rowCount), totalCount),
-    );
+    const answered = await answerRows({ scorer, source, table, tokenBudget }, short, (rowCount) => {
+      pulse.worked(rowCount);
+      return pulse.committed((doneCount += rowCount), totalCount);
+    });
     return { scored, asked: { generation, short, answered } };
   } finally {
     scorer.dispose();
@@ -129,7 +134,7 @@ async function scoreRows(
   scorer: Scorer,
   source: ExampleSource,
   table: readonly UsableRow[],
-  committed: (count: number) => Promise<void>,
+  committed: (doneCount: number, batchCount: number) => Promise<void>,
 ): Promise<ScoredRow[]> {
   const scored: ScoredRow[] = [];
   for (const { index, rows, batches } of windowsOf(table)) {
@@ -141,8 +146,7 @@ async function scoreRows(
     });
     for await (const [batch, outcomes] of found) {
       batch.forEach((row, place) => scored.push({ row, ...outcomes[place]! }));
-      countRows('evaluation', batch.length);
-      await committed(scored.length);
+      await committed(scored.length, batch.length);
     }
   }
   return scored.sort((left, right) => left.row.rowIndex - right.row.rowIndex);

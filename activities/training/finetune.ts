@@ -24,26 +24,31 @@ export function createFinetuneActivities({ openStore, models }: ComputeDependenc
   return {
     async finetuneModel(input: FinetuneInput): Promise<AdapterResult> {
       const { config, rows, selection } = input;
-      const pulse = startPulse('finetune', 'training');
+      const pulse = startPulse('finetune', 'training', models.pace('finetune'));
       const store = openStore(config.store.uri);
-      const schedule = await finetuneSchedule(store, input);
+      const { method, budget } = await choiceOf(store, selection);
+      const schedule = trainingSchedule(budget, config.finetune);
       const place = await finetunePlace(store, input, schedule, models);
       const output = await makeOutput(store, place, async () => {
         const places = await selectedRows(store, rows, selection);
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
         const tokenBudget = await readTokenBudget(store, rows, config.gradients);
-        return tuneAdapter({ store, place, config, dataset, tokenBudget, schedule, places, pulse }, models);
+        const asked = { store, place, name: method, config, dataset, tokenBudget, schedule, places, pulse };
+        return tuneAdapter(asked, models);
       });
       return adapterResult(output, schedule);
     },
   };
 }
 
-/** What the recipe leaves out follows from the budget, which is the same for all methods that are compared. */
-async function finetuneSchedule(store: Store, { config, selection }: FinetuneInput): Promise<TrainingSchedule> {
+/**
+ * The method, and its budget: what the recipe leaves out of the schedule follows from it, and it is the same for all
+ * methods that are compared.
+ */
+async function choiceOf(store: Store, selection: ArtifactReference): Promise<{ method: string; budget: number }> {
   const { determinants } = await readManifest(store, selection);
-  const { budget = selection.rowCount } = determinants as { budget?: number };
-  return trainingSchedule(budget, config.finetune);
+  const { method = 'finetune', budget = selection.rowCount } = determinants as { method?: string; budget?: number };
+  return { method, budget };
 }
 
 async function finetunePlace(

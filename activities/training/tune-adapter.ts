@@ -27,6 +27,7 @@ import { writeFile } from '../shared/stage-output.ts';
 import type { OutputPlace, StageOutput, WrittenOutput } from '../shared/stage-output.ts';
 import { createTrainingCheckpoints } from './checkpoints.ts';
 import type { KeptParameters, TrainingCheckpoint } from './checkpoints.ts';
+import { trainingSoFar } from './training-so-far.ts';
 
 /** Least time between two checkpoints of a training run, and how many times as long as saving one it must be. */
 const CHECKPOINT_MS = 5000;
@@ -38,6 +39,8 @@ const OPTIMIZER: OptimizerSettings = { adamW: ADAMW_DEFAULTS, maxGradientNorm: 1
 export interface TuneRequest {
   store: Store;
   place: OutputPlace;
+  /** Names its curves while it is at work. */
+  name: string;
   config: Config;
   /** The config's, as files of this machine. */
   dataset: LocalDataset;
@@ -99,7 +102,7 @@ export async function tuneAdapter(request: TuneRequest, models: ModelHost): Prom
         scope,
       );
     // A training that goes on is as far as it was.
-    if (resumed !== null) await pulse.committed(losses.length, batches.length);
+    if (resumed !== null) await pulse.committed(losses.length, batches.length, trainingSoFar(request.name, losses));
     let nextSaveAt = performance.now() + CHECKPOINT_MS;
     for await (const step of train(trainer, batches, settingsOf(request), load)) {
       if (step === null) {
@@ -108,6 +111,7 @@ export async function tuneAdapter(request: TuneRequest, models: ModelHost): Prom
       }
       losses.push({ learningRate: step.learningRate, loss: step.loss, gradientNorm: step.gradientNorm });
       countRows(stage, batches[step.step]!.length);
+      pulse.worked(batches[step.step]!.length);
       if (wanted.includes(losses.length) && losses.length < batches.length)
         kept.push(keptOf(await trainer.state(), request));
       const startedAt = performance.now();
@@ -115,7 +119,7 @@ export async function tuneAdapter(request: TuneRequest, models: ModelHost): Prom
         await checkpoints.save(await trainer.state(), losses, kept);
         const savedAt = performance.now();
         nextSaveAt = savedAt + Math.max(CHECKPOINT_MS, CHECKPOINT_RATIO * (savedAt - startedAt));
-        await pulse.committed(step.step + 1, batches.length);
+        await pulse.committed(step.step + 1, batches.length, trainingSoFar(request.name, losses));
       } else await pulse.breathe();
     }
     const trained = { state: await trainer.state(), losses, kept };

@@ -25,7 +25,7 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
   return {
     async tuneReference(input: TuneReferenceInput): Promise<AdapterResult> {
       const { config, rows } = input;
-      const pulse = startPulse('warmup', 'training');
+      const pulse = startPulse('warmup', 'training', models.pace('warmup'));
       const store = openStore(config.store.uri);
       const schedule = await referenceSchedule(store, input);
       const place = await referencePlace(input, schedule, models);
@@ -36,7 +36,8 @@ export function createWarmupActivities({ openStore, models }: ComputeDependencie
         const dataset = await keepBeating(pulse, localDataset(openStore, config.dataset, rows));
         const tokenBudget = await readTokenBudget(store, rows, config.gradients);
         const kept = { trajectory: config.warmup.trajectory ?? 0, keepsMoments: isPreconditioned(config) };
-        return tuneAdapter({ store, place, config, dataset, tokenBudget, schedule, places, ...kept, pulse }, models);
+        const asked = { store, place, name: 'warmup', config, dataset, tokenBudget, schedule, places, ...kept, pulse };
+        return tuneAdapter(asked, models);
       });
       return adapterResult(output, config.model.adapter === null ? schedule : null);
     },

@@ -10,16 +10,23 @@ export interface EligibleRows {
   /** [task] largest |z|. */
   maxima: Float64Array;
   /**
-   * [row of the table] place in `names`, or NO_TASK: a row of no use, of an excluded task, or one that the dataset has
-   * no more.
+   * [row of the table] place in `names`, or NO_TASK: a row of no use, one that the recipe leaves out, or that
+   * the dataset has no more.
    */
   taskIndex: Int32Array;
   /** [row of the table] row of the dataset. */
   rowIndex: Uint32Array;
 }
 
+/** What a recipe leaves out of the rows of a dataset. */
+export interface LeftOut {
+  tasks: readonly string[];
+  /** By row index. */
+  rows: ReadonlySet<number>;
+}
+
 /** Gives every row of the table the task and place that the dataset gives it now. Equal contents are taken in order. */
-export function joinRows(scanned: ScannedRows, lookup: RowLookup, excluded: readonly string[]): EligibleRows {
+export function joinRows(scanned: ScannedRows, lookup: RowLookup, excluded: LeftOut): EligibleRows {
   const count = scanned.usable.length;
   const tasks: (string | null)[] = [];
   const rowIndex = new Uint32Array(count);
@@ -28,7 +35,8 @@ export function joinRows(scanned: ScannedRows, lookup: RowLookup, excluded: read
   for (let row = 0; row < count; row += 1) {
     const position = take(scanned.contentHash, row);
     const task = position < 0 ? null : lookup.task(position);
-    const isEligible = task !== null && scanned.usable[row] === 1 && !excluded.includes(task);
+    const isLeftOut = task === null || excluded.tasks.includes(task) || excluded.rows.has(lookup.rowIndex(position));
+    const isEligible = !isLeftOut && scanned.usable[row] === 1;
     tasks.push(isEligible ? task : null);
     if (!isEligible) continue;
     rowIndex[row] = lookup.rowIndex(position);

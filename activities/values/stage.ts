@@ -4,11 +4,14 @@ import type { EstimateValuesInput, ValuesResult } from '../../contracts/messages
 import { canonicalJson } from '../../store/addresses.ts';
 import { settingsOf } from '../../contracts/stage-settings.ts';
 import type { Store } from '../../store/store.ts';
+import { EXCLUDED_FILE } from '../../tables/excluded.ts';
 import { openGradientTable } from '../../tables/gradients.ts';
 import { RowLookup } from '../../tables/row-lookup.ts';
 import { valuesTable } from '../../tables/values.ts';
 import type { ValuesDetails } from '../../tables/values.ts';
 import type { ControlDependencies } from '../shared/dependencies.ts';
+import { excludedWords, findExcluded, readExcludedNames } from '../shared/excluded-rows.ts';
+import type { ExcludedNames } from '../shared/excluded-rows.ts';
 import { startPulse } from '../shared/heartbeat.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { countRows } from '../shared/metrics.ts';
@@ -25,8 +28,9 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
     async estimateValues(input: EstimateValuesInput): Promise<ValuesResult> {
       const pulse = startPulse('values', 'values');
       const store = openStore(input.config.store.uri);
-      const place = valuesPlace(input);
-      return resultOf(await makeOutput(store, place, () => writeValues(store, place, input, pulse)));
+      const names = await readExcludedNames(openStore, input.config.dataset);
+      const place = valuesPlace(input, names);
+      return resultOf(await makeOutput(store, place, () => writeValues(store, place, { ...input, names }, pulse)));
     },
   };
 }
@@ -35,13 +39,15 @@ export function createValuesActivities({ openStore }: ControlDependencies) {
 async function writeValues(
   store: Store,
   place: OutputPlace,
-  { config, rows, gradients }: EstimateValuesInput,
+  { config, rows, gradients, names: excludedNames }: EstimateValuesInput & { names: ExcludedNames | null },
   pulse: Pulse,
 ): Promise<WrittenOutput<ValuesDetails>> {
   const table = await openGradientTable(store, gradients);
   const passes = new GradientPasses(store, table, threadCountFor(table), pulse);
   const scanned = await passes.scan();
-  const eligible = joinRows(scanned, await RowLookup.read(store, rows), config.dataset.excludeTasks);
+  const leftOut = excludedNames === null ? NONE : (await findExcluded(store, rows, excludedNames)).rowIndexes;
+  const excluded = { tasks: config.dataset.excludeTasks, rows: leftOut };
+  const eligible = joinRows(scanned, await RowLookup.read(store, rows), excluded);
   const statistics = finishTaskSums(await passes.sum(eligible.taskIndex, eligible.maxima));
   const sampled = markSpaceSample(scanned.contentHash, eligible.taskIndex);
   const scores = await passes.score(eligible.taskIndex, statistics, config.values.selfTerm, sampled);
@@ -55,20 +61,34 @@ async function writeValues(
     await valuesTable.write(store, place.folder, valueBatches(columns, names)),
     await writeFile(store, place, SPACE_FILE, `${canonicalJson(space)}\n`),
   ];
-  return { files, details: { tasks, warnings: taskWarnings(names, statistics) } };
+  const warnings = taskWarnings(names, statistics);
+  if (leftOut.size > 0) {
+    const list = [...leftOut].sort((left, right) => left - right);
+    files.push(await writeFile(store, place, EXCLUDED_FILE, `${JSON.stringify(list)}\n`));
+    warnings.push(excludedWords(leftOut.size));
+  }
+  return { files, details: { tasks, warnings } };
 }
 
-function valuesPlace({ config, rows, gradients }: EstimateValuesInput): OutputPlace {
+const NONE: ReadonlySet<number> = new Set();
+
+function valuesPlace({ config, rows, gradients }: EstimateValuesInput, names: ExcludedNames | null): OutputPlace {
   return outputPlace('values', {
     rows: rows.sha256,
     gradients: gradients.map(({ sha256 }) => sha256),
     ...settingsOf('values', config),
+    ...(names === null ? {} : { excludeRows: names.sha256 }),
   });
 }
 
 /** The values that an earlier run has estimated, or null. */
-export async function findValues(store: Store, input: EstimateValuesInput): Promise<ValuesResult | null> {
-  const found = await findOutput<ValuesDetails>(store, valuesPlace(input));
+export async function findValues(
+  store: Store,
+  input: EstimateValuesInput,
+  openStore: ControlDependencies['openStore'],
+): Promise<ValuesResult | null> {
+  const names = await readExcludedNames(openStore, input.config.dataset);
+  const found = await findOutput<ValuesDetails>(store, valuesPlace(input, names));
   return found === null ? null : resultOf(found);
 }
 

@@ -11,6 +11,13 @@ const QUEUES = [
   { queue: COMPUTE_QUEUE, kind: ACTIVITY_TASKS, command: 'tive worker compute' },
 ] as const;
 
+/** Compute processes that have asked for work of late, as Temporal names them. */
+export async function computeWorkers({ options: { namespace }, workflowService }: Client): Promise<string[]> {
+  const request = { namespace, taskQueue: { name: COMPUTE_QUEUE }, taskQueueType: ACTIVITY_TASKS };
+  const { pollers } = await workflowService.describeTaskQueue(request);
+  return (pollers ?? []).map(({ identity }) => identity ?? '');
+}
+
 /** What to say of each queue that no worker listens on, with the command that starts one. */
 export async function missingWorkers(client: Client, address: string): Promise<string[]> {
   const said: string[] = [];

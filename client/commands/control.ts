@@ -3,7 +3,7 @@ import { Command } from '@commander-js/extra-typings';
 import { namedRun } from '../runs/find-run.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import { hint } from '../terminal/own-command.ts';
-import { stageLines } from '../terminal/progress-display.ts';
+import { leftText, stageLines } from '../terminal/progress-display.ts';
 import type { LookedAtRun } from '../runs/look-at-run.ts';
 import type { LiveAct } from '../runs/live-run.ts';
 
@@ -20,7 +20,9 @@ export function statusCommand() {
     });
 }
 
-function describeStatus({ kind, runName, state, address, progress, reason, notes, result }: LookedAtRun): string[] {
+function describeStatus(found: LookedAtRun): string[] {
+  const { kind, runName, state, address, progress, left, reason, notes, result } = found;
+  const seconds = left?.seconds ?? null;
   const where = address === null ? '' : `  on ${address}`;
   const nobody = state === 'running' ? ['no control worker answers'] : [];
   const waiting = (progress?.stages ?? []).filter((line) => line.state === 'waiting').map(({ stage }) => stage);
@@ -28,6 +30,7 @@ function describeStatus({ kind, runName, state, address, progress, reason, notes
     `${runName}: ${state}${where}`,
     ...(progress !== null ? stageLines(progress) : notes.length > 0 ? [] : nobody),
     ...(waiting.length === 0 ? [] : [`waiting: ${waiting.join(', ')}`]),
+    ...(seconds === null ? [] : [`the run: about ${leftText(1000 * seconds).trim()}`]),
     ...(reason === null ? [] : [`reason: ${reason}`]),
     ...notes,
     ...(state === 'stopped' || state === 'failed' ? [`tive ${kind} RECIPE goes on with what is done`] : []),
@@ -35,9 +38,9 @@ function describeStatus({ kind, runName, state, address, progress, reason, notes
   ];
 }
 
-function asJson({ runName, state, address, progress, reason, notes }: LookedAtRun): string {
+function asJson({ runName, state, address, progress, left, reason, notes }: LookedAtRun): string {
   const { working = new Map(), ...rest } = progress ?? {};
-  const facts = { runName, status: state, address, reason, notes };
+  const facts = { runName, status: state, address, reason, notes, secondsLeft: left?.seconds ?? null };
   return JSON.stringify({ ...facts, ...rest, working: Object.fromEntries(working) }, null, 2);
 }
 

@@ -94,11 +94,9 @@ function framesOf(files: readonly string[]): string {
 }
 
 function describeRow(row: ShownRow): string[] {
-  const { values, nearest, reason, copies } = row;
-  const outcome =
-    reason !== null ? `set aside: ${reason}` : copies > 0 ? `selected, ${grouped(copies)} ×` : 'not selected';
+  const { values, nearest } = row;
   return [
-    `row ${grouped(row.rowIndex)}  ${printable(row.task ?? 'no task')}  ${outcome}`,
+    `row ${grouped(row.rowIndex)}  ${printable(row.task ?? 'no task')}  ${outcomeOf(row)}`,
     `source        ${printable(relative(process.cwd(), row.source) || row.source)}, bytes ${row.byteStart} to ${row.byteEnd}`,
     `id            ${printable(row.id ?? 'none')}`,
     `content       sha256 ${row.contentHash}`,
@@ -124,6 +122,12 @@ function describeRow(row: ShownRow): string[] {
       ...value.split('\n').map((line) => `  ${printable(line)}`),
     ]),
   ];
+}
+
+function outcomeOf({ reason, copies, isExcluded }: ShownRow): string {
+  if (reason !== null) return `set aside: ${reason}`;
+  if (isExcluded) return 'left out by dataset.exclude_rows';
+  return copies > 0 ? `selected, ${grouped(copies)} ×` : 'not selected';
 }
 
 function percent(share: number): string {

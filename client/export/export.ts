@@ -11,6 +11,7 @@ import { readCopies } from '../../tables/selection.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { LocalStore } from '../../store/local-store.ts';
+import { ROW_FORMS } from '../../contracts/export-forms.ts';
 import type { ExportForm } from '../../contracts/export-forms.ts';
 import { encodeNpy } from './npy.ts';
 import type { Store } from '../../store/store.ts';
@@ -19,9 +20,6 @@ import { datasetInfo, jsonLines, llavaBytes, sharegptBytes } from './export-rows
 import type { ExportedRows } from './export-rows.ts';
 import { csvBytes, writeParquet } from './export-table.ts';
 import { copyFiles } from '../runs/run-folder.ts';
-
-/** Forms that are of rows: the others are of all values, or of a model. */
-const ROW_FORMS = ['llava', 'jsonl', 'sharegpt', 'indices'] as const;
 
 /** PEFT's name of an adapter's settings. */
 const ADAPTER_CONFIG_FILE = 'adapter_config.json';

@@ -40,6 +40,7 @@ const PATH_KEYS = [
   'model.adapter',
   'dataset.path',
   'dataset.image_folder',
+  'dataset.exclude_rows',
   'evaluation.path',
   'evaluation.image_folder',
   'evaluation.scorers',

@@ -69,6 +69,7 @@ type LaterKey =
   | 'near_duplicate_weight'
   | 'loss_guard'
   | 'loss_cut';
+type LaterDatasetKey = 'columns' | 'exclude_rows';
 type Allocation = Parsed['allocation'];
 type Warmup = Parsed['warmup'];
 type Gradients = Parsed['gradients'];
@@ -79,8 +80,8 @@ type ChangedSection = 'dataset' | 'allocation' | 'selection' | 'warmup' | 'gradi
 type WithPathList = Omit<Parsed, ChangedSection> & {
   gradients: Omit<Gradients, 'preconditioner'> & Partial<Pick<Gradients, 'preconditioner'>>;
   warmup: Omit<Warmup, 'trajectory'> & Partial<Pick<Warmup, 'trajectory'>>;
-  // A run that an older version has started carries no columns.
-  dataset: Omit<Dataset, 'path' | 'columns'> & { path: string[] } & Partial<Pick<Dataset, 'columns'>>;
+  // A run that an older version has started does not carry the later keys.
+  dataset: Omit<Dataset, 'path' | LaterDatasetKey> & { path: string[] } & Partial<Pick<Dataset, LaterDatasetKey>>;
   allocation: Omit<Allocation, 'augment'> & Partial<Pick<Allocation, 'augment'>>;
   // `auto` is one of the methods by then.
   selection: Omit<Selection, LaterKey | 'method'> & Partial<Pick<Selection, LaterKey>> & { method: SelectionMethod };

@@ -63,6 +63,9 @@ export function loadPreset(name: string, options: RecipeOptions = {}): LoadedRec
 /** Sections that a new selection from a gradient table may change. */
 const SELECTION_SECTIONS = ['values', 'allocation', 'selection'];
 
+/** A setting of rows that no gradient depends on. */
+const SELECTION_KEY = 'dataset.exclude_rows';
+
 /**
  * The recipe of a run with other settings of its selection, checked as any recipe.
  *
@@ -71,10 +74,12 @@ const SELECTION_SECTIONS = ['values', 'allocation', 'selection'];
  */
 export function changeSelection(config: Config, overrides: readonly string[]): Config {
   if (overrides.length === 0) return config;
-  const other = overrides.find((override) => !SELECTION_SECTIONS.includes(override.split('.')[0]!));
+  const other = overrides.find(
+    (override) => !SELECTION_SECTIONS.includes(override.split('.')[0]!) && !override.startsWith(`${SELECTION_KEY}=`),
+  );
   if (other !== undefined)
     throw new InvalidConfigError(
-      `command line: settings of a new selection must be of ${SELECTION_SECTIONS.join(', ')}, got "${other}"; run the recipe anew`,
+      `command line: settings of a new selection must be of ${SELECTION_SECTIONS.join(', ')}, or ${SELECTION_KEY}, got "${other}"; run the recipe anew`,
     );
   const own: RecipeLayer = {
     keys: withDiskNames(config) as JsonObject,
@@ -133,16 +138,21 @@ function knownKeys(path: readonly string[]): string[] {
 function locate(config: Config): { located: Config; notes: string[] } {
   const { run, store, model, dataset, evaluation, selection } = config;
   const optional = (path: string | null): string | null => (path === null ? null : resolve(path));
+  const orRemote = (path: string | null = null): string | null => (path === null || isS3(path) ? path : resolve(path));
   const rows = locateRows('dataset', dataset.path, dataset.imageFolder);
-  const { queryPath = null } = selection;
   const test = locateRows('evaluation', [evaluation.path ?? []].flat(), evaluation.imageFolder);
   const located = {
     ...config,
     run: { ...run, outputDir: resolve(run.outputDir) },
     store: { ...store, uri: hasScheme(store.uri) ? store.uri : resolve(store.uri) },
     model: { ...model, path: resolve(model.path), adapter: optional(model.adapter) },
-    dataset: { ...dataset, path: rows.path, imageFolder: rows.imageFolder },
-    selection: { ...selection, queryPath: queryPath === null || isS3(queryPath) ? queryPath : resolve(queryPath) },
+    dataset: {
+      ...dataset,
+      path: rows.path,
+      imageFolder: rows.imageFolder,
+      excludeRows: orRemote(dataset.excludeRows),
+    },
+    selection: { ...selection, queryPath: orRemote(selection.queryPath) },
     evaluation: {
       ...evaluation,
       imageFolder: test.imageFolder,
@@ -193,6 +203,7 @@ function missingFiles({ model, dataset, evaluation, selection }: Config, folder:
   const needed: Needed[] = [
     ...dataset.path.map((path): Needed => ['dataset.path', 'file', path]),
     ...[dataset.imageFolder].flat().map((path): Needed => ['dataset.image_folder', 'folder', path]),
+    ['dataset.exclude_rows', 'file', dataset.excludeRows ?? null],
     ['model.path', 'folder', model.path],
     ['model.adapter', 'folder', model.adapter],
     ['selection.query_path', 'file', selection.queryPath ?? null],

@@ -1,7 +1,7 @@
 // One look at a run, wherever it is: on a cluster, on the server of a living command, or left on this disk.
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { CellProgress } from '../../contracts/messages/benchmark.ts';
-import type { RunResult } from '../../contracts/messages/run.ts';
+import type { RunResult, RunSoFar } from '../../contracts/messages/run.ts';
 import type { AllocationResult } from '../../contracts/messages/selection.ts';
 import { splitBudget } from '../../algorithms/quotas.ts';
 import { endLeases } from '../../store/leases.ts';
@@ -14,6 +14,7 @@ import type { NamedRun } from './find-run.ts';
 import { saveResult } from './run-folder.ts';
 import type { ClusterPlace } from './run-folder.ts';
 import type { RunHandle, RunStatus } from './runs.ts';
+import type { TimeLeft } from './time-left.ts';
 
 /** A task's quota that waits for an approval. */
 export interface AwaitedQuota {
@@ -34,6 +35,10 @@ export interface LookedAtRun {
   address: string | null;
   /** Null where neither a worker answers nor anything is recorded. */
   progress: RunStatus | null;
+  /** What a run at work has found so far; null for others, and where no worker answers. */
+  found: RunSoFar | null;
+  /** How long it still takes; null for a run that is not at work. */
+  left: TimeLeft | null;
   /** Why it has failed; null where it has not. */
   reason: string | null;
   /** What keeps it waiting, in sentences. */
@@ -125,6 +130,8 @@ function emptyLook(runName: string): LookedAtRun {
     state: 'stopped',
     address: null,
     progress: null,
+    found: null,
+    left: null,
     reason: null,
     notes: [],
     awaitedQuotas: null,
@@ -162,7 +169,7 @@ function atRest(stages: RunStatus['stages']): RunStatus {
   const stopped = stages.map((line) =>
     line.state === 'running' ? { ...line, detail: line.detail || 'stopped' } : line,
   );
-  return { stages: stopped, gate, retryCount: 0, working: new Map() };
+  return { stages: stopped, gate, retryCount: 0, working: new Map(), trainings: [] };
 }
 
 async function lookAtServer(named: NamedRun, { client }: Runtime, address: string): Promise<LookedAtRun> {
@@ -187,7 +194,8 @@ async function lookAtServer(named: NamedRun, { client }: Runtime, address: strin
   if (state === 'running') {
     const quotas = progress?.gate.awaitsApproval === true ? await handle.quotas() : null;
     const awaitedQuotas = quotas === null ? null : besideEqual(quotas);
-    return { ...found, notes: await waitingNotes(client, address), awaitedQuotas };
+    const time = progress === null ? null : await timeOf(client, handle, progress);
+    return { ...found, ...time, notes: await waitingNotes(client, address), awaitedQuotas };
   }
   if (state !== 'completed') return { ...found, ...(await failureOf(handle)) };
   const result = await handle.result();
@@ -196,6 +204,22 @@ async function lookAtServer(named: NamedRun, { client }: Runtime, address: strin
   if (JSON.stringify(here) !== JSON.stringify(result))
     await saveResult(named.folder, openStore(result.config.store.uri), result);
   return { ...found, progress: progress ?? atRest(result.stages), result };
+}
+
+async function timeOf(
+  client: Client,
+  handle: RunHandle,
+  status: RunStatus,
+): Promise<Pick<LookedAtRun, 'found' | 'left'>> {
+  const found = await handle.found();
+  if (found === null) return { found, left: null };
+  const { computeWorkers } = await import('../cluster/task-queues.ts');
+  const { timeLeft } = await import('./time-left.ts');
+  // Who works on something long is not seen to ask.
+  const asking = await computeWorkers(client).catch(() => []);
+  const working = [...status.working.values()].flatMap(({ workers }) => workers);
+  const processCount = Math.max(1, new Set([...asking, ...working]).size);
+  return { found, left: timeLeft({ status, found, processCount }) };
 }
 
 /** A benchmark by its runs; what it has found is fetched into its folder. */

@@ -12,6 +12,8 @@ import type { RunFolder } from './run-folder.ts';
 import { openRunLog } from '../terminal/run-log.ts';
 import { changeSelection } from '../recipe/recipe.ts';
 import { startReselection } from './runs.ts';
+import { checkExcluded } from '../../activities/shared/excluded-rows.ts';
+import { openStore } from '../../store/open-store.ts';
 import { openRuntime } from '../cluster/runtime.ts';
 
 /** What a new selection changes; the rest is as in the run that it builds on. */
@@ -20,12 +22,14 @@ export interface ReselectOptions {
   lambda?: number | undefined;
   /** Rows where it is above 1, else a share. */
   budget?: number | undefined;
-  /** `key.path=value` of values, allocation or selection. */
+  /** `key.path=value` of values, allocation or selection, or the rows that are left out. */
   settings?: readonly string[] | undefined;
   /** Name of the new run. */
   name?: string | undefined;
   address?: string | undefined;
   namespace?: string | undefined;
+  /** Ends the work where nobody waits for it any more. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Reselected {
@@ -51,7 +55,9 @@ export async function reselectRun(base: RunResult, options: ReselectOptions): Pr
   // What cannot be shared out is refused before anything is made.
   if (base.values !== null && base.dataset !== null)
     allocateBudget(base.values.tasks, config.allocation, base.dataset.rowCount);
+  const notes = base.dataset === null ? [] : await checkExcluded(openStore, config, base.dataset.rows);
   await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
+  options.signal?.throwIfAborted();
   const runtime = await openRuntime({
     address: options.address ?? null,
     namespace: options.namespace ?? null,
@@ -62,11 +68,34 @@ export async function reselectRun(base: RunResult, options: ReselectOptions): Pr
     say: (text) => void process.stderr.write(`${text}\n`),
   });
   try {
-    const handle = await startReselection(runtime.client, { runName, config, replaces: runtime.embedded }, base);
-    return { runName, config, folder, result: await handle.result() };
+    const handle = await startReselection(
+      runtime.client,
+      { runName, config, replaces: runtime.embedded },
+      withNotes(base, notes),
+    );
+    return { runName, config, folder, result: await unlessAborted(handle.result(), options.signal) };
   } finally {
     await runtime.close();
   }
+}
+
+/** @throws what the signal was aborted with */
+async function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return work;
+  signal.throwIfAborted();
+  let end = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    end = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', end);
+  });
+  // What becomes of it afterwards nobody asks.
+  work.catch(() => undefined);
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', end));
+}
+
+function withNotes(base: RunResult, notes: readonly string[]): RunResult {
+  const { dataset } = base;
+  return dataset === null ? base : { ...base, dataset: { ...dataset, warnings: [...dataset.warnings, ...notes] } };
 }
 
 function changed(config: Config, { lambda, budget }: ReselectOptions): Config {
@@ -87,10 +116,12 @@ function changed(config: Config, { lambda, budget }: ReselectOptions): Config {
 }
 
 /** The base's name, the method, and a hash of what was changed. */
-function nameOf({ runName, config }: RunResult, { selection, allocation, values, run }: Config): string {
+function nameOf({ runName, config }: RunResult, { selection, allocation, values, run, dataset }: Config): string {
   const changedValues = JSON.stringify(values) === JSON.stringify(config.values) ? [] : [values];
+  const { excludeRows = null } = dataset;
+  const leftOut = excludeRows === (config.dataset.excludeRows ?? null) ? [] : [excludeRows];
   const hash = createHash('sha256')
-    .update(JSON.stringify([selection, allocation, dirname(run.outputDir), ...changedValues]))
+    .update(JSON.stringify([selection, allocation, dirname(run.outputDir), ...changedValues, ...leftOut]))
     .digest('hex')
     .slice(0, 6);
   const method = selection.method.replaceAll('_', '-');

@@ -1,10 +1,11 @@
 // Losses and learning rates of a run's trainings, step by step.
-import type { RunResult } from '../../contracts/messages/run.ts';
+import type { RunSoFar } from '../../contracts/messages/run.ts';
 import type { AdapterResult } from '../../contracts/messages/training.ts';
+import { thinCurve } from '../../algorithms/thin-curve.ts';
 import { openStore } from '../../store/open-store.ts';
 import { trainingTable } from '../../tables/training.ts';
 
-/** A training that was done: of the warm-up, or of a method's fine-tuning. */
+/** A training: of the warm-up, or of a method's fine-tuning. */
 export interface RunCurve {
   name: string;
   steps: number[];
@@ -12,11 +13,14 @@ export interface RunCurve {
   learningRates: number[];
 }
 
-/** Steps that a curve has at most, the last one among them. */
+/** A run that has ended, or what one at work has found. */
+export type Trained = Pick<RunSoFar, 'config' | 'warmup' | 'methods'>;
+
+/** Steps that a curve has at most. */
 const MOST_STEPS = 600;
 
 /** `warmup`, then the methods; an adapter that was given has no training. */
-export async function readCurves({ warmup, methods, config }: RunResult): Promise<RunCurve[]> {
+export async function readCurves({ warmup, methods, config }: Trained): Promise<RunCurve[]> {
   const store = openStore(config.store.uri);
   const trained: [string, AdapterResult | null][] = [
     ['warmup', warmup],
@@ -37,12 +41,7 @@ export async function readCurves({ warmup, methods, config }: RunResult): Promis
 }
 
 function thinned({ name, steps, losses, learningRates }: RunCurve): RunCurve {
-  const every = Math.max(1, Math.ceil(steps.length / MOST_STEPS));
-  const isKept = (_: number, place: number): boolean => place % every === 0 || place === steps.length - 1;
-  return {
-    name,
-    steps: steps.filter(isKept),
-    losses: losses.filter(isKept),
-    learningRates: learningRates.filter(isKept),
-  };
+  const places = thinCurve(losses, MOST_STEPS);
+  const kept = (values: readonly number[]): number[] => places.map((place) => values[place]!);
+  return { name, steps: kept(steps), losses: kept(losses), learningRates: kept(learningRates) };
 }

@@ -1,18 +1,18 @@
 // The typed client of runs: start, find, wait, cancel, status.
 import { basename } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { arrayFromPayloads } from '@temporalio/common';
-import type { LoadedDataConverter, Payload } from '@temporalio/common';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { Config } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
-import type { Checkpoint, ReselectInput, RunInput, RunResult, StageProgress } from '../../contracts/messages/run.ts';
+import type { ReselectInput, RunInput, RunResult, RunSoFar, StageProgress } from '../../contracts/messages/run.ts';
 import { GATE_QUERY, QUOTAS_QUERY } from '../../contracts/gate.ts';
 import type { GateState } from '../../contracts/gate.ts';
 import type { AllocationResult } from '../../contracts/messages/selection.ts';
 import { CONTROL_QUEUE } from '../../contracts/queues.ts';
 import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
+import { workNow } from './work-now.ts';
+import type { WorkNow } from './work-now.ts';
 import { MARK_KEY, markText, recipeHash } from './recipe-mark.ts';
 import type { RecipeMark } from './recipe-mark.ts';
 import type { tiveReselect } from '../../workflows/reselect.ts';
@@ -27,27 +27,17 @@ export interface RunHandle {
   workflow: RunWorkflow;
   /** Where the run stands; null while no worker answers. */
   progress(): Promise<RunStatus | null>;
+  /** What it has found so far; null for another selection, and where no worker answers or one of an older version. */
+  found(): Promise<RunSoFar | null>;
   /** Quotas that wait for an approval; null where none do, or no worker answers. */
   quotas(): Promise<AllocationResult['tasks'] | null>;
   result(): Promise<RunResult>;
 }
 
 /** Progress of all stages, and of the activities in work. */
-export interface RunStatus {
+export interface RunStatus extends WorkNow {
   stages: StageProgress[];
-  /** Attempts beyond the first, over all activities that are in work now. */
-  retryCount: number;
-  /** Activities in work by stage, from heartbeats. */
-  working: Map<Stage, WorkInProgress>;
   gate: GateState;
-}
-
-export interface WorkInProgress {
-  /** Rows or steps done and wanted, over all activities; 0 wanted = not known. */
-  doneCount: number;
-  totalCount: number;
-  /** Sum over activities of the share that each has done. */
-  doneParts: number;
 }
 
 export interface StartOptions {
@@ -162,6 +152,7 @@ function handleOf(client: Client, runName: string, workflow: RunWorkflow): RunHa
     workflow,
     result: () => workflow.result(),
     progress: () => readProgress(client, workflow).catch(() => null),
+    found: () => workflow.query<RunSoFar>('found').catch(() => null),
     quotas: () => workflow.query<AllocationResult['tasks'] | null>(QUOTAS_QUERY).catch(() => null),
   };
 }
@@ -180,42 +171,5 @@ async function readProgress(client: Client, workflow: RunWorkflow): Promise<RunS
     activities.push(...((await child.describe()).raw.pendingActivities ?? []));
     gradients.doneCount += await child.query<number>('finishedShards');
   }
-  return { stages, gate, ...(await workingOf(client, activities)) };
-}
-
-interface PendingActivity {
-  attempt?: number | null;
-  heartbeatDetails?: { payloads?: Payload[] | null } | null;
-}
-
-async function workingOf(
-  { options: { loadedDataConverter } }: Client,
-  activities: readonly PendingActivity[],
-): Promise<Pick<RunStatus, 'retryCount' | 'working'>> {
-  const working: RunStatus['working'] = new Map();
-  let retryCount = 0;
-  for (const { attempt, heartbeatDetails } of activities) {
-    retryCount += Math.max(0, (attempt ?? 1) - 1);
-    const checkpoint = await checkpointIn(heartbeatDetails?.payloads ?? [], loadedDataConverter);
-    if (checkpoint === undefined) continue;
-    const { stage, doneCount, totalCount } = checkpoint;
-    const sum = working.get(stage) ?? { doneCount: 0, totalCount: 0, doneParts: 0 };
-    working.set(stage, {
-      doneCount: sum.doneCount + doneCount,
-      totalCount: sum.totalCount + totalCount,
-      doneParts: sum.doneParts + (totalCount === 0 ? 0 : doneCount / totalCount),
-    });
-  }
-  return { retryCount, working };
-}
-
-/** What a heartbeat carries, if anything: decoded by the last codec first, as it was encoded by it last. */
-async function checkpointIn(
-  payloads: Payload[],
-  { payloadConverter, payloadCodecs }: LoadedDataConverter,
-): Promise<Checkpoint | undefined> {
-  let plain = payloads;
-  for (const codec of payloadCodecs.toReversed()) plain = await codec.decode(plain);
-  const [checkpoint] = arrayFromPayloads(payloadConverter, plain);
-  return checkpoint as Checkpoint | undefined;
+  return { stages, gate, ...(await workNow(client, activities)) };
 }

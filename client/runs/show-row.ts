@@ -15,6 +15,7 @@ import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import { contentHexAt } from '../../tables/hash-column.ts';
 import { joinGradients, openGradientTable } from '../../tables/gradients.ts';
+import { readExcluded } from '../../tables/excluded.ts';
 import { RowLookup } from '../../tables/row-lookup.ts';
 import { rowsTable } from '../../tables/rows.ts';
 import { readCopies } from '../../tables/selection.ts';
@@ -57,6 +58,8 @@ export interface ShownRow {
   } | null;
   /** How often the row was drawn. */
   copies: number;
+  /** Whether `dataset.exclude_rows` has left it out. */
+  isExcluded: boolean;
   /** Rows whose gradients point most nearly the same way, of all tasks. */
   nearest: { rowIndex: number; task: string; cosine: number }[];
 }
@@ -78,12 +81,15 @@ export async function showRow(result: RunResult, rowIndex: number): Promise<Show
     reason: place.reason ?? lateReason,
     ...(await readDialogue(result, place)),
     values: values === null ? null : await readValues(store, result, rowIndex),
+    isExcluded: values !== null && (await readExcluded(store, values.values)).includes(rowIndex),
     copies: selection === null ? 0 : ((await readCopies(store, selection.selection)).get(rowIndex) ?? 0),
     nearest,
   };
 }
 
-type Place = Omit<ShownRow, 'images' | 'clips' | 'turns' | 'values' | 'copies' | 'nearest'> & { sourceIndex: number };
+type Place = Omit<ShownRow, 'images' | 'clips' | 'turns' | 'values' | 'copies' | 'isExcluded' | 'nearest'> & {
+  sourceIndex: number;
+};
 
 async function findRow(store: Store, { dataset, config }: RunResult, wanted: number): Promise<Place> {
   const { rows, rowCount } = dataset!;

@@ -166,7 +166,8 @@ export function leftSinceStart({ startedAtMs }: StageProgress, fraction: number)
   return ((Date.now() - startedAtMs) * (1 - fraction)) / fraction;
 }
 
-function leftText(leftMs: number): string {
+/** `  12 min left` */
+export function leftText(leftMs: number): string {
   return `  ${leftMs < 90_000 ? `${Math.ceil(leftMs / 1000)} s` : `${Math.ceil(leftMs / 60_000)} min`} left`;
 }
 

@@ -145,6 +145,32 @@ export interface Checkpoint {
   movedAtAttempt: number;
   /** How the last attempt that failed by itself did so; an attempt whose process died leaves nothing here. */
   lastError?: { attempt: number; message: string };
+  /** Rows that its process has worked through a second, over the last minute; not there until that is known. */
+  rowsPerSecond?: number;
+  /** Of a training, up to the checkpoint; not there before the first one. */
+  training?: TrainingSoFar;
+}
+
+/** The curves of a training at work, thinned: all of its steps, whichever attempt did them. */
+export interface TrainingSoFar {
+  /** `warmup`, or the method that has chosen the rows. */
+  name: string;
+  /** 0-based. */
+  steps: number[];
+  losses: number[];
+  learningRates: number[];
+}
+
+/** What a run at work has found so far, as far as its curves and the time that it takes follow from it. */
+export interface RunSoFar extends Pick<RunResult, 'config' | 'warmup'> {
+  until: Stage;
+  /** Null until they are read. */
+  rows: Pick<ScanResult, 'rowCount' | 'usableCount'> | null;
+  /** Test rows that can be used; null until they are read. */
+  testRowCount: number | null;
+  methods: Pick<MethodResult, 'method' | 'finetune'>[];
+  /** Whether somebody has held it: then times of its stages say little. */
+  wasPaused: boolean;
 }
 
 export interface ReportInput {

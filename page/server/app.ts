@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import type { NamedRun } from '../../client/runs/find-run.ts';
 import { actOnRun, LIVE_ACTS } from '../../client/runs/live-run.ts';
 import { API } from '../api.ts';
-import type { Session } from '../api.ts';
+import type { ChosenQuestion, Session } from '../api.ts';
 import { NOT_BUILT } from './app-files.ts';
 import type { AppFile } from './app-files.ts';
 import { BODIES, parseBody } from './bodies.ts';
@@ -57,7 +58,7 @@ export function createApp(options: PageOptions): PageApp {
   app.use(withBodyLimit);
   addRuns(app, options, runs, events);
   addRows(app, runs, rows);
-  addSelections(app, runs);
+  addSelections(app, options.folder, runs, rows);
   addRecipes(app, options.folder);
   addFiles(app, options.files);
   return { app, events, close: () => rows.close() };
@@ -99,9 +100,11 @@ function addRuns(app: Hono, { guard, version, runsFolder }: PageOptions, runs: R
       const named = await runs.named(context.req.param('name'));
       const { hint } = await import('../../client/terminal/own-command.ts');
       // Nobody is at it, or it waits for nothing: the run's state, not the question, is what does not fit.
-      const message = await actOnRun(act, named).catch((error: unknown) => {
-        throw new RefusedError(409, problemOf(error).problem.message);
-      });
+      const message = await actOnRun(act, named)
+        .catch((error: unknown) => {
+          throw new RefusedError(409, problemOf(error).problem.message);
+        })
+        .finally(() => runs.changed(named.runName));
       return context.json({ message, runName: null, command: hint(act, named.runName) });
     });
   }
@@ -128,26 +131,48 @@ function addRows(app: Hono, runs: Runs, rows: OpenRuns): void {
   });
 }
 
-function addSelections(app: Hono, runs: Runs): void {
-  const oneAtATime = queue();
+function addSelections(app: Hono, folder: string, runs: Runs, rows: OpenRuns): void {
+  const [selecting, oneAtATime] = [queue(), queue()];
   app.post(`${API}/runs/:name/what-if`, async (context) => {
     const question = parseBody(BODIES.whatIf, await bodyOf(context));
     const base = await runs.result(context.req.param('name'));
     const { whatIf } = await import('./selections.ts');
-    return context.json(await oneAtATime(() => whatIf(base, question)));
+    const { signal } = context.req.raw;
+    return context.json(await selecting(() => whatIf(base, question, signal)));
   });
   app.post(`${API}/runs/:name/export`, async (context) => {
     const question = parseBody(BODIES.exported, await bodyOf(context));
     const named = await runs.named(context.req.param('name'));
     const result = await runs.result(named.runName);
     const { exportRows } = await import('./selections.ts');
-    return context.json(await oneAtATime(() => exportRows(named, result, question)));
+    return context.json(
+      await oneAtATime(async () => exportRows(named, result, question.form, await chosenOf(rows, named, question))),
+    );
+  });
+  app.post(`${API}/runs/:name/exclude`, async (context) => {
+    const question = parseBody(BODIES.excluded, await bodyOf(context));
+    const named = await runs.named(context.req.param('name'));
+    const result = await runs.result(named.runName);
+    const { excludeRows } = await import('./exclusions.ts');
+    return context.json(
+      await oneAtATime(async () => {
+        const chosen = await chosenOf(rows, named, question);
+        if (chosen === null) throw new RefusedError(400, 'rows: must be chosen, got none');
+        return excludeRows(folder, named, result, chosen);
+      }),
+    );
   });
   app.get(`${API}/compare`, async (context) => {
     const [left, right] = [context.req.query('left') ?? '', context.req.query('right') ?? ''];
     const { compare } = await import('./selections.ts');
     return context.json(await compare(await runs.result(left), await runs.result(right)));
   });
+}
+
+/** Null: the selection. */
+async function chosenOf(open: OpenRuns, { runName }: NamedRun, { rows, all }: ChosenQuestion) {
+  if (rows !== null) return { rows, setAsideCount: 0 };
+  return all === undefined ? null : (await open.of(runName)).all(all);
 }
 
 function addRecipes(app: Hono, folder: string): void {
@@ -163,10 +188,12 @@ function addRecipes(app: Hono, folder: string): void {
     const recipe = await question(context);
     return context.json(await oneAtATime(async () => (await loaded).plan(recipe)));
   });
-  app.post(`${API}/recipe/run`, async (context) => {
-    const recipe = await question(context);
-    return context.json(await oneAtATime(async () => (await loaded).run(recipe)));
-  });
+  for (const act of ['save', 'run'] as const) {
+    app.post(`${API}/recipe/${act}`, async (context) => {
+      const recipe = await question(context);
+      return context.json(await oneAtATime(async () => (await loaded)[act](recipe)));
+    });
+  }
 }
 
 function addFiles(app: Hono, files: ReadonlyMap<string, AppFile>): void {

@@ -4,8 +4,9 @@ import { EXPORT_FORMS } from '../../contracts/export-forms.ts';
 import type { ExportForm } from '../../contracts/export-forms.ts';
 import { METHOD_NAMES } from '../../contracts/methods.ts';
 import type { SelectionMethod } from '../../contracts/config.ts';
-import type { ExportQuestion, RecipeText, WhatIfQuestion } from '../api.ts';
+import type { AllRows, ChosenQuestion, ExportQuestion, RecipeText, WhatIfQuestion } from '../api.ts';
 import { RefusedError } from './problems.ts';
+import { rowConditions } from './row-query.ts';
 
 /** Settings of one question. */
 const MOST_SETTINGS = 50;
@@ -14,7 +15,7 @@ const setting = z
   .string()
   .max(1000)
   .regex(/^[a-z_]+(\.[a-z_]+)+=/, 'must be key.path=value')
-  .refine((text) => !/^[a-z_.]*path=/.test(text), 'must name no file');
+  .refine((text) => !/^([a-z_.]*path|dataset\.exclude_rows)=/.test(text), 'must name no file');
 
 const METHODS = [...METHOD_NAMES, 'auto'] as const;
 
@@ -29,12 +30,21 @@ const whatIf: z.ZodType<CheckedQuestion> = z.strictObject({
   budget: z.number().nullable(),
   filters: z.array(z.string().regex(/^[a-z_]{1,64}$/)).max(MOST_SETTINGS),
   settings: z.array(setting).max(MOST_SETTINGS),
+  isKept: z.boolean().exactOptional(),
 });
+
+const rowList = z.array(z.number().int().min(0));
+
+const allRows: z.ZodType<AllRows> = z.strictObject({ filter: rowConditions, except: rowList });
+
+const chosen = { rows: rowList.nullable(), all: allRows.exactOptional() };
 
 const exported: z.ZodType<ExportQuestion & { form: ExportForm }> = z.strictObject({
   form: z.enum(EXPORT_FORMS),
-  rows: z.array(z.number().int().min(0)).nullable(),
+  ...chosen,
 });
+
+const excluded: z.ZodType<ChosenQuestion> = z.strictObject(chosen);
 
 const recipe: z.ZodType<RecipeText> = z.strictObject({
   text: z.string(),
@@ -44,7 +54,7 @@ const recipe: z.ZodType<RecipeText> = z.strictObject({
 });
 
 /** What each kind of question must be. */
-export const BODIES = { whatIf, exported, recipe };
+export const BODIES = { whatIf, exported, excluded, recipe };
 
 /** @throws RefusedError for what is no such question */
 export function parseBody<Body>(schema: z.ZodType<Body>, body: unknown): Body {

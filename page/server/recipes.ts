@@ -54,7 +54,20 @@ export class Recipes {
   async run({ text, name }: RecipeText): Promise<Said> {
     const path = join(this.#folder, name);
     const { config, runName } = loadRecipeText(path, text);
-    const there = await readFile(path, 'utf8').catch(() => null);
+    await this.#write(name, text);
+    await startInBackground(path, runFolderOf(config, runName).path);
+    return { message: `${runName} has begun`, runName, command: hint('run', this.#shown(name)) };
+  }
+
+  /** Saves a recipe as it is, right or not. @throws RefusedError as {@link Recipes.run} */
+  async save({ text, name }: RecipeText): Promise<Said> {
+    await this.#write(name, text);
+    const shown = this.#shown(name);
+    return { message: `saved as ${shown}`, runName: null, command: hint('run', shown) };
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    const there = await readFile(join(this.#folder, name), 'utf8').catch(() => null);
     if (there !== null && there !== text && there !== this.#written.get(name))
       throw new RefusedError(
         409,
@@ -62,8 +75,6 @@ export class Recipes {
       );
     await new LocalStore(this.#folder).write(name, [Buffer.from(text)]);
     this.#written.set(name, text);
-    await startInBackground(path, runFolderOf(config, runName).path);
-    return { message: `${runName} has begun`, runName, command: hint('run', this.#shown(name)) };
   }
 
   /** As it is named in the folder where commands are typed. */

@@ -5,12 +5,13 @@ import type { RunFolder } from '../../client/runs/run-folder.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { IMAGE_PLACEHOLDER } from '../../dataset/forms/conversation.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
-import type { RowLine, RowPage, RowQuery, RowView } from '../api.ts';
+import { idName } from '../../dataset/rows/row-names.ts';
+import type { AllRows, RowLine, RowPage, RowQuery, RowView } from '../api.ts';
 import { RefusedError } from './problems.ts';
 import { RowReading } from './row-reading.ts';
 import { filterRows, pageOf } from './row-query.ts';
 import { RowSearch } from './row-search.ts';
-import { readRowTable, STATES } from './row-table.ts';
+import { EXCLUDED, readRowTable, STATES } from './row-table.ts';
 import type { RowTable } from './row-table.ts';
 
 /** Letters of a text in a list. */
@@ -25,6 +26,14 @@ const MOST_SEARCHES = 8;
 /** Rows whose nearest ones are remembered. */
 const MOST_NEAREST = 500;
 
+/** Rows that a person chose. */
+export interface ChosenRows {
+  /** Ascending where a filter chose them. */
+  rows: number[];
+  /** Others that the filter wants, but that cannot be used. */
+  setAsideCount: number;
+}
+
 /** The rows of one run. */
 export class RunRows {
   readonly #result: RunResult;
@@ -32,6 +41,7 @@ export class RunRows {
   readonly #reading: RowReading;
   readonly #counts: Pick<RowPage, 'tasks' | 'reasons'>;
   readonly #searches: RowSearch[] = [];
+  #isClosed = false;
   readonly #nearest = new Map<number, RowView['nearest']>();
 
   private constructor(result: RunResult, table: RowTable, reading: RowReading) {
@@ -51,6 +61,7 @@ export class RunRows {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#reading.close();
   }
 
@@ -62,6 +73,29 @@ export class RunRows {
     const { total, rows } = pageOf(this.#table, wanted, query);
     const lines = await Promise.all(rows.map(async (row) => this.#line(row, await this.#reading.row(row))));
     return { total, all: this.#table.rowCount, rows: lines, ...this.#counts, isPartial };
+  }
+
+  /** All rows that conditions want, in their order: a search in texts reads to its end, while others are answered. */
+  async all({ filter, except }: AllRows): Promise<ChosenRows> {
+    const wanted = filterRows(this.#table, filter);
+    if (filter.text !== undefined) {
+      const search = this.#search(filter.text);
+      // What a part has not read it takes out, so each begins with all.
+      let part = wanted.slice();
+      while (await search.narrow(part, Date.now() + SEARCH_MS)) part = wanted.slice();
+      // Of files that were closed meanwhile nothing was read.
+      if (this.#isClosed) throw new RefusedError(409, 'rows: run must stay in memory, got others since; ask again');
+      wanted.set(part);
+    }
+    for (const row of except) if (row < wanted.length) wanted[row] = 0;
+    const rows: number[] = [];
+    let setAsideCount = 0;
+    for (let row = 0; row < wanted.length; row += 1) {
+      if (wanted[row] !== 1) continue;
+      if (STATES[this.#table.state[row]!] === 'set_aside') setAsideCount += 1;
+      else rows.push(row);
+    }
+    return { rows, setAsideCount };
   }
 
   /** Everything of one row. @throws RefusedError where there is none of the index */
@@ -125,7 +159,7 @@ export class RunRows {
     };
     return {
       rowIndex: index,
-      id: idText(id.at(index)),
+      id: idOf(id.at(index)),
       task: task.at(index),
       state: STATES[state[index]!]!,
       reason: reason.at(index),
@@ -143,13 +177,16 @@ export class RunRows {
   #why({ state, reason, copies, value, task }: RowLine, rank: number | null): string {
     const method = this.#result.methods[0]?.method ?? null;
     const place =
-      rank === null ? '' : `; it is ${rank.toLocaleString('en')}. by value of the rows of its task, ${task ?? 'none'}`;
+      rank === null
+        ? ''
+        : `; it is number ${rank.toLocaleString('en')} by value of the rows of its task, ${task ?? 'none'}`;
     if (state === 'set_aside')
       return `It was set aside, since it cannot be used: ${reason ?? 'no reason is recorded'}.`;
     if (state === 'selected') {
       const often = copies === 1 ? 'once' : `${copies.toLocaleString('en')} times`;
       return `${method} drew it ${often}${place}.`;
     }
+    if (reason === EXCLUDED) return 'The recipe left it out by name: dataset.exclude_rows.';
     if (method === null) return 'The run has not selected yet.';
     if (reason !== null) return `The filter ${reason} left it out before rows were drawn${place}.`;
     if (value === null) return 'It has no value: its task is not among those that rows are taken of.';
@@ -157,9 +194,8 @@ export class RunRows {
   }
 }
 
-/** A text without its quotes, a number as it is written. */
-function idText(json: string | null): string | null {
-  return json?.startsWith('"') === true ? (JSON.parse(json) as string) : json;
+function idOf(json: string | null): string | null {
+  return json === null ? null : idName(json);
 }
 
 /** JSON has no NaN. */

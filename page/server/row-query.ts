@@ -1,7 +1,7 @@
 // Which rows a query wants, in which order: over columns alone.
 import { z } from 'zod';
 import { ROW_SORTS } from '../api.ts';
-import type { RowQuery } from '../api.ts';
+import type { RowConditions, RowQuery } from '../api.ts';
 import { RefusedError } from './problems.ts';
 import { STATES } from './row-table.ts';
 import type { RowTable } from './row-table.ts';
@@ -14,24 +14,34 @@ const USUAL_ROWS = 50;
 const MOST_LETTERS = 1000;
 
 const whole = z.coerce.number().int().min(0);
-const bound = z.coerce.number().exactOptional();
 const flag = z.enum(['true', 'false', '1', '0']).transform((word) => word === 'true' || word === '1');
+
+/** A number is a text in an address, and itself in a body. */
+function conditions(number: z.ZodType<number>) {
+  const bound = number.exactOptional();
+  return {
+    task: z.string().exactOptional(),
+    state: z.enum(STATES).exactOptional(),
+    reason: z.string().exactOptional(),
+    text: z.string().max(MOST_LETTERS).exactOptional(),
+    leastLoss: bound,
+    mostLoss: bound,
+    leastNorm: bound,
+    mostNorm: bound,
+    leastValue: bound,
+    mostValue: bound,
+  };
+}
+
+/** {@link RowConditions} in a body. */
+export const rowConditions = z.strictObject(conditions(z.number()));
 
 const schema = z.strictObject({
   offset: whole.default(0),
   limit: whole.max(MOST_ROWS).default(USUAL_ROWS),
   sort: z.enum(ROW_SORTS).exactOptional(),
   descending: flag.exactOptional(),
-  task: z.string().exactOptional(),
-  state: z.enum(STATES).exactOptional(),
-  reason: z.string().exactOptional(),
-  text: z.string().max(MOST_LETTERS).exactOptional(),
-  leastLoss: bound,
-  mostLoss: bound,
-  leastNorm: bound,
-  mostNorm: bound,
-  leastValue: bound,
-  mostValue: bound,
+  ...conditions(z.coerce.number()),
 });
 
 /** Search parameters as a query; empty ones do not matter. @throws RefusedError for what is no query */
@@ -44,7 +54,7 @@ export function parseRowQuery(parameters: Readonly<Record<string, string>>): Row
 }
 
 /** 1 for each row `[row]` that a query wants, whatever its texts are. */
-export function filterRows(table: RowTable, query: RowQuery): Uint8Array {
+export function filterRows(table: RowTable, query: RowConditions): Uint8Array {
   const { rowCount, task, state, reason } = table;
   const wanted = new Uint8Array(rowCount).fill(1);
   const keepEqual = (codes: ArrayLike<number>, code: number): void => {

@@ -7,6 +7,7 @@ import type { RunFolder } from '../../client/runs/run-folder.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
+import { readExcluded } from '../../tables/excluded.ts';
 import { filteredTable } from '../../tables/filtered.ts';
 import { rowsTable } from '../../tables/rows.ts';
 import { selectionTable } from '../../tables/selection.ts';
@@ -20,6 +21,9 @@ import { WordColumn } from './word-column.ts';
 export const STATES = ['left_out', 'selected', 'set_aside'] as const;
 const [LEFT_OUT, SELECTED, SET_ASIDE] = [0, 1, 2];
 
+/** Reason of rows that the recipe leaves out by name: its key. */
+export const EXCLUDED = 'exclude_rows';
+
 /** Rows of a dataset by row index: some 110 bytes a row, beside the texts of their ids. */
 export interface RowTable {
   rowCount: number;
@@ -29,7 +33,7 @@ export interface RowTable {
   /** Raw JSON text of `id`. */
   id: TextColumn;
   task: WordColumn;
-  /** Why a row was set aside, or the filter that left it out. */
+  /** Why a row was set aside, the filter that left it out, or {@link EXCLUDED}. */
   reason: WordColumn;
   /** Codes of {@link STATES}. */
   state: Uint8Array;
@@ -66,6 +70,9 @@ export async function readRowTable(result: RunResult, folder: RunFolder): Promis
   if (first?.filter !== undefined) {
     for await (const { rowIndex, filter } of filteredTable.read(store, first.filter.filtered))
       for (const [place, index] of rowIndex.entries()) table.reason.set(index, filter[place] ?? null);
+  }
+  if (values !== null) {
+    for (const index of await readExcluded(store, values.values)) table.reason.set(index, EXCLUDED);
   }
   await readLateReasons(folder, table);
   if (first?.selection) {

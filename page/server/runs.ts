@@ -9,16 +9,20 @@ import { listRun } from '../../client/runs/list-runs.ts';
 import type { ListedRun } from '../../client/runs/list-runs.ts';
 import { lookAtRun } from '../../client/runs/look-at-run.ts';
 import type { LookedAtRun } from '../../client/runs/look-at-run.ts';
-import type { RunCurve } from '../../client/runs/run-curves.ts';
+import type { RunCurve, Trained } from '../../client/runs/run-curves.ts';
 import { workflowIdOf } from '../../client/runs/runs.ts';
-import { fractionOf, leftSinceStart } from '../../client/terminal/progress-display.ts';
+import { fractionOf } from '../../client/terminal/progress-display.ts';
 import { isJsonObject } from '../../contracts/json-object.ts';
 import type { RunResult, StageProgress } from '../../contracts/messages/run.ts';
 import type { RunLine, RunView } from '../api.ts';
 import { RefusedError } from './problems.ts';
+import { curvesOf, stagesAtWork, wholeSeconds } from './run-progress.ts';
 
 /** How long a run on a cluster is taken to be as it was: asking takes a connection. */
 const CLUSTER_MS = 10_000;
+
+/** How long one look at a run serves all who ask: each is a connection and several questions. */
+const LOOK_MS = 900;
 
 const NAME = /^[a-z0-9-]{1,64}$/;
 
@@ -40,12 +44,16 @@ interface Kept<Value> {
 /** Reads runs below one folder. What has not changed is not read again. */
 export class Runs {
   readonly folder: string;
+  readonly #lookAt: (named: NamedRun) => Promise<LookedAtRun>;
   readonly #lines = new Map<string, Kept<RunLine | null> & { untilMs: number }>();
   readonly #results = new Map<string, Kept<Promise<RunResult>>>();
   readonly #curves = new Map<string, Kept<Promise<RunCurve[]>>>();
+  readonly #looks = new Map<string, Kept<Promise<LookedAtRun>> & { untilMs: number }>();
 
-  constructor(folder: string) {
+  /** @param lookAt looks at a run that may be at work */
+  constructor(folder: string, lookAt: (named: NamedRun) => Promise<LookedAtRun> = lookAtRun) {
     this.folder = folder;
+    this.#lookAt = lookAt;
   }
 
   /** A run by its name, which is never a path. @throws RefusedError where there is none */
@@ -96,15 +104,31 @@ export class Runs {
 
   async #complete(named: NamedRun, listed: ListedRun, result: RunResult | null): Promise<RunLine> {
     const isAtWork = listed.state === 'running';
-    const found = isAtWork ? await lookAtRun(named).catch(() => null) : null;
+    const found = isAtWork ? await this.#look(named).catch(() => null) : null;
     const stages = found?.progress?.stages ?? (await named.folder.progress())?.stages ?? result?.stages ?? [];
     return lineOf(named, listed, found, stages, isAtWork ? null : result);
+  }
+
+  async #look(named: NamedRun): Promise<LookedAtRun> {
+    const { runName, folder, address } = named;
+    const key = `${await keyOf(folder.path)} ${address}`;
+    const known = this.#looks.get(runName);
+    if (known?.key === key && Date.now() < known.untilMs) return known.value;
+    const value = this.#lookAt(named);
+    this.#looks.set(runName, { key, value, untilMs: Date.now() + LOOK_MS });
+    return value;
+  }
+
+  /** Something was done to a run: what was seen of it holds no longer. */
+  changed(name: string): void {
+    this.#looks.delete(name);
+    this.#lines.delete(name);
   }
 
   /** One run, as it stands now. */
   async view(name: string): Promise<RunView> {
     const named = await this.named(name);
-    const found = await lookAtRun(named).catch((error: unknown) => {
+    const found = await this.#look(named).catch((error: unknown) => {
       if (error instanceof RangeError) return null;
       throw error;
     });
@@ -124,7 +148,8 @@ export class Runs {
       verdictLines: [...(result?.report?.verdict ?? benchmark?.verdict ?? [])],
       isPaused: found?.progress?.gate.isPaused ?? false,
       awaitedQuotas: found?.awaitedQuotas ?? null,
-      curves: result === null ? [] : await this.#curvesOf(name, result),
+      atWork: found === null ? [] : stagesAtWork(found),
+      curves: found === null ? [] : curvesOf(await this.#curvesOf(name, result ?? found.found, result !== null), found),
       hasReport: line.state !== 'running' && line.state !== 'waiting' && (await reportOf(named)) !== null,
       temporalUrl:
         named.uiUrl === null ? null : `${named.uiUrl}/namespaces/default/workflows/${workflowIdOf(named.runName)}`,
@@ -132,12 +157,18 @@ export class Runs {
     };
   }
 
-  #curvesOf(name: string, result: RunResult): Promise<RunCurve[]> {
-    const hashes = [result.warmup, ...result.methods.map(({ finetune }) => finetune)].map((one) => one?.adapter.sha256);
-    return kept(this.#curves, name, hashes.join(), async () => {
+  /** Of the trainings that are done. */
+  async #curvesOf(name: string, trained: Trained | null, isDone: boolean): Promise<RunCurve[]> {
+    if (trained === null) return [];
+    const adapters = [trained.warmup, ...trained.methods.map(({ finetune }) => finetune)];
+    const hashes = adapters.map((one) => one?.adapter.sha256);
+    if (hashes.every((hash) => hash === undefined)) return [];
+    const curves = kept(this.#curves, name, hashes.join(), async () => {
       const { readCurves } = await import('../../client/runs/run-curves.ts');
-      return readCurves(result);
+      return readCurves(trained);
     });
+    // A run at work is shown without them where its store cannot be read from here.
+    return isDone ? curves : curves.catch(() => []);
   }
 }
 
@@ -181,7 +212,6 @@ async function lineOf(
   const done = wanted.filter(({ state }) => state === 'done' || state === 'cached');
   const status = found?.progress ?? null;
   const fraction = working === undefined || status === null ? null : fractionOf(working, status);
-  const leftMs = working === undefined || fraction === null || isHeld ? null : leftSinceStart(working, fraction);
   const facts = await factsOf(named, result);
   const verdict = result?.report?.verdict ?? benchmark?.verdict ?? null;
   return {
@@ -191,7 +221,7 @@ async function lineOf(
     // Other methods may go on meanwhile.
     stage: gate?.awaitsApproval === true ? 'allocation' : (working?.stage ?? done.at(-1)?.stage ?? listed.stage),
     share: wanted.length === 0 ? null : (done.length + (fraction ?? 0)) / wanted.length,
-    secondsLeft: leftMs === null ? null : Math.ceil(leftMs / 1000),
+    secondsLeft: wholeSeconds(found?.left?.seconds),
     verdict: verdict?.[0] ?? null,
     dataset: facts.dataset,
     method: method ?? facts.method,

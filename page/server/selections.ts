@@ -1,4 +1,6 @@
 // Other selections of a run, two runs side by side, and exports.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { exportRun } from '../../client/export/export.ts';
 import type { ExportForm } from '../../contracts/export-forms.ts';
@@ -6,45 +8,79 @@ import { compareRuns, differRuns } from '../../client/runs/compare-runs.ts';
 import type { NamedRun } from '../../client/runs/find-run.ts';
 import { EXPORT_FOLDER, OWN_EXPORT_FOLDER, OWN_ROWS_FILE } from '../../client/runs/former-result.ts';
 import { reselectRun } from '../../client/runs/reselect-run.ts';
+import type { ReselectOptions } from '../../client/runs/reselect-run.ts';
 import { saveResult } from '../../client/runs/run-folder.ts';
 import { readScores } from '../../client/runs/run-scores.ts';
 import { hint } from '../../client/terminal/own-command.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { openStore } from '../../store/open-store.ts';
-import type { ComparedRun, Comparison, ExportQuestion, Said, WhatIf } from '../api.ts';
+import { plural } from '../../report/format.ts';
+import type { ComparedRun, Comparison, Said, WhatIf } from '../api.ts';
 import type { CheckedQuestion } from './bodies.ts';
+import type { ChosenRows } from './row-answers.ts';
 
 /** Row indexes of a list. */
 const MOST_ROWS = 200;
 
 /**
- * Selects again as `tive select` does, into a run of its own name: the same question is the same run.
+ * Selects again as `tive select` does: in a folder that is gone afterwards, or where it is to be kept as a run. What it
+ * makes stays in the store, so that the same question is answered sooner.
+ * @param signal ends it where nobody waits any more
  * @throws InvalidConfigError for settings that are wrong, or that gradients depend on
  */
-export async function whatIf(base: RunResult, question: CheckedQuestion): Promise<WhatIf> {
-  const { method, lambda, budget, filters } = question;
-  const settings = [
-    ...question.settings,
-    ...(filters.length === 0 ? [] : [`selection.filters=[${filters.join(', ')}]`]),
-  ];
+export async function whatIf(base: RunResult, question: CheckedQuestion, signal: AbortSignal): Promise<WhatIf> {
+  signal.throwIfAborted();
+  const options = { ...optionsOf(question), signal };
   const startedAt = performance.now();
-  const made = await reselectRun(base, {
+  if (question.isKept === true) {
+    const made = await reselectRun(base, options);
+    await saveResult(made.folder, openStore(made.config.store.uri), made.result);
+    return answerOf(base, question, made.result, made.runName, performance.now() - startedAt);
+  }
+  const outputDir = await mkdtemp(join(tmpdir(), 'tive-what-if-'));
+  try {
+    const { config } = base;
+    const { result } = await reselectRun(
+      { ...base, config: { ...config, run: { ...config.run, outputDir } } },
+      options,
+    );
+    return await answerOf(base, question, result, null, performance.now() - startedAt);
+  } finally {
+    await rm(outputDir, { recursive: true, force: true });
+  }
+}
+
+function settingsOf({ settings, filters }: CheckedQuestion): string[] {
+  return [...settings, ...(filters.length === 0 ? [] : [`selection.filters=[${filters.join(', ')}]`])];
+}
+
+function optionsOf(question: CheckedQuestion): ReselectOptions {
+  const { method, lambda, budget } = question;
+  return {
     method,
-    settings,
+    settings: settingsOf(question),
     ...(lambda !== null && { lambda }),
     ...(budget !== null && { budget }),
-  });
-  await saveResult(made.folder, openStore(made.config.store.uri), made.result);
-  const seconds = (performance.now() - startedAt) / 1000;
-  const { bothCount, onlyLeft, onlyRight } = await differRuns(base, made.result);
-  const [before, after] = [base.methods[0]!, made.result.methods[0]!];
+  };
+}
+
+async function answerOf(
+  base: RunResult,
+  question: CheckedQuestion,
+  result: RunResult,
+  runName: string | null,
+  ms: number,
+): Promise<WhatIf> {
+  const { method, lambda, budget } = question;
+  const { bothCount, onlyLeft, onlyRight } = await differRuns(base, result);
+  const [before, after] = [base.methods[0]!, result.methods[0]!];
   const oldQuotas = new Map(before.allocation.tasks.map(({ task, quota }) => [task, quota]));
   const words = ['--method', method, ...numberWords('--lambda', lambda), ...numberWords('--budget', budget)];
   return {
-    runName: made.runName,
-    command: hint('select', base.runName, ...settings, ...words),
-    seconds,
+    runName,
+    command: hint('select', base.runName, ...settingsOf(question), ...words),
+    seconds: ms / 1000,
     oldCount: before.selection!.rowCount,
     newCount: after.selection!.rowCount,
     jaccard: jaccardOf(bothCount, onlyLeft.length, onlyRight.length),
@@ -58,7 +94,7 @@ export async function whatIf(base: RunResult, question: CheckedQuestion): Promis
     leaving: onlyLeft.slice(0, MOST_ROWS),
     enteringCount: onlyRight.length,
     leavingCount: onlyLeft.length,
-    warnings: [...new Set(made.result.warnings)],
+    warnings: [...new Set(result.warnings)],
   };
 }
 
@@ -74,8 +110,10 @@ function jaccardOf(both: number, left: number, right: number): number {
 export async function exportRows(
   { runName, folder }: NamedRun,
   result: RunResult,
-  { form, rows }: ExportQuestion & { form: ExportForm },
+  form: ExportForm,
+  chosen: ChosenRows | null,
 ): Promise<Said> {
+  const rows = chosen?.rows ?? null;
   const target = join(folder.path, rows === null ? EXPORT_FOLDER : OWN_EXPORT_FOLDER);
   const own: string[] = [];
   if (rows !== null) {
@@ -84,10 +122,14 @@ export async function exportRows(
   }
   const { path, content } = await exportRun(openStore(result.config.store.uri), result, form, target, false, rows);
   return {
-    message: `${shown(path)}  ${content}`,
+    message: `${shown(path)}  ${content}${setAsideWords(chosen?.setAsideCount ?? 0)}`,
     runName: null,
     command: hint('export', runName, '--to', form, ...own),
   };
+}
+
+function setAsideWords(count: number): string {
+  return count === 0 ? '' : `, without ${plural(count, 'row')} that ${count === 1 ? 'is' : 'are'} set aside`;
 }
 
 function shown(path: string): string {

@@ -84,6 +84,10 @@ describe('what stages read of a recipe', () => {
     const scaled = { ...config, gradients: { ...config.gradients, preconditioner: 'adam' as const } };
     for (const reader of ['warmup', 'gradients'] as const)
       expect(settingsOf(reader, scaled)).toMatchObject({ preconditioner: 'adam' });
+    const named = { ...config, dataset: { ...config.dataset, excludeRows: 'rows.txt' } };
+    expect(settingsOf('dataset', named)).toEqual(settingsOf('dataset', config));
+    expect(withoutLaterKeys(named)).not.toEqual(withoutLaterKeys(config));
+    expect('excludeRows' in withoutLaterKeys(config).dataset).toBe(false);
     const { trajectory, ...earlier } = config.warmup;
     expect(trajectory).toBe(0);
     expect(withoutLaterKeys(config).warmup).toEqual(earlier);

@@ -61,6 +61,10 @@ export const dataset = section('the rows to choose from', {
       'rules for rows without the field; prefix = first folder of the picture; or a list of rules; null = it must be there',
     ),
   exclude_tasks: list(text(), 'a list of task names').default([]).describe('left out of values and selection'),
+  exclude_rows: place('a file of rows', true)
+    .nullable()
+    .default(null)
+    .describe('file of rows left out of values and selection: an id or a content hash (tive show) a line'),
   max_images: integer(1, 64).default(1).describe('pictures of a row; rows with more are set aside'),
   max_rows: integer(1).nullable().default(null).describe('first rows only; null = all'),
   max_quarantined_fraction: share().default(0.02).describe('share of rows set aside above which the run stops'),

@@ -19,6 +19,8 @@ export interface Rows {
   problem: string | null;
   /** The row at a place; null until it is read. */
   at(place: number): RowLine | null;
+  /** Whether a row of an index is among those that were read. */
+  has(rowIndex: number): boolean;
 }
 
 /** Rows [rowStart, rowEnd) are read, those around them kept. */
@@ -70,5 +72,6 @@ export function useRows(runName: string, filter: RowFilter, rowStart: number, ro
     head,
     problem,
     at: (place) => pages.current.get(Math.floor(place / PAGE_ROWS))?.[place % PAGE_ROWS] ?? null,
+    has: (wanted) => [...pages.current.values()].some((page) => page.some(({ rowIndex }) => rowIndex === wanted)),
   };
 }

@@ -1,9 +1,11 @@
 // Made-up runs in every state, for the page's tests.
 import { STAGES } from '../../../contracts/stages.ts';
+import type { Stage } from '../../../contracts/stages.ts';
 import type { RunPlan } from '../../../contracts/plan.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
-import type { Comparison, LogLine, RunLine, RunView, WhatIf } from '../../api.ts';
+import type { Comparison, Excluded, LogLine, RunLine, RunView, WhatIf, WhatIfQuestion } from '../../api.ts';
 import { HOSTILE, ROW_COUNT } from './fake-rows.ts';
+import { fakeCurve, fakeTraining } from './fake-training.ts';
 
 const TASKS = ['llava_conv', 'vqav2', 'gqa', 'okvqa', 'ocrvqa', 'aokvqa', 'textcaps', 'refcoco', 'vg', 'sharegpt'];
 
@@ -40,6 +42,15 @@ export const FAKE_RUNS: readonly RunLine[] = [
     selectedCount: null,
     changedAt: '2026-05-06T09:00:00.000Z',
   }),
+  line('mix-in-training', {
+    state: 'running',
+    stage: 'finetune',
+    share: 0.72,
+    secondsLeft: 342,
+    verdict: null,
+    selectedCount: null,
+    changedAt: '2026-05-06T08:00:00.000Z',
+  }),
   line('mix-held', {
     state: 'waiting',
     stage: 'allocation',
@@ -61,10 +72,20 @@ export const FAKE_RUNS: readonly RunLine[] = [
   line('half-way', { state: 'stopped', stage: 'warmup', verdict: null, method: 'random', selectedCount: null }),
 ];
 
+const PART_COUNTS: Partial<Record<Stage, number>> = {
+  gradients: 64,
+  allocation: 2,
+  selection: 2,
+  finetune: 2,
+  evaluation: 3,
+};
+
 function stagesOf(run: RunLine): StageProgress[] {
   const at = STAGES.findIndex((stage) => stage === run.stage);
   return STAGES.map((stage, index): StageProgress => {
-    const isAtWork = index === at && run.state !== 'done';
+    const isBeside = run.runName === 'mix-in-training' && stage === 'evaluation';
+    const isAtWork = isBeside || (index === at && run.state !== 'done');
+    const totalCount = PART_COUNTS[stage] ?? 1;
     const isDone = run.state === 'done' || index < at;
     const state = isDone
       ? index === 0
@@ -79,30 +100,35 @@ function stagesOf(run: RunLine): StageProgress[] {
       stage,
       state,
       detail: isDone ? '665,298 rows  10 tasks  6,653 set aside' : '',
-      doneCount: isDone ? 64 : state === 'running' ? 20 : 0,
-      totalCount: 64,
+      doneCount: isDone ? totalCount : state === 'running' && stage === 'gradients' ? 20 : 0,
+      totalCount,
       startedAtMs: isDone || isAtWork ? Date.parse('2026-05-06T08:00:00Z') : null,
       durationMs: isDone ? 184_000 * (index + 1) : null,
     };
   });
 }
 
-function curve(name: string, steps: number, rate: number): RunView['curves'][number] {
-  const all = Array.from({ length: steps }, (_, index) => index + 1);
-  return {
-    name,
-    steps: all,
-    losses: all.map((step) => 0.8 + 1.6 * Math.exp(-step / 60) + 0.08 * Math.sin(step * 1.7)),
-    learningRates: all.map((step) => rate * Math.min(step / 10, 0.5 + 0.5 * Math.cos((Math.PI * step) / steps))),
-  };
+/** What of a run depends on how far it is. */
+function progressOf({ runName, state, secondsLeft }: RunLine, seconds: number) {
+  if (runName === 'mix-in-training') return fakeTraining(seconds);
+  const warmup = fakeCurve('warmup', 288, 2e-4);
+  if (state === 'failed') return { curves: [], atWork: [], secondsLeft };
+  if (state !== 'running')
+    return { curves: [warmup, fakeCurve('tive', 700, 1e-4), fakeCurve('random', 700, 1e-4)], atWork: [], secondsLeft };
+  const shards = { share: 0.34, doneCount: 11_200, totalCount: 20_790, rowsPerSecond: 118.4, secondsLeft: 3708 };
+  return { curves: [warmup], atWork: [{ stage: 'gradients' as const, ...shards }], secondsLeft };
 }
 
-/** One run of the list, with everything. */
-export function fakeRun(runName: string): RunView | null {
+/**
+ * One run of the list, with everything.
+ * @param seconds that one which gets further has been at work
+ */
+export function fakeRun(runName: string, seconds = 0): RunView | null {
   const run = FAKE_RUNS.find((each) => each.runName === runName);
   if (run === undefined) return null;
   return {
     ...run,
+    ...progressOf(run, seconds),
     stages: stagesOf(run),
     warnings: run.state === 'done' ? ['task sharegpt has no pictures: its gradients come from text alone'] : [],
     notes: ['the same recipe has run before: 3 stages were found in the store'],
@@ -116,8 +142,6 @@ export function fakeRun(runName: string): RunView | null {
       run.state === 'waiting'
         ? TASKS.map((task, index) => ({ task, rows: 66_000, quota: 15_000 - index * 1000, equalQuota: 9980 }))
         : null,
-    curves:
-      run.state === 'failed' ? [] : [curve('warmup', 288, 2e-4), curve('tive', 700, 1e-4), curve('random', 700, 1e-4)],
     hasReport: run.state === 'done',
     temporalUrl: run.state === 'done' ? null : 'http://127.0.0.1:8233/namespaces/default',
     recipe: `extends: llava-1.5-665k\nrun:\n  name: ${runName}\n`,
@@ -136,9 +160,9 @@ export function fakeLog(stage: string | null, limit: number): LogLine[] {
 }
 
 /** Another selection. */
-export function fakeWhatIf(method: string): WhatIf {
+export function fakeWhatIf({ method, isKept }: WhatIfQuestion): WhatIf {
   return {
-    runName: 'mix-15-percent-2',
+    runName: isKept === true ? 'mix-15-percent-2' : null,
     command: `tive select mix-15-percent --method ${method}`,
     seconds: 2.4,
     oldCount: 99_795,
@@ -176,6 +200,16 @@ export function fakeComparison(left: string, right: string): Comparison {
     tasks: TASKS.map((task, index) => ({ task, left: 15_000 - index * 1000, right: 9980 })),
   };
 }
+
+/** Chosen rows in a list. */
+export const FAKE_EXCLUDED: Excluded = {
+  message: 'mix-15-percent-without-1a2b3c.txt  2 rows to leave out',
+  recipe: {
+    name: 'mix-15-percent-without-1a2b3c.yaml',
+    text: 'extends: runs/mix-15-percent/recipe.resolved.yaml\nrun:\n  name: mix-15-percent-without-1a2b3c\ndataset:\n  exclude_rows: mix-15-percent-without-1a2b3c.txt\n',
+  },
+  command: 'tive select mix-15-percent dataset.exclude_rows=mix-15-percent-without-1a2b3c.txt',
+};
 
 /** A plan of the demo. */
 export const FAKE_PLAN: RunPlan = {

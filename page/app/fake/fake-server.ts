@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
-import type { RecipeText, Session } from '../../api.ts';
+import type { RecipeText, Session, WhatIfQuestion } from '../../api.ts';
 import { fakePage, fakeRowView, ROW_COUNT } from './fake-rows.ts';
-import { FAKE_PLAN, FAKE_RUNS, fakeComparison, fakeLog, fakeRun, fakeWhatIf } from './fake-runs.ts';
+import { FAKE_EXCLUDED, FAKE_PLAN, FAKE_RUNS, fakeComparison, fakeLog, fakeRun, fakeWhatIf } from './fake-runs.ts';
 
 /** What the page may load: the policy of the real server. */
 export const POLICY = "default-src 'self'; img-src 'self'";
@@ -83,8 +83,17 @@ function sendFile(folder: string, path: string, response: ServerResponse): void 
 function sendEvents(url: URL, { isEmpty }: FakeOptions, response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.write(`event: runs\ndata: ${JSON.stringify(isEmpty ? [] : FAKE_RUNS)}\n\n`);
-  const run = fakeRun(url.searchParams.get('run') ?? '');
-  if (run !== null) response.write(`event: run\ndata: ${JSON.stringify(run)}\n\n`);
+  const runName = url.searchParams.get('run') ?? '';
+  let [seconds, told] = [0, ''];
+  const tell = (): void => {
+    const text = JSON.stringify(fakeRun(runName, seconds));
+    if (text !== 'null' && text !== told) response.write(`event: run\ndata: ${text}\n\n`);
+    told = text;
+    seconds += 1;
+  };
+  tell();
+  const timer = setInterval(tell, 1000);
+  response.on('close', () => clearInterval(timer));
 }
 
 function sendAnswer(url: URL, options: FakeOptions, response: ServerResponse): void {
@@ -121,8 +130,9 @@ function sendAnswer(url: URL, options: FakeOptions, response: ServerResponse): v
 function answerToPost(url: URL, body: unknown): [number, unknown] {
   const [first, name, part] = url.pathname.slice('/api/'.length).split('/');
   if (first === 'recipe') return answerToRecipe(name ?? '', body as RecipeText);
-  if (part === 'what-if') return [200, fakeWhatIf((body as { method: string }).method)];
+  if (part === 'what-if') return [200, fakeWhatIf(body as WhatIfQuestion)];
   if (part === 'export') return [200, { message: 'wrote runs/export.json', runName: null, command: 'tive export' }];
+  if (part === 'exclude') return [200, FAKE_EXCLUDED];
   return [200, { message: `${part}: done`, runName: null, command: `tive ${part} ${name}` }];
 }
 
@@ -133,6 +143,7 @@ function answerToRecipe(part: string, { text, name }: RecipeText): [number, unkn
     : [];
   if (part === 'check') return [200, { findings, resolved: text, runName: 'first', command: `tive run ${name}` }];
   if (part === 'plan') return [200, FAKE_PLAN];
+  if (part === 'save') return [200, { message: `saved as ${name}`, runName: null, command: `tive run ${name}` }];
   return [200, { message: 'the run has begun:', runName: 'mix-at-work', command: `tive run ${name}` }];
 }
 

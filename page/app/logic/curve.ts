@@ -57,6 +57,20 @@ export function thinned({ name, xs, ys }: Series, most: number): Series {
   return { name, xs: order.map((index) => xs[index]!), ys: order.map((index) => ys[index]!) };
 }
 
+/** Part of a line that a smoothed point is the mean of, half of it on each side. */
+const SMOOTHED_SHARE = 0.05;
+
+/** Each point as the mean of those around it; what is no number is left as it is and counts for nothing. */
+export function smoothed({ name, xs, ys }: Series): Series {
+  const reach = Math.round((SMOOTHED_SHARE * ys.length) / 2);
+  return { name, xs, ys: ys.map((value, place) => (Number.isFinite(value) ? meanAround(ys, place, reach) : value)) };
+}
+
+function meanAround(values: readonly number[], place: number, reach: number): number {
+  const around = values.slice(Math.max(0, place - reach), place + reach + 1).filter((value) => Number.isFinite(value));
+  return around.reduce((sum, value) => sum + value, 0) / around.length;
+}
+
 /** The path of a line in a box of `width` × `height`, y upwards, to a tenth of a pixel: `M0,10L5,7.5`. */
 export function pathOf(
   { xs, ys }: Series,

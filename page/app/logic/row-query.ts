@@ -1,6 +1,6 @@
 // The filters of rows, between the address, the form and the server's query.
 import { ROW_SORTS } from '../../api.ts';
-import type { RowQuery, RowSort, RowState } from '../../api.ts';
+import type { RowConditions, RowQuery, RowSort, RowState } from '../../api.ts';
 
 export const ROW_STATES: readonly RowState[] = ['selected', 'left_out', 'set_aside'];
 
@@ -40,6 +40,14 @@ export function rowFilter(values: Readonly<Record<string, string>>): RowFilter {
     }
   }
   return filter;
+}
+
+/** What a filter asks of rows, whatever their order. */
+export function conditionsOf(filter: RowFilter): RowConditions {
+  const conditions = { ...filter };
+  delete conditions.sort;
+  delete conditions.descending;
+  return conditions;
 }
 
 /** A number as people write it: `0.5`, `−1`, `1e-3`; null for what is none. */

@@ -42,3 +42,21 @@ export function movedLine(key: string, active: number, lineCount: number, pageLi
   const moved = Object.hasOwn(moves, key) ? moves[key]! : null;
   return moved === null || lineCount === 0 ? null : Math.min(lineCount - 1, Math.max(0, moved));
 }
+
+/** Where the active card goes by a key, of cards that stand `perLine` in a line; null for a key that moves nothing. */
+export function movedCard(
+  key: string,
+  active: number,
+  cardCount: number,
+  perLine: number,
+  seenLines: number,
+): number | null {
+  const moves: Readonly<Record<string, number>> = {
+    ArrowRight: active + 1,
+    ArrowLeft: active - 1,
+    ArrowDown: active + perLine,
+    ArrowUp: active < perLine ? active : active - perLine,
+  };
+  const moved = Object.hasOwn(moves, key) ? moves[key]! : movedLine(key, active, cardCount, perLine * seenLines);
+  return moved === null || cardCount === 0 ? null : Math.min(cardCount - 1, Math.max(0, moved));
+}

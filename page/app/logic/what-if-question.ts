@@ -18,6 +18,14 @@ export function whatIfQuestion(values: Readonly<Record<string, string>>): WhatIf
   };
 }
 
+/** Names of the values that a question is made of. */
+const QUESTION_VALUES = ['method', 'lambda', 'budget', 'filters', 'settings'] as const;
+
+/** Whether the address asks anything: before a control is touched there is nothing to answer. */
+export function isAsked(values: Readonly<Record<string, string>>): boolean {
+  return QUESTION_VALUES.some((name) => (values[name] ?? '').trim() !== '');
+}
+
 /** What is wrong with a question before it is asked, by the field; nothing where it can be asked. */
 export function questionFindings(values: Readonly<Record<string, string>>): Record<string, string> {
   const findings: Record<string, string> = {};

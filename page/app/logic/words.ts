@@ -1,7 +1,8 @@
 // Numbers, times and states in words, beside those of the report.
-import type { RunLine, RowState } from '../../api.ts';
-import { duration } from '../../../report/format.ts';
+import type { RunLine, RowState, StageAtWork } from '../../api.ts';
+import { count, duration, number } from '../../../report/format.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
+import type { Stage } from '../../../contracts/stages.ts';
 
 export const STATE_WORDS: Readonly<Record<RunLine['state'], string>> = {
   running: 'running',
@@ -47,6 +48,30 @@ export function stageShare({ state, doneCount, totalCount }: StageProgress): num
   if (state === 'waiting') return 0;
   if (state !== 'running') return 1;
   return totalCount === 0 || doneCount === 0 ? null : Math.min(1, doneCount / totalCount);
+}
+
+/** What a stage that has several parts has several of. */
+const PARTS: Partial<Record<Stage, string>> = {
+  gradients: 'shards',
+  allocation: 'methods',
+  selection: 'methods',
+  finetune: 'trainings',
+  evaluation: 'models',
+};
+
+/** `118 of 288 steps`, of a stage in one part; of several, `20 of 64 shards` that are done. */
+export function stageCounts({ stage, doneCount, totalCount }: StageProgress, work: StageAtWork | undefined): string {
+  if (totalCount > 1) return `${count(doneCount)} of ${count(totalCount)} ${PARTS[stage] ?? 'parts'}`;
+  if (work === undefined || work.doneCount === 0) return '';
+  const unit = stage === 'warmup' ? 'steps' : 'rows';
+  const of = work.totalCount === 0 ? '' : ` of ${count(work.totalCount)}`;
+  return `${count(work.doneCount)}${of} ${unit}`;
+}
+
+/** `61.5 rows a second, about 2 min left`, as far as they are known. */
+export function paceWords({ rowsPerSecond, secondsLeft }: Pick<StageAtWork, 'rowsPerSecond' | 'secondsLeft'>): string {
+  const pace = rowsPerSecond === null ? '' : `${number(rowsPerSecond)}\u00a0rows a second`;
+  return [pace, leftWords(secondsLeft)].filter((words) => words !== '').join(', ');
 }
 
 /** Of what runs never all is done: `99 %` at most. */

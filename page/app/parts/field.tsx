@@ -1,6 +1,6 @@
 // Fields of forms: a label, a control, what it means, what is wrong with it.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useState } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { said } from './words.tsx';
 
 interface Frame {
@@ -65,12 +65,13 @@ const PAUSE_MS = 250;
 /** A text; several lines where said. */
 export function TextField({ value, onValue, placeholder, isSearch, isNumeric, lines, ...frame }: TextProps) {
   const [draft, setDraft] = useState(value);
+  const pause = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => setDraft(value), [value]);
   useEffect(() => {
     if (draft === value) return undefined;
-    const timer = setTimeout(() => onValue(draft), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [draft]);
+    pause.current = setTimeout(() => onValue(draft), PAUSE_MS);
+    return () => clearTimeout(pause.current);
+  }, [draft, value]);
   const shared = {
     value: draft,
     spellcheck: false,
@@ -79,6 +80,8 @@ export function TextField({ value, onValue, placeholder, isSearch, isNumeric, li
     onInput: ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLTextAreaElement }) =>
       setDraft(currentTarget.value),
     onBlur: () => {
+      // Told once: a second time could come after a click that leads to another view, and lead back.
+      clearTimeout(pause.current);
       if (draft !== value) onValue(draft);
     },
   };

@@ -1,7 +1,7 @@
 // Lines over steps, drawn as SVG at the width there is.
 import { number } from '../../../report/format.ts';
 import { useWidth } from '../data/use-width.ts';
-import { curveWords, extent, pathOf, thinned, ticks } from '../logic/curve.ts';
+import { curveWords, extent, pathOf, smoothed, thinned, ticks } from '../logic/curve.ts';
 import type { Series } from '../logic/curve.ts';
 import { said } from './words.tsx';
 
@@ -11,20 +11,32 @@ const MARGIN = { left: 52, right: 12, top: 8, bottom: 26 };
 /** Lines are told apart by dash too. */
 export const DASHES = ['', '6 3', '2 3', '8 3 2 3', '1 4'] as const;
 
+/** A line, and where it will end; null for one that is whole. */
+export interface ChartSeries extends Series {
+  endsAt: number | null;
+}
+
 interface LineChartProps {
   title: string;
-  series: readonly Series[];
+  series: readonly ChartSeries[];
+  /** Draws the lines faintly, and their smoothed ones over them. */
+  isSmoothed?: boolean;
 }
 
 /** A chart with its own scales; one sentence a line for who does not see it. */
-export function LineChart({ title, series }: LineChartProps): preact.JSX.Element {
+export function LineChart({ title, series, isSmoothed = false }: LineChartProps): preact.JSX.Element {
   const [box, measured] = useWidth<HTMLDivElement>();
   const width = Math.max(240, measured);
   const inner = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
-  const x = extent(series.map(({ xs }) => xs));
+  const x = extent(series.map(({ xs, endsAt }) => (endsAt === null ? xs : [...xs, endsAt])));
   const y = extent(series.map(({ ys }) => ys));
   const left = (value: number): number => MARGIN.left + ((value - x[0]) / (x[1] - x[0])) * inner.width;
   const top = (value: number): number => MARGIN.top + (1 - (value - y[0]) / (y[1] - y[0])) * inner.height;
+  const lines = series.map((each) => (isSmoothed ? { ...each, ...smoothed(each) } : each));
+  const place = (each: Series): { d: string; transform: string } => ({
+    d: pathOf(thinned(each, 600), x, y, inner.width, inner.height),
+    transform: `translate(${MARGIN.left} ${MARGIN.top})`,
+  });
   return (
     <figure class="line-chart">
       <figcaption>{title}</figcaption>
@@ -49,15 +61,30 @@ export function LineChart({ title, series }: LineChartProps): preact.JSX.Element
               {tickText(value)}
             </text>
           ))}
-          {series.map((each, index) => (
+          {isSmoothed
+            ? series.map((each, index) => (
+                <path key={each.name} class={`curve faint curve-${index % DASHES.length}`} {...place(each)} />
+              ))
+            : null}
+          {lines.map((each, index) => (
             <path
               key={each.name}
               class={`curve curve-${index % DASHES.length}`}
-              d={pathOf(thinned(each, 600), x, y, inner.width, inner.height)}
-              transform={`translate(${MARGIN.left} ${MARGIN.top})`}
+              {...place(each)}
               stroke-dasharray={DASHES[index % DASHES.length]}
             />
           ))}
+          {lines.map((each, index) =>
+            each.endsAt === null || each.xs.length === 0 ? null : (
+              <circle
+                key={each.name}
+                class={`curve-end curve-${index % DASHES.length}`}
+                cx={left(each.xs.at(-1)!)}
+                cy={top(each.ys.at(-1)!)}
+                r="4"
+              />
+            ),
+          )}
         </svg>
       </div>
     </figure>

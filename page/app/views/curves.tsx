@@ -2,10 +2,16 @@
 import type { RunView } from '../../api.ts';
 import { count, number } from '../../../report/format.ts';
 import { DASHES, LineChart } from '../parts/line-chart.tsx';
+import type { ChartSeries } from '../parts/line-chart.tsx';
 import { SortedTable } from '../parts/sorted-table.tsx';
 import { said } from '../parts/words.tsx';
 
 type Curves = RunView['curves'];
+
+/** A line to where it is; the chart has room for where it will go. */
+function series(name: string, xs: readonly number[], ys: readonly number[], stepCount: number | null): ChartSeries {
+  return { name, xs, ys, endsAt: stepCount === null ? null : stepCount - 1 };
+}
 
 /** Two charts over the same steps, and their numbers. */
 export function CurvesSection({ curves }: { curves: Curves }): preact.JSX.Element | null {
@@ -15,7 +21,7 @@ export function CurvesSection({ curves }: { curves: Curves }): preact.JSX.Elemen
     <section aria-labelledby="curves">
       <h2 id="curves">Trainings</h2>
       <p class="keys">
-        {drawn.map(({ name }, index) => (
+        {drawn.map(({ name, steps, stepCount }, index) => (
           <span class="key" key={name}>
             <svg width="26" height="8" aria-hidden="true">
               <path
@@ -25,17 +31,21 @@ export function CurvesSection({ curves }: { curves: Curves }): preact.JSX.Elemen
               />
             </svg>
             {said(name)}
+            {stepCount === null ? '' : `, ${count(steps.at(-1)! + 1)} of ${count(stepCount)} steps`}
           </span>
         ))}
       </p>
       <div class="charts">
         <LineChart
           title="Loss by step"
-          series={drawn.map(({ name, steps, losses }) => ({ name, xs: steps, ys: losses }))}
+          isSmoothed
+          series={drawn.map(({ name, steps, losses, stepCount }) => series(name, steps, losses, stepCount))}
         />
         <LineChart
           title="Learning rate by step"
-          series={drawn.map(({ name, steps, learningRates }) => ({ name, xs: steps, ys: learningRates }))}
+          series={drawn.map(({ name, steps, learningRates, stepCount }) =>
+            series(name, steps, learningRates, stepCount),
+          )}
         />
       </div>
       <details>
@@ -46,7 +56,12 @@ export function CurvesSection({ curves }: { curves: Curves }): preact.JSX.Elemen
           keyOf={({ name }) => name}
           columns={[
             { heading: 'Training', isName: true, cell: ({ name }) => said(name) },
-            { heading: 'Steps', isNumber: true, cell: ({ steps }) => count(steps.at(-1) ?? null) },
+            {
+              heading: 'Steps',
+              isNumber: true,
+              cell: ({ steps, stepCount }) =>
+                `${count(steps.at(-1)! + 1)}${stepCount === null ? '' : ` of ${count(stepCount)}`}`,
+            },
             { heading: 'First loss', isNumber: true, cell: ({ losses }) => number(losses[0] ?? null) },
             {
               heading: 'Least',

@@ -12,12 +12,13 @@ import { Awaited, Facts, Wrong, said } from '../parts/words.tsx';
 interface DetailProps {
   runName: string;
   rowIndex: number;
-  chosen: ReadonlySet<number>;
+  /** Null where nobody knows: the row is not in the part of the list that was read. */
+  isChosen: boolean | null;
   toggle: (rowIndex: number) => void;
 }
 
 /** Pictures, dialogue, values, why, nearest rows. Escape closes it. */
-export function RowDetail({ runName, rowIndex, chosen, toggle }: DetailProps): preact.JSX.Element {
+export function RowDetail({ runName, rowIndex, isChosen, toggle }: DetailProps): preact.JSX.Element {
   const { answer, problem } = useAnswer<RowView>(apiPath('runs', runName, 'rows', rowIndex));
   const heading = useRef<HTMLHeadingElement>(null);
   const row = answer?.rowIndex === rowIndex ? answer : null;
@@ -45,10 +46,12 @@ export function RowDetail({ runName, rowIndex, chosen, toggle }: DetailProps): p
           <p class="why">
             <span class={`tag row-${row.state}`}>{ROW_STATE_WORDS[row.state]}</span> {said(row.why)}
           </p>
-          <label class="choice">
-            <input type="checkbox" checked={chosen.has(rowIndex)} onChange={() => toggle(rowIndex)} />
-            <span>choose for an export</span>
-          </label>
+          {isChosen === null ? null : (
+            <label class="choice">
+              <input type="checkbox" checked={isChosen} onChange={() => toggle(rowIndex)} />
+              <span>choose this row</span>
+            </label>
+          )}
           <Pictures runName={runName} row={row} />
           <Dialogue row={row} />
           <Values row={row} />
@@ -83,7 +86,7 @@ function Dialogue({ row: { turns } }: { row: RowView }): preact.JSX.Element {
   return (
     <ol class="dialogue" aria-label="dialogue">
       {turns.map(({ role, text }, index) => (
-        <li key={index} class={role === 'assistant' ? 'answer' : 'question'}>
+        <li key={index} class={role === 'assistant' || role === 'gpt' ? 'answer' : 'question'}>
           <b>{said(role)}</b>
           <p>{said(text)}</p>
         </li>

@@ -1,10 +1,11 @@
 // Rows as cards with their first picture; only what is in sight is drawn.
-import { useEffect } from 'preact/hooks';
+import { useEffect, useId, useState } from 'preact/hooks';
 import type { RowLine } from '../../api.ts';
 import { count, number } from '../../../report/format.ts';
 import { apiPath } from '../data/ask.ts';
 import { useLines } from '../data/use-lines.ts';
 import { useWidth } from '../data/use-width.ts';
+import { movedCard } from '../logic/row-window.ts';
 import { ROW_STATE_WORDS } from '../logic/words.ts';
 import { said } from '../parts/words.tsx';
 import type { RowListProps } from './row-list.ts';
@@ -12,9 +13,9 @@ import type { RowListProps } from './row-list.ts';
 const CARD_WIDTH = 220;
 const CARD_HEIGHT = 292;
 
-/** As many cards a line as fit. */
+/** As many cards a line as fit: a grid in which arrows move, Enter opens, space chooses. */
 export function RowGallery(props: RowListProps): preact.JSX.Element {
-  const { rows, onSeen, listKey } = props;
+  const { rows, toggle, onOpen, onSeen, listKey } = props;
   const [frame, width] = useWidth<HTMLDivElement>();
   const total = rows.head?.total ?? 0;
   const perLine = Math.max(1, Math.floor(width / CARD_WIDTH));
@@ -22,16 +23,58 @@ export function RowGallery(props: RowListProps): preact.JSX.Element {
   const first = (lines.drawn[0]?.index ?? 0) * perLine;
   const end = Math.min(total, ((lines.drawn.at(-1)?.index ?? 0) + 1) * perLine);
   useEffect(() => onSeen(first, end), [first, end]);
-  useEffect(() => lines.show(0), [listKey]);
+  const [active, setActive] = useState(0);
+  const id = useId();
+  useEffect(() => {
+    setActive(0);
+    lines.show(0);
+  }, [listKey]);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.target !== event.currentTarget) return;
+    const moved = movedCard(event.key, active, total, perLine, lines.seenCount);
+    const row = rows.at(active);
+    if (moved !== null) {
+      setActive(moved);
+      lines.show(Math.floor(moved / perLine));
+    } else if (event.key === 'Enter' && row !== null) onOpen(row.rowIndex);
+    else if (event.key === ' ' && row !== null) toggle(row.rowIndex);
+    else return;
+    event.preventDefault();
+  };
   return (
     <div ref={frame} class="gallery-frame">
-      <div ref={lines.box} class="grid-box" tabIndex={0} role="list" aria-label="rows as pictures">
-        <div class="grid-height" role="presentation" style={{ height: `${lines.height}px` }}>
+      <div
+        ref={lines.box}
+        class="grid-box"
+        role="grid"
+        tabIndex={0}
+        aria-label="rows as pictures; arrows move, Enter opens, space chooses"
+        aria-rowcount={Math.ceil(total / perLine)}
+        aria-activedescendant={`${id}-${active}`}
+        onKeyDown={onKeyDown}
+      >
+        <div class="grid-height" role="rowgroup" style={{ height: `${lines.height}px` }}>
           {lines.drawn.map(({ index, top }) => (
-            <div key={index} class="gallery-line" role="presentation" style={{ transform: `translateY(${top}px)` }}>
-              {Array.from({ length: Math.min(perLine, total - index * perLine) }, (_, place) => (
-                <Card key={place} row={rows.at(index * perLine + place)} {...props} />
-              ))}
+            <div
+              key={index}
+              class="gallery-line"
+              role="row"
+              aria-rowindex={index + 1}
+              style={{ transform: `translateY(${top}px)` }}
+            >
+              {Array.from({ length: Math.min(perLine, total - index * perLine) }, (_, column) => {
+                const place = index * perLine + column;
+                return (
+                  <Card
+                    key={column}
+                    id={`${id}-${place}`}
+                    row={rows.at(place)}
+                    isActive={place === active}
+                    activate={() => setActive(place)}
+                    {...props}
+                  />
+                );
+              })}
             </div>
           ))}
         </div>
@@ -40,16 +83,25 @@ export function RowGallery(props: RowListProps): preact.JSX.Element {
   );
 }
 
-function Card({ row, runName, chosen, toggle, open, onOpen }: RowListProps & { row: RowLine | null }) {
+interface CardProps extends Omit<RowListProps, 'rows'> {
+  id: string;
+  row: RowLine | null;
+  isActive: boolean;
+  activate: () => void;
+}
+
+/** Its controls are for the pointer: keys go to the grid, which is as long as the list and drawn in part. */
+function Card({ id, row, isActive, activate, runName, isChosen, toggle, open, onOpen }: CardProps) {
+  const marks = `${isActive ? ' active' : ''}${row !== null && row.rowIndex === open ? ' open' : ''}`;
   if (row === null)
     return (
-      <div class="row-card" role="listitem">
+      <div id={id} class={`row-card${marks}`} role="gridcell">
         …
       </div>
     );
   const { rowIndex, state, pictureCount, question, answer, task, value } = row;
   return (
-    <div class={`row-card${rowIndex === open ? ' open' : ''}`} role="listitem">
+    <div id={id} class={`row-card${marks}`} role="gridcell" aria-selected={isChosen(rowIndex)} onClick={activate}>
       {pictureCount === 0 ? (
         <span class="no-picture">no picture</span>
       ) : (
@@ -63,11 +115,12 @@ function Card({ row, runName, chosen, toggle, open, onOpen }: RowListProps & { r
       <p class="card-head">
         <input
           type="checkbox"
-          checked={chosen.has(rowIndex)}
+          tabIndex={-1}
+          checked={isChosen(rowIndex)}
           aria-label={`choose row ${rowIndex}`}
           onChange={() => toggle(rowIndex)}
         />
-        <button type="button" class="plain" onClick={() => onOpen(rowIndex)}>
+        <button type="button" class="plain" tabIndex={-1} onClick={() => onOpen(rowIndex)}>
           row {count(rowIndex)}
         </button>
         <span class={`tag row-${state}`}>{ROW_STATE_WORDS[state]}</span>

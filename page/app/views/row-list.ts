@@ -7,7 +7,7 @@ export interface RowListProps {
   runName: string;
   rows: Rows;
   filter: RowFilter;
-  chosen: ReadonlySet<number>;
+  isChosen: (rowIndex: number) => boolean;
   /** Chooses a row, or no longer. */
   toggle: (rowIndex: number) => void;
   /** The row that is shown beside. */

@@ -46,7 +46,7 @@ const COLUMNS: RowColumn[] = [
 
 /** A grid: arrows move, Enter opens, space chooses. */
 export function RowTable(props: RowListProps): preact.JSX.Element {
-  const { rows, chosen, toggle, open, onOpen, onSeen, listKey, filter } = props;
+  const { rows, isChosen, toggle, open, onOpen, onSeen, listKey, filter } = props;
   const total = rows.head?.total ?? 0;
   const [frame, width] = useWidth<HTMLDivElement>();
   const size = width === 0 || width >= WIDE_FROM ? 'wide' : width >= MIDDLE_FROM ? 'middle' : 'narrow';
@@ -104,14 +104,14 @@ export function RowTable(props: RowListProps): preact.JSX.Element {
                 class={`grid-line${marks}`}
                 role="row"
                 aria-rowindex={index + 2}
-                aria-selected={row !== null && chosen.has(row.rowIndex)}
+                aria-selected={row !== null && isChosen(row.rowIndex)}
                 style={{ transform: `translateY(${top}px)` }}
                 onClick={() => {
                   setActive(index);
                   if (row !== null) onOpen(row.rowIndex);
                 }}
               >
-                <Cells row={row} isChosen={row !== null && chosen.has(row.rowIndex)} toggle={toggle} />
+                <Cells row={row} isChosen={row !== null && isChosen(row.rowIndex)} toggle={toggle} />
               </div>
             );
           })}

@@ -1,15 +1,15 @@
-// The rows of a run: filters, a table or a gallery, one row beside, rows to export.
+// The rows of a run: filters, a table or a gallery, one row beside, rows to choose.
 import { useEffect, useState } from 'preact/hooks';
 import { count } from '../../../report/format.ts';
 import { route, setValues } from '../data/place.ts';
 import { useRows } from '../data/use-rows.ts';
-import { ROW_FILTERS, RANGES, filterCount, rowFilter, ROW_STATES } from '../logic/row-query.ts';
-import { ROW_STATE_WORDS } from '../logic/words.ts';
-import { ChoiceField, TextField } from '../parts/field.tsx';
+import { NONE_CHOSEN, allChosen, choiceIn, isChosen, toggled } from '../logic/row-choice.ts';
+import { conditionsOf, rowFilter } from '../logic/row-query.ts';
 import { RunHead } from '../parts/run-head.tsx';
 import { Awaited, Nothing, Wrong } from '../parts/words.tsx';
-import { ExportPanel } from './export-panel.tsx';
+import { ChosenPanel } from './chosen-panel.tsx';
 import { RowDetail } from './row-detail.tsx';
+import { RowFilters } from './row-filters.tsx';
 import { RowGallery } from './row-gallery.tsx';
 import { RowTable } from './row-table.tsx';
 import type { Rows } from '../data/use-rows.ts';
@@ -20,20 +20,17 @@ export function RowsView({ runName }: { runName: string }): preact.JSX.Element {
   const filter = rowFilter(values);
   const [seen, setSeen] = useState<[number, number]>([0, 60]);
   const rows = useRows(runName, filter, seen[0], seen[1]);
-  const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
-  useEffect(() => setChosen(new Set()), [runName]);
-  const toggle = (rowIndex: number): void =>
-    setChosen((last) => {
-      const next = new Set(last);
-      if (!next.delete(rowIndex)) next.add(rowIndex);
-      return next;
-    });
+  const conditions = conditionsOf(filter);
+  const [last, setChoice] = useState(NONE_CHOSEN);
+  useEffect(() => setChoice(NONE_CHOSEN), [runName]);
+  const choice = choiceIn(last, conditions);
+  const toggle = (rowIndex: number): void => setChoice((now) => toggled(choiceIn(now, conditions), rowIndex));
   const open = /^\d+$/.test(values['row'] ?? '') ? Number(values['row']) : null;
   const shared = {
     runName,
     rows,
     filter,
-    chosen,
+    isChosen: (rowIndex: number) => isChosen(choice, rowIndex),
     toggle,
     open,
     onSeen: (start: number, end: number) =>
@@ -41,27 +38,32 @@ export function RowsView({ runName }: { runName: string }): preact.JSX.Element {
     onOpen: (rowIndex: number) => setValues({ row: String(rowIndex) }, open === null),
     listKey: JSON.stringify([runName, filter]),
   };
+  const detail =
+    open === null ? null : (
+      <RowDetail
+        runName={runName}
+        rowIndex={open}
+        isChosen={choice.all === null || rows.has(open) ? isChosen(choice, open) : null}
+        toggle={toggle}
+      />
+    );
   return (
     <div class="rows-view">
       <RunHead runName={runName} view="rows" />
-      <Filters rows={rows} values={values} />
+      <RowFilters head={rows.head} values={values} />
       <Wrong text={rows.problem} />
-      <div class="rows-bar">
-        <p role="status">{totalWords(rows)}</p>
-        <div class="buttons" role="group" aria-label="how rows are shown">
-          {(['table', 'gallery'] as const).map((show) => (
-            <button
-              key={show}
-              type="button"
-              aria-pressed={(values['show'] === 'gallery') === (show === 'gallery')}
-              onClick={() => setValues({ show: show === 'table' ? '' : show })}
-            >
-              {show === 'table' ? 'Table' : 'Gallery'}
-            </button>
-          ))}
-        </div>
-      </div>
-      <ExportPanel runName={runName} chosen={chosen} clear={() => setChosen(new Set())} />
+      <Bar
+        head={rows.head}
+        isGallery={values['show'] === 'gallery'}
+        isAll={choice.all !== null && choice.rows.size === 0}
+        chooseAll={() => setChoice(allChosen(conditions))}
+      />
+      <ChosenPanel
+        runName={runName}
+        choice={choice}
+        total={rows.head?.total ?? 0}
+        clear={() => setChoice(NONE_CHOSEN)}
+      />
       {rows.head === null && rows.problem === null ? <Awaited what="the rows" /> : null}
       {rows.head?.total === 0 && !rows.head.isPartial ? (
         rows.head.all === 0 ? (
@@ -76,91 +78,51 @@ export function RowsView({ runName }: { runName: string }): preact.JSX.Element {
       {rows.head === null || rows.head.total === 0 ? null : (
         <div class={open === null ? 'rows-area' : 'rows-area with-detail'}>
           {values['show'] === 'gallery' ? <RowGallery {...shared} /> : <RowTable {...shared} />}
-          {open === null ? null : <RowDetail runName={runName} rowIndex={open} chosen={chosen} toggle={toggle} />}
+          {detail}
         </div>
       )}
-      {rows.head?.total === 0 && open !== null ? (
-        <RowDetail runName={runName} rowIndex={open} chosen={chosen} toggle={toggle} />
-      ) : null}
+      {rows.head?.total === 0 ? detail : null}
     </div>
   );
 }
 
-function totalWords({ head }: Rows): string {
-  if (head === null) return '';
+interface BarProps {
+  head: Rows['head'];
+  isGallery: boolean;
+  /** All rows of the list are chosen. */
+  isAll: boolean;
+  chooseAll: () => void;
+}
+
+/** How many rows the list has, all of them to choose once it is known which they are, and how they are shown. */
+function Bar({ head, isGallery, isAll, chooseAll }: BarProps): preact.JSX.Element {
+  return (
+    <div class="rows-bar">
+      <div class="buttons">
+        <p role="status">{head === null ? '' : totalWords(head)}</p>
+        {head === null || head.total === 0 ? null : (
+          <button type="button" disabled={isAll || head.isPartial} onClick={chooseAll}>
+            Choose all {count(head.total)}
+          </button>
+        )}
+      </div>
+      <div class="buttons" role="group" aria-label="how rows are shown">
+        {(['table', 'gallery'] as const).map((show) => (
+          <button
+            key={show}
+            type="button"
+            aria-pressed={isGallery === (show === 'gallery')}
+            onClick={() => setValues({ show: show === 'table' ? '' : show })}
+          >
+            {show === 'table' ? 'Table' : 'Gallery'}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function totalWords(head: NonNullable<Rows['head']>): string {
   const of = head.total === head.all ? `${count(head.all)} rows` : `${count(head.total)} of ${count(head.all)} rows`;
   return head.isPartial ? `${of} so far; still reading texts …` : of;
-}
-
-interface FiltersProps {
-  rows: Rows;
-  values: Readonly<Record<string, string>>;
-}
-
-function Filters({ rows: { head }, values }: FiltersProps): preact.JSX.Element {
-  const set = filterCount(values);
-  const all = { value: '', label: 'all' };
-  const known = (name: 'task' | 'reason', options: { value: string; label: string }[]) =>
-    values[name] === undefined || options.some(({ value }) => value === values[name])
-      ? [all, ...options]
-      : [all, { value: values[name], label: values[name] }, ...options];
-  const tasks = (head?.tasks ?? []).map(({ task, count: n }) => ({ value: task, label: `${task} (${count(n)})` }));
-  const reasons = (head?.reasons ?? []).map((each) => ({
-    value: each.reason,
-    label: `${each.reason} (${count(each.count)})`,
-  }));
-  return (
-    <form class="filters" onSubmit={(event) => event.preventDefault()} role="search" aria-label="rows">
-      <TextField
-        label="Text"
-        isSearch
-        placeholder="in questions and answers"
-        value={values['text'] ?? ''}
-        onValue={(text) => setValues({ text })}
-      />
-      <ChoiceField
-        label="Task"
-        value={values['task'] ?? ''}
-        onValue={(task) => setValues({ task }, true)}
-        options={known('task', tasks)}
-      />
-      <ChoiceField
-        label="State"
-        value={values['state'] ?? ''}
-        onValue={(state) => setValues({ state }, true)}
-        options={[all, ...ROW_STATES.map((state) => ({ value: state, label: ROW_STATE_WORDS[state] }))]}
-      />
-      <ChoiceField
-        label="Reason"
-        value={values['reason'] ?? ''}
-        onValue={(reason) => setValues({ reason }, true)}
-        options={known('reason', reasons)}
-      />
-      <details class="ranges" open={RANGES.some(({ least, most }) => values[least] || values[most])}>
-        <summary>Ranges</summary>
-        <div class="range-fields">
-          {RANGES.map(({ label, least, most }) => (
-            <fieldset key={label}>
-              <legend>{label}</legend>
-              <TextField
-                label="from"
-                isNumeric
-                value={values[least] ?? ''}
-                onValue={(v) => setValues({ [least]: v })}
-              />
-              <TextField label="to" isNumeric value={values[most] ?? ''} onValue={(v) => setValues({ [most]: v })} />
-            </fieldset>
-          ))}
-        </div>
-      </details>
-      {set === 0 ? null : (
-        <button
-          type="button"
-          onClick={() => setValues(Object.fromEntries(ROW_FILTERS.map((name) => [name, ''])), true)}
-        >
-          Clear {set === 1 ? 'the filter' : `${set} filters`}
-        </button>
-      )}
-    </form>
-  );
 }

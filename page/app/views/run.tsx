@@ -1,11 +1,11 @@
 // One run, as it stands.
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { RunView as Run, Said } from '../../api.ts';
 import { count, duration } from '../../../report/format.ts';
 import { apiPath, post, sentenceOf } from '../data/ask.ts';
 import { problem, refresh, run, session } from '../data/live.ts';
 import { linkTo } from '../logic/route.ts';
-import { leftWords, shareWords, stageShare } from '../logic/words.ts';
+import { leftWords, paceWords, shareWords, stageCounts, stageShare } from '../logic/words.ts';
 import { PairedBars } from '../parts/bars.tsx';
 import { Confirm } from '../parts/dialog.tsx';
 import { RunHead } from '../parts/run-head.tsx';
@@ -40,7 +40,7 @@ export function RunView({ runName }: { runName: string }): preact.JSX.Element {
       <Deeds known={known} />
       <section aria-labelledby="stages">
         <h2 id="stages">Stages</h2>
-        {known.secondsLeft === null ? null : <p class="lead">{leftWords(known.secondsLeft)}</p>}
+        {known.secondsLeft === null ? null : <p class="lead">The run has {leftWords(known.secondsLeft)}.</p>}
         <Stages known={known} />
       </section>
       <Remarks known={known} />
@@ -93,7 +93,13 @@ function Deeds({ known }: { known: Run }): preact.JSX.Element {
   const [told, setTold] = useState<{ said: Said | null; wrong: string | null }>({ said: null, wrong: null });
   const [isBusy, setBusy] = useState(false);
   const [isAsking, setAsking] = useState(false);
+  const status = useRef<HTMLParagraphElement>(null);
+  // What was pressed may be gone: who goes by keys is not sent back to the top.
+  useEffect(() => {
+    if (told.said !== null && document.activeElement === document.body) status.current?.focus({ preventScroll: true });
+  }, [told, known.state, known.awaitedQuotas === null]);
   const act = (deed: Deed): void => {
+    if (isBusy) return;
     setBusy(true);
     void post<Said>(apiPath('runs', known.runName, deed), {})
       .then(
@@ -104,18 +110,19 @@ function Deeds({ known }: { known: Run }): preact.JSX.Element {
       .finally(() => setBusy(false));
   };
   const isAtWork = known.state === 'running' || known.state === 'waiting' || known.state === 'away';
-  const isLocked = isBusy || session.value?.isReadOnly !== false;
+  const isLocked = session.value?.isReadOnly !== false;
   return (
     <>
       <div class="buttons" role="group" aria-label="what to do">
-        {isAtWork && !known.isPaused ? (
-          <button type="button" disabled={isLocked} onClick={() => act('pause')}>
-            Pause
-          </button>
-        ) : null}
-        {isAtWork && known.isPaused ? (
-          <button type="button" class="main" disabled={isLocked} onClick={() => act('resume')}>
-            Resume
+        {isAtWork ? (
+          <button
+            type="button"
+            class={known.isPaused ? 'main' : ''}
+            disabled={isLocked}
+            aria-disabled={isBusy}
+            onClick={() => act(known.isPaused ? 'resume' : 'pause')}
+          >
+            {known.isPaused ? 'Resume' : 'Pause'}
           </button>
         ) : null}
         {isAtWork ? (
@@ -140,7 +147,7 @@ function Deeds({ known }: { known: Run }): preact.JSX.Element {
       {isAtWork && session.value?.isReadOnly ? (
         <p class="hint">This page only shows: it was started read-only.</p>
       ) : null}
-      <p role="status" class="told">
+      <p ref={status} role="status" class="told" tabIndex={-1}>
         {told.said === null ? '' : `${said(told.said.message)} `}
         {told.said === null ? null : <code>{said(told.said.command)}</code>}
       </p>
@@ -216,7 +223,10 @@ function Stages({ known }: { known: Run }): preact.JSX.Element {
         const isHeld =
           stage.state === 'running' &&
           (known.isPaused || (known.awaitedQuotas !== null && stage.stage === 'allocation'));
-        const share = stageShare(stage);
+        const work = known.atWork.find((one) => one.stage === stage.stage);
+        const share = work?.share ?? stageShare(stage);
+        const counts = stage.state === 'running' ? stageCounts(stage, work) : '';
+        const pace = work === undefined || isHeld ? '' : paceWords(work);
         return (
           <li key={stage.stage} class={`stage-${stage.state}`}>
             <span class="mark" aria-hidden="true">
@@ -234,11 +244,10 @@ function Stages({ known }: { known: Run }): preact.JSX.Element {
             </span>
             <span class="stage-words">
               <span class="stage-state">{isHeld ? 'held' : stage.state}</span>
-              {stage.state === 'running' && share !== null ? ` ${shareWords(share)} ` : ' '}
-              {stage.state === 'running' && stage.totalCount > 1
-                ? `${count(stage.doneCount)} of ${count(stage.totalCount)} `
-                : ''}
-              {said(stage.detail)}
+              {stage.state === 'running' && share !== null ? ` ${shareWords(share)}` : ''}
+              {counts === '' ? '' : `, ${counts}`}
+              {stage.detail === '' ? '' : ` ${said(stage.detail.replaceAll(/ {2,}/g, ' · '))}`}
+              {pace === '' ? null : <span class="stage-pace">{pace}</span>}
             </span>
             <span class="stage-time quiet">
               {stage.durationMs === null || stage.state === 'cached' ? '' : duration(stage.durationMs)}

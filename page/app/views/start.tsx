@@ -6,6 +6,7 @@ import { apiPath, post, sentenceOf } from '../data/ask.ts';
 import { session } from '../data/live.ts';
 import { route, setValues } from '../data/place.ts';
 import { useAnswer } from '../data/use-answer.ts';
+import { useDeed } from '../data/use-deed.ts';
 import { sectionsOf } from '../logic/recipe-fields.ts';
 import { FIRST_RECIPE, yamlProblem } from '../logic/recipe-text.ts';
 import { linkTo } from '../logic/route.ts';
@@ -143,25 +144,25 @@ interface RunButtonsProps {
 }
 
 function RunButtons({ recipe, fileName, told, isRight }: RunButtonsProps): preact.JSX.Element {
-  const [answer, setAnswer] = useState<{ said: Said | null; wrong: string | null }>({ said: null, wrong: null });
-  const [isBusy, setBusy] = useState(false);
+  const { answer: done, problem, isBusy, begin } = useDeed<Said>();
   const isReadOnly = session.value?.isReadOnly !== false;
-  const start = (): void => {
-    setBusy(true);
-    post<Said>(apiPath('recipe', 'run'), { text: recipe, name: fileName })
-      .then(
-        (done) => setAnswer({ said: done, wrong: null }),
-        (error: unknown) => setAnswer({ said: null, wrong: sentenceOf(error) }),
-      )
-      .finally(() => setBusy(false));
-  };
-  const { said: done, wrong } = answer;
+  const act = (name: 'save' | 'run') => (): void =>
+    begin(() => post(apiPath('recipe', name), { text: recipe, name: fileName }));
   return (
     <>
       <div class="filters">
         <TextField label="Saved as" value={fileName} onValue={(file) => setValues({ file })} />
-        <button type="button" class="main" disabled={!isRight || isBusy || isReadOnly} onClick={start}>
+        <button
+          type="button"
+          class="main"
+          disabled={!isRight || isReadOnly}
+          aria-disabled={isBusy}
+          onClick={act('run')}
+        >
           Save and run
+        </button>
+        <button type="button" disabled={isBusy || isReadOnly} onClick={act('save')}>
+          Save
         </button>
         <button type="button" onClick={() => download(fileName, recipe)}>
           Download
@@ -176,7 +177,7 @@ function RunButtons({ recipe, fileName, told, isRight }: RunButtonsProps): preac
         {done === null ? '' : `${said(done.message)} `}
         {done?.runName ? <a href={linkTo({ view: 'run', runName: done.runName })}>{said(done.runName)}</a> : null}
       </p>
-      <Wrong text={wrong} />
+      <Wrong text={problem} />
     </>
   );
 }

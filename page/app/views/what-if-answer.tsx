@@ -8,26 +8,38 @@ import { SortedTable } from '../parts/sorted-table.tsx';
 import { Cards } from '../parts/cards.tsx';
 import { said } from '../parts/words.tsx';
 
+interface AnswerProps {
+  runName: string;
+  answer: WhatIf;
+  /** It is being kept, or another one is awaited. */
+  isBusy: boolean;
+  keep: () => void;
+}
+
 /** Overlap, quotas, rows that come and go. */
-export function WhatIfAnswer({ runName, answer }: { runName: string; answer: WhatIf }): preact.JSX.Element {
+export function WhatIfAnswer({ runName, answer, isBusy, keep }: AnswerProps): preact.JSX.Element {
   const tasks = [...answer.tasks].sort((left, right) => right.oldQuota - left.oldQuota);
   return (
     <>
       <h2>The new selection</h2>
       <p>
-        <a href={linkTo({ view: 'run', runName: answer.runName })}>{said(answer.runName)}</a>, in{' '}
-        {duration(answer.seconds * 1000)}. The same by:
+        {answer.runName === null ? null : (
+          <>
+            Kept as run <a href={linkTo({ view: 'run', runName: answer.runName })}>{said(answer.runName)}</a>.{' '}
+          </>
+        )}
+        Selected in {duration(answer.seconds * 1000)}. The same by:
       </p>
       <pre tabIndex={0} aria-label="command">
         {said(answer.command)}
       </pre>
-      {answer.warnings.length === 0 ? null : (
-        <ul class="notices">
-          {answer.warnings.map((line) => (
-            <li key={line}>{said(line)}</li>
-          ))}
-        </ul>
-      )}
+      {answer.runName === null ? (
+        <p class="buttons">
+          <button type="button" class="main" disabled={isBusy} onClick={keep}>
+            Keep it as a run
+          </button>
+        </p>
+      ) : null}
       <Cards
         cards={[
           { name: 'rows', value: count(answer.newCount), note: `${count(answer.oldCount)} before` },
@@ -43,6 +55,13 @@ export function WhatIfAnswer({ runName, answer }: { runName: string; answer: Wha
         write={count}
         pairs={tasks.map(({ task, oldQuota, newQuota }) => ({ name: task, before: oldQuota, after: newQuota }))}
       />
+      {answer.warnings.length === 0 ? null : (
+        <ul class="notices">
+          {answer.warnings.map((line) => (
+            <li key={line}>{said(line)}</li>
+          ))}
+        </ul>
+      )}
       <details>
         <summary>Numbers</summary>
         <SortedTable

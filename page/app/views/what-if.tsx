@@ -1,12 +1,14 @@
-// Another selection from the same gradients: the question, and the answer beside what there is.
+// Another selection from the same gradients: it follows the controls, beside the selection that there is.
 import { signal } from '@preact/signals';
-import { useState } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { WhatIf } from '../../api.ts';
 import { FILTERS, METHODS } from '../../../contracts/methods.ts';
-import { apiPath, post, sentenceOf } from '../data/ask.ts';
+import { apiPath, post } from '../data/ask.ts';
 import { run, session } from '../data/live.ts';
 import { route, setValues } from '../data/place.ts';
-import { METHOD_NAMES, questionFindings, readsLambda, whatIfQuestion } from '../logic/what-if-question.ts';
+import { useDeed } from '../data/use-deed.ts';
+import { useQuestion } from '../data/use-question.ts';
+import { METHOD_NAMES, isAsked, questionFindings, readsLambda, whatIfQuestion } from '../logic/what-if-question.ts';
 import { ChoiceField, ChoicesField, TextField } from '../parts/field.tsx';
 import { RunHead } from '../parts/run-head.tsx';
 import { Nothing, Wrong } from '../parts/words.tsx';
@@ -17,51 +19,58 @@ const answers = signal<ReadonlyMap<string, WhatIf>>(new Map());
 
 const FILTER_OPTIONS = Object.entries(FILTERS).map(([value, { summary }]) => ({ value, label: value, hint: summary }));
 
-/** The question in the address, and its answer once it was asked. */
+/** The question in the address, and its answer; while one is awaited the last one stays. */
 export function WhatIfView({ runName }: { runName: string }): preact.JSX.Element {
   const { values } = route.value;
   const question = whatIfQuestion(values);
   const findings = questionFindings(values);
-  const key = JSON.stringify([runName, question]);
-  const [state, setState] = useState<{ key: string; wrong: string | null } | null>(null);
-  const answer = answers.value.get(key) ?? null;
-  const isAwaited = state?.key === key && state.wrong === null && answer === null;
   const isReadOnly = session.value?.isReadOnly !== false;
-  const ask = (event: Event): void => {
-    event.preventDefault();
-    if (Object.keys(findings).length > 0 || isReadOnly) return;
-    setState({ key, wrong: null });
-    post<WhatIf>(apiPath('runs', runName, 'what-if'), question).then(
-      (told) => (answers.value = new Map([...answers.value, [key, told]])),
-      (error: unknown) => setState({ key, wrong: sentenceOf(error) }),
-    );
+  const isAskable = isAsked(values) && Object.keys(findings).length === 0 && !isReadOnly;
+  const key = JSON.stringify([runName, question]);
+  const answer = answers.value.get(key) ?? null;
+  const ask = async (isKept: boolean, ended?: AbortSignal): Promise<WhatIf> => {
+    const told = await post<WhatIf>(apiPath('runs', runName, 'what-if'), { ...question, isKept }, ended);
+    answers.value = new Map([...answers.value, [key, told]]);
+    return told;
   };
+  const isAwaited = isAskable && answer === null;
+  const problem = useQuestion(isAwaited ? key : null, (ended) => ask(false, ended));
+  const kept = useDeed<WhatIf>(key);
+  const last = useRef<{ runName: string; answer: WhatIf } | null>(null);
+  if (answer !== null) last.current = { runName, answer };
+  const shown = isAsked(values) && last.current?.runName === runName ? last.current.answer : null;
   return (
     <>
       <RunHead runName={runName} view="what-if" />
       <p class="lead">Selects anew from the gradients that are there: no training, seconds instead of hours.</p>
       <div class="beside">
-        <form onSubmit={ask} aria-label="another selection">
+        <form onSubmit={(event) => event.preventDefault()} aria-label="another selection">
           <Question values={values} question={question} findings={findings} />
-          <p class="buttons">
-            <button type="submit" class="main" disabled={isReadOnly || isAwaited}>
-              {isAwaited ? 'Selecting …' : 'Select'}
-            </button>
-          </p>
           {isReadOnly && session.value !== null ? (
             <p class="hint">This page only shows: it was started read-only.</p>
           ) : null}
         </form>
-        <div aria-live="polite" class="answer-side">
-          <Wrong text={state?.key === key ? state.wrong : null} />
-          {answer === null && !isAwaited && state?.key !== key ? (
+        <div class="answer-side">
+          <Wrong text={problem ?? kept.problem} />
+          <p class="awaited" role="status">
+            {isAwaited && problem === null ? 'selecting …' : ''}
+          </p>
+          {shown === null && !isAwaited ? (
             <Nothing
-              text="Choose a method, a budget or filters, then press Select. The same is done by:"
+              text="Change the method, the budget or the filters: the new selection follows. The same is done by:"
               command={`tive select ${run.value?.runName ?? runName} --method ${question.method}`}
             />
           ) : null}
-          {isAwaited ? <p class="awaited">selecting …</p> : null}
-          {answer === null ? null : <WhatIfAnswer runName={runName} answer={answer} />}
+          {shown === null ? null : (
+            <div class={shown === answer ? '' : 'stale'} aria-busy={shown !== answer}>
+              <WhatIfAnswer
+                runName={runName}
+                answer={shown}
+                isBusy={kept.isBusy || shown !== answer}
+                keep={() => kept.begin(() => ask(true))}
+              />
+            </div>
+          )}
         </div>
       </div>
     </>
@@ -74,7 +83,17 @@ interface QuestionProps {
   findings: Record<string, string>;
 }
 
+/** Settings that are a number, or the run's own where nothing is said. */
+const NUMBERS = {
+  lambda: {
+    label: 'Lambda',
+    hint: 'sharpness: a row’s probability is proportional to exp(lambda · value) within its task',
+  },
+  budget: { label: 'Budget', hint: 'a share such as 0.15, or a number of rows' },
+} as const;
+
 function Question({ values, question, findings }: QuestionProps): preact.JSX.Element {
+  const numbers = readsLambda(question.method) ? (['lambda', 'budget'] as const) : (['budget'] as const);
   return (
     <>
       <ChoiceField
@@ -84,26 +103,17 @@ function Question({ values, question, findings }: QuestionProps): preact.JSX.Ele
         onValue={(method) => setValues({ method })}
         options={METHOD_NAMES.map((value) => ({ value, label: value }))}
       />
-      {readsLambda(question.method) ? (
+      {numbers.map((name) => (
         <TextField
-          label="Lambda"
-          hint="sharpness: a row’s probability is proportional to exp(lambda · value) within its task"
+          key={name}
+          {...NUMBERS[name]}
           isNumeric
           placeholder="as the run’s"
-          value={values['lambda'] ?? ''}
-          onValue={(lambda) => setValues({ lambda })}
-          finding={findings['lambda'] ?? null}
+          value={values[name] ?? ''}
+          onValue={(text) => setValues({ [name]: text })}
+          finding={findings[name] ?? null}
         />
-      ) : null}
-      <TextField
-        label="Budget"
-        hint="a share such as 0.15, or a number of rows"
-        isNumeric
-        placeholder="as the run’s"
-        value={values['budget'] ?? ''}
-        onValue={(budget) => setValues({ budget })}
-        finding={findings['budget'] ?? null}
-      />
+      ))}
       <ChoicesField
         label="Filters"
         values={question.filters}

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
@@ -109,6 +109,21 @@ describe('a dataset is refused', () => {
     await expect(run.scan(run.config(...settings))).rejects.toThrow(unknown);
     expect((await run.scan(run.config('gradients.shard_rows=9'))).cached).toBe(false);
     await expect(run.scan(run.config(...settings))).rejects.toThrow(unknown);
+  });
+
+  test('for a list of excluded rows that names none of it; names that fit are said where some do not', async () => {
+    const place = join(run.folder, 'left-out.txt');
+    writeFileSync(place, `1\nnobody\n${'0f'.repeat(32)}\n`);
+    const config = run.config(`dataset.exclude_rows=${place}`);
+    const { warnings, rows } = await run.scan(config);
+    expect(warnings).toContain(
+      `dataset.exclude_rows: names must be ids or content hashes of rows, got 2 of 3 that no row has: "nobody", "${'0f'.repeat(32)}"`,
+    );
+    expect(rows).toEqual((await run.scan(run.config())).rows);
+    writeFileSync(place, 'nobody\n');
+    await expect(run.scan(config)).rejects.toThrow('got 1 of 1 that no row has: "nobody"; tive show tells a row');
+    rmSync(place);
+    await expect(run.scan(config)).rejects.toThrow('dataset.exclude_rows: file must exist, got "');
   });
 
   test('for too many bad rows, and nothing is left behind', async () => {

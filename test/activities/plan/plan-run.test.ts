@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { planRun } from '../../../activities/plan/plan-run.ts';
 import type { Config } from '../../../contracts/config.ts';
@@ -149,6 +151,14 @@ describe('a plan is refused', () => {
     await expect(planOf(empty, config)).rejects.toThrow(
       /^dataset: quarantined share .* mostly image_missing\); .*image_folder/,
     );
+  });
+
+  test('for a list of excluded rows that names none of an earlier run’s', async () => {
+    await run.scan(run.config());
+    const place = join(run.folder, 'left-out.txt');
+    writeFileSync(place, 'nobody\n');
+    const config = run.config(`dataset.exclude_rows=${place}`);
+    await expect(planOf(run, config)).rejects.toThrow('got 1 of 1 that no row has: "nobody"');
   });
 
   test('for an excluded task that an earlier run has not found', async () => {

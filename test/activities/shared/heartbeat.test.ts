@@ -2,9 +2,10 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { excuseAttempt, noteError, openPulse, startPulse } from '../../../activities/shared/heartbeat.ts';
 import type { Pulse } from '../../../activities/shared/heartbeat.ts';
+import { Pace } from '../../../activities/shared/pace.ts';
 import { NON_RETRYABLE_ERRORS, NoProgressError } from '../../../contracts/failures.ts';
 import type { Checkpoint } from '../../../contracts/messages/run.ts';
 
@@ -72,6 +73,28 @@ describe('heartbeats', () => {
       expect(pulse.mustStop()).toBe(false);
     });
     expect(sent).toEqual([checkpoint(0, 0, 1), ...Array.from({ length: 3 }, () => checkpoint(3, 9, 1))]);
+  });
+});
+
+describe('the pace', () => {
+  test('is in the heartbeats once it is known, and goes on in the next activity of the process', async () => {
+    const pace = new Pace();
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(1000);
+    const { environment, sent } = surroundings();
+    await environment.run(async () => {
+      const pulse = startPulse('gradients', 'shard 1 of 2', pace);
+      for (const nowMs of [1000, 4000, 6000]) {
+        clock.mockReturnValue(nowMs);
+        pulse.worked(10);
+        await pulse.breathe();
+      }
+    });
+    expect(sent.map(({ rowsPerSecond }) => rowsPerSecond)).toEqual([undefined, undefined, undefined, 4]);
+    const next = surroundings();
+    clock.mockReturnValue(9000);
+    await next.environment.run(async () => void startPulse('gradients', 'shard 2 of 2', pace));
+    expect(next.sent).toEqual([{ ...checkpoint(0, 0, 1), rowsPerSecond: 2.5 }]);
+    clock.mockRestore();
   });
 });
 

@@ -97,9 +97,9 @@ describe('a training that is stopped', () => {
   test('leaves a checkpoint, and started again ends in the same bytes without a step twice', async () => {
     const undisturbed = await run.tune(run.config());
     const first = await stoppedAfter(3);
-    expect(first).toEqual({ stage: 'warmup', doneCount: 3, totalCount: STEPS, movedAtAttempt: 1 });
+    expect(first).toMatchObject({ stage: 'warmup', doneCount: 3, totalCount: STEPS, movedAtAttempt: 1 });
     const second = await stoppedAfter(8, { attempt: 2, heartbeatDetails: first });
-    expect(second).toEqual({ stage: 'warmup', doneCount: 8, totalCount: STEPS, movedAtAttempt: 2 });
+    expect(second).toMatchObject({ stage: 'warmup', doneCount: 8, totalCount: STEPS, movedAtAttempt: 2 });
     // A new process, to which no heartbeat tells how far it was: it begins at the share that is there.
     const heartbeats: Checkpoint[] = [];
     const finished = await other.tune(other.config(), { heartbeats });
@@ -109,6 +109,37 @@ describe('a training that is stopped', () => {
     for (const name of FILES) expect(other.hashOf(finished.adapter, name)).toBe(run.hashOf(undisturbed.adapter, name));
     const { address } = await readManifest(other.store, finished.adapter);
     expect(await other.store.list(checkpointFolder('warmup', address))).toEqual([]);
+  });
+
+  test('tells its curves up to its checkpoint, whole after a retry and in a new process', async () => {
+    other.models.reset();
+    const settings = 'run.seed=11';
+    const { adapter } = await run.tune(run.config(settings));
+    const all: { loss: number; learningRate: number }[] = [];
+    for await (const { rowCount, loss, learningRate } of trainingTable.read(run.store, adapter))
+      for (let row = 0; row < rowCount; row += 1) all.push({ loss: loss[row]!, learningRate: learningRate[row]! });
+    const stopAfter = async (steps: number, around: Surroundings): Promise<Checkpoint[]> => {
+      const heartbeats: Checkpoint[] = [];
+      const onStart = (cancel: () => void): void => other.models.after('update', steps, cancel);
+      const stopped = other.tune(other.config(settings), { ...around, onStart, heartbeats });
+      await expect(stopped).rejects.toThrow('CANCELLED');
+      return heartbeats;
+    };
+    const requireWhole = ({ doneCount, training }: Checkpoint): void => {
+      expect(training).toMatchObject({ name: 'warmup', steps: Array.from({ length: doneCount }, (_, step) => step) });
+      for (const [step, { loss, learningRate }] of all.slice(0, doneCount).entries()) {
+        // Five digits are sent.
+        expect(training!.losses[step]! / loss).toBeCloseTo(1, 4);
+        expect(training!.learningRates[step]! / learningRate).toBeCloseTo(1, 4);
+      }
+    };
+    const first = (await stopAfter(3, {})).at(-1)!;
+    expect(first.doneCount).toBe(3);
+    const second = await stopAfter(8, { attempt: 2, heartbeatDetails: first });
+    const third = await stopAfter(9, {});
+    expect(second[0]!.training).toEqual(first.training);
+    expect(third.find(({ training }) => training !== undefined)!.doneCount).toBe(8);
+    for (const beat of [first, ...second, ...third.filter(({ doneCount }) => doneCount > 0)]) requireWhole(beat);
   });
 
   test('that never gets further is given up', async () => {

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { centreOf } from '../../../algorithms/robust-means.ts';
 import { mergeTaskSums, finishTaskSums } from '../../../algorithms/task-values.ts';
@@ -9,6 +11,8 @@ import { SPACE_FILE, readSpace } from '../../../activities/values/space.ts';
 import { createValuesActivities, findValues } from '../../../activities/values/stage.ts';
 import type { Config } from '../../../contracts/config.ts';
 import type { ArtifactReference } from '../../../contracts/references.ts';
+import { readExcluded } from '../../../tables/excluded.ts';
+import { contentHexAt } from '../../../tables/hash-column.ts';
 import { openGradientTable, readGradients } from '../../../tables/gradients.ts';
 import { RowLookup } from '../../../tables/row-lookup.ts';
 import { valuesTable } from '../../../tables/values.ts';
@@ -165,7 +169,10 @@ describe.each(['float32', 'int8'])('values of a table in %s', (storage) => {
       gradientNorm: Float64Array.from(joined(scanned.map(({ gradientNorm }) => gradientNorm))),
       el2n: Float64Array.from(joined(scanned.map(({ el2n }) => el2n))),
     };
-    const { taskIndex, maxima } = joinRows(scan, await RowLookup.read(run.store, rows), []);
+    const { taskIndex, maxima } = joinRows(scan, await RowLookup.read(run.store, rows), {
+      tasks: [],
+      rows: new Set(),
+    });
     const [sum, ...others] = await pass<'sum'>((start, end) => ({
       pass: 'sum',
       maxima,
@@ -193,8 +200,10 @@ describe('values', () => {
     const { rows, gradients, ...found } = await run.estimate(run.config());
     const input = { config: run.config(), rows, gradients: [gradients] };
     expect(await inActivity(estimateValues, input)).toEqual({ ...found, cached: true });
-    expect(await findValues(run.store, input)).toEqual({ ...found, cached: true });
-    expect(await findValues(run.store, { ...input, config: run.config('run.seed=9') })).toBeNull();
+    expect(await findValues(run.store, input, run.dependencies.openStore)).toEqual({ ...found, cached: true });
+    expect(
+      await findValues(run.store, { ...input, config: run.config('run.seed=9') }, run.dependencies.openStore),
+    ).toBeNull();
   });
 
   test('leave out the rows of excluded tasks, and change no other', async () => {
@@ -203,6 +212,31 @@ describe('values', () => {
     expect(some.gradients).toEqual(all.gradients);
     expect(some.tasks).toEqual(all.tasks.filter(({ task }) => task !== 'tell'));
     expect(await valuesOf(some.values)).toEqual((await valuesOf(all.values)).filter(({ task }) => task !== 'tell'));
+  });
+
+  test('leave out the rows of a list by id or by content, once, and change no other gradient', async () => {
+    const all = await run.estimate(run.config());
+    const place = join(run.folder, 'left-out.txt');
+    const hashes = new Map<number, string>();
+    for await (const { rowIndex, contentHash } of valuesTable.read(run.store, all.values))
+      for (const [row, index] of rowIndex.entries()) hashes.set(index, contentHexAt(contentHash, row));
+    const [one, other] = [...hashes.keys()];
+    writeFileSync(place, `# two rows\n${hashes.get(one!)}\n${hashes.get(other!)}\n`);
+    const config = run.config(`dataset.exclude_rows=${place}`);
+    const some = await run.estimate(config);
+    const leftOut = await readExcluded(run.store, some.values);
+    expect(leftOut).toEqual([one, other]);
+    expect(some.gradients).toEqual(all.gradients);
+    expect(some.warnings).toContain('dataset.exclude_rows: 2 rows are left out of values and selection');
+    const kept = (await valuesOf(all.values)).map(({ rowIndex }) => rowIndex).filter((row) => !leftOut.includes(row));
+    expect((await valuesOf(some.values)).map(({ rowIndex }) => rowIndex)).toEqual(kept);
+    expect(await readExcluded(run.store, all.values)).toEqual([]);
+    const input = { config, rows: some.rows, gradients: [some.gradients] };
+    expect((await inActivity(estimateValues, input)).cached).toBe(true);
+    // What the file says is in the address, not where it lies.
+    writeFileSync(place, `${hashes.get(one!)}\n`);
+    const fewer = await inActivity(estimateValues, input);
+    expect([fewer.cached, fewer.values.rowCount]).toEqual([false, all.values.rowCount - 1]);
   });
 
   test('without self term leave a row’s cosine with itself out', async () => {

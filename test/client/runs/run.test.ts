@@ -298,7 +298,9 @@ describe('a recipe of one’s own, run by the command line', () => {
     expect(made!.selection!.rowCount).toBe(resultOf(folder).methods[0]!.selection!.rowCount);
     expect(await tive(folder, 'select', 'small', 'gradients.sketch=8')).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('must be of values, allocation, selection, got "gradients.sketch=8"') as string,
+      stderr: expect.stringContaining(
+        'of values, allocation, selection, or dataset.exclude_rows, got "gradients.sketch=8"',
+      ) as string,
     });
     expect(await tive(folder, 'select', 'small', 'selection.ranks=best')).toMatchObject({
       exitCode: 2,

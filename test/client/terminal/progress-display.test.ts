@@ -1,14 +1,17 @@
 import { describe, expect, test, vi } from 'vitest';
 import { createProgressDisplay, fractionOf, stageLines } from '../../../client/terminal/progress-display.ts';
-import type { RunStatus, WorkInProgress } from '../../../client/runs/runs.ts';
+import type { RunStatus } from '../../../client/runs/runs.ts';
+import type { WorkInProgress } from '../../../client/runs/work-now.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
 import { STAGES } from '../../../contracts/stages.ts';
 import type { Stage } from '../../../contracts/stages.ts';
 
-function status(
-  lines: Partial<Record<Stage, Partial<StageProgress>>>,
-  working: [Stage, WorkInProgress][] = [],
-): RunStatus {
+/** What is shown of work. */
+type Work = Pick<WorkInProgress, 'doneCount' | 'totalCount' | 'doneParts'>;
+
+const UNKNOWN = { shares: [], rowsPerSecond: null, pacedCount: 0, workers: [] };
+
+function status(lines: Partial<Record<Stage, Partial<StageProgress>>>, working: [Stage, Work][] = []): RunStatus {
   const stages = STAGES.map((stage): StageProgress => ({
     stage,
     state: 'waiting',
@@ -19,7 +22,14 @@ function status(
     durationMs: null,
     ...lines[stage],
   }));
-  return { stages, gate: { isPaused: false, awaitsApproval: false }, retryCount: 0, working: new Map(working) };
+  const work = working.map(([stage, shown]): [Stage, WorkInProgress] => [stage, { ...UNKNOWN, ...shown }]);
+  return {
+    stages,
+    gate: { isPaused: false, awaitsApproval: false },
+    retryCount: 0,
+    trainings: [],
+    working: new Map(work),
+  };
 }
 
 /** A stream that keeps what was written. */
@@ -30,12 +40,12 @@ function recorder(columns?: number) {
 }
 
 describe('share of a stage', () => {
-  const part = (doneCount: number, totalCount: number, doneParts: number): WorkInProgress => ({
+  const part = (doneCount: number, totalCount: number, doneParts: number): Work => ({
     doneCount,
     totalCount,
     doneParts,
   });
-  test.each<[string, Partial<StageProgress>, WorkInProgress | null, number | null]>([
+  test.each<[string, Partial<StageProgress>, Work | null, number | null]>([
     ['waiting', { state: 'waiting' }, null, 0],
     ['done', { state: 'done' }, null, 1],
     ['running without news', { state: 'running' }, null, null],
@@ -72,7 +82,7 @@ describe('on a terminal', () => {
 
   test('beside the share of a stage stand its own counts, or how many parts it is of', () => {
     const { stream, written } = recorder(100);
-    const line = (lines: Parameters<typeof status>[0], ...working: [Stage, WorkInProgress][]): string => {
+    const line = (lines: Parameters<typeof status>[0], ...working: [Stage, Work][]): string => {
       createProgressDisplay(stream, true).show(status(lines, working));
       return written.at(-1)!.trimEnd();
     };

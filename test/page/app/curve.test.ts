@@ -1,7 +1,7 @@
 // Lines of a chart.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { curveWords, extent, pathOf, thinned, ticks } from '../../../page/app/logic/curve.ts';
+import { curveWords, extent, pathOf, smoothed, thinned, ticks } from '../../../page/app/logic/curve.ts';
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 });
 
@@ -31,6 +31,18 @@ test('a thinned line has few points, its ends, its lowest and its highest', () =
       expect(few.xs).toEqual([...few.xs].sort((left, right) => left - right));
     }),
   );
+});
+
+test('a smoothed line has the mean of what is around, and does not lag', () => {
+  const line = (ys: number[]) => ({ name: 'a', xs: ys.map((_, index) => index), ys });
+  expect(smoothed(line([3, 1, 2])).ys).toEqual([3, 1, 2]);
+  const falling = Array.from({ length: 80 }, (_, index) => 80 - index);
+  expect(smoothed(line(falling)).ys.slice(2, -2)).toEqual(falling.slice(2, -2));
+  expect(smoothed(line(falling)).ys[0]).toBe(79);
+  const noisy = falling.map((_, index) => index % 5);
+  expect(smoothed(line(noisy)).ys.slice(2, -2)).toEqual(Array.from({ length: 76 }, () => 2));
+  const broken = smoothed(line(falling.map((value, index) => (index === 40 ? NaN : value)))).ys;
+  expect([broken[40], broken[41]]).toEqual([NaN, (41 + 39 + 38 + 37) / 4]);
 });
 
 test('a path goes upwards with its values and is interrupted by what is no number', () => {

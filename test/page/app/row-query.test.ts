@@ -1,6 +1,13 @@
 // Filters of rows between the address and the server.
 import { expect, test } from 'vitest';
-import { filterCount, nextSort, numberOf, rowFilter, rowParameters } from '../../../page/app/logic/row-query.ts';
+import {
+  conditionsOf,
+  filterCount,
+  nextSort,
+  numberOf,
+  rowFilter,
+  rowParameters,
+} from '../../../page/app/logic/row-query.ts';
 
 test('the address gives a filter, and what is none in it is left out', () => {
   expect(rowFilter({ task: 'ocr', state: 'selected', sort: 'loss', order: 'down', leastLoss: '0,5' })).toEqual({
@@ -30,6 +37,13 @@ test('equal filters give equal questions, whatever the order of their keys', () 
     leastLoss: '1',
     sort: 'loss',
     task: 'a b',
+  });
+});
+
+test('what a filter asks of rows is without their order', () => {
+  expect(conditionsOf({ task: 'a', sort: 'loss', descending: true, leastLoss: 0 })).toEqual({
+    task: 'a',
+    leastLoss: 0,
   });
 });
 

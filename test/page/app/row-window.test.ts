@@ -5,6 +5,7 @@ import {
   MOST_PIXELS,
   PAGE_ROWS,
   keptPages,
+  movedCard,
   movedLine,
   pagesOf,
   scrollFactor,
@@ -50,4 +51,16 @@ test('keys move the active line and stop at the ends', () => {
   expect(movedLine('a', 7, 10, 5)).toBeNull();
   expect(movedLine('toString', 7, 10, 5)).toBeNull();
   expect(movedLine('End', 0, 0, 5)).toBeNull();
+});
+
+test('keys move the active card along its line, from line to line, and stop at the ends', () => {
+  expect(movedCard('ArrowRight', 4, 11, 3, 2)).toBe(5);
+  expect(movedCard('ArrowLeft', 0, 11, 3, 2)).toBe(0);
+  expect(movedCard('ArrowDown', 4, 11, 3, 2)).toBe(7);
+  expect(movedCard('ArrowDown', 9, 11, 3, 2)).toBe(10);
+  expect(movedCard('ArrowUp', 2, 11, 3, 2)).toBe(2);
+  expect(movedCard('PageDown', 1, 11, 3, 2)).toBe(7);
+  expect(movedCard('End', 1, 665_298, 3, 2)).toBe(665_297);
+  expect(movedCard('a', 1, 11, 3, 2)).toBeNull();
+  expect(movedCard('ArrowRight', 0, 0, 3, 2)).toBeNull();
 });

@@ -9,6 +9,7 @@ const namesOf = (values: Record<string, string>): string[] =>
 test('the newest run comes first, equal ones by name', () => {
   expect(namesOf({})).toEqual([
     'mix-at-work',
+    'mix-in-training',
     'mix-held',
     'bad-picture-folder',
     'demo-seeds',
@@ -18,7 +19,7 @@ test('the newest run comes first, equal ones by name', () => {
 });
 
 test('a text is looked for in name, dataset, method and verdict, case folded', () => {
-  expect(namesOf({ text: ' MIX-' })).toEqual(['mix-at-work', 'mix-held', 'mix-15-percent']);
+  expect(namesOf({ text: ' MIX-' })).toEqual(['mix-at-work', 'mix-in-training', 'mix-held', 'mix-15-percent']);
   expect(namesOf({ text: 'demo' })).toEqual(['demo-seeds']);
   expect(namesOf({ text: 'random' })).toEqual(['half-way']);
   expect(namesOf({ text: 'within chance', sort: 'name' })).toEqual(['demo-seeds', 'mix-15-percent']);
@@ -40,7 +41,7 @@ test('an order is turned round', () => {
 test('states that no run is in are not counted', () => {
   expect(countsByState(FAKE_RUNS)).toEqual([
     { state: 'waiting', count: 1 },
-    { state: 'running', count: 1 },
+    { state: 'running', count: 2 },
     { state: 'failed', count: 1 },
     { state: 'stopped', count: 1 },
     { state: 'done', count: 2 },

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import {
   METHOD_NAMES,
+  isAsked,
   questionFindings,
   readsLambda,
   whatIfQuestion,
@@ -40,4 +41,10 @@ test('what cannot be asked is said at its field', () => {
 test('lambda is asked for where a method reads it', () => {
   expect(METHOD_NAMES.filter(readsLambda)).toContain('tive');
   expect(readsLambda('random')).toBe(false);
+});
+
+test('nothing is asked before a control is touched', () => {
+  expect(isAsked({})).toBe(false);
+  expect(isAsked({ row: '3', method: '', budget: ' ' })).toBe(false);
+  for (const name of ['method', 'lambda', 'budget', 'filters', 'settings']) expect(isAsked({ [name]: '1' })).toBe(true);
 });

@@ -6,7 +6,9 @@ import {
   bytesWords,
   leftWords,
   middleCut,
+  paceWords,
   shareWords,
+  stageCounts,
   stageShare,
 } from '../../../page/app/logic/words.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
@@ -66,4 +68,40 @@ test('attributes of a log are text', () => {
   expect(attributeWords('a')).toBe('a');
   expect(attributeWords({ rows: 3 })).toBe('{"rows":3}');
   expect(attributeWords(undefined)).toBe('');
+});
+
+test('a pace and the time left are told as far as they are known', () => {
+  expect(plain(paceWords({ rowsPerSecond: 118.42, secondsLeft: 3708 }))).toBe(
+    '118 rows a second, about 1 h 2 min left',
+  );
+  expect(plain(paceWords({ rowsPerSecond: 0.4567, secondsLeft: null }))).toBe('0.457 rows a second');
+  expect(plain(paceWords({ rowsPerSecond: null, secondsLeft: 12 }))).toBe('about 12 s left');
+  expect(paceWords({ rowsPerSecond: null, secondsLeft: null })).toBe('');
+});
+
+test('what a stage counts are its parts, or what its one part has done', () => {
+  const line = (changes: Partial<StageProgress>): StageProgress => ({
+    stage: 'warmup',
+    state: 'running',
+    detail: '',
+    doneCount: 0,
+    totalCount: 1,
+    startedAtMs: null,
+    durationMs: null,
+    ...changes,
+  });
+  const none = { share: null, rowsPerSecond: null, secondsLeft: null };
+  const work = (doneCount: number, totalCount: number) => ({
+    stage: 'warmup' as const,
+    ...none,
+    doneCount,
+    totalCount,
+  });
+  expect(stageCounts(line({}), work(118, 1288))).toBe('118 of 1,288 steps');
+  expect(stageCounts(line({ stage: 'dataset' }), work(5000, 0))).toBe('5,000 rows');
+  expect(stageCounts(line({}), work(0, 288))).toBe('');
+  expect(stageCounts(line({}), undefined)).toBe('');
+  expect(stageCounts(line({ stage: 'gradients', doneCount: 20, totalCount: 64 }), work(118, 288))).toBe(
+    '20 of 64 shards',
+  );
 });

@@ -1,10 +1,12 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
 import type {
   CheckedRecipe,
   Comparison,
+  Excluded,
   LogLine,
   RowPage,
   RowView,
@@ -14,6 +16,10 @@ import type {
   Session,
 } from '../../../page/api.ts';
 import { keyOf } from '../../../page/server/recipes.ts';
+import { findExcluded } from '../../../activities/shared/excluded-rows.ts';
+import { loadRecipe } from '../../../client/recipe/recipe.ts';
+import { parseRowNames } from '../../../dataset/rows/row-names.ts';
+import { LocalStore } from '../../../store/local-store.ts';
 import { usePage, writeRun } from './served.ts';
 
 const page = usePage();
@@ -156,11 +162,11 @@ describe('rows', () => {
       taskRowCount: 6,
       probability: 0,
       nearest: [],
-      why: 'tive drew it 2 times; it is 3. by value of the rows of its task, b.',
+      why: 'tive drew it 2 times; it is number 3 by value of the rows of its task, b.',
     });
     const why = async (row: number): Promise<string> => (await page.get<RowView>(`/api/runs/small/rows/${row}`)).why;
     expect(await why(2)).toBe('It was set aside, since it cannot be used: answer_empty.');
-    expect(await why(3)).toMatch(/^tive did not draw it; it is 3\. by value/);
+    expect(await why(3)).toMatch(/^tive did not draw it; it is number 3 by value/);
   });
 
   test('one that there is not is a 404', async () => {
@@ -228,6 +234,24 @@ describe('selections', () => {
     expect(readFileSync(join(folder, 'rows.json'), 'utf8')).toBe('[5,0]\n');
   });
 
+  test('all rows of a filter are exported but some, without those that are set aside', async () => {
+    const exported = async (all: object): Promise<{ message: string; rows: unknown }> => {
+      const answer = await page.post('/api/runs/small/export', { form: 'indices', rows: null, all });
+      expect(answer.status, answer.body.toString()).toBe(200);
+      const path = join(page.folder, 'runs/small/export-rows/selected_indices.json');
+      const { message } = JSON.parse(answer.body.toString()) as Said;
+      return { message, rows: JSON.parse(readFileSync(path, 'utf8')) };
+    };
+    const some = await exported({ filter: { task: 'b', leastValue: 0.15, mostValue: 0.45 }, except: [8, 99] });
+    expect(some.rows).toEqual([7, 9]);
+    expect(some.message).toMatch(/ {2}2 rows$/);
+    const all = await exported({ filter: {}, except: [] });
+    expect(all.rows).toEqual([0, 1, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(all.message).toMatch(/ {2}10 rows, without 2 rows that are set aside$/);
+    // A search in texts is read to its end.
+    expect((await exported({ filter: { text: 'ANSWER 1' }, except: [] })).rows).toEqual([1, 10]);
+  });
+
   test('rows that cannot be used, a table of picked rows, and other forms are refused', async () => {
     for (const body of [
       { form: 'indices', rows: [2] },
@@ -236,9 +260,77 @@ describe('selections', () => {
       { form: 'csv', rows: [0] },
       { form: 'zip', rows: null },
       { form: 'csv' },
+      { form: 'csv', rows: null, all: { filter: {}, except: [] } },
+      { form: 'indices', rows: null, all: { filter: { leastLoss: '1' }, except: [] } },
+      { form: 'indices', rows: null, all: { filter: { offset: 1 }, except: [] } },
+      { form: 'indices', rows: null, all: { filter: { task: 'nobody' }, except: [] } },
+      { form: 'indices', rows: null, all: { filter: {} } },
       [],
     ])
       expect((await page.post('/api/runs/small/export', body)).status, JSON.stringify(body)).toBe(400);
+  });
+});
+
+describe('rows that are left out', () => {
+  const exclude = async (body: object): Promise<Excluded> => {
+    const answer = await page.post('/api/runs/small/exclude', body);
+    expect(answer.status, answer.body.toString()).toBe(200);
+    return JSON.parse(answer.body.toString()) as Excluded;
+  };
+
+  test('stand by content in a list beside the recipes, and a recipe of the run names it', async () => {
+    const { message, recipe, command } = await exclude({ rows: [9, 0, 2] });
+    const file = recipe.name.replace('.yaml', '.txt');
+    expect(file).toMatch(/^small-without-[0-9a-f]{6}\.txt$/);
+    expect(message).toMatch(/small-without-\w+\.txt {2}2 rows to leave out, beside 1 row that cannot be used$/);
+    expect(command).toMatch(/select small dataset\.exclude_rows=\S+\.txt$/);
+    const { hashes, ids } = parseRowNames(readFileSync(join(page.folder, file), 'utf8'));
+    const { rows } = page.result.dataset!;
+    const store = new LocalStore(join(page.folder, 'store'));
+    const found = await findExcluded(store, rows, { hashes, ids });
+    expect([[...found.rowIndexes], found.unknown, ids.size]).toEqual([[0, 9], [], 0]);
+    const read = parse(recipe.text) as object;
+    expect(read).toEqual({
+      extends: 'runs/small/recipe.resolved.yaml',
+      run: { name: recipe.name.replace('.yaml', '') },
+      dataset: { exclude_rows: file },
+    });
+    writeFileSync(join(page.folder, recipe.name), recipe.text);
+    const { config } = loadRecipe(join(page.folder, recipe.name), { checksFiles: false });
+    expect(config).toEqual({
+      ...page.result.config,
+      run: { ...page.result.config.run, name: recipe.name.replace('.yaml', '') },
+      dataset: { ...page.result.config.dataset, excludeRows: join(page.folder, file) },
+    });
+  });
+
+  test('of a filter are those that it wants, and the same rows are the same file', async () => {
+    const all = { rows: null, all: { filter: { task: 'b', leastValue: 0.15, mostValue: 0.45 }, except: [8] } };
+    const [first, second] = [await exclude(all), await exclude({ rows: [9, 7] })];
+    expect(second.recipe).toEqual(first.recipe);
+    expect(first.message).toMatch(/ {2}2 rows to leave out$/);
+  });
+
+  test('are added to those that the run has left out already', async () => {
+    const former = join(page.folder, 'former.txt');
+    writeFileSync(former, 'nobody');
+    const { config } = page.result;
+    writeRun(page.folder, 'fewer', {
+      ...page.result,
+      config: { ...config, dataset: { ...config.dataset, excludeRows: former } },
+    });
+    const answer = await page.post('/api/runs/fewer/exclude', { rows: [1] });
+    const { recipe } = JSON.parse(answer.body.toString()) as Excluded;
+    const { ids, hashes } = parseRowNames(
+      readFileSync(join(page.folder, recipe.name.replace('.yaml', '.txt')), 'utf8'),
+    );
+    expect([[...ids], hashes.size]).toEqual([['nobody'], 1]);
+    rmSync(join(page.folder, 'runs/fewer'), { recursive: true });
+  });
+
+  test('must be chosen, be of the run, and one at least be usable', async () => {
+    for (const body of [{ rows: null }, { rows: [12] }, { rows: [2] }, { rows: [] }, { form: 'llava', rows: [0] }, {}])
+      expect((await page.post('/api/runs/small/exclude', body)).status, JSON.stringify(body)).toBe(400);
   });
 });
 
@@ -271,6 +363,22 @@ describe('recipes', () => {
     expect(findings.map(({ key }) => key)).toContain('gradients.sketch');
     expect(findings.map(({ message }) => message).join('\n')).toMatch(/mine\.yaml:3:\d+.*did you mean "sketch"\?/s);
     expect((await check(': [')).findings[0]!.message).toMatch(/must be YAML/);
+  });
+
+  test('are saved without being run, right or not, and never over a file that the page has not written', async () => {
+    const save = (name: string, text: string) => page.post('/api/recipe/save', { name, text });
+    const saved = JSON.parse((await save('draft.yaml', 'run: { seed: -1 }\n')).body.toString()) as Said;
+    expect(saved).toMatchObject({
+      message: expect.stringMatching(/^saved as \S*draft\.yaml$/) as string,
+      runName: null,
+      command: expect.stringMatching(/run \S*draft\.yaml$/) as string,
+    });
+    expect((await save('draft.yaml', 'run: { seed: 1 }\n')).status).toBe(200);
+    expect(readFileSync(join(page.folder, 'draft.yaml'), 'utf8')).toBe('run: { seed: 1 }\n');
+    writeFileSync(join(page.folder, 'theirs.yaml'), 'theirs: true\n');
+    expect((await save('theirs.yaml', 'run: { seed: 1 }\n')).status).toBe(409);
+    expect(readFileSync(join(page.folder, 'theirs.yaml'), 'utf8')).toBe('theirs: true\n');
+    expect((await save('../draft.yaml', '')).status).toBe(400);
   });
 
   test('a finding is of the key that it names', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { RowQuery } from '../../../page/api.ts';
 import { filterRows, pageOf, parseRowQuery } from '../../../page/server/row-query.ts';
 import { orderOf, RowOrders } from '../../../page/server/row-orders.ts';
 import { STATES } from '../../../page/server/row-table.ts';
@@ -97,7 +98,7 @@ describe('a query', () => {
     fc.assert(
       fc.property(fc.array(row, { maxLength: 120 }), query, (rows, asked) => {
         const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-        const wanted = { offset: asked.offset, limit: asked.limit, ...given };
+        const wanted: RowQuery = { offset: asked.offset, limit: asked.limit, ...given };
         const { sort = 'row', descending = false, leastLoss = -Infinity, mostValue = Infinity } = asked;
         const keyOf = (index: number): number => (sort === 'row' ? index : rows[index]![sort]);
         const kept = [...rows.keys()].filter((index) => {

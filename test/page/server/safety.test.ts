@@ -132,7 +132,15 @@ describe('what changes something', () => {
   });
 
   test('is refused by a read-only page, which answers all else', async () => {
-    for (const path of ['recipe/check', 'recipe/run', 'runs/small/export', 'runs/small/what-if', 'runs/small/cancel']) {
+    for (const path of [
+      'recipe/check',
+      'recipe/save',
+      'recipe/run',
+      'runs/small/export',
+      'runs/small/exclude',
+      'runs/small/what-if',
+      'runs/small/cancel',
+    ]) {
       const { status, body } = await readOnly.post(`/api/${path}`, recipe);
       expect([status, body.toString()], path).toEqual([403, expect.stringContaining('--read-only') as string]);
     }
