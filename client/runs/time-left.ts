@@ -35,7 +35,7 @@ interface Load {
 export interface TimeLeft {
   /** Of the whole run: of all that is left of its heavy stages. Null where the pace of one of them is not known. */
   seconds: number | null;
-  /** Of each heavy stage at work whose own pace is known. */
+  /** Of each heavy stage at work. */
   stages: Map<Stage, number>;
 }
 
@@ -53,13 +53,15 @@ export interface TimeFacts {
  */
 export function timeLeft(facts: TimeFacts): TimeLeft {
   const { status, found } = facts;
-  const { gate, working } = status;
+  const { gate } = status;
   const nothing: TimeLeft = { seconds: null, stages: new Map() };
   if (gate.isPaused || gate.awaitsApproval || found.rows === null) return nothing;
   const stages = new Map<Stage, number>();
   const all = secondsByStage(facts);
-  for (const [stage, seconds] of all)
-    if (seconds !== null && (working.get(stage)?.pacedCount ?? 0) > 0) stages.set(stage, seconds);
+  for (const { stage, state } of status.stages) {
+    const seconds = all.get(stage) ?? null;
+    if (state === 'running' && seconds !== null) stages.set(stage, seconds);
+  }
   const seconds = [...all.values()].reduce((sum, one) => (sum === null || one === null ? null : sum + one), 0);
   const isLast = (found.config.selection.rounds ?? 1) === 1 || !all.has('gradients');
   return { seconds: isLast && seconds !== 0 ? seconds : null, stages };
@@ -69,7 +71,7 @@ export function timeLeft(facts: TimeFacts): TimeLeft {
 function secondsByStage({ status: { stages, working }, found, processCount }: TimeFacts) {
   const loads = loadsOf(found);
   const paces = pacesOf(stages, working, loads, found);
-  const seconds = new Map<HeavyStage, number | null>();
+  const seconds = new Map<Stage, number | null>();
   for (const stage of HEAVY) {
     const line = stages.find((one) => one.stage === stage);
     const isOpen = line?.state === 'waiting' || line?.state === 'running';
