@@ -12,7 +12,10 @@ const HEAVY = ['warmup', 'gradients', 'finetune', 'evaluation'] as const;
 
 type HeavyStage = (typeof HEAVY)[number];
 
-/** Whose pace tells of a stage's, the best first: its own, then that of work of its kind, then any, by its passes. */
+/**
+ * Whose pace tells of a stage's, the best first: its own, then that of work of its kind, then any, by its passes. The
+ * warm-up is one process's; where several share a machine, each is slower than it was alone, so it tells of none.
+ */
 const LIKE: Readonly<Record<HeavyStage, readonly HeavyStage[]>> = {
   warmup: ['warmup', 'finetune', 'gradients', 'evaluation'],
   gradients: ['gradients', 'warmup', 'finetune', 'evaluation'],
@@ -77,7 +80,10 @@ function secondsByStage({ status: { stages, working }, found, processCount }: Ti
     const isOpen = line?.state === 'waiting' || line?.state === 'running';
     const load = loads.get(stage);
     if (!isOpen || load === undefined) continue;
-    const pace = LIKE[stage].map((like) => paces.get(like)).find((known) => known !== undefined);
+    const pace = LIKE[stage]
+      .filter((like) => like === stage || like !== 'warmup' || processCount === 1)
+      .map((like) => paces.get(like))
+      .find((known) => known !== undefined);
     const isKnown = load !== null && pace !== undefined;
     seconds.set(
       stage,
