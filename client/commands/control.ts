@@ -28,7 +28,7 @@ function describeStatus(found: LookedAtRun): string[] {
   const waiting = (progress?.stages ?? []).filter((line) => line.state === 'waiting').map(({ stage }) => stage);
   return [
     `${runName}: ${state}${where}`,
-    ...(progress !== null ? stageLines(progress) : notes.length > 0 ? [] : nobody),
+    ...(progress !== null ? stageLines(progress, left?.stages) : notes.length > 0 ? [] : nobody),
     ...(waiting.length === 0 ? [] : [`waiting: ${waiting.join(', ')}`]),
     ...(seconds === null ? [] : [`the run: about ${leftText(1000 * seconds).trim()}`]),
     ...(reason === null ? [] : [`reason: ${reason}`]),

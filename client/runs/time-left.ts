@@ -12,7 +12,10 @@ const HEAVY = ['warmup', 'gradients', 'finetune', 'evaluation'] as const;
 
 type HeavyStage = (typeof HEAVY)[number];
 
-/** Whose pace tells of a stage's, the best first: its own, then that of work of its kind, then any, by its passes. */
+/**
+ * Whose pace tells of a stage's, the best first: its own, then that of work of its kind, then any, by its passes. The
+ * warm-up is one process's; where several share a machine, each is slower than it was alone, so it tells of none.
+ */
 const LIKE: Readonly<Record<HeavyStage, readonly HeavyStage[]>> = {
   warmup: ['warmup', 'finetune', 'gradients', 'evaluation'],
   gradients: ['gradients', 'warmup', 'finetune', 'evaluation'],
@@ -35,7 +38,7 @@ interface Load {
 export interface TimeLeft {
   /** Of the whole run: of all that is left of its heavy stages. Null where the pace of one of them is not known. */
   seconds: number | null;
-  /** Of each heavy stage at work whose own pace is known. */
+  /** Of each heavy stage at work. */
   stages: Map<Stage, number>;
 }
 
@@ -53,13 +56,15 @@ export interface TimeFacts {
  */
 export function timeLeft(facts: TimeFacts): TimeLeft {
   const { status, found } = facts;
-  const { gate, working } = status;
+  const { gate } = status;
   const nothing: TimeLeft = { seconds: null, stages: new Map() };
   if (gate.isPaused || gate.awaitsApproval || found.rows === null) return nothing;
   const stages = new Map<Stage, number>();
   const all = secondsByStage(facts);
-  for (const [stage, seconds] of all)
-    if (seconds !== null && (working.get(stage)?.pacedCount ?? 0) > 0) stages.set(stage, seconds);
+  for (const { stage, state } of status.stages) {
+    const seconds = all.get(stage) ?? null;
+    if (state === 'running' && seconds !== null) stages.set(stage, seconds);
+  }
   const seconds = [...all.values()].reduce((sum, one) => (sum === null || one === null ? null : sum + one), 0);
   const isLast = (found.config.selection.rounds ?? 1) === 1 || !all.has('gradients');
   return { seconds: isLast && seconds !== 0 ? seconds : null, stages };
@@ -69,13 +74,16 @@ export function timeLeft(facts: TimeFacts): TimeLeft {
 function secondsByStage({ status: { stages, working }, found, processCount }: TimeFacts) {
   const loads = loadsOf(found);
   const paces = pacesOf(stages, working, loads, found);
-  const seconds = new Map<HeavyStage, number | null>();
+  const seconds = new Map<Stage, number | null>();
   for (const stage of HEAVY) {
     const line = stages.find((one) => one.stage === stage);
     const isOpen = line?.state === 'waiting' || line?.state === 'running';
     const load = loads.get(stage);
     if (!isOpen || load === undefined) continue;
-    const pace = LIKE[stage].map((like) => paces.get(like)).find((known) => known !== undefined);
+    const pace = LIKE[stage]
+      .filter((like) => like === stage || like !== 'warmup' || processCount === 1)
+      .map((like) => paces.get(like))
+      .find((known) => known !== undefined);
     const isKnown = load !== null && pace !== undefined;
     seconds.set(
       stage,

@@ -82,11 +82,16 @@ export function fractionOf(
   return Math.min(1, (doneCount + (inWork?.doneParts ?? 0)) / Math.max(1, totalCount));
 }
 
-/** The stages as plain lines, with what is left of those in work, and what holds the run. */
-export function stageLines(status: RunStatus): string[] {
+/**
+ * The stages as plain lines, with what is left of those in work, and what holds the run.
+ * @param left seconds of stages by the pace of their workers, where that is known
+ */
+export function stageLines(status: RunStatus, left: ReadonlyMap<Stage, number> = new Map()): string[] {
   return visible(status.stages).map((stage) => {
     const fraction = stage.state === 'running' && !isHeld(stage, status) ? fractionOf(stage, status) : null;
-    return `${plainLine(stage, status)}${fraction === null ? '' : remainingSinceStart(stage, fraction)}`;
+    const seconds = left.get(stage.stage);
+    const time = seconds === undefined ? remainingSinceStart(stage, fraction ?? 0) : leftText(1000 * seconds);
+    return `${plainLine(stage, status)}${fraction === null ? '' : time}`;
   });
 }
 

@@ -42,6 +42,6 @@ export function curvesOf(done: readonly RunCurve[], { progress, found }: Pick<Lo
   const known = new Set(done.map(({ name }) => name));
   const working = (progress?.trainings ?? []).filter(({ name }) => !known.has(name));
   const curves: Curve[] = [...done.map((curve) => ({ ...curve, stepCount: null })), ...working];
-  const order = ['warmup', ...(found?.methods ?? []).map(({ method }) => String(method))];
+  const order = ['warmup', ...(found?.methods.map(({ method }): string => method) ?? done.map(({ name }) => name))];
   return curves.sort((left, right) => order.indexOf(left.name) - order.indexOf(right.name));
 }

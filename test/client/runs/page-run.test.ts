@@ -67,6 +67,9 @@ describe('a run at work', () => {
       hasReport: false,
       stage: 'allocation',
     });
+    // What is done of it is drawn before its end.
+    expect(view.curves.map(({ name, stepCount }) => [name, stepCount])).toEqual([['warmup', null]]);
+    expect(view.curves[0]!.steps.length).toBeGreaterThan(3);
     const quotas = view.awaitedQuotas!;
     expect(quotas.map(({ task, rows }) => [task, rows]).sort()).toEqual([
       ['name', 24],

@@ -99,8 +99,16 @@ describe('the time left of a run', () => {
   });
 
   test('is shared out over the processes, part by part', () => {
-    const { seconds } = left(status({ warmup: { state: 'running' } }, [['warmup', paced(PACE, 0)]]), {}, 2);
-    expect(seconds).toBeCloseTo(WARMUP + 4 * SHARD + 2 * TRAINING + 2 * MODEL, 9);
+    const lines: Lines = { gradients: { state: 'running', doneCount: 0, totalCount: 8 } };
+    const { seconds } = left(status(lines, [['gradients', paced(2 * PACE, 0, 0)]]), {}, 2);
+    expect(seconds).toBeCloseTo(4 * SHARD + 2 * TRAINING + 2 * MODEL, 9);
+  });
+
+  test('is not told by a warm-up where several processes share the work: each may be slower than one alone', () => {
+    const shown = status({ warmup: { state: 'running' } }, [['warmup', paced(PACE, 0.25)]]);
+    expect(left(shown, {}, 2)).toEqual({ seconds: null, stages: new Map([['warmup', 0.75 * WARMUP]]) });
+    expect(left(status({ values: { state: 'running' } }), {}, 2).seconds).toBeNull();
+    expect(left(status({ values: { state: 'running' } })).seconds).toBeCloseTo(3 * TRAINING + 4 * MODEL, 9);
   });
 
   test('of gradients is by their own pace; trainings go by that of the warm-up, models by it too', () => {

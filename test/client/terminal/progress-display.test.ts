@@ -176,4 +176,14 @@ describe('elsewhere', () => {
       stageLines(status({ dataset: { state: 'cached', detail: '5 rows' }, report: { state: 'skipped' } })),
     ).toEqual(['dataset: cached  5 rows']);
   });
+
+  test('what is left of a stage is by the pace of its workers, where that is known', () => {
+    const shown = status({
+      gradients: { state: 'running', totalCount: 8, doneCount: 2, startedAtMs: Date.now() - 100 },
+    });
+    expect(stageLines(shown, new Map([['gradients', 600]]))).toEqual([
+      'gradients: 25 %  of 8 shards, 2 done  10 min left',
+    ]);
+    expect(stageLines(shown)).toEqual(['gradients: 25 %  of 8 shards, 2 done  1 s left']);
+  });
 });

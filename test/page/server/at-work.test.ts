@@ -18,6 +18,7 @@ import { LocalStore } from '../../../store/local-store.ts';
 import { trainingTable } from '../../../tables/training.ts';
 import type { RunLine, RunView } from '../../../page/api.ts';
 import { RunEvents } from '../../../page/server/events.ts';
+import { curvesOf } from '../../../page/server/run-progress.ts';
 import { Runs } from '../../../page/server/runs.ts';
 import { DEMO_CONFIG } from '../../report/demo-summary.ts';
 
@@ -125,6 +126,26 @@ describe('a run at work', () => {
     expect(curves.map(({ name, steps }) => [name, steps.length])).toEqual([
       ['warmup', curves[0]!.steps.length],
       ['tive', 60],
+    ]);
+  });
+
+  test('has its trainings in the order of the run, at work as at its end', () => {
+    const curve = { steps: [0], losses: [1], learningRates: [1] };
+    const names = (done: string[], looked: LookedAtRun): string[] => {
+      const curves = curvesOf(
+        done.map((name) => ({ name, ...curve })),
+        looked,
+      );
+      return curves.map(({ name }) => name);
+    };
+    const methods = (['tive', 'random', 'loss'] as const).map((method) => ({ method, finetune: null }));
+    const working = ['loss', 'tive'].map((name) => ({ name, ...curve, stepCount: 9 }));
+    const looked = look(1, { trainings: working }, { ...found, methods });
+    expect(names(['warmup', 'random'], looked)).toEqual(['warmup', 'tive', 'random', 'loss']);
+    expect(names(['warmup', 'tive', 'random'], { ...looked, progress: null, found: null })).toEqual([
+      'warmup',
+      'tive',
+      'random',
     ]);
   });
 
