@@ -100,8 +100,13 @@ async function requireSameRecipe(workflow: RunWorkflow, options: StartOptions): 
     );
 }
 
-/** Starts a new selection from the gradient table of a run that is there. */
-export async function startReselection(client: Client, options: StartOptions, base: RunResult): Promise<RunHandle> {
+/**
+ * Starts a new selection from the gradient table of a run that is there. Nobody is asked to approve of its quotas: no
+ * training follows that they would hold.
+ */
+export async function startReselection(client: Client, asked: StartOptions, base: RunResult): Promise<RunHandle> {
+  const { config } = asked;
+  const options = { ...asked, config: { ...config, allocation: { ...config.allocation, approval: 'none' as const } } };
   const input: ReselectInput = { ...inputOf(options), base };
   const selects: StartOptions = { ...options, until: 'selection' };
   const workflow = await client.workflow.start<typeof tiveReselect>('tiveReselect', {

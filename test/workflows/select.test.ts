@@ -82,6 +82,15 @@ describe('a run', () => {
 });
 
 describe('a reselection', () => {
+  test('waits for nobody’s approval, which would hold no training', async () => {
+    const base = await server().play(fakeActivities(), async () => (await start(server().client, 'free')).result());
+    const config = { ...CONFIG, allocation: { ...CONFIG.allocation, approval: 'required' as const } };
+    const { methods } = await server().play(fakeActivities(), async () =>
+      (await startReselection(server().client, { runName: 'held', config }, base)).result(),
+    );
+    expect(methods[0]!.selection).not.toBeNull();
+  });
+
   test('by queries that the run has taken no gradients of is refused, and by held-out rows is not', async () => {
     const selection = { ...CONFIG.selection, method: 'less' as const, queries: 'evaluation' as const };
     const base = await server().play(fakeActivities(), async () => (await start(server().client, 'plain')).result());
