@@ -28,6 +28,15 @@ export const STAGE_SUMMARIES: Readonly<Record<Stage, string>> = {
   report: 'writes what was found as one page',
 };
 
+/** What a stage that has several parts has several of. */
+export const STAGE_PARTS: Readonly<Partial<Record<Stage, string>>> = {
+  gradients: 'shards',
+  allocation: 'methods',
+  selection: 'methods',
+  finetune: 'trainings',
+  evaluation: 'models',
+};
+
 /**
  * Version of what each stage computes. It is part of every address: raise it when a stage gives other numbers for the
  * same inputs, and old artifacts are no longer found.

@@ -61,7 +61,8 @@ export async function workNow(
   return { retryCount, working, trainings };
 }
 
-const NO_WORK: WorkInProgress = {
+/** Of a stage that nobody is at. */
+export const NO_WORK: WorkInProgress = {
   doneCount: 0,
   totalCount: 0,
   doneParts: 0,

@@ -1,5 +1,6 @@
 // The progress of a run in a terminal, or as plain lines.
 import type { StageProgress } from '../../contracts/messages/run.ts';
+import { STAGE_PARTS } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import type { RunStatus } from '../runs/runs.ts';
 
@@ -17,14 +18,7 @@ const PLAIN_STEP = 0.05;
 const RATE_WINDOW_MS = 30_000;
 const RATE_LEAST_MS = 8_000;
 
-/** What a stage that has several parts has several of, and what one part counts. */
-const PARTS: Partial<Record<Stage, string>> = {
-  gradients: 'shards',
-  allocation: 'methods',
-  selection: 'methods',
-  finetune: 'trainings',
-  evaluation: 'models',
-};
+/** What one part of a stage counts. */
 const UNITS: Partial<Record<Stage, string>> = { warmup: 'steps', finetune: 'steps' };
 
 /** Lines that are redrawn on a terminal, plain lines elsewhere. */
@@ -130,7 +124,7 @@ function shareText(fraction: number): string {
 function countsOf({ stage, state, doneCount, totalCount }: StageProgress, { working }: RunStatus): string {
   const inWork = working.get(stage);
   if (state === 'running' && totalCount > 1 && (doneCount > 0 || (inWork?.doneParts ?? 0) > 0))
-    return `of ${totalCount.toLocaleString('en')} ${PARTS[stage] ?? 'parts'}, ${doneCount.toLocaleString('en')} done`;
+    return `of ${totalCount.toLocaleString('en')} ${STAGE_PARTS[stage] ?? 'parts'}, ${doneCount.toLocaleString('en')} done`;
   if (inWork === undefined || inWork.doneCount === 0) return '';
   const done = inWork.doneCount.toLocaleString('en');
   const unit = UNITS[stage] ?? 'rows';

@@ -2,7 +2,7 @@
 import type { RunLine, RowState, StageAtWork } from '../../api.ts';
 import { count, duration, number } from '../../../report/format.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
-import type { Stage } from '../../../contracts/stages.ts';
+import { STAGE_PARTS } from '../../../contracts/stages.ts';
 
 export const STATE_WORDS: Readonly<Record<RunLine['state'], string>> = {
   running: 'running',
@@ -50,18 +50,9 @@ export function stageShare({ state, doneCount, totalCount }: StageProgress): num
   return totalCount === 0 || doneCount === 0 ? null : Math.min(1, doneCount / totalCount);
 }
 
-/** What a stage that has several parts has several of. */
-const PARTS: Partial<Record<Stage, string>> = {
-  gradients: 'shards',
-  allocation: 'methods',
-  selection: 'methods',
-  finetune: 'trainings',
-  evaluation: 'models',
-};
-
 /** `118 of 288 steps`, of a stage in one part; of several, `20 of 64 shards` that are done. */
 export function stageCounts({ stage, doneCount, totalCount }: StageProgress, work: StageAtWork | undefined): string {
-  if (totalCount > 1) return `${count(doneCount)} of ${count(totalCount)} ${PARTS[stage] ?? 'parts'}`;
+  if (totalCount > 1) return `${count(doneCount)} of ${count(totalCount)} ${STAGE_PARTS[stage] ?? 'parts'}`;
   if (work === undefined || work.doneCount === 0) return '';
   const unit = stage === 'warmup' ? 'steps' : 'rows';
   const of = work.totalCount === 0 ? '' : ` of ${count(work.totalCount)}`;

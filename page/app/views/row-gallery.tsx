@@ -1,5 +1,5 @@
 // Rows as cards with their first picture; only what is in sight is drawn.
-import { useEffect, useId, useState } from 'preact/hooks';
+import { useEffect, useId } from 'preact/hooks';
 import type { RowLine } from '../../api.ts';
 import { count, number } from '../../../report/format.ts';
 import { apiPath } from '../data/ask.ts';
@@ -8,6 +8,7 @@ import { useWidth } from '../data/use-width.ts';
 import { movedCard } from '../logic/row-window.ts';
 import { ROW_STATE_WORDS } from '../logic/words.ts';
 import { said } from '../parts/words.tsx';
+import { useActivePlace } from './row-list.ts';
 import type { RowListProps } from './row-list.ts';
 
 const CARD_WIDTH = 220;
@@ -15,7 +16,7 @@ const CARD_HEIGHT = 292;
 
 /** As many cards a line as fit: a grid in which arrows move, Enter opens, space chooses. */
 export function RowGallery(props: RowListProps): preact.JSX.Element {
-  const { rows, toggle, onOpen, onSeen, listKey } = props;
+  const { rows, onSeen } = props;
   const [frame, width] = useWidth<HTMLDivElement>();
   const total = rows.head?.total ?? 0;
   const perLine = Math.max(1, Math.floor(width / CARD_WIDTH));
@@ -23,24 +24,12 @@ export function RowGallery(props: RowListProps): preact.JSX.Element {
   const first = (lines.drawn[0]?.index ?? 0) * perLine;
   const end = Math.min(total, ((lines.drawn.at(-1)?.index ?? 0) + 1) * perLine);
   useEffect(() => onSeen(first, end), [first, end]);
-  const [active, setActive] = useState(0);
   const id = useId();
-  useEffect(() => {
-    setActive(0);
-    lines.show(0);
-  }, [listKey]);
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.target !== event.currentTarget) return;
-    const moved = movedCard(event.key, active, total, perLine, lines.seenCount);
-    const row = rows.at(active);
-    if (moved !== null) {
-      setActive(moved);
-      lines.show(Math.floor(moved / perLine));
-    } else if (event.key === 'Enter' && row !== null) onOpen(row.rowIndex);
-    else if (event.key === ' ' && row !== null) toggle(row.rowIndex);
-    else return;
-    event.preventDefault();
-  };
+  const { active, setActive, onKeyDown } = useActivePlace(
+    props,
+    (key, from) => movedCard(key, from, total, perLine, lines.seenCount),
+    (place) => lines.show(Math.floor(place / perLine)),
+  );
   return (
     <div ref={frame} class="gallery-frame">
       <div

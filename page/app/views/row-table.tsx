@@ -1,5 +1,5 @@
 // Rows as a table of which only what is in sight is drawn.
-import { useEffect, useId, useState } from 'preact/hooks';
+import { useEffect, useId } from 'preact/hooks';
 import type { RowLine, RowSort } from '../../api.ts';
 import { count, number } from '../../../report/format.ts';
 import { setValues } from '../data/place.ts';
@@ -9,6 +9,7 @@ import { nextSort } from '../logic/row-query.ts';
 import { movedLine } from '../logic/row-window.ts';
 import { ROW_STATE_WORDS } from '../logic/words.ts';
 import { said } from '../parts/words.tsx';
+import { useActivePlace } from './row-list.ts';
 import type { RowListProps } from './row-list.ts';
 
 /** Heights of a line, as in the style sheet; where it is narrow the text has a line of its own. */
@@ -46,32 +47,20 @@ const COLUMNS: RowColumn[] = [
 
 /** A grid: arrows move, Enter opens, space chooses. */
 export function RowTable(props: RowListProps): preact.JSX.Element {
-  const { rows, isChosen, toggle, open, onOpen, onSeen, listKey, filter } = props;
+  const { rows, isChosen, toggle, open, onOpen, onSeen, filter } = props;
   const total = rows.head?.total ?? 0;
   const [frame, width] = useWidth<HTMLDivElement>();
   const size = width === 0 || width >= WIDE_FROM ? 'wide' : width >= MIDDLE_FROM ? 'middle' : 'narrow';
   const lines = useLines(total, LINE_HEIGHTS[size], HEAD_HEIGHT);
-  const [active, setActive] = useState(0);
   const id = useId();
   const first = lines.drawn[0]?.index ?? 0;
   const last = lines.drawn.at(-1)?.index ?? 0;
   useEffect(() => onSeen(first, last + 1), [first, last]);
-  useEffect(() => {
-    setActive(0);
-    lines.show(0);
-  }, [listKey]);
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.target !== event.currentTarget) return;
-    const moved = movedLine(event.key, active, total, lines.seenCount);
-    const row = rows.at(active);
-    if (moved !== null) {
-      setActive(moved);
-      lines.show(moved);
-    } else if (event.key === 'Enter' && row !== null) onOpen(row.rowIndex);
-    else if (event.key === ' ' && row !== null) toggle(row.rowIndex);
-    else return;
-    event.preventDefault();
-  };
+  const { active, setActive, onKeyDown } = useActivePlace(
+    props,
+    (key, from) => movedLine(key, from, total, lines.seenCount),
+    (place) => lines.show(place),
+  );
   return (
     <div ref={frame} class={`row-grid ${size}`}>
       <div

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RunStatus } from '../../../client/runs/runs.ts';
 import { lastEnd, timeLeft } from '../../../client/runs/time-left.ts';
+import { NO_WORK } from '../../../client/runs/work-now.ts';
 import type { WorkInProgress } from '../../../client/runs/work-now.ts';
 import type { Config } from '../../../contracts/config.ts';
 import type { RunSoFar, StageProgress } from '../../../contracts/messages/run.ts';
@@ -47,21 +48,12 @@ function status(lines: Lines, working: [Stage, Partial<WorkInProgress>][] = []):
     durationMs: stage === 'warmup' && index < first ? 1000 * WARMUP : null,
     ...lines[stage],
   }));
-  const work: WorkInProgress = {
-    doneCount: 0,
-    totalCount: 0,
-    doneParts: 0,
-    shares: [],
-    rowsPerSecond: null,
-    pacedCount: 0,
-    workers: [],
-  };
   return {
     stages,
     gate: { isPaused: false, awaitsApproval: false },
     retryCount: 0,
     trainings: [],
-    working: new Map(working.map(([stage, part]) => [stage, { ...work, ...part }])),
+    working: new Map(working.map(([stage, part]) => [stage, { ...NO_WORK, ...part }])),
   };
 }
 
