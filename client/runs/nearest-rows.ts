@@ -3,7 +3,10 @@ import type { RunResult } from '../../contracts/messages/run.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import { joinGradients, openGradientTable, readGradients } from '../../tables/gradients.ts';
-import type { GradientTable } from '../../tables/gradients.ts';
+import type { GradientRows, GradientTable } from '../../tables/gradients.ts';
+import { HASH_BYTES, contentHashAt } from '../../tables/hash-column.ts';
+import { rowsTable } from '../../tables/rows.ts';
+import type { ArtifactReference } from '../../contracts/references.ts';
 import { RowLookup } from '../../tables/row-lookup.ts';
 
 /** What is kept of a run's tables, and what is asked of it. */
@@ -29,8 +32,8 @@ interface Part {
 }
 
 /**
- * The tables of a run, joined with its dataset once: 12 bytes a row, and the gradients as they are stored where these
- * are few enough. Of others each question reads the tables again, in bounded memory.
+ * The tables of a run, joined once with its dataset by content: 12 bytes a row, and the gradients as they are stored
+ * where these are few enough. Of others each question reads the tables again, in bounded memory.
  */
 export class NearestRows {
   readonly #store: Store;
@@ -61,22 +64,26 @@ export class NearestRows {
     const store = openStore(config.store.uri);
     const table = await openGradientTable(store, [gradients.gradients, ...gradients.reused]);
     const rowCount = table.files.reduce((sum, { file }) => sum + file.rowCount, 0);
-    const own = new NearestRows(store, table, rowCount, bytesOf(table) <= mostBytes);
-    await own.#read(await RowLookup.read(store, dataset.rows));
-    return own;
+    const isKept = bytesOf(table) <= mostBytes;
+    const own = new NearestRows(store, table, rowCount, isKept);
+    if (await own.#read(sameRows(store, table, await readHashes(store, dataset.rows)))) return own;
+    const other = new NearestRows(store, table, rowCount, isKept);
+    await other.#read(joinedRows(store, table, await RowLookup.read(store, dataset.rows)));
+    return other;
   }
 
-  async #read(lookup: RowLookup): Promise<void> {
+  /** @returns whether all rows were given */
+  async #read(batches: AsyncIterable<PlacedRows>): Promise<boolean> {
     const { sketch } = this.#table;
     let start = 0;
-    for await (const { batch, positions } of joinGradients(this.#store, this.#table, lookup)) {
+    for await (const { batch, rowIndex } of batches) {
       const { rowCount, gradient, reason } = batch;
-      for (const [row, position] of positions.entries()) {
-        if (position < 0) continue;
+      for (let row = 0; row < rowCount; row += 1) {
+        if (rowIndex[row] === NONE) continue;
         const why = reason[row]!;
-        if (why !== null) this.#lateReasons.set(lookup.rowIndex(position), why);
+        if (why !== null) this.#lateReasons.set(rowIndex[row]!, why);
         else {
-          this.#rowIndex[start + row] = lookup.rowIndex(position);
+          this.#rowIndex[start + row] = rowIndex[row]!;
           this.#squares[start + row] = squaresOf(gradient, row * sketch, sketch);
         }
       }
@@ -84,6 +91,7 @@ export class NearestRows {
       this.#kept?.push({ start, rowCount, list: gradient.slice() });
       start += rowCount;
     }
+    return start === this.#rowIndex.length;
   }
 
   /** Why a row's gradient cannot be used; null where it can, or there is none. */
@@ -140,6 +148,41 @@ export class NearestRows {
       start += one.file.rowCount;
     }
   }
+}
+
+/** A batch of the table, and which rows of the dataset its rows are. */
+interface PlacedRows {
+  batch: GradientRows;
+  rowIndex: Uint32Array;
+}
+
+/** Of tables whose rows have the numbers that they have in the dataset, which is usual; ends where one has another. */
+async function* sameRows(store: Store, table: GradientTable, hashes: Uint8Array): AsyncGenerator<PlacedRows> {
+  for await (const batch of readGradients(store, table)) {
+    const { rowIndex, contentHash } = batch;
+    for (let byte = 0; byte < contentHash.length; byte += 1) {
+      const row = Math.floor(byte / HASH_BYTES);
+      if (contentHash[byte] !== hashes[rowIndex[row]! * HASH_BYTES + (byte % HASH_BYTES)]) return;
+    }
+    yield { batch, rowIndex };
+  }
+}
+
+/** By content, of tables of earlier runs too, which number their rows otherwise. */
+async function* joinedRows(store: Store, table: GradientTable, lookup: RowLookup): AsyncGenerator<PlacedRows> {
+  for await (const { batch, positions } of joinGradients(store, table, lookup)) {
+    const rowIndex = Uint32Array.from(positions, (position) => (position < 0 ? NONE : lookup.rowIndex(position)));
+    yield { batch, rowIndex };
+  }
+}
+
+/** `[row, 32]` content hashes of a dataset's rows; zeros of a row that was not read. */
+async function readHashes(store: Store, rows: ArtifactReference): Promise<Uint8Array> {
+  const hashes = new Uint8Array(rows.rowCount * HASH_BYTES);
+  for await (const { rowIndex, contentHash, reason } of rowsTable.read(store, rows))
+    for (const [place, row] of rowIndex.entries())
+      if (reason[place] === null) hashes.set(contentHashAt(contentHash, place), row * HASH_BYTES);
+  return hashes;
 }
 
 /** A row's gradient as it is stored, without the scale of int8. */

@@ -18,6 +18,9 @@ const KEPT_BYTES = 128_000_000;
 /** Rows whose nearest ones are remembered. */
 const MOST_REMEMBERED = 2000;
 
+/** What lies outside of typed arrays is small; the least is collected early rather than late. */
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 };
+
 /** Tests run the sources, whose threads are in the build. */
 const THREAD = import.meta.url.endsWith('.ts')
   ? new URL('../../dist/page/server/nearest-thread.js', import.meta.url)
@@ -72,7 +75,7 @@ export class Nearest {
   }
 
   #start(): Worker {
-    const thread = new Worker(THREAD, { workerData: this.#work });
+    const thread = new Worker(THREAD, { workerData: this.#work, resourceLimits: THREAD_LIMITS });
     thread.unref();
     thread.on('message', (answer: NearestAnswer) => this.#tell(answer));
     thread.on('error', (error: Error) => this.#end(error));

@@ -1,4 +1,6 @@
 // Rows whose gradients point most nearly the same way.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { NearestRows } from '../../../client/runs/nearest-rows.ts';
 import type { GradientsOf } from '../../../client/runs/nearest-rows.ts';
@@ -47,6 +49,22 @@ describe.each(['float32', 'int8'])('the nearest rows of a table in %s', (storage
         expect([own]).toBeAllclose([all.find((one) => one.rowIndex === rowIndex)!.cosine], { rtol: 1e-12, atol: 0 });
     }
     expect(await tables.nearest([wanted[1]!])).toEqual([found[1]]);
+  });
+
+  test('are the same ones where the dataset numbers its rows otherwise than the table', async () => {
+    const path = join(run.folder, 'turned.json');
+    const rows = JSON.parse(readFileSync(join(run.folder, 'train.json'), 'utf8').replace('\ufeff', '')) as object[];
+    writeFileSync(path, JSON.stringify(rows.toReversed()));
+    const turned = await run.scan(run.config(`dataset.path=${path}`, `dataset.image_folder=${run.folder}/images`));
+    expect(turned.usableCount).toBe(gradients.size);
+    const tables = (await NearestRows.open({ ...asked, dataset: turned }, 0))!;
+    const [row] = [...gradients.keys()].filter((one) => one > 9);
+    const [[found], [before]] = [
+      await tables.nearest([rows.length - 1 - row!]),
+      await (await NearestRows.open(asked, 0))!.nearest([row!]),
+    ];
+    expect(found!.map((one) => one.cosine)).toEqual(before!.map((one) => one.cosine));
+    expect(found![0]!.rowIndex).toBe(rows.length - 1 - before![0]!.rowIndex);
   });
 
   test('are none of a row without a gradient', async () => {
