@@ -176,7 +176,8 @@ async function artifact<Of extends Columns>(
   return finishArtifact(store, stage, address, { determinants: {}, files, rowCount, details: {} });
 }
 
-function identity(
+/** Made-up rows: each content is its row's own. */
+export function identity(
   start: number,
   count: number,
   every = 1,

@@ -16,6 +16,7 @@ import type { Stage } from '../contracts/stages.ts';
  * - `GET  /api/runs/NAME/report` the report's HTML
  * - `GET  /api/runs/NAME/rows?…` {@link RowPage}; the query is {@link RowQuery} as search parameters
  * - `GET  /api/runs/NAME/rows/INDEX` {@link RowView}
+ * - `GET  /api/runs/NAME/rows/INDEX/nearest` {@link NearRow}[], the nearest first; of large tables after a while
  * - `GET  /api/runs/NAME/rows/INDEX/pictures/N?edge=PIXELS` a picture drawn anew as WebP, longest edge at most 1024
  * - `POST /api/runs/NAME/what-if` {@link WhatIfQuestion} → {@link WhatIf}; whoever goes away ends the work
  * - `POST /api/runs/NAME/export` {@link ExportQuestion} → {@link Said}
@@ -203,8 +204,14 @@ export interface RowView extends RowLine {
   probability: number | null;
   /** Why it was selected, left out or set aside, in a sentence. */
   why: string;
-  nearest: { rowIndex: number; task: string | null; cosine: number }[];
   source: string;
+}
+
+/** A row whose gradient points nearly the same way as another one's. */
+export interface NearRow {
+  rowIndex: number;
+  task: string | null;
+  cosine: number;
 }
 
 /** Settings of another selection from the same gradients, as `tive select` takes them. */

@@ -14,16 +14,12 @@ import type { RowSource } from '../../dataset/rows/row-source.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import { contentHexAt } from '../../tables/hash-column.ts';
-import { joinGradients, openGradientTable } from '../../tables/gradients.ts';
 import { readExcluded } from '../../tables/excluded.ts';
-import { RowLookup } from '../../tables/row-lookup.ts';
 import { rowsTable } from '../../tables/rows.ts';
 import { readCopies } from '../../tables/selection.ts';
+import { NearestRows } from './nearest-rows.ts';
 import { instanceValues, valuesTable } from '../../tables/values.ts';
 import type { ValuesBatch } from '../../tables/values.ts';
-
-/** Rows that are named as nearest. */
-const NEAREST_ROWS = 5;
 
 /** What a run knows of one row. */
 export interface ShownRow {
@@ -182,66 +178,33 @@ async function findValues(
   return found;
 }
 
-/** Rows whose gradients point most nearly the same way as a row's, of all tasks; none where it has no gradient. */
-export async function nearestRows(result: RunResult, rowIndex: number): Promise<ShownRow['nearest']> {
-  if (result.gradients === null) return [];
-  return (await neighboursOf(openStore(result.config.store.uri), result, rowIndex)).nearest;
-}
-
-/** What the gradient tables know of a row. */
 interface GradientNeighbours {
   /** Why the row's gradient cannot be used, or null. */
   lateReason: string | null;
   nearest: ShownRow['nearest'];
 }
 
-/**
- * One pass to find the row's gradient, one to compare all others with it. Tables of earlier runs number their rows
- * otherwise, so rows are joined by content.
- */
-async function neighboursOf(
-  store: Store,
-  { gradients, dataset }: RunResult,
-  wanted: number,
-): Promise<GradientNeighbours> {
-  const table = await openGradientTable(store, [gradients!.gradients, ...gradients!.reused]);
-  const { sketch } = table;
-  const lookup = await RowLookup.read(store, dataset!.rows);
-  /** Rows of the tables that the dataset has, by their positions in it. */
-  const rows = async function* () {
-    for await (const { batch, positions } of joinGradients(store, table, lookup)) {
-      for (const [row, position] of positions.entries())
-        if (position >= 0) yield { position, list: batch.gradient, start: row * sketch, reason: batch.reason[row]! };
-    }
+/** Of one row: nothing is kept for others. */
+async function neighboursOf(store: Store, result: RunResult, wanted: number): Promise<GradientNeighbours> {
+  const tables = await NearestRows.open(result, 0);
+  const lateReason = tables?.lateReason(wanted) ?? null;
+  if (tables === null || lateReason !== null) return { lateReason, nearest: [] };
+  const [found = []] = await tables.nearest([wanted]);
+  const tasks = await tasksOf(store, result, new Set(found.map(({ rowIndex }) => rowIndex)));
+  return {
+    lateReason,
+    nearest: found.map(({ rowIndex, cosine }) => ({ rowIndex, task: tasks.get(rowIndex) ?? '', cosine })),
   };
-  let own: Float64Array | null = null;
-  for await (const { position, list, start, reason } of rows()) {
-    if (lookup.rowIndex(position) !== wanted) continue;
-    if (reason !== null) return { lateReason: reason, nearest: [] };
-    own = Float64Array.from(list.subarray(start, start + sketch));
-    break;
-  }
-  const nearest: ShownRow['nearest'] = [];
-  if (own === null) return { lateReason: null, nearest };
-  for await (const { position, list, start, reason } of rows()) {
-    const rowIndex = lookup.rowIndex(position);
-    if (rowIndex === wanted || reason !== null) continue;
-    const cosine = cosineOf(own, list, start);
-    if (nearest.length === NEAREST_ROWS && !(cosine > nearest.at(-1)!.cosine)) continue;
-    nearest.push({ rowIndex, task: lookup.task(position), cosine });
-    nearest.sort((left, right) => right.cosine - left.cosine).splice(NEAREST_ROWS);
-  }
-  return { lateReason: null, nearest };
 }
 
-/** Of stored values: the scale of int8 falls out. */
-function cosineOf(own: Float64Array, list: Float32Array | Int8Array, start: number): number {
-  let [product, ownSquare, square] = [0, 0, 0];
-  for (let place = 0; place < own.length; place += 1) {
-    const [left, right] = [own[place]!, list[start + place]!];
-    product += left * right;
-    ownSquare += left * left;
-    square += right * right;
-  }
-  return square === 0 || ownSquare === 0 ? 0 : product / Math.sqrt(ownSquare * square);
+async function tasksOf(
+  store: Store,
+  { dataset }: RunResult,
+  wanted: ReadonlySet<number>,
+): Promise<ReadonlyMap<number, string>> {
+  const tasks = new Map<number, string>();
+  if (wanted.size === 0) return tasks;
+  for await (const { rowIndex, task } of rowsTable.read(store, dataset!.rows))
+    for (const [row, index] of rowIndex.entries()) if (wanted.has(index)) tasks.set(index, task[row] ?? '');
+  return tasks;
 }

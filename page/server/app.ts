@@ -123,6 +123,9 @@ function addRows(app: Hono, runs: Runs, rows: OpenRuns): void {
   app.get(`${API}/runs/:name/rows/:index`, async (context) =>
     context.json(await (await of(context)).view(index(context))),
   );
+  app.get(`${API}/runs/:name/rows/:index/nearest`, async (context) =>
+    context.json(await (await of(context)).nearest(index(context), context.req.raw.signal)),
+  );
   app.get(`${API}/runs/:name/rows/:index/pictures/:picture`, async (context) => {
     const picture = wholeOf(context.req.param('picture'), 'picture');
     const edge = Math.min(MOST_EDGE, wholeOf(context.req.query('edge') ?? String(USUAL_EDGE), 'edge'));

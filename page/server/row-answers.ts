@@ -1,12 +1,12 @@
 // Answers about the rows of a run: a page of them, and everything of one.
 import { relative } from 'node:path';
-import { nearestRows } from '../../client/runs/show-row.ts';
 import type { RunFolder } from '../../client/runs/run-folder.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { IMAGE_PLACEHOLDER } from '../../dataset/forms/conversation.ts';
 import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { idName } from '../../dataset/rows/row-names.ts';
-import type { AllRows, RowLine, RowPage, RowQuery, RowView } from '../api.ts';
+import type { AllRows, NearRow, RowLine, RowPage, RowQuery, RowView } from '../api.ts';
+import { Nearest } from './nearest.ts';
 import { RefusedError } from './problems.ts';
 import { RowReading } from './row-reading.ts';
 import { filterRows, pageOf } from './row-query.ts';
@@ -22,9 +22,6 @@ const SEARCH_MS = 400;
 
 /** Searches whose findings are remembered. */
 const MOST_SEARCHES = 8;
-
-/** Rows whose nearest ones are remembered. */
-const MOST_NEAREST = 500;
 
 /** Rows that a person chose. */
 export interface ChosenRows {
@@ -42,12 +39,13 @@ export class RunRows {
   readonly #counts: Pick<RowPage, 'tasks' | 'reasons'>;
   readonly #searches: RowSearch[] = [];
   #isClosed = false;
-  readonly #nearest = new Map<number, RowView['nearest']>();
+  readonly #nearest: Nearest;
 
   private constructor(result: RunResult, table: RowTable, reading: RowReading) {
     this.#result = result;
     this.#table = table;
     this.#reading = reading;
+    this.#nearest = new Nearest(result);
     this.#counts = {
       tasks: table.task.counts().map(({ word, count }) => ({ task: word, count })),
       reasons: table.reason.counts().map(({ word, count }) => ({ reason: word, count })),
@@ -60,9 +58,10 @@ export class RunRows {
     return new RunRows(result, table, await RowReading.open(result, table));
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosed = true;
-    return this.#reading.close();
+    await this.#nearest.close();
+    await this.#reading.close();
   }
 
   /** The part of the rows that a query wants. */
@@ -115,9 +114,17 @@ export class RunRows {
       taskRowCount: hasRank && name !== null ? (valuedCounts.get(name) ?? null) : null,
       probability: known(probability[index]!),
       why: this.#why(line, known(rank[index]!)),
-      nearest: line.state === 'set_aside' ? [] : await this.#nearestTo(index),
       source: relative(process.cwd(), path) || path,
     };
+  }
+
+  /** The nearest rows by gradient; none of a row that was set aside. */
+  async nearest(index: number, signal: AbortSignal): Promise<NearRow[]> {
+    this.#require(index);
+    const { state, task } = this.#table;
+    if (STATES[state[index]!] === 'set_aside') return [];
+    const found = await this.#nearest.of(index, signal);
+    return found.map(({ rowIndex, cosine }) => ({ rowIndex, task: task.at(rowIndex), cosine }));
   }
 
   /** A picture of a row, drawn anew. */
@@ -140,15 +147,6 @@ export class RunRows {
     this.#searches.push(search);
     if (this.#searches.length > MOST_SEARCHES) this.#searches.shift();
     return search;
-  }
-
-  async #nearestTo(index: number): Promise<RowView['nearest']> {
-    const found = this.#nearest.get(index);
-    if (found !== undefined) return found;
-    const nearest = await nearestRows(this.#result, index);
-    if (this.#nearest.size >= MOST_NEAREST) this.#nearest.clear();
-    this.#nearest.set(index, nearest);
-    return nearest;
   }
 
   #line(index: number, parsed: ParsedRow | null): RowLine {

@@ -1,5 +1,5 @@
 // 665,298 made-up rows of a run, for the page's tests: every row is a function of its number.
-import type { RowLine, RowPage, RowState, RowView } from '../../api.ts';
+import type { NearRow, RowLine, RowPage, RowState, RowView } from '../../api.ts';
 
 /** Rows of LLaVA-1.5's mixture. */
 export const ROW_COUNT = 665_298;
@@ -66,13 +66,17 @@ export function fakeRowView(rowIndex: number): RowView {
     taskRowCount: row.value === null ? null : 66_000,
     probability: row.value === null ? null : 0.0004,
     why: why[row.state],
-    nearest: [7, 19, 23].map((step, index) => ({
-      rowIndex: (rowIndex + step) % ROW_COUNT,
-      task: row.task,
-      cosine: 0.97 - index / 20,
-    })),
     source: `mix665k.json, row ${rowIndex}`,
   };
+}
+
+/** Rows that are made up to be near. */
+export function fakeNearest(rowIndex: number): NearRow[] {
+  return [7, 19, 23].map((step, index) => ({
+    rowIndex: (rowIndex + step) % ROW_COUNT,
+    task: fakeRow(rowIndex).task,
+    cosine: 0.97 - index / 20,
+  }));
 }
 
 let everyRow: RowLine[] | null = null;

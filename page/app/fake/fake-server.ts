@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import type { RecipeText, Session, WhatIfQuestion } from '../../api.ts';
-import { fakePage, fakeRowView, ROW_COUNT } from './fake-rows.ts';
+import { fakeNearest, fakePage, fakeRowView, ROW_COUNT } from './fake-rows.ts';
 import { FAKE_EXCLUDED, FAKE_PLAN, FAKE_RUNS, fakeComparison, fakeLog, fakeRun, fakeWhatIf } from './fake-runs.ts';
 
 /** What the page may load: the policy of the real server. */
@@ -118,6 +118,7 @@ function sendAnswer(url: URL, options: FakeOptions, response: ServerResponse): v
   if (part === 'log') return send(response, 200, fakeLog(query.get('stage'), Number(query.get('limit'))));
   if (part === 'report') return send(response, 200, run.verdict);
   if (index === undefined) return send(response, 200, fakePage(query));
+  if (pictures === 'nearest') return send(response, 200, fakeNearest(Number(index)));
   if (pictures !== undefined) {
     response.writeHead(200, { 'content-type': 'image/svg+xml' }).end(PICTURE);
     return undefined;

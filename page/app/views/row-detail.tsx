@@ -1,6 +1,6 @@
 // Everything of one row, beside the list.
 import { useEffect, useRef } from 'preact/hooks';
-import type { RowView } from '../../api.ts';
+import type { NearRow, RowView } from '../../api.ts';
 import { count, number, percent } from '../../../report/format.ts';
 import { apiPath } from '../data/ask.ts';
 import { route, setValues } from '../data/place.ts';
@@ -55,7 +55,7 @@ export function RowDetail({ runName, rowIndex, isChosen, toggle }: DetailProps):
           <Pictures runName={runName} row={row} />
           <Dialogue row={row} />
           <Values row={row} />
-          <Nearest runName={runName} row={row} />
+          <Nearest runName={runName} rowIndex={row.rowIndex} />
         </>
       )}
     </aside>
@@ -118,21 +118,26 @@ function Values({ row }: { row: RowView }): preact.JSX.Element {
   );
 }
 
-function Nearest({ runName, row: { nearest } }: { runName: string; row: RowView }): preact.JSX.Element | null {
-  if (nearest.length === 0) return null;
-  const link = (rowIndex: number): string =>
-    linkTo({ view: 'rows', runName }, changed(route.value.values, { row: String(rowIndex) }));
+function Nearest({ runName, rowIndex }: { runName: string; rowIndex: number }): preact.JSX.Element | null {
+  const { answer, problem, isAwaited } = useAnswer<NearRow[]>(apiPath('runs', runName, 'rows', rowIndex, 'nearest'));
+  const link = (other: number): string =>
+    linkTo({ view: 'rows', runName }, changed(route.value.values, { row: String(other) }));
+  if (!isAwaited && problem === null && answer?.length === 0) return null;
   return (
     <>
       <h3>Nearest by gradient</h3>
-      <ul class="nearest">
-        {nearest.map(({ rowIndex, task, cosine }) => (
-          <li key={rowIndex}>
-            <a href={link(rowIndex)}>row {count(rowIndex)}</a> <span>{said(task ?? '')}</span>{' '}
-            <span class="quiet">cosine {number(cosine)}</span>
-          </li>
-        ))}
-      </ul>
+      <Wrong text={problem} />
+      {isAwaited ? <Awaited what="the gradients" /> : null}
+      {isAwaited || answer === null ? null : (
+        <ul class="nearest">
+          {answer.map(({ rowIndex: other, task, cosine }) => (
+            <li key={other}>
+              <a href={link(other)}>row {count(other)}</a> <span>{said(task ?? '')}</span>{' '}
+              <span class="quiet">cosine {number(cosine)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
     </>
   );
 }

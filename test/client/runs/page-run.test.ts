@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Comparison, RowPage, RowView, RunLine, RunView, Said, WhatIf } from '../../../page/api.ts';
+import type { Comparison, NearRow, RowPage, RowView, RunLine, RunView, Said, WhatIf } from '../../../page/api.ts';
 import type * as serveModule from '../../../page/server/serve.ts';
 import type { ShownRow } from '../../../client/runs/show-row.ts';
 import { ask, cookieOf } from '../../page/server/served.ts';
@@ -44,7 +44,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await page.close();
-  rmSync(root, { recursive: true, force: true });
+  rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 });
 
 const untilState = (state: RunView['state']): Promise<RunView> =>
@@ -119,9 +119,16 @@ describe('its rows', () => {
       el2n: shown.values!.el2n,
       rank: shown.values!.rank,
       taskRowCount: shown.values!.taskRowCount,
-      nearest: shown.nearest,
       turns: shown.turns.map(({ role, value }) => ({ role, text: value })),
     });
+    const near = (row: number) => get<NearRow[]>(`/api/runs/small/rows/${row}/nearest`);
+    // Asked together, and again.
+    const others = found.rows[0]!.rowIndex === 0 ? [1, 2] : [0, 1];
+    const [own, ...rest] = await Promise.all([rowIndex, ...others, rowIndex].map(near));
+    expect(own).toEqual(shown.nearest);
+    expect(rest[2]).toEqual(own);
+    expect(rest[0]).not.toEqual(own);
+    expect(await near(rowIndex)).toEqual(own);
     expect(found.all).toBe(USABLE_ROWS + 3);
   });
 });
@@ -134,6 +141,7 @@ describe('another selection', () => {
       budget: 0.5,
       filters: [],
       settings: ['allocation.approval=none'],
+      isKept: true,
     };
     const found = await post<WhatIf>('/api/runs/small/what-if', question);
     expect(found.newCount).toBe(28);

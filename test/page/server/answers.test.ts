@@ -8,6 +8,7 @@ import type {
   Comparison,
   Excluded,
   LogLine,
+  NearRow,
   RowPage,
   RowView,
   RunLine,
@@ -161,12 +162,17 @@ describe('rows', () => {
       rank: 3,
       taskRowCount: 6,
       probability: 0,
-      nearest: [],
       why: 'tive drew it 2 times; it is number 3 by value of the rows of its task, b.',
     });
     const why = async (row: number): Promise<string> => (await page.get<RowView>(`/api/runs/small/rows/${row}`)).why;
     expect(await why(2)).toBe('It was set aside, since it cannot be used: answer_empty.');
     expect(await why(3)).toMatch(/^tive did not draw it; it is number 3 by value/);
+  });
+
+  test('of a run without gradients none are near', async () => {
+    expect(await page.get<NearRow[]>('/api/runs/small/rows/9/nearest')).toEqual([]);
+    expect(await page.get<NearRow[]>('/api/runs/small/rows/2/nearest')).toEqual([]);
+    expect((await page.ask('/api/runs/small/rows/12/nearest')).status).toBe(404);
   });
 
   test('one that there is not is a 404', async () => {
