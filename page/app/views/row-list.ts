@@ -29,9 +29,8 @@ export interface ActivePlace {
 }
 
 /**
- * A place that keys move, whose row Enter opens and space chooses.
- * @param move where a key moves it; null for a key that moves nothing
- * @param show brings a place into sight
+ * A place that keys move, whose row Enter opens and space chooses: `move` tells where to, null for a key that moves
+ * nothing, and `show` brings a place into sight.
  */
 export function useActivePlace(
   { rows, toggle, onOpen, listKey }: RowListProps,
