@@ -13,6 +13,7 @@ import { payloadOptions } from '../../workers/payload-codecs.ts';
 import { installRuntime } from '../../workers/install-runtime.ts';
 import type { LogSink } from '../../workers/install-runtime.ts';
 import { Supervisor } from '../../workers/supervisor.ts';
+import { closableCalls } from './closable-calls.ts';
 import { startEmbeddedServer } from './embedded-server.ts';
 
 /** An embedded server that does not serve within this has failed. */
@@ -63,15 +64,20 @@ export async function joinEmbedded(address: string): Promise<Runtime> {
 export async function connectServer(server: ServerAddress): Promise<Runtime> {
   const { connectionOptions, namespace } = connectionConfig(server);
   const address = String(connectionOptions.address ?? server.address);
-  const connection = await Connection.connect({ ...connectionOptions, connectTimeout: 5000 } as object).catch(
-    (error: Error) => {
-      throw new InvalidConfigError(
-        `temporal: server must answer at ${address} within 5 s, got ${error.message}; start it, or omit --address for the embedded one`,
-      );
-    },
-  );
+  const calls = closableCalls();
+  const options = { ...connectionOptions, connectTimeout: 5000, interceptors: calls.interceptors } as object;
+  const connection = await Connection.connect(options).catch((error: Error) => {
+    calls.close();
+    throw new InvalidConfigError(
+      `temporal: server must answer at ${address} within 5 s, got ${error.message}; start it, or omit --address for the embedded one`,
+    );
+  });
+  const close = async (): Promise<void> => {
+    calls.close();
+    await connection.close();
+  };
   const client = new Client({ connection, namespace, ...(await payloadOptions()) });
-  return { client, embedded: false, address, uiUrl: null, supervisor: null, close: () => connection.close() };
+  return { client, embedded: false, address, uiUrl: null, supervisor: null, close };
 }
 
 async function openEmbedded({
