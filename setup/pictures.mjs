@@ -40,7 +40,7 @@ const VIEWS = [
   },
   {
     name: 'what-if',
-    hash: `#/runs/${left}/what-if?lambda=5&budget=0.1`,
+    hash: `#/runs/${left}/what-if?lambda=30&filters=near_duplicates`,
     shown: 'text=The new selection',
   },
   { name: 'compare', hash: `#/compare?left=${left}&right=${right}`, shown: 'text=Selected rows of each task' },

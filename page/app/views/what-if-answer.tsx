@@ -16,6 +16,11 @@ interface AnswerProps {
   keep: () => void;
 }
 
+/** The button that was pressed is gone by then, and the focus with it. */
+function takeFocus(link: HTMLAnchorElement | null): void {
+  if (document.activeElement === document.body) link?.focus();
+}
+
 /** Overlap, quotas, rows that come and go. */
 export function WhatIfAnswer({ runName, answer, isBusy, keep }: AnswerProps): preact.JSX.Element {
   const tasks = [...answer.tasks].sort((left, right) => right.oldQuota - left.oldQuota);
@@ -25,7 +30,11 @@ export function WhatIfAnswer({ runName, answer, isBusy, keep }: AnswerProps): pr
       <p>
         {answer.runName === null ? null : (
           <>
-            Kept as run <a href={linkTo({ view: 'run', runName: answer.runName })}>{said(answer.runName)}</a>.{' '}
+            Kept as run{' '}
+            <a ref={takeFocus} href={linkTo({ view: 'run', runName: answer.runName })}>
+              {said(answer.runName)}
+            </a>
+            .{' '}
           </>
         )}
         Selected in {duration(answer.seconds * 1000)}. The same by:
@@ -35,7 +44,7 @@ export function WhatIfAnswer({ runName, answer, isBusy, keep }: AnswerProps): pr
       </pre>
       {answer.runName === null ? (
         <p class="buttons">
-          <button type="button" class="main" disabled={isBusy} onClick={keep}>
+          <button type="button" class="main" aria-disabled={isBusy} onClick={() => (isBusy ? undefined : keep())}>
             Keep it as a run
           </button>
         </p>

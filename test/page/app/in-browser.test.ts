@@ -263,6 +263,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page in chromium', () => {
     const asked = server!.posts.length;
     await opened.getByRole('button', { name: 'Keep it as a run' }).click();
     await opened.getByRole('link', { name: 'mix-15-percent-2' }).waitFor();
+    expect(await opened.evaluate('document.activeElement.textContent')).toBe('mix-15-percent-2');
     expect(server!.posts.slice(asked)).toEqual([
       { path: '/api/runs/mix-15-percent/what-if', body: { ...question, isKept: true } },
     ]);
