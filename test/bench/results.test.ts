@@ -127,6 +127,7 @@ test('the page has a table for each setting, the best method first, and says wha
       .map((line) => line.split('|')[1]!.trim()),
   ).toEqual(['`deduplicated`', '`task_balanced`', '`random`']);
   expect(page).toMatch(/\| `deduplicated` \| 8 \| 6\d\.\d % ± \d\.\d \| \+2\.0 \| \+1\.9 to \+2\.1 \| < 0\.001 \|/);
+  for (const group of ['all', 'demo', 'shapes']) expect(page).toContain(`| ${group} | \`deduplicated\` | `);
   expect(page).toContain('The claim holds: `deduplicated` is better than the balanced choice.');
 });
 
