@@ -309,7 +309,7 @@ export const METHODS = {
   },
 } as const satisfies Record<string, MethodTraits>;
 
-/** What `selection.method: auto` takes: the balanced choice without near-copies, which nothing was shown to beat. */
+/** What `selection.method: auto` takes: the balanced choice without near-copies; nothing was better on both sets. */
 export const AUTO_METHOD = 'deduplicated' satisfies keyof typeof METHODS;
 
 type Methods = typeof METHODS;

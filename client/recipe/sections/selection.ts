@@ -39,7 +39,7 @@ export const allocation = section('how the budget is shared out over the tasks',
 export const selection = section('which rows of a task are taken', {
   method: oneOf(...METHOD_NAMES, 'auto')
     .default('tive')
-    .describe(`what each does: the methods in docs/recipe.md; auto = ${AUTO_METHOD}, which none was shown to beat`),
+    .describe(`what each does: the methods in docs/recipe.md; auto = ${AUTO_METHOD}, see docs/results.md`),
   rounds: integer(1, 16)
     .default(1)
     .describe('rounds of choosing, each from the last one’s rows by a model that is tuned on them'),
