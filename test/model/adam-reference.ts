@@ -5,8 +5,8 @@ import type { AdamMoments } from '../../model/engine.ts';
 
 /**
  * How near scaled gradients of an engine, of order 1, are to those of torch's golden ones, so that two engines are
- * within twice of it: a difference of 5e-7 in g, which processors differ by, grows by up to (1 − β₁) / √1e-8 = 1000 where
- * there are no moments yet.
+ * within twice of it. A difference of 5e-7 in g, which processors differ by, grows by up to (1 − β₁) / √1e-8 = 1000
+ * where there are no moments yet.
  */
 export const SCALED = 5e-4;
 
