@@ -16,6 +16,7 @@ import type { GradientSettings, MethodColumns, QueryColumn } from '../../contrac
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { Store } from '../../store/store.ts';
 import { openGradientTable } from '../../tables/gradients.ts';
+import { RowLookup } from '../../tables/row-lookup.ts';
 import type { Pulse } from '../shared/heartbeat.ts';
 import { holdOut, readMarked, readQueries } from './query-gradients.ts';
 import type { GradientPass } from './query-gradients.ts';
@@ -133,9 +134,10 @@ async function weighedAffinities(
   const total = checkpoints.reduce((sum, { rate }) => sum + rate, lastRate);
   const sum = await affinities(pass, last.queries, directionWriter(meanDirections(last.queries)));
   sum.values.forEach((value, place) => (sum.values[place] = (value * lastRate) / total));
+  const lookup = RowLookup.ofContents(pass.rows.contentHash);
   for (const { step, rate, gradients, queries: reference } of checkpoints) {
     const table = await openGradientTable(store, [gradients]);
-    const own = { ...pass, batches: () => joinedGradients(store, table, pass.rows.contentHash), sketch: table.sketch };
+    const own = { ...pass, batches: () => joinedGradients(store, table, lookup), sketch: table.sketch };
     const queries = await queriesOf(store, own, reference, last.heldOut, taskCount);
     if (queries.groupCount !== sum.groupCount)
       throw new InvalidConfigError(

@@ -7,7 +7,7 @@ import type { Store } from '../../store/store.ts';
 import { joinGradients, readGradients } from '../../tables/gradients.ts';
 import type { GradientRows, GradientTable } from '../../tables/gradients.ts';
 import { HASH_BYTES } from '../../tables/hash-column.ts';
-import { RowLookup } from '../../tables/row-lookup.ts';
+import type { RowLookup } from '../../tables/row-lookup.ts';
 import { instanceValues, valuesTable } from '../../tables/values.ts';
 
 /** Scalars of all usable rows of the eligible tasks, in the order of the values table. */
@@ -96,9 +96,9 @@ export async function* valuedGradients(
 export async function* joinedGradients(
   store: Store,
   table: GradientTable,
-  contentHash: Uint8Array,
+  lookup: RowLookup,
 ): AsyncGenerator<ValuedGradients> {
-  for await (const { batch, positions } of joinGradients(store, table, RowLookup.ofContents(contentHash)))
+  for await (const { batch, positions } of joinGradients(store, table, lookup))
     yield { batch, places: positions.map((place, row) => (batch.reason[row] === null ? place : -1)) };
 }
 

@@ -4,7 +4,7 @@ import { holmAdjusted } from '../../algorithms/paired-tests.ts';
 import type { PairedDifference, ScoreSpread } from '../../contracts/benchmark-summary.ts';
 import type { SelectionMethod } from '../../contracts/config.ts';
 import { overallDifference } from './over-settings.ts';
-import { chooseRobust } from './robust-choice.ts';
+import { chooseRobust, pairsIn } from './robust-choice.ts';
 import type { RobustChoice } from './robust-choice.ts';
 import { scoresOf } from './scores.ts';
 import type { Score } from './scores.ts';
@@ -55,16 +55,16 @@ function settingTable(own: readonly Score[], setting: Setting): string[] {
 }
 
 function methodRows(own: readonly Score[]): MethodRow[] {
-  const control = new Map(
-    own.filter(({ method }) => method === BASELINE).map(({ seed, accuracy }) => [seed, accuracy]),
-  );
   return [...new Set(own.map(({ method }) => method))].flatMap((method): MethodRow[] => {
-    const scores = own.filter((score) => score.method === method && control.has(score.seed));
-    if (scores.length === 0) return [];
-    const accuracies = scores.map(({ accuracy }) => accuracy);
-    const others = scores.map(({ seed }) => control.get(seed)!);
-    const difference = method === BASELINE ? null : pairedDifference(accuracies, others);
-    return [{ method, accuracy: spread(accuracies), difference }];
+    const { treated, control } = pairsIn(own, method);
+    if (treated.length === 0) return [];
+    return [
+      {
+        method,
+        accuracy: spread(treated),
+        difference: method === BASELINE ? null : pairedDifference(treated, control),
+      },
+    ];
   });
 }
 

@@ -31,27 +31,28 @@ export interface RobustChoice {
 }
 
 /** Scores of a method and of the balanced choice with the same seeds. */
-export interface SettingPairs extends Setting {
+export interface Pairs {
   treated: number[];
   control: number[];
 }
 
+/** Pairs of a method and the balanced choice, of the scores of one setting. */
+export function pairsIn(own: readonly Score[], method: SelectionMethod): Pairs {
+  const control = new Map(
+    own.filter((score) => score.method === BASELINE).map(({ seed, accuracy }) => [seed, accuracy]),
+  );
+  const treated = own.filter((score) => score.method === method && control.has(score.seed));
+  return {
+    treated: treated.map(({ accuracy }) => accuracy),
+    control: treated.map(({ seed }) => control.get(seed)!),
+  };
+}
+
 /** Pairs of a method and the balanced choice by setting, where there are two or more. */
-export function pairsOf(scores: readonly Score[], method: SelectionMethod): SettingPairs[] {
+export function pairsOf(scores: readonly Score[], method: SelectionMethod): (Setting & Pairs)[] {
   return SETTINGS.flatMap((setting) => {
-    const own = scoresOf(scores, setting);
-    const control = new Map(
-      own.filter((score) => score.method === BASELINE).map(({ seed, accuracy }) => [seed, accuracy]),
-    );
-    const treated = own.filter((score) => score.method === method && control.has(score.seed));
-    if (treated.length < LEAST_PAIRS) return [];
-    return [
-      {
-        ...setting,
-        treated: treated.map(({ accuracy }) => accuracy),
-        control: treated.map(({ seed }) => control.get(seed)!),
-      },
-    ];
+    const pairs = pairsIn(scoresOf(scores, setting), method);
+    return pairs.treated.length < LEAST_PAIRS ? [] : [{ ...setting, ...pairs }];
   });
 }
 
