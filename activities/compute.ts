@@ -1,5 +1,4 @@
 // All heavy activities, for a worker on queue `tive-compute`.
-import type { Stage } from '../contracts/stages.ts';
 import { createDatasetActivities } from './dataset/stage.ts';
 import { createNarrowRowsActivities } from './gradients/narrow-rows.ts';
 import { createNewRowsActivities } from './gradients/new-rows.ts';
@@ -23,17 +22,3 @@ export function createComputeActivities(dependencies: ComputeDependencies) {
 
 /** Heavy activities, as workflows call them. */
 export type ComputeActivities = ReturnType<typeof createComputeActivities>;
-
-/** Which stage each activity belongs to. */
-export const COMPUTE_STAGES: Readonly<Record<keyof ComputeActivities, Stage>> = {
-  fingerprintDataset: 'dataset',
-  scanRows: 'dataset',
-  tuneReference: 'warmup',
-  planNewRows: 'gradients',
-  narrowRows: 'gradients',
-  planGradients: 'gradients',
-  computeGradientShard: 'gradients',
-  closeGradients: 'gradients',
-  finetuneModel: 'finetune',
-  evaluateModel: 'evaluation',
-};

@@ -1,5 +1,4 @@
 // All light activities, for a worker on queue `tive-control`.
-import type { Stage } from '../contracts/stages.ts';
 import { createDatamodelActivities } from './benchmark/datamodels.ts';
 import { createKeepCellActivities } from './benchmark/keep-cell.ts';
 import { createBenchmarkActivities } from './benchmark/stage.ts';
@@ -31,19 +30,3 @@ export function createControlActivities(dependencies: ControlDependencies) {
 
 /** Light activities, as workflows call them. */
 export type ControlActivities = ReturnType<typeof createControlActivities>;
-
-/** Which stage each activity belongs to. */
-export const CONTROL_STAGES: Readonly<Record<keyof ControlActivities, Stage>> = {
-  awaitGradients: 'gradients',
-  estimateValues: 'values',
-  allocateRows: 'allocation',
-  filterRows: 'selection',
-  selectRows: 'selection',
-  compareSelections: 'selection',
-  writeReport: 'report',
-  readLastRun: 'report',
-  keepLastRun: 'report',
-  keepBenchmarkCell: 'report',
-  scoreDatamodels: 'report',
-  writeBenchmark: 'report',
-};

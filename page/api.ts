@@ -9,7 +9,7 @@ import type { Stage } from '../contracts/stages.ts';
  * - `GET  /api/session` {@link Session}
  * - `GET  /api/runs` {@link RunLine}[]
  * - `GET  /api/events` server-sent events: `runs` {@link RunLine}[] when they change, `run` {@link RunView} of
- *   `?run=NAME` when it changes; at most one of each a second
+ *   `?run=NAME` when it changes, `places` {@link AskedPlaces} when they change; at most one of each a second
  * - `GET  /api/runs/NAME` {@link RunView}
  * - `POST /api/runs/NAME/pause | resume | approve | cancel` {@link Said}
  * - `GET  /api/runs/NAME/log?stage=S&limit=N` {@link LogLine}[], the newest last
@@ -37,8 +37,15 @@ export interface Session {
   isReadOnly: boolean;
   /** Folder of the runs, as it is shown. */
   runsFolder: string;
+  places: AskedPlaces;
   /** Sent back with every `POST`. */
   token: string;
+}
+
+/** Where a page looks beside its folder, and why it cannot see there; null where it sees. */
+export interface AskedPlaces {
+  cluster: { address: string; problem: string | null } | null;
+  store: { uri: string; problem: string | null } | null;
 }
 
 /** Why something was not done, as the command line says it. */
@@ -58,6 +65,8 @@ export interface Said {
 /** A run in the list. */
 export interface RunLine {
   runName: string;
+  /** Where it is known: a run of the folder is no other place's, though it is at work there. */
+  place: 'folder' | 'cluster' | 'store';
   kind: 'run' | 'benchmark';
   state: 'running' | 'waiting' | 'done' | 'stopped' | 'failed' | 'away';
   /** Stage at work, or the last one done. */

@@ -1,6 +1,7 @@
 // The plugin of compute workers.
 import { SimplePlugin } from '@temporalio/plugin';
-import { COMPUTE_STAGES, createComputeActivities } from '../activities/compute.ts';
+import { COMPUTE_STAGES } from '../activities/activity-stages.ts';
+import { createComputeActivities } from '../activities/compute.ts';
 import { ModelHost } from '../activities/shared/model-host.ts';
 import { addActivities } from './add-activities.ts';
 import { addObserver } from './observe-activities.ts';

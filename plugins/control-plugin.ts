@@ -1,6 +1,7 @@
 // The plugin of control workers.
 import { SimplePlugin } from '@temporalio/plugin';
-import { CONTROL_STAGES, createControlActivities } from '../activities/control.ts';
+import { CONTROL_STAGES } from '../activities/activity-stages.ts';
+import { createControlActivities } from '../activities/control.ts';
 import { addActivities } from './add-activities.ts';
 import { addObserver } from './observe-activities.ts';
 import { createStoreOpener } from './store-opener.ts';

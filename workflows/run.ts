@@ -65,7 +65,7 @@ async function runStages(context: RunContext): Promise<RunResult> {
 }
 
 function soFar({ input: { until }, gate: { wasPaused } }: RunContext, result: RunResult): RunSoFar {
-  const { config, dataset, warmup, methods, evaluationRows } = result;
+  const { config, dataset, warmup, methods, evaluationRows, warnings } = result;
   return {
     config,
     until,
@@ -74,5 +74,6 @@ function soFar({ input: { until }, gate: { wasPaused } }: RunContext, result: Ru
     warmup,
     methods: methods.map(({ method, finetune }) => ({ method, finetune })),
     wasPaused,
+    warnings,
   };
 }

@@ -17,9 +17,11 @@ export function listCommand() {
     .description('list runs, presets or stages')
     .addArgument(new Argument('[what]', 'what to list').choices(['runs', 'presets', 'stages'] as const).default('runs'))
     .option('--runs <folder>', 'folder of the runs', './runs')
+    .option('--address <host:port>', 'Temporal server of a cluster, whose runs are listed too')
+    .option('--namespace <name>', 'Temporal namespace of the cluster')
     .option('--json', 'as JSON')
-    .action(async (what, { runs, json }) => {
-      if (what === 'runs') return print(await listRuns(runs), json, (found) => describeRuns(found, runs));
+    .action(async (what, { runs, json, ...asked }) => {
+      if (what === 'runs') return print(await listRuns(runs, asked), json, (found) => describeRuns(found, runs));
       const names: Record<string, string> = what === 'presets' ? PRESET_SUMMARIES : STAGE_SUMMARIES;
       const listed = (what === 'presets' ? Object.keys(names) : [...STAGES]).map((name) => ({
         name,
@@ -32,9 +34,10 @@ export function listCommand() {
 function describeRuns(runs: readonly ListedRun[], folder: string): string[] {
   if (runs.length === 0) return [`no runs below ${folder}; tive run RECIPE makes one`];
   const width = Math.max(...runs.map(({ runName }) => runName.length));
-  return runs.map(({ runName, state, stage, rowCount, selectedCount, method, changedAt }) => {
+  return runs.map(({ runName, place, state, stage, rowCount, selectedCount, method, changedAt }) => {
+    const by = place === 'folder' ? '' : `  ${method ?? ''} on the ${place}`.replace('   ', '  ');
     const selected =
-      selectedCount === null ? '' : `  ${method} ${grouped(selectedCount)} of ${grouped(rowCount!)} rows`;
+      selectedCount === null ? by : `  ${method} ${grouped(selectedCount)} of ${grouped(rowCount!)} rows`;
     const when = changedAt.slice(0, 16).replace('T', ' ');
     return `${runName.padEnd(width)}  ${when}  ${state.padEnd(7)}  ${(stage ?? '').padEnd(10)}${selected}`.trimEnd();
   });

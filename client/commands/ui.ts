@@ -1,7 +1,9 @@
-// `tive ui`: a page over the runs of a folder; also beside a run that begins.
+// `tive ui`: a page over the runs of a folder, a cluster, a store; also beside a run that begins.
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { InvalidConfigError } from '../../contracts/failures.ts';
+import type { Elsewhere } from '../../page/server/foreign-runs.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import { openSecretly } from '../terminal/open-browser.ts';
 import { packageVersion } from './doctor.ts';
@@ -11,14 +13,19 @@ const LOOPBACK = '127.0.0.1';
 /** `tive ui`: serves the page until Ctrl-C. */
 export function uiCommand() {
   return new Command('ui')
-    .description('serve a page over the runs of a folder, for this machine alone, until Ctrl-C')
+    .description('serve a page over the runs of a folder, a cluster, a store, for this machine alone, until Ctrl-C')
     .option('--port <number>', 'port; without it any that is free', parsePort)
     .option('--host <address>', 'address to listen at; any but the loopback one can be reached by others', LOOPBACK)
     .option('--read-only', 'look, and change nothing')
     .option('--runs <folder>', 'folder of the runs', './runs')
+    .option('--address <host:port>', 'Temporal server of a cluster, whose runs are shown too')
+    .option('--namespace <name>', 'Temporal namespace of the cluster')
+    .option('--temporal-ui <url>', 'address of the cluster’s own pages, for links to them')
+    .option('--store <uri>', 'a folder or s3://bucket/prefix, whose runs are shown too')
     .option('--open', 'open it in the browser')
-    .action(async ({ port = 0, host, readOnly = false, runs, open = false }) => {
-      const page = await openPage({ runsFolder: runs, host, port, isReadOnly: readOnly }, open);
+    .action(async ({ port = 0, host, readOnly = false, runs, open = false, ...asked }) => {
+      const elsewhere = await elsewhereOf(asked);
+      const page = await openPage({ runsFolder: runs, host, port, isReadOnly: readOnly, elsewhere }, open);
       process.stderr.write('Ctrl-C ends it\n');
       await interruption();
       await page.close();
@@ -31,6 +38,28 @@ interface PagePlace {
   host: string;
   port: number;
   isReadOnly: boolean;
+  elsewhere?: Elsewhere;
+}
+
+interface AskedElsewhere {
+  address?: string | undefined;
+  namespace?: string | undefined;
+  temporalUi?: string | undefined;
+  store?: string | undefined;
+}
+
+/** What was asked for beside the folder. @throws InvalidConfigError where it does not answer at all */
+async function elsewhereOf({ address, namespace, temporalUi, store }: AskedElsewhere): Promise<Elsewhere> {
+  if (temporalUi !== undefined && !/^https?:\/\//.test(temporalUi))
+    throw new InvalidConfigError(`--temporal-ui: must be an address with http:// or https://, got "${temporalUi}"`);
+  const cluster = address === undefined ? null : { address, namespace: namespace ?? null };
+  if (cluster !== null) {
+    const { connectServer } = await import('../cluster/runtime.ts');
+    await (await connectServer(cluster)).close();
+  }
+  if (store === undefined) return { cluster, temporalUi: temporalUi ?? null };
+  const { requireStore } = await import('../runs/store-runs.ts');
+  return { cluster, temporalUi: temporalUi ?? null, store: (await requireStore(store)).uri };
 }
 
 /** Serves the page and prints its link on standard output. */

@@ -5,10 +5,14 @@ import type { RunResult } from '../../contracts/messages/run.ts';
 import { seenBenchmark } from './benchmark-folder.ts';
 import { namedRun } from './find-run.ts';
 import type { NamedRun } from './find-run.ts';
+import type { AskedServer } from './look-at-run.ts';
+import { datasetName } from './recipe-mark.ts';
 
 /** A run as a line of a list. */
 export interface ListedRun {
   runName: string;
+  /** Where it was found: in a folder of this machine, or where one was asked for it. */
+  place: 'folder' | 'cluster' | 'store';
   /**
    * `running`: a command on this machine or a cluster is at it. `stopped`: it has no result yet. `failed`: it ended
    * without one. `away`: its cluster does not answer.
@@ -18,13 +22,37 @@ export interface ListedRun {
   stage: string | null;
   rowCount: number | null;
   selectedCount: number | null;
+  /** What it selects from, as lists name it. */
+  dataset: string | null;
   method: string | null;
-  /** When its folder was last written to, ISO 8601. */
+  /** When its folder was last written to, or its workflow began or ended, ISO 8601. */
   changedAt: string;
 }
 
-/** Runs below a folder, the newest first. Clusters are asked for those that have no result here. */
-export async function listRuns(runsFolder: string): Promise<ListedRun[]> {
+/**
+ * Runs below a folder, and of the cluster that was asked those that no folder here knows; the newest first. Clusters
+ * that folders name are asked for runs that have no result here.
+ */
+export async function listRuns(runsFolder: string, asked: AskedServer = {}): Promise<ListedRun[]> {
+  const here = await listFolder(runsFolder);
+  const known = new Set(here.map(({ runName }) => runName));
+  const others = (await listElsewhere(asked)).filter(({ runName }) => !known.has(runName));
+  return [...here, ...others].sort((left, right) => right.changedAt.localeCompare(left.changedAt));
+}
+
+async function listElsewhere({ address, namespace }: AskedServer): Promise<ListedRun[]> {
+  if (address === undefined) return [];
+  const { connectServer } = await import('../cluster/runtime.ts');
+  const { listClusterRuns } = await import('./cluster-runs.ts');
+  const runtime = await connectServer({ address, namespace: namespace ?? null });
+  try {
+    return await listClusterRuns(runtime.client);
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function listFolder(runsFolder: string): Promise<ListedRun[]> {
   const entries = await readdir(runsFolder, { withFileTypes: true }).catch(() => []);
   const runs: ListedRun[] = [];
   const away = new Set<string>();
@@ -33,7 +61,7 @@ export async function listRuns(runsFolder: string): Promise<ListedRun[]> {
     const listed = await listRun(named, await named.folder.result().catch(() => null), away);
     if (listed !== null) runs.push(listed);
   }
-  return runs.sort((left, right) => right.changedAt.localeCompare(left.changedAt));
+  return runs;
 }
 
 /**
@@ -47,7 +75,7 @@ export async function listRun(named: NamedRun, result: RunResult | null, away: S
   if (found === null && result === null) return null;
   const written = await stat(join(folder.path, result === null ? 'recipe.resolved.yaml' : 'result.json'));
   const state = await stateOf(named, result, away);
-  return { runName, state, ...factsOf(result), changedAt: written.mtime.toISOString() };
+  return { runName, place: 'folder', state, ...factsOf(result), changedAt: written.mtime.toISOString() };
 }
 
 /** @param away clusters that have not answered, which are asked once */
@@ -69,13 +97,15 @@ async function isFinishedBenchmark({ folder }: NamedRun): Promise<boolean> {
   return verdict !== null;
 }
 
-function factsOf(result: RunResult | null): Omit<ListedRun, 'runName' | 'state' | 'changedAt'> {
+/** What a list says of a result. */
+export function factsOf(result: RunResult | null): Omit<ListedRun, 'runName' | 'place' | 'state' | 'changedAt'> {
   const last = result?.stages.findLast(({ state }) => state === 'done' || state === 'cached');
   const [first = null] = result?.methods ?? [];
   return {
     stage: last?.stage ?? null,
     rowCount: result?.dataset?.rowCount ?? null,
     selectedCount: first?.selection?.rowCount ?? null,
+    dataset: result === null ? null : datasetName(result.config.dataset.path),
     method: first?.method ?? null,
   };
 }

@@ -17,7 +17,8 @@ export type LiveAct = (typeof LIVE_ACTS)[number];
  * @throws RangeError where nobody is at the run, or it does not wait for an approval
  */
 export async function actOnRun(act: LiveAct, named: NamedRun, asked: AskedServer = {}): Promise<string> {
-  const runtime = await openServer(named, asked);
+  const open = asked.connection ?? null;
+  const runtime = open ?? (await openServer(named, asked));
   if (runtime === null)
     throw new RangeError(
       `${act}: run must be at work, got no server for "${named.runName}"; go on with tive run RECIPE, or name a cluster with --address`,
@@ -26,7 +27,7 @@ export async function actOnRun(act: LiveAct, named: NamedRun, asked: AskedServer
   try {
     return await ACTS[act](runtime.client, await findRun(runtime.client, named.runName));
   } finally {
-    await runtime.close();
+    if (open === null) await runtime.close();
   }
 }
 

@@ -53,6 +53,10 @@ export interface LookedAtRun {
 export interface AskedServer {
   address?: string | undefined;
   namespace?: string | undefined;
+  /** A connection to it that is open already, and stays open. */
+  connection?: Runtime | undefined;
+  /** Whether a result is left where it is, and nothing of it fetched into the run's folder. */
+  onlyLooks?: boolean | undefined;
 }
 
 /**
@@ -63,6 +67,7 @@ export async function lookAtRun(named: NamedRun, asked: AskedServer = {}): Promi
   const place = await placeOf(named, asked);
   if (place === null) return lookAtDisk(named);
   const { connectServer, joinEmbedded } = await import('../cluster/runtime.ts');
+  if (asked.connection !== undefined) return lookAtServer(named, asked.connection, asked.onlyLooks);
   const isEmbedded = place.address === named.address && (await named.folder.cluster()) === null;
   let runtime: Runtime;
   try {
@@ -74,7 +79,7 @@ export async function lookAtRun(named: NamedRun, asked: AskedServer = {}): Promi
     return { ...found, state, address: place.address, notes: [...found.notes, (error as Error).message] };
   }
   try {
-    return await lookAtServer(named, runtime, place.address);
+    return await lookAtServer(named, runtime, asked.onlyLooks);
   } finally {
     await runtime.close();
   }
@@ -114,6 +119,8 @@ export async function stateOnCluster({ runName }: NamedRun, place: ClusterPlace)
 }
 
 function stateOf(status: string): LookedAtRun['state'] {
+  if (status === 'CANCELLED') return 'canceled';
+  if (status === 'PAUSED' || status === 'CONTINUED_AS_NEW') return 'running';
   return status.toLowerCase() as LookedAtRun['state'];
 }
 
@@ -159,6 +166,11 @@ async function lookAtDisk({ runName, folder }: NamedRun): Promise<LookedAtRun> {
   return { ...found, state: found.reason === null ? 'stopped' : 'failed' };
 }
 
+/** A run of which a result is there, and nothing else. */
+export function lookAtResult(result: RunResult): LookedAtRun {
+  return { ...emptyLook(result.runName), state: 'completed', progress: atRest(result.stages), result };
+}
+
 function isOpen(state: string): boolean {
   return state === 'running' || state === 'waiting' || state === 'failed';
 }
@@ -169,10 +181,14 @@ function atRest(stages: RunStatus['stages']): RunStatus {
   const stopped = stages.map((line) =>
     line.state === 'running' ? { ...line, detail: line.detail || 'stopped' } : line,
   );
-  return { stages: stopped, gate, retryCount: 0, working: new Map(), trainings: [] };
+  return { stages: stopped, gate, retryCount: 0, failures: [], working: new Map(), trainings: [] };
 }
 
-async function lookAtServer(named: NamedRun, { client }: Runtime, address: string): Promise<LookedAtRun> {
+async function lookAtServer(
+  named: NamedRun,
+  { client, address }: Runtime,
+  onlyLooks: boolean = false,
+): Promise<LookedAtRun> {
   const { findRun } = await import('./runs.ts');
   // A server forgets runs that have ended long ago.
   const handle = await findRun(client, named.runName).catch(async (error: unknown) => {
@@ -182,23 +198,22 @@ async function lookAtServer(named: NamedRun, { client }: Runtime, address: strin
   if (handle === null) return lookAtDisk(named);
   const { status, type } = await handle.workflow.describe();
   const state = stateOf(status.name);
-  if (type === 'tiveBenchmark')
-    return lookAtBenchmark(named, handle, {
-      ...emptyLook(named.runName),
-      kind: 'benchmark',
-      state,
-      address,
-    });
+  if (type === 'tiveBenchmark') {
+    const bare: LookedAtRun = { ...emptyLook(named.runName), kind: 'benchmark', state, address };
+    return lookAtBenchmark(named, handle, bare, onlyLooks);
+  }
   const progress = await handle.progress();
   const found = { ...emptyLook(named.runName), state, address, progress };
   if (state === 'running') {
     const quotas = progress?.gate.awaitsApproval === true ? await handle.quotas() : null;
     const awaitedQuotas = quotas === null ? null : besideEqual(quotas);
     const time = progress === null ? null : await timeOf(client, handle, progress);
-    return { ...found, ...time, notes: await waitingNotes(client, address), awaitedQuotas };
+    const notes = [...(progress?.failures ?? []), ...(await waitingNotes(client, address))];
+    return { ...found, ...time, notes, awaitedQuotas };
   }
   if (state !== 'completed') return { ...found, ...(await failureOf(handle)) };
   const result = await handle.result();
+  if (onlyLooks) return { ...found, progress: progress ?? atRest(result.stages), result };
   await endLeases(openStore(result.config.store.uri), handle.workflow.workflowId).catch(() => undefined);
   const here = await named.folder.result().catch(() => null);
   if (JSON.stringify(here) !== JSON.stringify(result))
@@ -223,7 +238,12 @@ async function timeOf(
 }
 
 /** A benchmark by its runs; what it has found is fetched into its folder. */
-async function lookAtBenchmark({ folder }: NamedRun, handle: RunHandle, found: LookedAtRun): Promise<LookedAtRun> {
+async function lookAtBenchmark(
+  { folder }: NamedRun,
+  handle: RunHandle,
+  found: LookedAtRun,
+  onlyLooks: boolean,
+): Promise<LookedAtRun> {
   if (found.state !== 'running' && found.state !== 'completed') return { ...found, ...(await failureOf(handle)) };
   const workflow = handle.workflow as unknown as WorkflowHandle<typeof tiveBenchmark>;
   if (found.state === 'running') {
@@ -231,7 +251,7 @@ async function lookAtBenchmark({ folder }: NamedRun, handle: RunHandle, found: L
     return { ...found, notes: benchmarkNotes({ cells, verdict: null }) };
   }
   const result = await workflow.result();
-  await saveBenchmark(folder, openStore(result.config.store.uri), result);
+  if (!onlyLooks) await saveBenchmark(folder, openStore(result.config.store.uri), result);
   return { ...found, notes: benchmarkNotes(result) };
 }
 

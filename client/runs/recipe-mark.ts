@@ -1,4 +1,5 @@
 // What tells recipes apart: a hash of all that changes results, and what differs in words.
+import { basename } from 'node:path';
 import type { Config } from '../../contracts/config.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { Stage } from '../../contracts/stages.ts';
@@ -14,6 +15,9 @@ export interface RecipeMark {
   file: string | null;
   /** Last stage that was asked for. */
   until: Stage;
+  /** For lists: what it selects from and how; marks of older versions do not say. */
+  dataset?: string;
+  method?: string;
 }
 
 /** Name of the mark in the memo of a workflow. */
@@ -58,6 +62,12 @@ export function recipeDifferences(then: Config, now: Config): string {
 
 function diskName(path: string): string {
   return path.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The files of a dataset as lists name them. */
+export function datasetName(paths: readonly string[]): string {
+  const [first = ''] = paths;
+  return paths.length === 1 ? basename(first) : `${basename(first)} and ${paths.length - 1} more`;
 }
 
 /** A recipe by its file and hash. */

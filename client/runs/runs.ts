@@ -13,7 +13,7 @@ import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { workNow } from './work-now.ts';
 import type { WorkNow } from './work-now.ts';
-import { MARK_KEY, markText, recipeHash } from './recipe-mark.ts';
+import { datasetName, MARK_KEY, markText, recipeHash } from './recipe-mark.ts';
 import type { RecipeMark } from './recipe-mark.ts';
 import type { tiveReselect } from '../../workflows/reselect.ts';
 import type { tiveRun } from '../../workflows/run.ts';
@@ -62,7 +62,8 @@ export function workflowIdOf(runName: string): string {
 /** What the workflow of a run says of its recipe. */
 export function memoOf({ config, until = 'report', recipeFile = null }: StartOptions): { [MARK_KEY]: RecipeMark } {
   const file = recipeFile === null ? null : basename(recipeFile);
-  return { [MARK_KEY]: { sha256: recipeHash(config), file, until } };
+  const facts = { dataset: datasetName(config.dataset.path), method: config.selection.method };
+  return { [MARK_KEY]: { sha256: recipeHash(config), file, until, ...facts } };
 }
 
 /**
@@ -138,15 +139,17 @@ export function inputOf({
   return { runName, config, until, heartbeatTimeoutMs, shardWindow, incremental };
 }
 
-/** The run of a name. @throws RangeError where there is none */
+/** The run of a name, else the last one that its schedule has started. @throws RangeError where there is none */
 export async function findRun(client: Client, runName: string): Promise<RunHandle> {
   const workflow = client.workflow.getHandle<typeof tiveRun>(workflowIdOf(runName));
   try {
     await workflow.describe();
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError)
-      throw new RangeError(`run: must exist, got no "${runName}"`, { cause: error });
-    throw error;
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    const { scheduledRun } = await import('./cluster-runs.ts');
+    const scheduled = await scheduledRun(client, runName);
+    if (scheduled === null) throw new RangeError(`run: must exist, got no "${runName}"`, { cause: error });
+    return handleOf(client, runName, client.workflow.getHandle<typeof tiveRun>(scheduled));
   }
   return handleOf(client, runName, workflow);
 }

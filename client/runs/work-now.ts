@@ -2,6 +2,7 @@
 import { arrayFromPayloads } from '@temporalio/common';
 import type { LoadedDataConverter, Payload } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
+import { COMPUTE_STAGES, CONTROL_STAGES } from '../../activities/activity-stages.ts';
 import type { Checkpoint, TrainingSoFar } from '../../contracts/messages/run.ts';
 import type { Stage } from '../../contracts/stages.ts';
 
@@ -9,6 +10,8 @@ import type { Stage } from '../../contracts/stages.ts';
 export interface WorkNow {
   /** Attempts beyond the first, over all of them. */
   retryCount: number;
+  /** Of those that are tried again: what, which attempt, and how the last one ended; in sentences. */
+  failures: string[];
   /** By stage, from heartbeats. */
   working: Map<Stage, WorkInProgress>;
   /** Trainings, with the steps that they have in all. */
@@ -33,7 +36,9 @@ export interface WorkInProgress {
 
 /** An activity of a workflow that has not ended. */
 interface PendingActivity {
+  activityType?: { name?: string | null } | null;
   attempt?: number | null;
+  lastFailure?: { message?: string | null } | null;
   state?: number | null;
   lastWorkerIdentity?: string | null;
   heartbeatDetails?: { payloads?: Payload[] | null } | null;
@@ -42,6 +47,9 @@ interface PendingActivity {
 /** An activity that a worker is at, as Temporal numbers it; others wait, or are held. */
 const STARTED = 2;
 
+/** Stages by the names of activities. */
+export const ACTIVITY_STAGES: Readonly<Record<string, Stage>> = { ...COMPUTE_STAGES, ...CONTROL_STAGES };
+
 /** What the heartbeats of activities tell. */
 export async function workNow(
   { options: { loadedDataConverter } }: Client,
@@ -49,16 +57,24 @@ export async function workNow(
 ): Promise<WorkNow> {
   const working: WorkNow['working'] = new Map();
   const trainings: WorkNow['trainings'] = [];
+  const failures: string[] = [];
   let retryCount = 0;
-  for (const { attempt, state, lastWorkerIdentity, heartbeatDetails } of activities) {
+  for (const activity of activities) {
+    const { attempt, state, lastWorkerIdentity, heartbeatDetails } = activity;
     retryCount += Math.max(0, (attempt ?? 1) - 1);
+    failures.push(...failureOf(activity));
     const checkpoint = await checkpointIn(heartbeatDetails?.payloads ?? [], loadedDataConverter);
     if (checkpoint === undefined) continue;
     const worker = state === STARTED ? (lastWorkerIdentity ?? '') : null;
     working.set(checkpoint.stage, withActivity(working.get(checkpoint.stage), checkpoint, worker));
     if (checkpoint.training !== undefined) trainings.push({ ...checkpoint.training, stepCount: checkpoint.totalCount });
   }
-  return { retryCount, working, trainings };
+  return { retryCount, failures: [...new Set(failures)], working, trainings };
+}
+
+function failureOf({ activityType, attempt, lastFailure }: PendingActivity): string[] {
+  const [name, message] = [activityType?.name ?? 'activity', lastFailure?.message ?? ''];
+  return message === '' ? [] : [`${ACTIVITY_STAGES[name] ?? name}: attempt ${attempt ?? 1}, after: ${message}`];
 }
 
 /** Of a stage that nobody is at. */

@@ -171,6 +171,8 @@ export interface RunSoFar extends Pick<RunResult, 'config' | 'warmup'> {
   methods: Pick<MethodResult, 'method' | 'finetune'>[];
   /** Whether somebody has held it: then times of its stages say little. */
   wasPaused: boolean;
+  /** What a person should know, so far; not there where a worker of an older version answers. */
+  warnings?: string[];
 }
 
 export interface ReportInput {

@@ -1,9 +1,10 @@
 // The page around the views: ways between them, where it looks, what is shown.
 import { useEffect, useRef } from 'preact/hooks';
-import { isLive, session } from './data/live.ts';
+import { isLive, places, session } from './data/live.ts';
 import { route } from './data/place.ts';
 import { linkTo } from './logic/route.ts';
 import type { Place } from './logic/route.ts';
+import { placesWords } from './logic/words.ts';
 import { Nothing, Title, said } from './parts/words.tsx';
 import { CompareView } from './views/compare.tsx';
 import { RowsView } from './views/rows.tsx';
@@ -72,7 +73,7 @@ export function Shell(): preact.JSX.Element {
       <footer>
         {session.value === null
           ? null
-          : `tive ${session.value.version} · ${said(session.value.runsFolder)}${session.value.isReadOnly ? ' · read-only' : ''}`}
+          : `tive ${session.value.version} · ${said(placesWords(session.value.runsFolder, places.value))}${session.value.isReadOnly ? ' · read-only' : ''}`}
       </footer>
     </>
   );

@@ -1,22 +1,23 @@
 // The page's addresses: each asks what the command line asks, and answers in JSON.
-import { readFile } from 'node:fs/promises';
 import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { NamedRun } from '../../client/runs/find-run.ts';
 import { actOnRun, LIVE_ACTS } from '../../client/runs/live-run.ts';
+import { lookAtRun } from '../../client/runs/look-at-run.ts';
 import { API } from '../api.ts';
 import type { ChosenQuestion, Session } from '../api.ts';
 import { NOT_BUILT } from './app-files.ts';
 import type { AppFile } from './app-files.ts';
 import { BODIES, parseBody } from './bodies.ts';
 import { RunEvents } from './events.ts';
+import { ForeignRuns } from './foreign-runs.ts';
+import type { Elsewhere } from './foreign-runs.ts';
 import { OpenRuns } from './open-rows.ts';
 import { problemOf, RefusedError } from './problems.ts';
 import { parseRowQuery } from './row-query.ts';
 import { MOST_EDGE } from './row-reading.ts';
-import { readLog } from './run-log.ts';
-import { reportOf, Runs } from './runs.ts';
+import { Runs } from './runs.ts';
 import { guarded, REPORT_POLICY, withBodyLimit, withHeaders } from './safety.ts';
 import type { Guard } from './safety.ts';
 
@@ -27,6 +28,8 @@ export interface PageOptions {
   /** Folder that recipes are saved in. */
   folder: string;
   version: string;
+  /** Cluster and store whose runs it shows too; none where it is left out. */
+  elsewhere?: Elsewhere;
   guard: Guard;
   /** The built front-end; none where it is missing. */
   files: ReadonlyMap<string, AppFile>;
@@ -45,7 +48,7 @@ const USUAL_EDGE = 512;
 
 export function createApp(options: PageOptions): PageApp {
   const app = new Hono();
-  const runs = new Runs(options.runsFolder);
+  const runs = new Runs(options.runsFolder, lookAtRun, new ForeignRuns(options.elsewhere));
   const rows = new OpenRuns(runs);
   const events = new RunEvents(runs);
   app.onError((error, context) => {
@@ -61,12 +64,18 @@ export function createApp(options: PageOptions): PageApp {
   addSelections(app, options.folder, runs, rows);
   addRecipes(app, options.folder);
   addFiles(app, options.files);
-  return { app, events, close: () => rows.close() };
+  const close = async (): Promise<void> => {
+    await rows.close();
+    await runs.elsewhere.close();
+  };
+  return { app, events, close };
 }
 
 function addRuns(app: Hono, { guard, version, runsFolder }: PageOptions, runs: Runs, events: RunEvents): void {
-  const session: Session = { version, isReadOnly: guard.isReadOnly, runsFolder, token: guard.token };
-  app.get(`${API}/session`, (context) => context.json(session));
+  const session = { version, isReadOnly: guard.isReadOnly, runsFolder, token: guard.token };
+  app.get(`${API}/session`, (context) =>
+    context.json({ ...session, places: runs.elsewhere.places() } satisfies Session),
+  );
   app.get(`${API}/runs`, async (context) => context.json(await runs.lines()));
   app.get(`${API}/events`, async (context) => {
     const runName = context.req.query('run') ?? null;
@@ -85,22 +94,22 @@ function addRuns(app: Hono, { guard, version, runsFolder }: PageOptions, runs: R
   });
   app.get(`${API}/runs/:name`, async (context) => context.json(await runs.view(context.req.param('name'))));
   app.get(`${API}/runs/:name/log`, async (context) => {
-    const { folder } = await runs.named(context.req.param('name'));
     const limit = wholeOf(context.req.query('limit') ?? String(LOG_LINES), 'limit');
-    return context.json(await readLog(folder, context.req.query('stage') ?? null, Math.min(limit, MOST_LOG_LINES)));
+    const stage = context.req.query('stage') ?? null;
+    return context.json(await runs.log(context.req.param('name'), stage, Math.min(limit, MOST_LOG_LINES)));
   });
   app.get(`${API}/runs/:name/report`, async (context) => {
-    const path = await reportOf(await runs.named(context.req.param('name')));
-    if (path === null) throw new RefusedError(404, 'report: run must have a report, got none');
+    const report = await runs.report(context.req.param('name'));
+    if (report === null) throw new RefusedError(404, 'report: run must have a report, got none');
     context.header('Content-Security-Policy', REPORT_POLICY);
-    return context.html(await readFile(path, 'utf8'));
+    return context.html(report);
   });
   for (const act of LIVE_ACTS) {
     app.post(`${API}/runs/:name/${act}`, async (context) => {
       const named = await runs.named(context.req.param('name'));
       const { hint } = await import('../../client/terminal/own-command.ts');
       // Nobody is at it, or it waits for nothing: the run's state, not the question, is what does not fit.
-      const message = await actOnRun(act, named)
+      const message = await actOnRun(act, named, await runs.askedOf(named.runName))
         .catch((error: unknown) => {
           throw new RefusedError(409, problemOf(error).problem.message);
         })

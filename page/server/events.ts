@@ -1,21 +1,25 @@
 // One look a second at the runs, told to all who listen; none where nobody does.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunLine, RunView } from '../api.ts';
+import type { AskedPlaces, RunLine, RunView } from '../api.ts';
 
-/** Time between the beginnings of two looks. */
-const LOOK_MS = 1000;
+/** Time between the beginnings of two looks: a little more than one look serves for. */
+const LOOK_MS = 1100;
 
 /** What is looked at. */
 export interface Lookout {
+  elsewhere?: { places(): AskedPlaces };
   lines(): Promise<RunLine[]>;
   view(name: string): Promise<RunView>;
 }
 
+/** What is told. */
+export type RunEvent = 'runs' | 'run' | 'places';
+
 /** Who listens: told of what it has not been told yet. */
 interface Listener {
   runName: string | null;
-  tell: (event: 'runs' | 'run', json: string) => void;
-  told: Map<'runs' | 'run', string>;
+  tell: (event: RunEvent, json: string) => void;
+  told: Map<RunEvent, string>;
 }
 
 /** Looks while somebody listens, once a second however many do. */
@@ -56,16 +60,18 @@ export class RunEvents {
 
   async #lookOnce(): Promise<void> {
     const lines = await jsonOf(() => this.#lookout.lines());
+    const places = this.#lookout.elsewhere === undefined ? null : JSON.stringify(this.#lookout.elsewhere.places());
     const names = new Set([...this.#listeners].flatMap(({ runName }) => (runName === null ? [] : [runName])));
     const views = new Map<string, string | null>();
     for (const name of names) views.set(name, await jsonOf(() => this.#lookout.view(name)));
     for (const listener of this.#listeners) {
       this.#tell(listener, 'runs', lines);
+      this.#tell(listener, 'places', places);
       if (listener.runName !== null) this.#tell(listener, 'run', views.get(listener.runName) ?? null);
     }
   }
 
-  #tell({ told, tell }: Listener, event: 'runs' | 'run', json: string | null): void {
+  #tell({ told, tell }: Listener, event: RunEvent, json: string | null): void {
     if (json === null || told.get(event) === json) return;
     told.set(event, json);
     tell(event, json);

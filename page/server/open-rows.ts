@@ -1,6 +1,4 @@
 // Tables of rows that are in memory: those of the last runs that were asked about.
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { RunRows } from './row-answers.ts';
 import type { Runs } from './runs.ts';
 
@@ -9,8 +7,8 @@ const MOST_RUNS = 2;
 
 interface OpenRows {
   name: string;
-  /** Time of the result that they are of. */
-  key: number;
+  /** Of the result that they are of. */
+  key: string;
   rows: Promise<RunRows>;
 }
 
@@ -27,7 +25,7 @@ export class OpenRuns {
   async of(name: string): Promise<RunRows> {
     const { folder } = await this.#runs.named(name);
     const result = await this.#runs.result(name);
-    const key = (await stat(join(folder.path, 'result.json'))).mtimeMs;
+    const key = await this.#runs.resultKey(name);
     const found = this.#open.find((one) => one.name === name && one.key === key);
     const own = found ?? { name, key, rows: RunRows.open(result, folder) };
     const others = this.#open.filter((one) => one !== own);

@@ -1,9 +1,6 @@
 // A run's rows in memory: one typed array a column, so that any of them can be filtered and sorted at once.
-import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { QUARANTINE_FILE } from '../../client/runs/run-folder.ts';
 import type { RunFolder } from '../../client/runs/run-folder.ts';
+import { setAsideRows } from '../../client/runs/set-aside-rows.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
@@ -74,7 +71,7 @@ export async function readRowTable(result: RunResult, folder: RunFolder): Promis
   if (values !== null) {
     for (const index of await readExcluded(store, values.values)) table.reason.set(index, EXCLUDED);
   }
-  await readLateReasons(folder, table);
+  await readLateReasons(result, folder, table);
   if (first?.selection) {
     for await (const { rowIndex, copies, probability } of selectionTable.read(store, first.selection.selection)) {
       for (const [place, index] of rowIndex.entries()) {
@@ -138,18 +135,12 @@ async function readValues(store: Store, { values, config }: RunResult, table: Ro
   }
 }
 
-/** Rows whose gradients were of no use are in the run's list alone; none where it has no list. */
-async function readLateReasons({ path }: RunFolder, table: RowTable): Promise<void> {
-  const input = createReadStream(join(path, QUARANTINE_FILE));
-  try {
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      const { row_index: index, reason } = JSON.parse(line) as { row_index: number; reason: string };
-      if (!(index < table.rowCount) || table.state[index] === SET_ASIDE) continue;
-      table.state[index] = SET_ASIDE!;
-      table.reason.set(index, reason);
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+/** Rows whose gradients were of no use are in the run's list alone. */
+async function readLateReasons(result: RunResult, folder: RunFolder, table: RowTable): Promise<void> {
+  for await (const { rowIndex, reason } of setAsideRows(result, folder)) {
+    if (!(rowIndex < table.rowCount) || table.state[rowIndex] === SET_ASIDE) continue;
+    table.state[rowIndex] = SET_ASIDE!;
+    table.reason.set(rowIndex, reason);
   }
 }
 

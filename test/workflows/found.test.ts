@@ -34,6 +34,7 @@ describe('a run at work', () => {
       warmup: null,
       methods: [],
       wasPaused: false,
+      warnings: ['dataset warning'],
     });
     const [{ method, finetune }] = result.methods as [MethodResult];
     expect(seen.get('finetuneModel')).toMatchObject({ warmup: result.warmup, methods: [{ method, finetune: null }] });
@@ -77,6 +78,7 @@ describe('a run at work', () => {
       pacedCount: 1,
       workers: [expect.any(String)],
     });
+    expect(second.failures).toEqual(['warmup: attempt 2, after: the process is gone']);
     for (const { trainings } of [first, second]) expect(trainings).toEqual([{ ...training, stepCount: 12 }]);
   });
 });

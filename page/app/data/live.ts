@@ -1,10 +1,13 @@
 // What changes by itself: the session, the list of runs, and the run that is looked at.
 import { effect, signal } from '@preact/signals';
-import type { RunLine, RunView, Session } from '../../api.ts';
+import type { AskedPlaces, RunLine, RunView, Session } from '../../api.ts';
 import { apiPath, get, sentenceOf, setToken } from './ask.ts';
 import { route } from './place.ts';
 
 export const session = signal<Session | null>(null);
+
+/** Where the page looks beside its folder; null until it is known. */
+export const places = signal<AskedPlaces | null>(null);
 
 /** Null until they are known. */
 export const runs = signal<RunLine[] | null>(null);
@@ -24,6 +27,7 @@ export function startLive(): void {
     (answer) => {
       setToken(answer.token);
       session.value = answer;
+      places.value ??= answer.places;
     },
     (error: unknown) => (problem.value = sentenceOf(error)),
   );
@@ -69,6 +73,10 @@ function listen(runName: string | null): EventSource {
     const told = JSON.parse(data) as RunView;
     if (isWatched(told.runName)) run.value = told;
   });
+  source.addEventListener(
+    'places',
+    ({ data }: MessageEvent<string>) => (places.value = JSON.parse(data) as AskedPlaces),
+  );
   source.onopen = () => (isLive.value = true);
   source.onerror = () => (isLive.value = false);
   return source;

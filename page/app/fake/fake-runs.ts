@@ -15,6 +15,7 @@ const VERDICT =
 function line(runName: string, changes: Partial<RunLine>): RunLine {
   return {
     runName,
+    place: 'folder',
     kind: 'run',
     state: 'done',
     stage: 'report',
@@ -52,6 +53,7 @@ export const FAKE_RUNS: readonly RunLine[] = [
     changedAt: '2026-05-06T08:00:00.000Z',
   }),
   line('mix-held', {
+    place: 'cluster',
     state: 'waiting',
     stage: 'allocation',
     share: 0.5,
@@ -69,7 +71,14 @@ export const FAKE_RUNS: readonly RunLine[] = [
     selectedCount: null,
     rowCount: null,
   }),
-  line('half-way', { state: 'stopped', stage: 'warmup', verdict: null, method: 'random', selectedCount: null }),
+  line('half-way', {
+    place: 'store',
+    state: 'stopped',
+    stage: 'warmup',
+    verdict: null,
+    method: 'random',
+    selectedCount: null,
+  }),
 ];
 
 const PART_COUNTS: Partial<Record<Stage, number>> = {

@@ -104,6 +104,7 @@ function sendAnswer(url: URL, options: FakeOptions, response: ServerResponse): v
       version: '0.1.0',
       isReadOnly: options.isReadOnly ?? false,
       runsFolder: './runs',
+      places: { cluster: { address: 'temporal:7233', problem: null }, store: { uri: 's3://team/tive', problem: null } },
       token: 'token',
     };
     return send(response, 200, session);

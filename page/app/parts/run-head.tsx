@@ -1,6 +1,6 @@
 // The head of a run's views: its name, its state, and the ways between its views.
 import { linkTo } from '../logic/route.ts';
-import { STATE_WORDS } from '../logic/words.ts';
+import { PLACE_WORDS, STATE_WORDS } from '../logic/words.ts';
 import { run } from '../data/live.ts';
 import { Title, said } from './words.tsx';
 
@@ -12,7 +12,7 @@ const VIEWS = [
 
 /** Name, state and tabs. */
 export function RunHead({ runName, view }: { runName: string; view: 'run' | 'rows' | 'what-if' }) {
-  const state = run.value?.state;
+  const { state, place = 'folder' } = run.value ?? {};
   return (
     <div class="run-head">
       <Title>
@@ -20,6 +20,7 @@ export function RunHead({ runName, view }: { runName: string; view: 'run' | 'row
         {said(runName)}
       </Title>
       {state === undefined ? null : <span class={`tag state-${state}`}>{STATE_WORDS[state]}</span>}
+      {place === 'folder' ? null : <span class="tag">{PLACE_WORDS[place]}</span>}
       <nav aria-label="views of the run">
         <ul>
           {VIEWS.map((each) => (

@@ -1,12 +1,12 @@
 // The list of runs.
 import type { RunLine } from '../../api.ts';
 import { count, share as shareText } from '../../../report/format.ts';
-import { problem, runs, session } from '../data/live.ts';
+import { places, problem, runs, session } from '../data/live.ts';
 import { route, setValues } from '../data/place.ts';
 import { linkTo } from '../logic/route.ts';
 import { RUN_STATES, countsByState, runListQuery, runsOf } from '../logic/run-list.ts';
 import type { RunSort } from '../logic/run-list.ts';
-import { STATE_WORDS, agoWords, leftWords } from '../logic/words.ts';
+import { PLACE_WORDS, STATE_WORDS, agoWords, leftWords, placesWords } from '../logic/words.ts';
 import { ChoiceField, TextField } from '../parts/field.tsx';
 import { Awaited, Nothing, Title, Wrong, said } from '../parts/words.tsx';
 
@@ -38,10 +38,12 @@ export function RunsView(): preact.JSX.Element {
               .join(' · ')}
       </p>
       <Wrong text={all === null ? problem.value : null} />
+      <Wrong text={places.value?.cluster?.problem ?? null} />
+      <Wrong text={places.value?.store?.problem ?? null} />
       {all === null && problem.value === null ? <Awaited what="the runs" /> : null}
       {all !== null && all.length === 0 ? (
         <Nothing
-          text={`There is no run in ${session.value?.runsFolder ?? 'the folder'} yet. Start one from this page, or by:`}
+          text={`There is no run in ${placesWords(session.value?.runsFolder ?? 'the folder', places.value)} yet. Start one from this page, or by:`}
           command="tive demo"
         />
       ) : null}
@@ -121,6 +123,7 @@ function RunRow({ run }: { run: RunLine }): preact.JSX.Element {
       <th scope="row" role="rowheader">
         <a href={linkTo({ view: 'run', runName: run.runName })}>{said(run.runName)}</a>
         {run.kind === 'benchmark' ? <span class="tag">benchmark</span> : null}
+        {run.place === 'folder' ? null : <span class="tag">{PLACE_WORDS[run.place]}</span>}
       </th>
       <td role="cell">
         <span class={`tag state-${run.state}`}>{STATE_WORDS[run.state]}</span>

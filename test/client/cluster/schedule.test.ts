@@ -101,6 +101,11 @@ describe('a schedule on a cluster', () => {
       /^reference model kept: 1\.8 % of the rows are new, within the limit of 25\.0 %\n\d rows stayed, \d entered, \d left \(Jaccard [01]\.\d{3}\)\n/,
     );
     expect(resultOf(folder)).toMatchObject({ reselection: { newRowCount: 1, referenceModel: 'kept' } });
+    // Its runs are those of the name, the newest of them.
+    const elsewhere = ['--runs', 'none', '--address', server.address];
+    expect((await tive(folder, 'list', ...elsewhere)).stdout).toMatch(/^small  .* done  +tive on the cluster\n$/);
+    expect((await tive(folder, 'status', 'small', ...elsewhere)).stdout).toMatch(/^small: completed/);
+    expect(resultOf(folder)).toEqual(JSON.parse(readFileSync(join(folder, 'none/small/result.json'), 'utf8')));
   }, 180_000);
 
   test('is paused, resumed and deleted', async () => {

@@ -1,49 +1,82 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Comparison, NearRow, RowPage, RowView, RunLine, RunView, Said, WhatIf } from '../../../page/api.ts';
+import type {
+  Comparison,
+  LogLine,
+  NearRow,
+  RowPage,
+  RowView,
+  RunLine,
+  RunView,
+  Said,
+  WhatIf,
+} from '../../../page/api.ts';
 import type * as serveModule from '../../../page/server/serve.ts';
 import type { ShownRow } from '../../../client/runs/show-row.ts';
+import type { Elsewhere } from '../../../page/server/foreign-runs.ts';
 import { ask, cookieOf } from '../../page/server/served.ts';
+import type { Answer } from '../../page/server/served.ts';
 import { tive, useCluster } from '../in-process.ts';
 import { USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
 import { startTive } from '../tive-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tive-page-run-'));
 const cluster = useCluster();
-let [port, cookie, token] = [0, '', ''];
-let page: serveModule.ServedPage;
+/** A page, and requests as its front-end sends them. */
+interface OpenedPage {
+  page: serveModule.ServedPage;
+  port: number;
+  cookie: string;
+  get<Value>(path: string): Promise<Value>;
+  post<Value>(path: string, body?: unknown): Promise<Value>;
+}
 
-const get = async <Value>(path: string): Promise<Value> => {
-  const { status, body } = await ask(port, path, { headers: { cookie } });
-  if (status !== 200) throw new Error(`${path}: ${status} ${body.toString()}`);
-  return JSON.parse(body.toString()) as Value;
-};
+/** As the command opens it: what it selects again with is bundled. */
+async function openPage(runsFolder: string, elsewhere: Elsewhere = {}): Promise<OpenedPage> {
+  const built = pathToFileURL(join(import.meta.dirname, '../../../dist/page/server/serve.js')).href;
+  const { servePage } = (await import(built)) as typeof serveModule;
+  const place = { runsFolder, folder: root, version: '0', host: '127.0.0.1', port: 0, isReadOnly: false };
+  const opened = await servePage({ ...place, elsewhere });
+  const { port: own, search } = new URL(opened.link);
+  const [number, secret] = [Number(own), new URLSearchParams(search).get('token')!];
+  const entered = cookieOf(await ask(number, `/${search}`));
+  const answered = <Value>(path: string, { status, body }: Answer): Value => {
+    if (status !== 200) throw new Error(`${path}: ${status} ${body.toString()}`);
+    return JSON.parse(body.toString()) as Value;
+  };
+  const headers = { cookie: entered };
+  return {
+    page: opened,
+    port: number,
+    cookie: entered,
+    get: async (path) => answered(path, await ask(number, path, { headers })),
+    post: async (path, body = {}) => {
+      const question = { method: 'POST', body: JSON.stringify(body), headers: { ...headers, 'x-tive-token': secret } };
+      return answered(path, await ask(number, path, question));
+    },
+  };
+}
 
-const post = async <Value>(path: string, body: unknown = {}): Promise<Value> => {
-  const headers = { cookie, 'x-tive-token': token };
-  const answer = await ask(port, path, { method: 'POST', headers, body: JSON.stringify(body) });
-  if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.body.toString()}`);
-  return JSON.parse(answer.body.toString()) as Value;
-};
+let here: OpenedPage;
+/** Over a folder without runs. */
+let elsewhere: OpenedPage;
+const get = <Value>(path: string): Promise<Value> => here.get(path);
+const post = <Value>(path: string, body: unknown = {}): Promise<Value> => here.post(path, body);
 
 beforeAll(async () => {
   writeSmallDataset(root, 'allocation: { approval: required, budget_fraction: 0.2 }\n');
-  // As the command loads it: what it selects again with is bundled.
-  const built = pathToFileURL(join(import.meta.dirname, '../../../dist/page/server/serve.js')).href;
-  const { servePage } = (await import(built)) as typeof serveModule;
-  const place = { runsFolder: join(root, 'runs'), folder: root, version: '0', host: '127.0.0.1', port: 0 };
-  page = await servePage({ ...place, isReadOnly: false });
-  const { port: own, search } = new URL(page.link);
-  [port, token] = [Number(own), new URLSearchParams(search).get('token')!];
-  cookie = cookieOf(await ask(port, `/${search}`));
+  here = await openPage(join(root, 'runs'));
+  const place = { address: cluster.address, namespace: null };
+  elsewhere = await openPage(join(root, 'none'), { cluster: place, temporalUi: 'http://temporal.example:8080/' });
   const { exitCode, stderr } = await tive(root, 'run', 'recipe.yaml', '--detach', '--address', cluster.address);
   expect(exitCode, stderr).toBe(0);
 }, 120_000);
 afterAll(async () => {
-  await page.close();
+  await here.page.close();
+  await elsewhere.page.close();
   rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 });
 
@@ -80,7 +113,16 @@ describe('a run at work', () => {
     expect(sum('equalQuota')).toBe(sum('quota'));
     const equal = quotas.map(({ equalQuota }) => equalQuota);
     expect(Math.max(...equal) - Math.min(...equal)).toBeLessThanOrEqual(1);
-    const said = await post<Said>('/api/runs/small/approve');
+    const before = await elsewhere.get<RunView>('/api/runs/small');
+    expect(before).toMatchObject({ place: 'cluster', state: 'waiting', awaitedQuotas: quotas, dataset: 'train.json' });
+    expect(before.temporalUrl).toBe('http://temporal.example:8080/namespaces/default/workflows/tive-small');
+    expect(before.recipe).toContain('approval: required');
+    expect(before.stages.filter(({ state }) => state === 'done').length).toBeGreaterThan(3);
+    expect((await elsewhere.get<RunLine[]>('/api/runs'))[0]).toMatchObject({ runName: 'small', method: 'tive' });
+    expect((await tive(root, 'list', '--runs', 'none', '--address', cluster.address)).stdout).toMatch(
+      /^small  .* running  +tive on the cluster\n$/,
+    );
+    const said = await elsewhere.post<Said>('/api/runs/small/approve');
     expect(said).toMatchObject({ message: 'small goes on with its quotas', runName: null });
     expect(said.command).toMatch(/approve small$/);
   }, 120_000);
@@ -95,13 +137,32 @@ describe('a run at work', () => {
     }
     expect(view).toMatchObject({ hasReport: true, share: 1, awaitedQuotas: null });
     expect(view.verdict).toBe(view.verdictLines[0]);
-    expect((await ask(port, '/api/runs/small/report', { headers: { cookie } })).body.toString()).toMatch(
-      /^<!doctype html>/,
-    );
+    for (const { port, cookie } of [here, elsewhere])
+      expect((await ask(port, '/api/runs/small/report', { headers: { cookie } })).body.toString()).toMatch(
+        /^<!doctype html>/,
+      );
     await expect(post('/api/runs/small/approve')).rejects.toThrow(/409/);
     const [line] = await get<RunLine[]>('/api/runs');
-    expect(line).toMatchObject({ runName: 'small', dataset: 'train.json' });
+    expect(line).toMatchObject({ runName: 'small', place: 'folder', dataset: 'train.json' });
   }, 120_000);
+
+  test('is the same to a page whose folder does not know it, and nothing of it is written there', async () => {
+    const own = await get<RunView>('/api/runs/small');
+    const found = await elsewhere.get<RunView>('/api/runs/small');
+    const same = { stages: own.stages, curves: own.curves, verdictLines: own.verdictLines, warnings: own.warnings };
+    expect(found).toMatchObject({ ...same, place: 'cluster', state: 'done', hasReport: true, share: 1 });
+    const rows = '/api/runs/small/rows?state=selected&sort=value';
+    expect(await elsewhere.get<RowPage>(rows)).toEqual(await get<RowPage>(rows));
+    const log = await elsewhere.get<LogLine[]>('/api/runs/small/log?limit=500');
+    const said = log.map(({ stage, message }) => `${stage ?? ''} ${message}`);
+    for (const line of ['warmup tuneReference is done', ' update: approve', ' the run is done'])
+      expect(said).toContain(line);
+    expect((await elsewhere.get<LogLine[]>('/api/runs/small/log?stage=values')).map(({ stage }) => stage)).toEqual([
+      'values',
+      'values',
+    ]);
+    expect(existsSync(join(root, 'none'))).toBe(false);
+  });
 });
 
 describe('its rows', () => {

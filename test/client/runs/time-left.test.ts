@@ -52,6 +52,7 @@ function status(lines: Lines, working: [Stage, Partial<WorkInProgress>][] = []):
     stages,
     gate: { isPaused: false, awaitsApproval: false },
     retryCount: 0,
+    failures: [],
     trainings: [],
     working: new Map(working.map(([stage, part]) => [stage, { ...NO_WORK, ...part }])),
   };

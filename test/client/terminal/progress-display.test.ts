@@ -27,6 +27,7 @@ function status(lines: Partial<Record<Stage, Partial<StageProgress>>>, working: 
     stages,
     gate: { isPaused: false, awaitsApproval: false },
     retryCount: 0,
+    failures: [],
     trainings: [],
     working: new Map(work),
   };

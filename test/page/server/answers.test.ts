@@ -32,6 +32,7 @@ describe('the session and the runs', () => {
     expect(await page.get<Session>('/api/session')).toEqual({
       version: '0.0.0',
       isReadOnly: false,
+      places: { cluster: null, store: null },
       runsFolder: join(page.folder, 'runs'),
       token: page.token,
     });

@@ -83,6 +83,7 @@ function look(stepCount: number, changes: Partial<RunStatus> = {}, known: RunSoF
     stages,
     gate: { isPaused: false, awaitsApproval: false },
     retryCount: 0,
+    failures: [],
     working: new Map<Stage, WorkInProgress>([['finetune', work]]),
     trainings: [{ name: 'tive', steps, losses: steps, learningRates: steps, stepCount: 60 }],
     ...changes,

@@ -55,8 +55,8 @@ describe('events', () => {
     const { events, lookCount, paused, goOn } = watched();
     for (let listener = 0; listener < 50; listener += 1) events.listen('a', () => undefined);
     const { ms } = await paused();
-    expect(ms).toBeGreaterThan(900);
-    expect(ms).toBeLessThanOrEqual(1000);
+    expect(ms).toBeGreaterThan(1000);
+    expect(ms).toBeLessThanOrEqual(1100);
     for (let listener = 0; listener < 50; listener += 1) events.listen('a', () => undefined);
     expect(lookCount()).toBe(1);
     goOn();
