@@ -15,6 +15,8 @@ import { startReselection } from './runs.ts';
 import { checkExcluded } from '../../activities/shared/excluded-rows.ts';
 import { openStore } from '../../store/open-store.ts';
 import { openRuntime } from '../cluster/runtime.ts';
+import type { Runtime } from '../cluster/runtime.ts';
+import type { SelectionServer } from './selection-server.ts';
 
 /** What a new selection changes; the rest is as in the run that it builds on. */
 export interface ReselectOptions {
@@ -28,6 +30,8 @@ export interface ReselectOptions {
   name?: string | undefined;
   address?: string | undefined;
   namespace?: string | undefined;
+  /** A server that is there already and stays open; else the named one, or one of the selection's own. */
+  server?: SelectionServer | undefined;
   /** Ends the work where nobody waits for it any more. */
   signal?: AbortSignal | undefined;
 }
@@ -58,25 +62,31 @@ export async function reselectRun(base: RunResult, options: ReselectOptions): Pr
   const notes = base.dataset === null ? [] : await checkExcluded(openStore, config, base.dataset.rows);
   await folder.write('recipe.resolved.yaml', stringify(withDiskNames(config)));
   options.signal?.throwIfAborted();
-  const runtime = await openRuntime({
-    address: options.address ?? null,
-    namespace: options.namespace ?? null,
+  const runtime = (await options.server?.runtime()) ?? (await openOwn(folder, runName, options));
+  try {
+    const started = { runName, config, replaces: runtime.embedded };
+    const handle = await startReselection(runtime.client, started, withNotes(base, notes));
+    const result = await unlessAborted(handle.result(), options.signal).catch(async (error: unknown) => {
+      // A server that stays would go on with it.
+      if (options.signal?.aborted === true) await handle.workflow.terminate('nobody waits').catch(() => undefined);
+      throw error;
+    });
+    return { runName, config, folder, result };
+  } finally {
+    if (options.server === undefined) await runtime.close();
+  }
+}
+
+function openOwn(folder: RunFolder, runName: string, { address, namespace }: ReselectOptions): Promise<Runtime> {
+  return openRuntime({
+    address: address ?? null,
+    namespace: namespace ?? null,
     databasePath: join(folder.path, 'temporal.db'),
     isFresh: true,
     processCount: 0,
     log: openRunLog(join(folder.path, LOG_FILE), { run: runName }),
     say: (text) => void process.stderr.write(`${text}\n`),
   });
-  try {
-    const handle = await startReselection(
-      runtime.client,
-      { runName, config, replaces: runtime.embedded },
-      withNotes(base, notes),
-    );
-    return { runName, config, folder, result: await unlessAborted(handle.result(), options.signal) };
-  } finally {
-    await runtime.close();
-  }
 }
 
 /** @throws what the signal was aborted with */

@@ -4,6 +4,7 @@ import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { NamedRun } from '../../client/runs/find-run.ts';
 import { actOnRun, LIVE_ACTS } from '../../client/runs/live-run.ts';
+import { SelectionServer } from '../../client/runs/selection-server.ts';
 import { lookAtRun } from '../../client/runs/look-at-run.ts';
 import { API } from '../api.ts';
 import type { ChosenQuestion, Session } from '../api.ts';
@@ -51,6 +52,7 @@ export function createApp(options: PageOptions): PageApp {
   const runs = new Runs(options.runsFolder, lookAtRun, new ForeignRuns(options.elsewhere));
   const rows = new OpenRuns(runs);
   const events = new RunEvents(runs);
+  const server = new SelectionServer();
   app.onError((error, context) => {
     const { problem, status } = problemOf(error);
     return context.json(problem, status);
@@ -61,11 +63,12 @@ export function createApp(options: PageOptions): PageApp {
   app.use(withBodyLimit);
   addRuns(app, options, runs, events);
   addRows(app, runs, rows);
-  addSelections(app, options.folder, runs, rows);
+  addSelections(app, options.folder, runs, rows, server);
   addRecipes(app, options.folder);
   addFiles(app, options.files);
   const close = async (): Promise<void> => {
     await rows.close();
+    await server.close();
     await runs.elsewhere.close();
   };
   return { app, events, close };
@@ -143,14 +146,14 @@ function addRows(app: Hono, runs: Runs, rows: OpenRuns): void {
   });
 }
 
-function addSelections(app: Hono, folder: string, runs: Runs, rows: OpenRuns): void {
+function addSelections(app: Hono, folder: string, runs: Runs, rows: OpenRuns, server: SelectionServer): void {
   const [selecting, oneAtATime] = [queue(), queue()];
   app.post(`${API}/runs/:name/what-if`, async (context) => {
     const question = parseBody(BODIES.whatIf, await bodyOf(context));
     const base = await runs.result(context.req.param('name'));
     const { whatIf } = await import('./selections.ts');
     const { signal } = context.req.raw;
-    return context.json(await selecting(() => whatIf(base, question, signal)));
+    return context.json(await selecting(() => whatIf(base, question, server, signal)));
   });
   app.post(`${API}/runs/:name/export`, async (context) => {
     const question = parseBody(BODIES.exported, await bodyOf(context));

@@ -9,6 +9,7 @@ import type { NamedRun } from '../../client/runs/find-run.ts';
 import { EXPORT_FOLDER, OWN_EXPORT_FOLDER, OWN_ROWS_FILE } from '../../client/runs/former-result.ts';
 import { reselectRun } from '../../client/runs/reselect-run.ts';
 import type { ReselectOptions } from '../../client/runs/reselect-run.ts';
+import type { SelectionServer } from '../../client/runs/selection-server.ts';
 import { saveResult } from '../../client/runs/run-folder.ts';
 import { readScores } from '../../client/runs/run-scores.ts';
 import { hint } from '../../client/terminal/own-command.ts';
@@ -26,12 +27,18 @@ const MOST_ROWS = 200;
 /**
  * Selects again as `tive select` does: in a folder that is gone afterwards, or where it is to be kept as a run. What it
  * makes stays in the store, so that the same question is answered sooner.
+ * @param server stays open, for the next question
  * @param signal ends it where nobody waits any more
  * @throws InvalidConfigError for settings that are wrong, or that gradients depend on
  */
-export async function whatIf(base: RunResult, question: CheckedQuestion, signal: AbortSignal): Promise<WhatIf> {
+export async function whatIf(
+  base: RunResult,
+  question: CheckedQuestion,
+  server: SelectionServer,
+  signal: AbortSignal,
+): Promise<WhatIf> {
   signal.throwIfAborted();
-  const options = { ...optionsOf(question), signal };
+  const options = { ...optionsOf(question), server, signal };
   const startedAt = performance.now();
   if (question.isKept === true) {
     const made = await reselectRun(base, options);
