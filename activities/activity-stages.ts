@@ -28,6 +28,7 @@ export const CONTROL_STAGES: Readonly<Record<keyof ControlActivities, Stage>> = 
   writeReport: 'report',
   readLastRun: 'report',
   keepLastRun: 'report',
+  keepResult: 'report',
   keepBenchmarkCell: 'report',
   scoreDatamodels: 'report',
   writeBenchmark: 'report',

@@ -3,6 +3,7 @@ import { createDatamodelActivities } from './benchmark/datamodels.ts';
 import { createKeepCellActivities } from './benchmark/keep-cell.ts';
 import { createBenchmarkActivities } from './benchmark/stage.ts';
 import { createAwaitGradientsActivities } from './gradients/await.ts';
+import { createKeepResultActivities } from './report/keep-result.ts';
 import { createLastRunActivities } from './report/last-run.ts';
 import { createReportActivities } from './report/stage.ts';
 import { createAllocationActivities } from './selection/allocation.ts';
@@ -21,6 +22,7 @@ export function createControlActivities(dependencies: ControlDependencies) {
     ...createReportActivities(dependencies),
     ...createSelectionChangeActivities(dependencies),
     ...createLastRunActivities(dependencies),
+    ...createKeepResultActivities(dependencies),
     ...createAwaitGradientsActivities(),
     ...createKeepCellActivities(dependencies),
     ...createDatamodelActivities(dependencies),

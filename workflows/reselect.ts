@@ -7,12 +7,12 @@ import { addsCheckpoints, queryDataset } from '../contracts/queries.ts';
 import { workOf } from '../contracts/work.ts';
 import { createContext, marked } from './context.ts';
 import type { RunContext } from './context.ts';
-import { writeReport } from './stages/report.ts';
+import { keepResult, writeReport } from './stages/report.ts';
 import { selectAll } from './stages/select.ts';
 import { estimateValues } from './stages/values.ts';
 
 /** @throws ApplicationFailure of type RangeError where the base has no gradients */
-export async function tiveReselect({ base, ...input }: ReselectInput): Promise<RunResult> {
+export async function tiveReselect({ base, isPreview = false, ...input }: ReselectInput): Promise<RunResult> {
   const context = createContext({ ...input, until: 'selection' });
   return await marked(context, async () => {
     const { progress, warnings } = context;
@@ -37,7 +37,7 @@ export async function tiveReselect({ base, ...input }: ReselectInput): Promise<R
     const values = (result.values = await estimateValues(context, dataset, gradients));
     await selectAll(context, { config: input.config, dataset, gradients, queries, earlier, values }, result.methods);
     result.report = await writeReport(context, result);
-    return result;
+    return isPreview ? result : keepResult(context, result);
   });
 }
 

@@ -11,14 +11,14 @@ import { scanTrainingRows, scanTestRows } from './stages/dataset.ts';
 import { takeEarlierGradients } from './stages/earlier-gradients.ts';
 import { requireFewShards, takeGradients, takeQueryGradients } from './stages/gradients.ts';
 import { keepReference, tuneReference } from './stages/reference.ts';
-import { writeReport } from './stages/report.ts';
+import { keepResult, writeReport } from './stages/report.ts';
 import { narrow } from './stages/rounds.ts';
 import { selectAll } from './stages/select.ts';
 import { estimateValues } from './stages/values.ts';
 
 export async function tiveRun(input: RunInput): Promise<RunResult> {
   const context = createContext(input);
-  return await marked(context, () => runStages(context));
+  return await marked(context, async () => keepResult(context, await runStages(context)));
 }
 
 async function runStages(context: RunContext): Promise<RunResult> {

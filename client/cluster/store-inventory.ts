@@ -6,6 +6,7 @@ import { contentOf, readManifestAt } from '../../store/artifacts.ts';
 import type { ArtifactReference } from '../../contracts/references.ts';
 import type { ArtifactManifest } from '../../store/artifacts.ts';
 import { readLeases } from '../../store/leases.ts';
+import { RUNS_AREA } from '../../store/run-records.ts';
 import { DAMAGED_AREA } from '../../store/set-aside.ts';
 import type { OpenWrite, Store, StoredFile } from '../../store/store.ts';
 
@@ -38,8 +39,8 @@ export interface StoreInventory {
 const AREAS = ['artifacts', 'checkpoints', DAMAGED_AREA] as const;
 
 /**
- * Lists a store, and says which runs refer to what: those below the folder of runs that have a result, those whose last
- * result the store keeps for schedules, and those that are under way by their leases.
+ * Lists a store, and says which runs refer to what: those below the folder of runs that have a result, those whose
+ * result the store keeps by their names, and those that are under way by their leases.
  */
 export async function takeInventory(store: Store, runsFolder: string): Promise<StoreInventory> {
   const [artifacts, checkpoints] = [await foldersOf(store, 'artifacts'), await foldersOf(store, 'checkpoints')];
@@ -111,7 +112,7 @@ async function referencesOf(store: Store, runsFolder: string): Promise<Map<strin
     references.set(run, named);
     for (const uri of uris) if (!named.has(uri)) named.set(uri, '');
   }
-  for (const { key } of await store.entries('runs'))
+  for (const { key } of await store.entries(RUNS_AREA))
     add(key.split('/')[1]!, Buffer.from(await store.read(key)).toString('utf8'));
   for (const run of await readdir(runsFolder).catch(() => [])) {
     const text = await readFile(join(runsFolder, run, 'result.json'), 'utf8').catch(() => null);

@@ -1,4 +1,5 @@
 // Repair of a store: what is damaged is set aside, and what was made from it or speaks of it.
+import { LAST_FILE, RUNS_AREA } from '../../store/run-records.ts';
 import { setAside } from '../../store/set-aside.ts';
 import type { Store } from '../../store/store.ts';
 import { textsOf } from './store-inventory.ts';
@@ -48,7 +49,9 @@ export async function setAsideAll(store: Store, uris: readonly string[]): Promis
     if (target !== null) moved.push(target);
   };
   for (const uri of uris) await move(uri);
-  for (const key of await store.list('runs')) {
+  for (const key of await store.list(RUNS_AREA)) {
+    // A run goes on from its last result; what a list shows of one is not lost with a part of it.
+    if (!key.endsWith(`/${LAST_FILE}`)) continue;
     const text = Buffer.from(await store.read(key)).toString('utf8');
     if (uris.some((uri) => text.includes(uri))) await move(key.split('/').slice(0, 2).join('/'));
   }

@@ -1,6 +1,7 @@
 // `tive status`, `cancel`, `pause`, `resume` and `approve`: a run that is under way.
 import { Command } from '@commander-js/extra-typings';
 import { namedRun } from '../runs/find-run.ts';
+import { withPlaces } from './run-options.ts';
 import { EXIT } from '../terminal/outcome.ts';
 import { hint } from '../terminal/own-command.ts';
 import { leftText, stageLines } from '../terminal/progress-display.ts';
@@ -9,8 +10,10 @@ import type { LiveAct } from '../runs/live-run.ts';
 
 /** `tive status`: where a run stands, or what it has found. */
 export function statusCommand() {
-  return withRunOptions(new Command('status'))
+  const status = new Command('status')
     .description('where a run stands; exit code 3 where it waits for approval')
+    .argument('<run>', 'name of the run, or its folder');
+  return withPlaces(status)
     .option('--json', 'as JSON')
     .action(async (run, options) => {
       const { lookAtRun } = await import('../runs/look-at-run.ts');

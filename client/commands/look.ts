@@ -7,18 +7,19 @@ import { namedRun } from '../runs/find-run.ts';
 import { resultOf } from '../runs/look-at-run.ts';
 import { listRuns } from '../runs/list-runs.ts';
 import type { ListedRun } from '../runs/list-runs.ts';
+import { withPlaces } from './run-options.ts';
 import { PRESET_SUMMARIES } from '../recipe/presets.ts';
 import type { ShownRow } from '../runs/show-row.ts';
 import { grouped, print, printable } from '../terminal/terminal-text.ts';
 
 /** `tive list`: runs, presets or stages. */
 export function listCommand() {
-  return new Command('list')
+  const listed = new Command('list')
     .description('list runs, presets or stages')
-    .addArgument(new Argument('[what]', 'what to list').choices(['runs', 'presets', 'stages'] as const).default('runs'))
-    .option('--runs <folder>', 'folder of the runs', './runs')
-    .option('--address <host:port>', 'Temporal server of a cluster, whose runs are listed too')
-    .option('--namespace <name>', 'Temporal namespace of the cluster')
+    .addArgument(
+      new Argument('[what]', 'what to list').choices(['runs', 'presets', 'stages'] as const).default('runs'),
+    );
+  return withPlaces(listed)
     .option('--json', 'as JSON')
     .action(async (what, { runs, json, ...asked }) => {
       if (what === 'runs') return print(await listRuns(runs, asked), json, (found) => describeRuns(found, runs));
@@ -35,7 +36,7 @@ function describeRuns(runs: readonly ListedRun[], folder: string): string[] {
   if (runs.length === 0) return [`no runs below ${folder}; tive run RECIPE makes one`];
   const width = Math.max(...runs.map(({ runName }) => runName.length));
   return runs.map(({ runName, place, state, stage, rowCount, selectedCount, method, changedAt }) => {
-    const by = place === 'folder' ? '' : `  ${method ?? ''} on the ${place}`.replace('   ', '  ');
+    const by = place === 'folder' ? '' : `  ${method === null ? '' : `${method} `}on the ${place}`;
     const selected =
       selectedCount === null ? by : `  ${method} ${grouped(selectedCount)} of ${grouped(rowCount!)} rows`;
     const when = changedAt.slice(0, 16).replace('T', ' ');
@@ -45,16 +46,16 @@ function describeRuns(runs: readonly ListedRun[], folder: string): string[] {
 
 /** `tive compare`: how two runs agree. */
 export function compareCommand() {
-  return new Command('compare')
+  const compared = new Command('compare')
     .description('compare two runs: rows that both selected, order of their values, mixtures')
     .argument('<run>', 'name of a run, or its folder')
-    .argument('<other>', 'name of the other')
-    .option('--runs <folder>', 'folder of the runs', './runs')
+    .argument('<other>', 'name of the other');
+  return withPlaces(compared)
     .option('--json', 'as JSON')
-    .action(async (run, other, { runs, json }) => {
+    .action(async (run, other, { runs, json, ...asked }) => {
       const { compareRuns } = await import('../runs/compare-runs.ts');
       const [left, right] = [await namedRun(run, runs), await namedRun(other, runs)];
-      const found = await compareRuns(await resultOf(left), await resultOf(right));
+      const found = await compareRuns(await resultOf(left, asked), await resultOf(right, asked));
       print(found, json, () => describeComparison(found, left.runName, right.runName));
     });
 }
@@ -78,16 +79,16 @@ function describeComparison(found: RunComparison, left: string, right: string): 
 
 /** `tive show`: one row as a run sees it. */
 export function showCommand() {
-  return new Command('show')
+  const shown = new Command('show')
     .description('show one row of a run: dialogue, pictures, values, nearest rows')
     .argument('<run>', 'name of the run, or its folder')
-    .argument('<row>', 'row index, as reports and tables give it', parseRowIndex)
-    .option('--runs <folder>', 'folder of the runs', './runs')
+    .argument('<row>', 'row index, as reports and tables give it', parseRowIndex);
+  return withPlaces(shown)
     .option('--json', 'as JSON')
-    .action(async (run, row, { runs, json }) => {
+    .action(async (run, row, { runs, json, ...asked }) => {
       const { showRow } = await import('../runs/show-row.ts');
       const named = await namedRun(run, runs);
-      const found = await showRow(await resultOf(named), row);
+      const found = await showRow(await resultOf(named, asked), row);
       print(found, json, () => describeRow(found));
     });
 }

@@ -9,6 +9,7 @@ import { namedRun } from '../runs/find-run.ts';
 import { resultOf } from '../runs/look-at-run.ts';
 import { writing } from '../terminal/interrupt.ts';
 import { AUTO_METHOD, METHOD_NAMES, METHODS } from '../../contracts/methods.ts';
+import { withPlaces } from './run-options.ts';
 import { saveResult } from '../runs/run-folder.ts';
 import { openBrowser } from '../terminal/open-browser.ts';
 import { hint } from '../terminal/own-command.ts';
@@ -28,12 +29,11 @@ export function selectCommand() {
     .option('--lambda <number>', 'sharpness inside a task', parseNumber)
     .option('--budget <number>', 'rows, or a share of them in (0, 1]', parseNumber)
     .option('--name <name>', 'name of the new run')
-    .option('--address <host:port>', 'Temporal server of a cluster')
-    .option('--namespace <name>', 'Temporal namespace of the cluster')
-    .action(async (run, settings, options) => {
-      const named = await namedRun(run, options.runs);
+    .action(async (run, settings, { runs, address, namespace, store: uri, ...options }) => {
+      const named = await namedRun(run, runs);
       const { reselectRun } = await import('../runs/reselect-run.ts');
-      const made = await reselectRun(await resultOf(named), { ...options, settings });
+      const base = await resultOf(named, { address, namespace, store: uri });
+      const made = await reselectRun(base, { ...options, address, namespace, settings });
       const store = openStore(made.config.store.uri);
       const reportPath = await saveResult(made.folder, store, made.result);
       const { method, selection } = made.result.methods[0]!;
@@ -54,11 +54,9 @@ export function reportCommand() {
   return withRun(new Command('report'))
     .description('print where a run’s report lies; that of a run on a cluster is fetched')
     .option('--open', 'open it in the browser')
-    .option('--address <host:port>', 'Temporal server of a cluster; that of a run that was started there is known')
-    .option('--namespace <name>', 'Temporal namespace of the cluster')
-    .action(async (run, { runs, open, ...server }) => {
+    .action(async (run, { runs, open, ...asked }) => {
       const named = await namedRun(run, runs);
-      const result = await resultOf(named, server, true);
+      const result = await resultOf(named, asked, true);
       const path = await saveResult(named.folder, openStore(result.config.store.uri), result);
       if (path === null)
         throw new RangeError(
@@ -86,10 +84,10 @@ export function exportCommand() {
     .option('--output <folder>', 'where to write; without it below the run’s folder')
     .option('--with-values', 'rows of llava and jsonl get a key "tive" with their values; nothing else of them changes')
     .option('--rows <file>', 'JSON list of row indexes to write in place of the selection, below export-rows')
-    .action(async (run, { runs, to, output, withValues, rows }) => {
+    .action(async (run, { runs, to, output, withValues, rows, ...asked }) => {
       const own = rows === undefined ? null : await readRowList(rows);
       const named = await namedRun(run, runs);
-      const result = await resultOf(named);
+      const result = await resultOf(named, asked);
       const { exportRun } = await import('../export/export.ts');
       const target = output ?? join(named.folder.path, own === null ? EXPORT_FOLDER : OWN_EXPORT_FOLDER);
       const { path, content, imageFolders } = await writing(() =>
@@ -116,9 +114,7 @@ async function readRowList(path: string): Promise<number[]> {
 }
 
 function withRun(command: Command) {
-  return command
-    .argument('<run>', 'name of the run, or its folder')
-    .option('--runs <folder>', 'folder of the runs', './runs');
+  return withPlaces(command.argument('<run>', 'name of the run, or its folder'));
 }
 
 function parseNumber(text: string): number {

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { LEASE_MS, readLeases } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
+import { recordFolder, RUNS_AREA } from '../../store/run-records.ts';
 import type { Store } from '../../store/store.ts';
 import type { ServerAddress } from '../../workers/connection.ts';
 import { namedRun } from '../runs/find-run.ts';
@@ -103,7 +104,7 @@ function cleanCommand() {
   return withStoreOptions(new Command('clean'))
     .description('list what no finished run refers to, and remove it after asking')
     .option('--older-than <days>', 'only what was written longer ago', parseDays, 7)
-    .option('--forget <run>', 'forget the last result that the store keeps of a run for its schedule')
+    .option('--forget <run...>', 'forget what the store keeps of these runs by their names')
     .option('--address <host:port>', 'Temporal server of a cluster: refuses while runs are at work on it')
     .option('--namespace <name>', 'Temporal namespace of the cluster')
     .option('--yes', 'do not ask')
@@ -111,12 +112,14 @@ function cleanCommand() {
       await refuseWhileRunning(runs);
       if (address !== undefined) await refuseWhileClusterRuns({ address, namespace: namespace ?? null });
       const store = openStore(uri);
-      if (forget !== undefined) await forgetRun(store, forget);
+      for (const one of forget ?? []) await forgetRun(store, one);
       const openRuns = await refuseWhileLeased(store);
       const before = Date.now() - olderThan * DAY_MS;
       const { artifacts, checkpoints, setAside, openWrites } = await takeInventory(store, runs);
       if (openRuns.length > 0 && checkpoints.length > 0)
         print(`checkpoints are kept, runs have not ended: ${openRuns.join(', ')}; --forget one of them where it has`);
+      const alone = await keptAlone(store, runs);
+      if (alone.length > 0) print(`kept by the store alone: ${alone.join(', ')}; --forget those that may go`);
       const idle = openRuns.length > 0 ? [] : checkpoints;
       const folders = [...artifacts.filter(isUnreferred), ...idle, ...setAside].filter(
         ({ modifiedMs }) => modifiedMs < before,
@@ -197,8 +200,15 @@ async function refuseWhileLeased(store: Store): Promise<string[]> {
   );
 }
 
+/** Runs that the store knows by name and no folder here does: what they refer to stays. */
+async function keptAlone(store: Store, runsFolder: string): Promise<string[]> {
+  const names = new Set((await store.list(RUNS_AREA)).map((key) => key.split('/')[1]!));
+  for (const name of await readdir(runsFolder).catch(() => [])) names.delete(name);
+  return [...names].sort();
+}
+
 async function forgetRun(store: Store, run: string): Promise<void> {
-  await store.removeFolder(`runs/${run}`);
+  await store.removeFolder(recordFolder(run));
   for (const lease of await readLeases(store))
     if (lease.run === run) await store.removeFolder(lease.key.split('/').slice(0, -1).join('/'));
 }

@@ -3,14 +3,14 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../../contracts/config.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
-import { recipeDifferences, recipeHash } from './recipe-mark.ts';
+import { formerName, recipeHash } from '../../activities/shared/recipe-hash.ts';
+import { recipeDifferences } from './recipe-mark.ts';
 import type { RunFolder } from './run-folder.ts';
 
 /** Files of the command that is at work. */
 const LIVE = /^(log\.jsonl|server\.json|temporal\.db.*)$/;
 
 const HASH_LETTERS = 6;
-const MOST_LETTERS = 64;
 
 /**
  * Moves the result of another recipe, with its report and exports, to a run's folder of its own.
@@ -19,8 +19,7 @@ const MOST_LETTERS = 64;
 export async function keepFormer({ path, result }: RunFolder, runName: string, now: Config): Promise<string | null> {
   const former = await result().catch(() => null);
   if (former === null || recipeHash(former.config) === recipeHash(now)) return null;
-  const ending = `-${recipeHash(former.config).slice(0, HASH_LETTERS)}`;
-  const name = runName.slice(0, MOST_LETTERS - ending.length) + ending;
+  const name = formerName(runName, former.config);
   const target = join(dirname(path), name);
   await mkdir(target, { recursive: true, mode: 0o700 });
   for (const entry of await readdir(path)) {

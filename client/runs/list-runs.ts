@@ -30,17 +30,19 @@ export interface ListedRun {
 }
 
 /**
- * Runs below a folder, and of the cluster that was asked those that no folder here knows; the newest first. Clusters
- * that folders name are asked for runs that have no result here.
+ * Runs below a folder, and those of the cluster and the store that were asked which no folder here knows; the newest
+ * first. Clusters that folders name are asked for runs that have no result here.
  */
 export async function listRuns(runsFolder: string, asked: AskedServer = {}): Promise<ListedRun[]> {
-  const here = await listFolder(runsFolder);
-  const known = new Set(here.map(({ runName }) => runName));
-  const others = (await listElsewhere(asked)).filter(({ runName }) => !known.has(runName));
-  return [...here, ...others].sort((left, right) => right.changedAt.localeCompare(left.changedAt));
+  const found = await listFolder(runsFolder);
+  for (const others of [await listCluster(asked), await listStore(asked)]) {
+    const known = new Set(found.map(({ runName }) => runName));
+    found.push(...others.filter(({ runName }) => !known.has(runName)));
+  }
+  return found.sort((left, right) => right.changedAt.localeCompare(left.changedAt));
 }
 
-async function listElsewhere({ address, namespace }: AskedServer): Promise<ListedRun[]> {
+async function listCluster({ address, namespace }: AskedServer): Promise<ListedRun[]> {
   if (address === undefined) return [];
   const { connectServer } = await import('../cluster/runtime.ts');
   const { listClusterRuns } = await import('./cluster-runs.ts');
@@ -50,6 +52,13 @@ async function listElsewhere({ address, namespace }: AskedServer): Promise<Liste
   } finally {
     await runtime.close();
   }
+}
+
+async function listStore({ store: uri }: AskedServer): Promise<ListedRun[]> {
+  if (uri === undefined) return [];
+  const { requireStore, StoreRuns } = await import('./store-runs.ts');
+  const stored = await new StoreRuns(await requireStore(uri)).list();
+  return stored.map(({ result: _, ...listed }) => listed);
 }
 
 async function listFolder(runsFolder: string): Promise<ListedRun[]> {

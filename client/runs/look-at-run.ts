@@ -1,4 +1,5 @@
 // One look at a run, wherever it is: on a cluster, on the server of a living command, or left on this disk.
+import { dirname } from 'node:path';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { CellProgress } from '../../contracts/messages/benchmark.ts';
 import type { RunResult, RunSoFar } from '../../contracts/messages/run.ts';
@@ -49,10 +50,12 @@ export interface LookedAtRun {
   result: RunResult | null;
 }
 
-/** A server that was named on the command line. */
+/** A server and a store that were named on the command line. */
 export interface AskedServer {
   address?: string | undefined;
   namespace?: string | undefined;
+  /** A store that may have the results of runs that nobody else here knows: a folder or `s3://bucket/prefix`. */
+  store?: string | undefined;
   /** A connection to it that is open already, and stays open. */
   connection?: Runtime | undefined;
   /** Whether a result is left where it is, and nothing of it fetched into the run's folder. */
@@ -65,7 +68,10 @@ export interface AskedServer {
  */
 export async function lookAtRun(named: NamedRun, asked: AskedServer = {}): Promise<LookedAtRun> {
   const place = await placeOf(named, asked);
-  if (place === null) return lookAtDisk(named);
+  if (place === null) {
+    const stored = asked.store === undefined ? null : await lookAtStore(named, asked.store);
+    return stored ?? lookAtDisk(named);
+  }
   const { connectServer, joinEmbedded } = await import('../cluster/runtime.ts');
   if (asked.connection !== undefined) return lookAtServer(named, asked.connection, asked.onlyLooks);
   const isEmbedded = place.address === named.address && (await named.folder.cluster()) === null;
@@ -93,6 +99,13 @@ export async function lookAtRun(named: NamedRun, asked: AskedServer = {}): Promi
 export async function resultOf(named: NamedRun, asked: AskedServer = {}, isNewest = false): Promise<RunResult> {
   const here = await named.folder.result().catch(() => null);
   if (here !== null && !isNewest) return here;
+  const isAsked = asked.store !== undefined && here === null;
+  const stored = isAsked ? ((await lookAtStore(named, asked.store!))?.result ?? null) : null;
+  if (stored !== null) return stored;
+  if (isAsked && asked.address === undefined && (await named.folder.cluster()) === null)
+    throw new RangeError(
+      `run: must be in the store, got no "${named.runName}" in ${asked.store}; tive list --store shows them`,
+    );
   if (asked.address === undefined && (await named.folder.cluster()) === null) return here ?? named.folder.result();
   const { state, result, reason, address } = await lookAtRun(named, asked);
   if (result !== null) return result;
@@ -164,6 +177,15 @@ async function lookAtDisk({ runName, folder }: NamedRun): Promise<LookedAtRun> {
   if (isWhole && found.reason === null)
     return { ...found, state: 'completed', progress: atRest(result.stages), result };
   return { ...found, state: found.reason === null ? 'stopped' : 'failed' };
+}
+
+/** What a store keeps of a run that no folder here knows; null where it has nothing, or the folder has something. */
+async function lookAtStore({ runName, folder }: NamedRun, uri: string): Promise<LookedAtRun | null> {
+  const { atHome, requireStore, storedResult } = await import('./store-runs.ts');
+  const store = await requireStore(uri);
+  const isHere = (await folder.progress()) !== null || (await folder.result().catch(() => null)) !== null;
+  const result = isHere ? null : await storedResult(store, runName);
+  return result === null ? null : lookAtResult(atHome(result, dirname(folder.path)));
 }
 
 /** A run of which a result is there, and nothing else. */

@@ -1,9 +1,9 @@
 // What tells recipes apart: a hash of all that changes results, and what differs in words.
 import { basename } from 'node:path';
+import { recipeHash, recipeSettings } from '../../activities/shared/recipe-hash.ts';
 import type { Config } from '../../contracts/config.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { Stage } from '../../contracts/stages.ts';
-import { WITHOUT_EFFECT_ON_RESULTS } from '../../contracts/stage-reads.ts';
 import { withoutLaterKeys } from '../../contracts/later-keys.ts';
 import { canonicalJson, sha256 } from '../../store/addresses.ts';
 
@@ -27,27 +27,14 @@ const HASH_LETTERS = 12;
 const MOST_DIFFERENCES = 3;
 const MOST_CHARACTERS = 40;
 
-/** Hash of the keys of a recipe that change results: names, places and what the report shows are left out. */
-export function recipeHash(config: Config): string {
-  return sha256(canonicalJson(Object.fromEntries(settings(config))));
-}
-
 /** Hash of a benchmark: its recipe, and which runs are made of it. */
 export function benchmarkHash(config: Config): string {
   return sha256(canonicalJson({ recipe: recipeHash(config), benchmark: withoutLaterKeys(config).benchmark }));
 }
 
-function settings(config: Config): Map<string, unknown> {
-  const found = new Map<string, unknown>();
-  for (const [section, keys] of Object.entries(withoutLaterKeys(config)))
-    for (const [key, value] of Object.entries(keys as Record<string, unknown>))
-      if (!(`${section}.${key}` in WITHOUT_EFFECT_ON_RESULTS)) found.set(`${section}.${key}`, value);
-  return found;
-}
-
 /** Keys whose values differ, as recipes have them: `selection.lambda 3, now 1`. */
 export function recipeDifferences(then: Config, now: Config): string {
-  const [before, after] = [settings(then), settings(now)];
+  const [before, after] = [recipeSettings(then), recipeSettings(now)];
   const text = (value: unknown): string => {
     const whole = canonicalJson(withDiskNames(value ?? null));
     return whole.length > MOST_CHARACTERS ? `${whole.slice(0, MOST_CHARACTERS)}…` : whole;

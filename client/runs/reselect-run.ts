@@ -30,6 +30,8 @@ export interface ReselectOptions {
   name?: string | undefined;
   address?: string | undefined;
   namespace?: string | undefined;
+  /** Whether somebody looks at it alone: nothing is kept of it under a name. */
+  isPreview?: boolean | undefined;
   /** A server that is there already and stays open; else the named one, or one of the selection's own. */
   server?: SelectionServer | undefined;
   /** Ends the work where nobody waits for it any more. */
@@ -64,7 +66,7 @@ export async function reselectRun(base: RunResult, options: ReselectOptions): Pr
   options.signal?.throwIfAborted();
   const runtime = (await options.server?.runtime()) ?? (await openOwn(folder, runName, options));
   try {
-    const started = { runName, config, replaces: runtime.embedded };
+    const started = { runName, config, replaces: runtime.embedded, isPreview: options.isPreview ?? false };
     const handle = await startReselection(runtime.client, started, withNotes(base, notes));
     const result = await unlessAborted(handle.result(), options.signal).catch(async (error: unknown) => {
       // A server that stays would go on with it.

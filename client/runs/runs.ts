@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import { recipeHash } from '../../activities/shared/recipe-hash.ts';
 import type { Config } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { ReselectInput, RunInput, RunResult, RunSoFar, StageProgress } from '../../contracts/messages/run.ts';
@@ -13,7 +14,7 @@ import { STAGES } from '../../contracts/stages.ts';
 import type { Stage } from '../../contracts/stages.ts';
 import { workNow } from './work-now.ts';
 import type { WorkNow } from './work-now.ts';
-import { datasetName, MARK_KEY, markText, recipeHash } from './recipe-mark.ts';
+import { datasetName, MARK_KEY, markText } from './recipe-mark.ts';
 import type { RecipeMark } from './recipe-mark.ts';
 import type { tiveReselect } from '../../workflows/reselect.ts';
 import type { tiveRun } from '../../workflows/run.ts';
@@ -50,6 +51,8 @@ export interface StartOptions {
   incremental?: boolean;
   /** Ends a run of the same name that an earlier process left behind; what it has done is in the store. */
   replaces?: boolean;
+  /** Of another selection: nothing of it is kept under its name. */
+  isPreview?: boolean;
   /** File of the recipe, for messages. */
   recipeFile?: string | null;
 }
@@ -108,7 +111,8 @@ async function requireSameRecipe(workflow: RunWorkflow, options: StartOptions): 
 export async function startReselection(client: Client, asked: StartOptions, base: RunResult): Promise<RunHandle> {
   const { config } = asked;
   const options = { ...asked, config: { ...config, allocation: { ...config.allocation, approval: 'none' as const } } };
-  const input: ReselectInput = { ...inputOf(options), base };
+  const isPreview = options.isPreview === true && { isPreview: true };
+  const input: ReselectInput = { ...inputOf(options), base, ...isPreview };
   const selects: StartOptions = { ...options, until: 'selection' };
   const workflow = await client.workflow.start<typeof tiveReselect>('tiveReselect', {
     taskQueue: CONTROL_QUEUE,

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import type { LastRun, RunResult } from '../../contracts/messages/run.ts';
+import { MANIFEST_NAME } from '../../store/artifacts.ts';
 import { LAST_FILE, RESULT_FILE, RUNS_AREA } from '../../store/run-records.ts';
 import { hasScheme, openStore } from '../../store/open-store.ts';
 import type { Store, StoredFile } from '../../store/store.ts';
@@ -46,8 +47,33 @@ async function resultIn(store: Store, { key }: StoredFile): Promise<RunResult | 
   const value = await readSealed(store, key);
   if (value === null) return null;
   const result = key.endsWith(`/${LAST_FILE}`) ? (value as LastRun).result : (value as RunResult);
-  // Where it was found it is read: the address of another machine may be one that nobody here has.
-  return { ...result, config: { ...result.config, store: { ...result.config.store, uri: store.uri } } };
+  return inStore(result, store);
+}
+
+/** When its last stage has ended, which its record's file may be younger than; null where its stages do not say. */
+function endOf({ stages }: RunResult): number | null {
+  const ends = stages.flatMap(({ startedAtMs, durationMs }) =>
+    startedAtMs === null ? [] : [startedAtMs + (durationMs ?? 0)],
+  );
+  return ends.length === 0 ? null : Math.max(...ends);
+}
+
+/** Another machine may have the store by another address. */
+function inStore(result: RunResult, { uri }: Store): RunResult {
+  return { ...result, config: { ...result.config, store: { ...result.config.store, uri } } };
+}
+
+/** A result of a cluster as it is read here: out of the store that was asked for, where that has its rows. */
+export async function asFoundIn(store: Store | null, result: RunResult): Promise<RunResult> {
+  if (store === null || result.dataset === null) return result;
+  const manifest = `${result.dataset.rows.uri}/${MANIFEST_NAME}`;
+  return (await store.size(manifest).catch(() => null)) === null ? result : inStore(result, store);
+}
+
+/** A result of another place as commands of this one go on from it: what is made of it lies here. */
+export function atHome(result: RunResult, runsFolder: string): RunResult {
+  const { config } = result;
+  return { ...result, config: { ...config, run: { ...config.run, outputDir: runsFolder } } };
 }
 
 /** What a store keeps of a run; null where it has nothing of the name. */
@@ -80,7 +106,7 @@ export class StoreRuns {
     const known = this.#known.get(runName);
     if (known?.key === key) return known.run;
     const result = await resultIn(this.store, file);
-    const changedAt = new Date(file.modifiedMs).toISOString();
+    const changedAt = new Date((result && endOf(result)) ?? file.modifiedMs).toISOString();
     const run: StoredRun | null =
       result === null ? null : { runName, place: 'store', state: 'done', ...factsOf(result), changedAt, result };
     this.#known.set(runName, { key, run });

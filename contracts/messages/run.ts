@@ -29,6 +29,8 @@ export interface RunInput {
 /** A new selection from the gradient table of a run that is there. */
 export interface ReselectInput extends RunInput {
   base: RunResult;
+  /** Nothing of it is kept under its name: somebody looks at what would be selected. */
+  isPreview?: boolean;
 }
 
 /** One method from its allocation to its scores. */
@@ -173,6 +175,10 @@ export interface RunSoFar extends Pick<RunResult, 'config' | 'warmup'> {
   wasPaused: boolean;
   /** What a person should know, so far; not there where a worker of an older version answers. */
   warnings?: string[];
+}
+
+export interface KeepResultInput {
+  result: RunResult;
 }
 
 export interface ReportInput {

@@ -7,7 +7,7 @@ import type { AskedServer, LookedAtRun } from '../../client/runs/look-at-run.ts'
 import type { ListedRun } from '../../client/runs/list-runs.ts';
 import type { HistoryLine } from '../../client/runs/history-log.ts';
 import type { ClusterPlace } from '../../client/runs/run-folder.ts';
-import { StoreRuns } from '../../client/runs/store-runs.ts';
+import { asFoundIn, StoreRuns } from '../../client/runs/store-runs.ts';
 import type { StoredRun } from '../../client/runs/store-runs.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { AskedPlaces } from '../api.ts';
@@ -97,15 +97,7 @@ export class ForeignRuns {
     const found = await lookAtRun(named, await this.asked());
     const { result } = found;
     if (result === null || this.#store === null) return found;
-    // Another machine may have the same store by another address.
-    const { config } = result;
-    const uri = (await this.#has(result)) ? this.#store.store.uri : config.store.uri;
-    return { ...found, result: { ...result, config: { ...config, store: { ...config.store, uri } } } };
-  }
-
-  async #has({ dataset }: NonNullable<LookedAtRun['result']>): Promise<boolean> {
-    if (dataset === null) return false;
-    return (await this.#store!.store.size(`${dataset.rows.uri}/artifact.json`).catch(() => null)) !== null;
+    return { ...found, result: await asFoundIn(this.#store.store, result) };
   }
 
   /** The connection by which the cluster is asked. */

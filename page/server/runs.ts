@@ -11,6 +11,7 @@ import { lookAtRun } from '../../client/runs/look-at-run.ts';
 import type { AskedServer, LookedAtRun } from '../../client/runs/look-at-run.ts';
 import type { RunCurve, Trained } from '../../client/runs/run-curves.ts';
 import { workflowIdOf } from '../../client/runs/runs.ts';
+import { atHome } from '../../client/runs/store-runs.ts';
 import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { fileOf, readManifest } from '../../store/artifacts.ts';
@@ -110,9 +111,7 @@ export class Runs {
       const { result, reason, state } = await this.#lookElsewhere(foreign, named);
       if (result === null)
         throw new RefusedError(409, `run: must have a result, got "${name}" ${state}${reason ? `: ${reason}` : ''}`);
-      // What is made of it here lies here.
-      const { config } = result;
-      return { ...result, config: { ...config, run: { ...config.run, outputDir: this.folder } } };
+      return atHome(result, this.folder);
     });
   }
 

@@ -50,7 +50,7 @@ export async function whatIf(
     const { config } = base;
     const { result } = await reselectRun(
       { ...base, config: { ...config, run: { ...config.run, outputDir } } },
-      options,
+      { ...options, isPreview: true },
     );
     return await answerOf(base, question, result, null, performance.now() - startedAt);
   } finally {

@@ -52,6 +52,7 @@ describe('a benchmark', () => {
         .map(({ cell }) => cell.name)
         .toSorted(),
     ).toEqual(result.cells.map(({ name }) => name).toSorted());
+    expect(fakes.count('keepResult')).toBe(0);
     expect(fakes.inputs('writeBenchmark')[0]!.cells).toHaveLength(4);
     expect(result.verdict).toEqual(['tive is not behind']);
     expect(fakes.inputs('writeBenchmark')[0]).not.toHaveProperty('lds');

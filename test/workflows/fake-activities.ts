@@ -25,7 +25,7 @@ export interface Fakes {
   compute: ComputeActivities;
   control: ControlActivities;
   calls: Call[];
-  /** Names of the calls, in order. */
+  /** Names of the stages' calls, in order: what keeps the result of any run is left out. */
   names(): string[];
   /** How often an activity was called. */
   count(name: keyof Activities): number;
@@ -74,7 +74,7 @@ export function fakeActivities(
     compute: mapActivities(honestCompute(facts), record),
     control: mapActivities(honestControl(facts), record),
     calls,
-    names: () => calls.map(({ name }) => name),
+    names: () => calls.map(({ name }) => name).filter((name) => name !== 'keepResult'),
     count: (wanted) => calls.filter(({ name }) => name === wanted).length,
     inputs: (wanted) => calls.filter(({ name }) => name === wanted).map(({ input }) => input as never),
   };
@@ -166,6 +166,7 @@ export function honestControl({ last = null }: FakeFacts): ControlActivities {
   return {
     readLastRun: async () => last,
     keepLastRun: async () => undefined,
+    keepResult: async () => undefined,
     awaitGradients: (input) => createAwaitGradientsActivities().awaitGradients(input),
     estimateValues: async ({ rows, gradients }) => ({
       values: made('values', rows, ...gradients),

@@ -55,6 +55,7 @@ describe('a run', () => {
     expect(new Set(Object.values(statesOf(result.stages)))).toEqual(new Set(['done']));
     expect(result.reselection).toBeNull();
     expect(fakes.count('readLastRun') + fakes.count('keepLastRun')).toBe(0);
+    expect(fakes.calls.at(-1)).toEqual({ name: 'keepResult', input: { result } });
   });
 
   test('sends heavy work to the compute queue and light work to the control queue', async () => {
@@ -63,7 +64,7 @@ describe('a run', () => {
     const fakes = fakeActivities({ shardCount: 1 }, {}, note);
     await server().play(fakes, async () => (await start(server().client, 'queues')).result());
     const light = [...queues].filter(([, queue]) => queue === CONTROL_QUEUE).map(([name]) => name);
-    expect(light.sort()).toEqual(['allocateRows', 'estimateValues', 'selectRows', 'writeReport']);
+    expect(light.sort()).toEqual(['allocateRows', 'estimateValues', 'keepResult', 'selectRows', 'writeReport']);
     expect(new Set(queues.values())).toEqual(new Set([CONTROL_QUEUE, COMPUTE_QUEUE]));
   });
 
@@ -336,6 +337,7 @@ describe('a reselection', () => {
       (await startReselection(server().client, { runName: 'reselected', config }, base)).result(),
     );
     expect(fakes.names()).toEqual(['estimateValues', 'allocateRows', 'selectRows', 'writeReport']);
+    expect(fakes.calls.at(-1)).toEqual({ name: 'keepResult', input: { result } });
     expect(fakes.inputs('selectRows')[0]).toMatchObject({
       config: { selection: { lambda: 9 } },
       values: { uri: VALUES },

@@ -72,8 +72,27 @@ test('clean removes what no run refers to any more, and nothing that the next ru
   writeFileSync(join(only('warmup'), 'adapter.1234.partial'), 'hal');
 
   const young = await tive(folder, 'store', 'clean', '--yes');
-  expect(young.stdout).toBe('0 folders with 0 bytes, 0 unfinished writes\n');
-  const unasked = await tive(folder, 'store', 'clean', '--older-than', '0');
+  expect(young.stdout).toBe(
+    `kept by the store alone: ${former}; --forget those that may go\n0 folders with 0 bytes, 0 unfinished writes\n`,
+  );
+  // What the store keeps is a run like that of a folder.
+  const elsewhere = ['--runs', 'nowhere', '--store', 'tive-store'];
+  const listed = await tive(folder, 'list', ...elsewhere);
+  expect(listed.stdout).toMatch(new RegExp(`^small +.* done .*\\n${former} .* done +selection +tive 8 of 59 rows\\n$`));
+  expect((await tive(folder, 'status', former!, ...elsewhere)).stdout).toMatch(
+    new RegExp(`^${former}: completed\\n.*selection: done`, 's'),
+  );
+  expect((await tive(folder, 'compare', former!, 'small', ...elsewhere)).stdout).toMatch(/^selected +8 by small-/);
+  expect((await tive(folder, 'show', former!, '3', ...elsewhere)).stdout).toMatch(/^row 3 /);
+  expect((await tive(folder, 'status', 'lost', ...elsewhere)).stderr).toContain('run: must have a result');
+  expect((await tive(folder, 'show', 'lost', '3', ...elsewhere)).stderr).toBe(
+    'run: must be in the store, got no "lost" in tive-store; tive list --store shows them\n',
+  );
+  expect((await tive(folder, 'list', '--store', 'nowhere')).stderr).toBe(
+    '--store: must be a folder that exists, or s3://bucket/prefix, got "nowhere"\n',
+  );
+  expect(existsSync(join(folder, 'nowhere'))).toBe(false);
+  const unasked = await tive(folder, 'store', 'clean', '--older-than', '0', '--forget', former!);
   expect(unasked.exitCode).toBe(2);
   expect(unasked.stderr).toBe('store: somebody must agree, got no terminal; add --yes\n');
   expect(existsSync(first)).toBe(true);
