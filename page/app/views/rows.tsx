@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { count } from '../../../report/format.ts';
 import { route, setValues } from '../data/place.ts';
+import { useMedia } from '../data/use-media.ts';
 import { useRows } from '../data/use-rows.ts';
 import { NONE_CHOSEN, allChosen, choiceIn, isChosen, toggled } from '../logic/row-choice.ts';
 import { conditionsOf, rowFilter } from '../logic/row-query.ts';
@@ -13,6 +14,9 @@ import { RowFilters } from './row-filters.tsx';
 import { RowGallery } from './row-gallery.tsx';
 import { RowTable } from './row-table.tsx';
 import type { Rows } from '../data/use-rows.ts';
+
+/** As in the style sheet of sizes. */
+const ROW_ABOVE = '(max-width: 1100px)';
 
 /** Rows as the address says. */
 export function RowsView({ runName }: { runName: string }): preact.JSX.Element {
@@ -41,12 +45,17 @@ export function RowsView({ runName }: { runName: string }): preact.JSX.Element {
   const detail =
     open === null ? null : (
       <RowDetail
+        key="detail"
         runName={runName}
         rowIndex={open}
         isChosen={choice.all === null || rows.has(open) ? isChosen(choice, open) : null}
         toggle={toggle}
       />
     );
+  // Where there is no room beside the list the row is above it: for eyes, keys and readers alike.
+  const isNarrow = useMedia(ROW_ABOVE);
+  const list =
+    values['show'] === 'gallery' ? <RowGallery key="gallery" {...shared} /> : <RowTable key="table" {...shared} />;
   return (
     <div class="rows-view">
       <RunHead runName={runName} view="rows" />
@@ -77,8 +86,7 @@ export function RowsView({ runName }: { runName: string }): preact.JSX.Element {
       ) : null}
       {rows.head === null || rows.head.total === 0 ? null : (
         <div class={open === null ? 'rows-area' : 'rows-area with-detail'}>
-          {values['show'] === 'gallery' ? <RowGallery {...shared} /> : <RowTable {...shared} />}
-          {detail}
+          {isNarrow ? [detail, list] : [list, detail]}
         </div>
       )}
       {rows.head?.total === 0 ? detail : null}

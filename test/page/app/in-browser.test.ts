@@ -29,7 +29,7 @@ const VIEWS: [name: string, hash: string, shown: string][] = [
 
 /** Of a page over no runs that only shows. */
 const EMPTY_VIEWS: typeof VIEWS = [
-  ['runs where there are none', '#/runs', 'There is no run in ./runs yet'],
+  ['runs where there are none', '#/runs', 'There is no run in ./runs, on temporal:7233, in s3://team/tive yet'],
   ['a page that only shows', '#/runs/mix-at-work', 'This page only shows'],
   ['what if in a page that only shows', '#/runs/mix-15-percent/what-if', 'This page only shows'],
 ];

@@ -82,6 +82,25 @@ describe.skipIf(!HAS_CHROMIUM)('the page by keys in chromium', () => {
     });
   });
 
+  test('the open row and the list come by keys in the order in which they stand, also when the window changes', async () => {
+    const page = await open('#/runs/mix-15-percent/rows?row=1', 1440);
+    for (const width of [1440, 1000, 390, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.getByText('Nearest by gradient').waitFor();
+      const isAbove = width <= 1100;
+      await page.waitForFunction(
+        `Boolean(document.querySelector('.rows-area.with-detail > aside:${isAbove ? 'first' : 'last'}-child'))`,
+      );
+      const [list, row] = [await page.locator('.grid-box').boundingBox(), await page.locator('aside').boundingBox()];
+      expect(isAbove ? row!.y + row!.height <= list!.y : list!.x + list!.width <= row!.x, `${width} pixels`).toBe(true);
+      const steps = await walk(page);
+      const placeOf = (words: string): number => steps.findIndex((step) => step.words.startsWith(words));
+      const [atRow, atList] = [placeOf('Close'), placeOf('rows; arrows move')];
+      expect(Math.min(atRow, atList)).toBeGreaterThan(0);
+      expect(atRow < atList, `${width} pixels`).toBe(isAbove);
+    }
+  });
+
   test('a question keeps the keys to itself, Escape leaves it, and focus is back where it was asked', async () => {
     const page = await open('#/runs/mix-at-work');
     const before = server!.posts.length;
