@@ -17,17 +17,20 @@ export class ClusterWatch {
   readonly place: ClusterPlace;
   /** Why the last question had no answer; null where it had one. */
   problem: string | null = null;
+  readonly #connect: (place: ClusterPlace) => Promise<Runtime>;
   #runtime: Promise<Runtime> | null = null;
   #listed: Promise<ClusterRun[]> = Promise.resolve([]);
   #untilMs = 0;
 
-  constructor(place: ClusterPlace) {
+  /** @param connect connects to the cluster */
+  constructor(place: ClusterPlace, connect: (place: ClusterPlace) => Promise<Runtime> = connected) {
     this.place = place;
+    this.#connect = connect;
   }
 
   /** The connection, which stays open. @throws InvalidConfigError where the server does not answer */
   async connection(): Promise<Runtime> {
-    this.#runtime ??= import('../cluster/runtime.ts').then(({ connectServer }) => connectServer(this.place));
+    this.#runtime ??= this.#connect(this.place);
     const own = this.#runtime;
     // The next question connects anew.
     own.catch(() => (this.#runtime = this.#runtime === own ? null : this.#runtime));
@@ -71,4 +74,9 @@ export class ClusterWatch {
     this.#untilMs = Infinity;
     await this.#disconnect();
   }
+}
+
+async function connected(place: ClusterPlace): Promise<Runtime> {
+  const { connectServer } = await import('../cluster/runtime.ts');
+  return connectServer(place);
 }

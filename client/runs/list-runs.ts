@@ -58,7 +58,8 @@ async function listStore({ store: uri }: AskedServer): Promise<ListedRun[]> {
   if (uri === undefined) return [];
   const { requireStore, StoreRuns } = await import('./store-runs.ts');
   const stored = await new StoreRuns(await requireStore(uri)).list();
-  return stored.map(({ result: _, ...listed }) => listed);
+  // Lists as JSON are read by people: a whole result is in none of them.
+  return stored.map((run): ListedRun & { result?: undefined } => ({ ...run, result: undefined }));
 }
 
 async function listFolder(runsFolder: string): Promise<ListedRun[]> {

@@ -188,9 +188,11 @@ async function lookAtStore({ runName, folder }: NamedRun, uri: string): Promise<
   return result === null ? null : lookAtResult(atHome(result, dirname(folder.path)));
 }
 
-/** A run of which a result is there, and nothing else. */
-export function lookAtResult(result: RunResult): LookedAtRun {
-  return { ...emptyLook(result.runName), state: 'completed', progress: atRest(result.stages), result };
+/** A run of which a result is there, and nothing else: with what of it cannot be read here. */
+export async function lookAtResult(result: RunResult): Promise<LookedAtRun> {
+  const { missingParts } = await import('./missing-parts.ts');
+  const seen: LookedAtRun = { ...emptyLook(result.runName), state: 'completed', progress: atRest(result.stages) };
+  return { ...seen, notes: await missingParts(result), result };
 }
 
 function isOpen(state: string): boolean {

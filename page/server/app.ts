@@ -6,6 +6,7 @@ import type { NamedRun } from '../../client/runs/find-run.ts';
 import { actOnRun, LIVE_ACTS } from '../../client/runs/live-run.ts';
 import { SelectionServer } from '../../client/runs/selection-server.ts';
 import { lookAtRun } from '../../client/runs/look-at-run.ts';
+import { commandLine } from '../../client/terminal/terminal-text.ts';
 import { API } from '../api.ts';
 import type { ChosenQuestion, Session } from '../api.ts';
 import { NOT_BUILT } from './app-files.ts';
@@ -117,7 +118,8 @@ function addRuns(app: Hono, { guard, version, runsFolder }: PageOptions, runs: R
           throw new RefusedError(409, problemOf(error).problem.message);
         })
         .finally(() => runs.changed(named.runName));
-      return context.json({ message, runName: null, command: hint(act, named.runName) });
+      const command = hint(act, named.runName, ...(await runs.optionsOf(named.runName)));
+      return context.json({ message, runName: null, command });
     });
   }
 }
@@ -153,27 +155,33 @@ function addSelections(app: Hono, folder: string, runs: Runs, rows: OpenRuns, se
     const base = await runs.result(context.req.param('name'));
     const { whatIf } = await import('./selections.ts');
     const { signal } = context.req.raw;
-    return context.json(await selecting(() => whatIf(base, question, server, signal)));
+    const options = await runs.optionsOf(base.runName);
+    const answer = await selecting(() => whatIf(base, question, server, signal));
+    return context.json({ ...answer, command: withOptions(answer.command, options) });
   });
   app.post(`${API}/runs/:name/export`, async (context) => {
     const question = parseBody(BODIES.exported, await bodyOf(context));
     const named = await runs.named(context.req.param('name'));
     const result = await runs.result(named.runName);
     const { exportRows } = await import('./selections.ts');
-    return context.json(
-      await oneAtATime(async () => exportRows(named, result, question.form, await chosenOf(rows, named, question))),
+    const options = await runs.optionsOf(named.runName);
+    const said = await oneAtATime(async () =>
+      exportRows(named, result, question.form, await chosenOf(rows, named, question)),
     );
+    return context.json({ ...said, command: withOptions(said.command, options) });
   });
   app.post(`${API}/runs/:name/exclude`, async (context) => {
     const question = parseBody(BODIES.excluded, await bodyOf(context));
     const named = await runs.named(context.req.param('name'));
     const result = await runs.result(named.runName);
+    const options = await runs.optionsOf(named.runName);
     const { excludeRows } = await import('./exclusions.ts');
     return context.json(
       await oneAtATime(async () => {
         const chosen = await chosenOf(rows, named, question);
         if (chosen === null) throw new RefusedError(400, 'rows: must be chosen, got none');
-        return excludeRows(folder, named, result, chosen);
+        const excluded = await excludeRows(folder, named, result, chosen);
+        return { ...excluded, command: withOptions(excluded.command, options) };
       }),
     );
   });
@@ -182,6 +190,11 @@ function addSelections(app: Hono, folder: string, runs: Runs, rows: OpenRuns, se
     const { compare } = await import('./selections.ts');
     return context.json(await compare(await runs.result(left), await runs.result(right)));
   });
+}
+
+/** A command with what it needs to find a run of another place. */
+function withOptions(command: string, options: readonly string[]): string {
+  return options.length === 0 ? command : `${command} ${commandLine(options)}`;
 }
 
 /** Null: the selection. */

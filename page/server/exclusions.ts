@@ -1,10 +1,12 @@
 // Chosen rows as a list beside the page's recipes, and a recipe that leaves them out.
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { excludedList } from '../../client/export/excluded-list.ts';
 import type { NamedRun } from '../../client/runs/find-run.ts';
 import { hint } from '../../client/terminal/own-command.ts';
+import { withDiskNames } from '../../contracts/disk-names.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
 import { plural } from '../../report/format.ts';
 import { LocalStore } from '../../store/local-store.ts';
@@ -41,12 +43,22 @@ export async function excludeRows(
     message: `${shown}  ${plural(count, 'row')} to leave out${others}`,
     recipe: {
       name: `${name}.yaml`,
-      text: stringify({
-        extends: relative(folder, join(path, 'recipe.resolved.yaml')),
-        run: { name },
-        dataset: { exclude_rows: file },
-      }),
+      text: await recipeWithout(folder, join(path, 'recipe.resolved.yaml'), result, name, file),
     },
     command: hint('select', runName, `dataset.exclude_rows=${shown}`),
   };
+}
+
+/** The run's recipe with a name and a list of its own: by its file, where the folder of the run is here. */
+async function recipeWithout(
+  folder: string,
+  recipe: string,
+  { config }: RunResult,
+  name: string,
+  file: string,
+): Promise<string> {
+  const isHere = (await stat(recipe).catch(() => null)) !== null;
+  if (isHere) return stringify({ extends: relative(folder, recipe), run: { name }, dataset: { exclude_rows: file } });
+  const { run, dataset } = config;
+  return stringify(withDiskNames({ ...config, run: { ...run, name }, dataset: { ...dataset, excludeRows: file } }));
 }

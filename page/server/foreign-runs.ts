@@ -7,6 +7,7 @@ import type { AskedServer, LookedAtRun } from '../../client/runs/look-at-run.ts'
 import type { ListedRun } from '../../client/runs/list-runs.ts';
 import type { HistoryLine } from '../../client/runs/history-log.ts';
 import type { ClusterPlace } from '../../client/runs/run-folder.ts';
+import { missingParts } from '../../client/runs/missing-parts.ts';
 import { asFoundIn, StoreRuns } from '../../client/runs/store-runs.ts';
 import type { StoredRun } from '../../client/runs/store-runs.ts';
 import { openStore } from '../../store/open-store.ts';
@@ -86,6 +87,14 @@ export class ForeignRuns {
     return [folder, ...others].join(', ');
   }
 
+  /** What a command needs to find such a run. */
+  optionsOf(run: ForeignRun): string[] {
+    const { cluster, store } = this.places();
+    if (!isOnCluster(run)) return ['--store', store!.uri];
+    const { namespace } = this.#cluster!.place;
+    return ['--address', cluster!.address, ...(namespace === null ? [] : ['--namespace', namespace])];
+  }
+
   /** Whether what was seen of a run may still hold. */
   keyOf(run: ForeignRun): string {
     return `${run.place} ${isOnCluster(run) ? run.runId : ''} ${run.state} ${run.changedAt}`;
@@ -95,9 +104,9 @@ export class ForeignRuns {
   async look(run: ForeignRun, named: NamedRun): Promise<LookedAtRun> {
     if (!isOnCluster(run)) return lookAtResult(run.result);
     const found = await lookAtRun(named, await this.asked());
-    const { result } = found;
-    if (result === null || this.#store === null) return found;
-    return { ...found, result: await asFoundIn(this.#store.store, result) };
+    if (found.result === null) return found;
+    const result = await asFoundIn(this.#store?.store ?? null, found.result);
+    return { ...found, result, notes: [...found.notes, ...(await missingParts(result))] };
   }
 
   /** The connection by which the cluster is asked. */

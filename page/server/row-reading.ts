@@ -24,19 +24,20 @@ const MOST_DECODING = 2;
 /** Reads rows of a table by their places; files stay open until it is closed. */
 export class RowReading {
   readonly #table: RowTable;
-  readonly #reader: RowReader;
+  /** Null where the dataset's files are not on this machine. */
+  readonly #reader: RowReader | null;
 
-  private constructor(table: RowTable, reader: RowReader) {
+  private constructor(table: RowTable, reader: RowReader | null) {
     this.#table = table;
     this.#reader = reader;
   }
 
   static async open(result: RunResult, table: RowTable): Promise<RowReading> {
-    return new RowReading(table, await openRows(result));
+    return new RowReading(table, await openRows(result).catch(() => null));
   }
 
-  close(): Promise<void> {
-    return this.#reader.close();
+  async close(): Promise<void> {
+    await this.#reader?.close();
   }
 
   /** Null where the row cannot be used, or its file cannot be read any more. */
@@ -61,7 +62,7 @@ export class RowReading {
     if (name === undefined) throw none('none');
     return decoding(async () => {
       const key = keyOfImage(this.#placeOf(index), source, name, picture);
-      const bytes = await this.#reader.picture(key).catch(() => null);
+      const bytes = await this.#reader!.picture(key).catch(() => null);
       const decoded = bytes === null ? null : await decodeImage(bytes);
       if (decoded === null) throw none('no file');
       if (isRejection(decoded)) throw none(decoded.reason);
@@ -76,8 +77,9 @@ export class RowReading {
     });
   }
 
-  #at(index: number): Promise<ReadRow> {
-    return this.#reader.at(this.#placeOf(index));
+  async #at(index: number): Promise<ReadRow> {
+    if (this.#reader !== null) return this.#reader.at(this.#placeOf(index));
+    throw new RefusedError(404, 'rows: the files of the dataset must be on this machine, got none of them');
   }
 
   #placeOf(index: number): { sourceIndex: number; byteStart: number; byteEnd: number } {

@@ -88,6 +88,12 @@ export class Runs {
     throw new RefusedError(409, `run: must be at work, got the result of "${name}" in a store`);
   }
 
+  /** What a command needs beside the run's name to find it. */
+  async optionsOf(name: string): Promise<string[]> {
+    const { foreign } = await this.#find(name);
+    return foreign === null ? [] : this.elsewhere.optionsOf(foreign);
+  }
+
   /** A run, and what another place tells of it where the folder does not know it. */
   async #find(name: string): Promise<{ named: NamedRun; foreign: ForeignRun | null }> {
     if (!NAME.test(name))

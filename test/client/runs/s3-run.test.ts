@@ -85,6 +85,13 @@ test('a run on a bucket gives the bytes of a run on a folder, resumes, and expor
   expect(again.stderr).toContain('gradients: cached');
   const exported = await tive(remote, 'export', 'small', '--to', 'llava');
   expect(exported.exitCode, exported.stderr).toBe(0);
+  // Who has the bucket alone finds the run.
+  const elsewhere = ['--runs', 'none', '--store', uri];
+  expect((await tive(remote, 'list', ...elsewhere)).stdout).toMatch(/^small .* done +selection +tive 8 of 59 rows\n$/);
+  expect((await tive(remote, 'compare', 'small', 'small', ...elsewhere)).stdout).toContain('Jaccard       1.000');
+  expect((await tive(remote, 'report', 'small', ...elsewhere)).stderr).toMatch(/^report: run must have a report/);
+  expect(existsSync(join(remote, 'none/small/result.json'))).toBe(true);
+  rmSync(join(remote, 'none'), { recursive: true });
 
   // Neither credentials nor the server's address are in anything that the run left.
   const written = readdirSync(remote, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
