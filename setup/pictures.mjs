@@ -3,9 +3,12 @@
 //
 //   npm start && node setup/tive.mjs demo run.name=demo-half allocation.budget_fraction=0.075
 //   npm run pictures -- runs demo demo-half
+//
+// `npm run pictures -- at-work` starts a run of the demo in a folder of its own, looks at it in its trainings and ends it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
@@ -18,10 +21,14 @@ const FOLDER = join(import.meta.dirname, '../docs/page');
 const DOCUMENT = { width: 1200, height: 860, scheme: 'light', fineness: 2 };
 
 const [runsFolder, left, right, lookFolder] = process.argv.slice(2);
-if (right === undefined) {
-  console.error('pictures: must be told RUNS LEFT RIGHT, a folder of runs and two finished ones in it');
+const isAtWork = runsFolder === 'at-work' && left === undefined;
+if (!isAtWork && right === undefined) {
+  console.error('pictures: must be told RUNS LEFT RIGHT, a folder of runs and two finished ones in it, or at-work');
   process.exit(2);
 }
+
+/** Within this the demo is in its trainings, on a busy machine too. */
+const AT_WORK_MS = 900_000;
 
 /** Views: where, what is pressed there, what is to be seen then. */
 const VIEWS = [
@@ -57,23 +64,67 @@ const looks = (widths) =>
     ['light', 'dark'].map((scheme) => ({ width, height: width < 500 ? 844 : 900, scheme, fineness: 1 })),
   );
 
-const command = spawn(process.execPath, [join(import.meta.dirname, 'tive.mjs'), 'ui', '--runs', resolve(runsFolder)], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
 try {
-  const [line] = await once(createInterface({ input: command.stdout }), 'line');
-  const link = line.replace(/^page: /, '');
+  if (isAtWork) await takeAtWork();
+  else await withPage(resolve(runsFolder), takeViews);
+} finally {
+  await browser.close();
+}
+
+async function takeViews(link) {
   if (lookFolder === undefined) await takeAll(link, DOCUMENT, (name) => join(FOLDER, `${name}.png`));
   else
     for (const look of looks([1920, 1440, 768, 390]))
       await takeAll(link, look, (name) => join(lookFolder, `${name}-${look.width}-${look.scheme}.png`));
-} finally {
-  await browser.close();
-  command.kill('SIGINT');
 }
 
-async function takeAll(link, { width, height, scheme, fineness }, pathOf) {
+function tive(...words) {
+  return spawn(process.execPath, [join(import.meta.dirname, 'tive.mjs'), ...words], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+/** Serves a page over a folder of runs while the work is done with its link. */
+async function withPage(folder, work) {
+  const command = tive('ui', '--runs', folder);
+  try {
+    const [line] = await once(createInterface({ input: command.stdout }), 'line');
+    await work(line.replace(/^page: /, ''));
+  } finally {
+    command.kill('SIGINT');
+  }
+}
+
+/** The run in its trainings, once their pace and their curves are there. */
+async function takeAtWork() {
+  const folder = mkdtempSync(join(tmpdir(), 'tive-pictures-'));
+  const places = [`run.output_dir=${join(folder, 'runs')}`, `store.uri=${join(folder, 'store')}`];
+  const run = tive('demo', 'run.name=demo', ...places);
+  const ended = once(run, 'exit');
+  try {
+    await withPage(join(folder, 'runs'), async (link) => {
+      const { page, origin } = await openPage(link, DOCUMENT);
+      // Its folder is there a moment after it was started.
+      await page.getByRole('link', { name: 'demo', exact: true }).click({ timeout: AT_WORK_MS });
+      const training = page.locator('.stage-running', { hasText: 'finetune' });
+      await training.locator('.stage-pace', { hasText: 'left' }).waitFor({ timeout: AT_WORK_MS });
+      const curves = page.locator('section[aria-labelledby=curves]');
+      await curves.getByText('tive', { exact: true }).first().waitFor({ timeout: AT_WORK_MS });
+      await page.setViewportSize({ width: DOCUMENT.width, height: 2000 });
+      await page.evaluate('scrollTo(0, 0)');
+      const { y, height } = await curves.boundingBox();
+      const clip = { x: 0, y: 0, width: DOCUMENT.width, height: Math.ceil(y + height) + 8 };
+      await save(await page.screenshot({ animations: 'disabled', clip }), join(FOLDER, 'at-work.png'));
+    });
+  } finally {
+    run.kill('SIGINT');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function openPage(link, { width, height, scheme, fineness }) {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: scheme,
@@ -82,9 +133,16 @@ async function takeAll(link, { width, height, scheme, fineness }, pathOf) {
   });
   const page = await context.newPage();
   await page.goto(link);
-  await page.waitForURL(`${new URL(link).origin}/`);
+  const { origin } = new URL(link);
+  await page.waitForURL(`${origin}/`);
+  return { page, origin };
+}
+
+async function takeAll(link, look, pathOf) {
+  const { width, height } = look;
+  const { page, origin } = await openPage(link, look);
   for (const { name, hash, press, shown } of VIEWS) {
-    await page.goto(`${new URL(link).origin}/${hash}`);
+    await page.goto(`${origin}/${hash}`);
     if (press !== undefined) await page.locator(press).click();
     await page.locator(shown).first().waitFor({ timeout: 60_000 });
     await page.evaluate('scrollTo(0, 0)');
@@ -94,7 +152,7 @@ async function takeAll(link, { width, height, scheme, fineness }, pathOf) {
     const clip = { x: 0, y: 0, width, height: Math.min(height, Math.floor(main.y + main.height)) };
     await save(await page.screenshot({ animations: 'disabled', clip }), pathOf(name));
   }
-  await context.close();
+  await page.context().close();
 }
 
 async function save(picture, path) {

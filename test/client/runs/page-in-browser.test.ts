@@ -145,6 +145,34 @@ describe.skipIf(!HAS_CHROMIUM)('tive ui in chromium', () => {
     2 * STEP_MS,
   );
 
+  test(
+    'who has the store alone sees the run, its rows and their pictures',
+    async () => {
+      const { child, finished } = startTive(root, 'ui', '--runs', 'none', '--store', 'tive-store');
+      let printed = '';
+      child.stdout!.on('data', (chunk: string) => (printed += chunk));
+      const link = await vi.waitUntil(() => /^page: (http:\S+)$/m.exec(printed)?.[1], { timeout: STEP_MS });
+      const other = await page.context().newPage();
+      try {
+        await other.goto(link);
+        await other.getByText('in the store').first().waitFor();
+        await other.getByRole('link', { name: 'mine', exact: true }).click();
+        await other.getByRole('link', { name: 'Report' }).waitFor();
+        await other.getByRole('link', { name: 'Rows', exact: true }).click();
+        await other.getByLabel('Text').fill('comes as number 3');
+        await other.getByRole('gridcell', { name: 'tell' }).first().click();
+        await other.getByRole('img', { name: /^picture of row/ }).evaluate('(image) => image.decode()');
+        expect(await findings(other)).toEqual([]);
+        expect(existsSync(join(root, 'none'))).toBe(false);
+      } finally {
+        await other.close();
+        child.kill('SIGINT');
+        await finished;
+      }
+    },
+    2 * STEP_MS,
+  );
+
   test('it was one document from the first run’s start to the end, and the browser had nothing to say', async () => {
     expect(await page.evaluate('globalThis.isSameDocument')).toBe(true);
     expect(browser.complaints).toEqual([]);

@@ -8,7 +8,7 @@ import type { FakeServer } from '../../../page/app/fake/fake-server.ts';
 import { HAS_CHROMIUM, PAGE_FOLDER, drawn, excessWidth, findings, heightOf, useChromium } from './chromium.ts';
 
 const VIEWS: [name: string, hash: string, shown: string][] = [
-  ['runs', '#/runs', 'mix-at-work'],
+  ['runs', '#/runs', 'on the cluster'],
   ['no run that is wanted', '#/runs?text=no+such+words', 'No run is like that'],
   ['a run at work', '#/runs/mix-at-work', 'Learning rate by step'],
   ['trainings at work', '#/runs/mix-in-training', '192 rows a second, about'],
