@@ -104,7 +104,7 @@ async function takeAtWork() {
   const ended = once(run, 'exit');
   try {
     await withPage(join(folder, 'runs'), async (link) => {
-      const { page, origin } = await openPage(link, DOCUMENT);
+      const { page } = await openPage(link, DOCUMENT);
       // Its folder is there a moment after it was started.
       await page.getByRole('link', { name: 'demo', exact: true }).click({ timeout: AT_WORK_MS });
       const training = page.locator('.stage-running', { hasText: 'finetune' });
