@@ -196,9 +196,13 @@ export class Runs {
     const known = this.#looks.get(runName);
     if (known?.key === key && Date.now() < known.untilMs) return known.value;
     const value = this.elsewhere.look(foreign, named);
-    const untilMs = state === 'running' ? Date.now() + LOOK_MS : Infinity;
-    this.#looks.set(runName, { key, value, untilMs });
-    value.catch(() => this.#looks.delete(runName));
+    const look = { key, value, untilMs: state === 'running' ? Date.now() + LOOK_MS : Infinity };
+    this.#looks.set(runName, look);
+    value.then(
+      // What is missing of a run that has ended may be brought.
+      ({ notes }) => void (notes.length > 0 && (look.untilMs = Math.min(look.untilMs, Date.now() + CLUSTER_MS))),
+      () => this.#looks.delete(runName),
+    );
     return value;
   }
 

@@ -28,6 +28,7 @@ export const PATHS: Readonly<Record<string, Recording>> = {
   'whole-run': run({}),
   'test-rows-first': run({}),
   'until-selection': run({ options: { until: 'selection' } }),
+  'result-in-store': run({ options: { until: 'selection' } }),
   'incremental-first': run({ options: { incremental: true } }),
   'incremental-kept': run({ options: { incremental: true }, last: 'before' }),
   'incremental-removed': run({

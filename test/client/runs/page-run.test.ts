@@ -124,7 +124,7 @@ describe('a run at work', () => {
     );
     const said = await elsewhere.post<Said>('/api/runs/small/approve');
     expect(said).toMatchObject({ message: 'small goes on with its quotas', runName: null });
-    expect(said.command).toMatch(/approve small$/);
+    expect(said.command).toMatch(/approve small --address 127\.0\.0\.1:\d+$/);
   }, 120_000);
 
   test('is fetched when it is done: curves, verdict, report', async () => {
