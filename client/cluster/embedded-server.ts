@@ -18,7 +18,7 @@ export interface EmbeddedServer {
 
 /** A server that does not answer within this has failed. */
 const START_TIMEOUT_MS = 30_000;
-const POLL_MS = 100;
+const POLL_MS = 25;
 
 /** A server that ends by itself is started again after this, but not one that ends so soon each time. */
 const RESTART_MS = 200;
@@ -55,11 +55,13 @@ export async function startEmbeddedServer(options: ServerOptions): Promise<Embed
   const port = await freePort();
   const uiPort = withUi ? await uiPortOf(options.uiPort ?? null) : null;
   const command = [program, ...serverArguments(port, uiPort, databasePath)];
-  const server = new ServerProcess(command, isFresh ? () => removeDatabase(databasePath) : () => Promise.resolve());
+  // A server that ends in order takes a second for it, which nobody needs whose database nobody needs.
+  const signal = isFresh ? 'KILL' : 'TERM';
+  const server = new ServerProcess(command, signal, isFresh ? databasePath : null);
   const failed = await server.untilServing(port);
   if (failed !== null && !isFresh && DATABASE_WORDS.test(failed)) {
     say(asideText(databasePath, failed, await setDatabaseAside(databasePath)));
-    const again = new ServerProcess(command, () => removeDatabase(databasePath));
+    const again = new ServerProcess(command, signal, databasePath);
     return served(again, await again.untilServing(port), port, uiPort);
   }
   return served(server, failed, port, uiPort);
@@ -91,27 +93,30 @@ function serverArguments(port: number, uiPort: number | null, databasePath: stri
 }
 
 /** Ends with the server, or with the end of standard input, which ends the server. What it writes is its owner's. */
-const SCRIPT =
+const script = (signal: 'TERM' | 'KILL'): string =>
   'umask 077; exec 3<&0 4>&2 2>/dev/null; "$0" "$@" >/dev/null 2>&4 & server=$!; ' +
-  '(cat <&3 >/dev/null; kill $server) & wait $server';
+  `(cat <&3 >/dev/null; kill -${signal} $server) & wait $server`;
 
 /** Of what the server says as it ends so much is kept. */
 const MOST_WORDS = 2000;
 
 /** The server's process, which is started again as long as nobody stops it. */
 class ServerProcess {
-  readonly #command: readonly string[];
-  readonly #clear: () => Promise<void>;
+  readonly #script: readonly string[];
+  readonly #unneeded: string | null;
   #shell: ChildProcess | null = null;
   #stopping = false;
   #serving = false;
   #quickEnds = 0;
   #words = '';
 
-  /** @param clear removes the database before each start, until the server has served for the first time */
-  constructor(command: readonly string[], clear: () => Promise<void>) {
-    this.#command = command;
-    this.#clear = clear;
+  /**
+   * @param signal ends the server
+   * @param unneeded database that is removed before each start, until the server has served for the first time
+   */
+  constructor(command: readonly string[], signal: 'TERM' | 'KILL', unneeded: string | null) {
+    this.#script = ['-c', script(signal), ...command];
+    this.#unneeded = unneeded;
   }
 
   /**
@@ -138,10 +143,10 @@ class ServerProcess {
   }
 
   async #start(): Promise<void> {
-    if (!this.#serving) await this.#clear();
+    if (!this.#serving && this.#unneeded !== null) await removeDatabase(this.#unneeded);
     const startedAt = Date.now();
     // A process group of its own: Ctrl-C in a terminal is for the command, which then stops the server in order.
-    const shell = spawn('sh', ['-c', SCRIPT, ...this.#command], { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
+    const shell = spawn('sh', this.#script, { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
     this.#shell = shell;
     // Words of a server that ends by itself; one that is killed says nothing.
     shell.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -8,17 +8,15 @@ import { prepareTemporal } from '../../setup/temporal.ts';
 import { planComputeSlots, thisHost } from '../../workers/compute-environment.ts';
 import { connectionConfig } from '../../workers/connection.ts';
 import type { ServerAddress } from '../../workers/connection.ts';
-import { startControlWorker } from '../../workers/control-worker.ts';
 import { payloadOptions } from '../../workers/payload-codecs.ts';
-import { installRuntime } from '../../workers/install-runtime.ts';
 import type { LogSink } from '../../workers/install-runtime.ts';
-import { Supervisor } from '../../workers/supervisor.ts';
+import type { Supervisor } from '../../workers/supervisor.ts';
 import { closableCalls } from './closable-calls.ts';
 import { startEmbeddedServer } from './embedded-server.ts';
 
 /** An embedded server that does not serve within this has failed. */
 const SERVING_TIMEOUT_MS = 60_000;
-const SERVING_POLL_MS = 200;
+const SERVING_POLL_MS = 50;
 
 /** Where runs are started, and what belongs to this process of it. */
 export interface Runtime {
@@ -88,12 +86,16 @@ async function openEmbedded({
   log,
   say,
 }: RuntimeOptions): Promise<Runtime> {
-  installRuntime(log);
   // Light work alone needs no engine.
   const prepared = processCount === 0 ? null : prepareEngine(say);
   const [engine, temporal] = await Promise.all([prepared, prepareTemporal(say)]);
   if (engine !== null) useEngine(engine, say);
-  const server = await startEmbeddedServer({ program: temporal.path, databasePath, withUi, isFresh, say });
+  // What the workers load takes about as long as the server's start.
+  const [server, { Supervisor, installRuntime, startControlWorker }] = await Promise.all([
+    startEmbeddedServer({ program: temporal.path, databasePath, withUi, isFresh, say }),
+    loadWorkers(),
+  ]);
+  installRuntime(log);
   const address: ServerAddress = { address: server.address, namespace: 'default', isEmbedded: true };
   const runtime = await connectWhenServing(address);
   const supervisor = new Supervisor(address, planComputeSlots(thisHost(engine?.gpuCount ?? 0), processCount), log);
@@ -111,6 +113,16 @@ async function openEmbedded({
       await server.stop();
     },
   };
+}
+
+/** Workers of this process: they and their activities are most of what an embedded command loads. */
+async function loadWorkers() {
+  const [{ Supervisor }, { installRuntime }, { startControlWorker }] = await Promise.all([
+    import('../../workers/supervisor.ts'),
+    import('../../workers/install-runtime.ts'),
+    import('../../workers/control-worker.ts'),
+  ]);
+  return { Supervisor, installRuntime, startControlWorker };
 }
 
 /** A server that has just been started takes connections before it serves. */
