@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './bootstrap.mjs';
+import { scratchFolder } from './scratch-folder.mjs';
 import { prepareTestEnvironment } from './test-environment.mjs';
 
 const isQuick = process.argv.includes('--quick');
@@ -14,7 +15,7 @@ const MOST_TRIED_AGAIN = 3;
 const SHARES_MACHINE = new Set(['cli', 'chaos']);
 const LINTED = /\.(tsx?|mjs)$/;
 
-const environment = await prepareTestEnvironment();
+const environment = { ...(await prepareTestEnvironment()), TMPDIR: scratchFolder() };
 const checks = { passed: 0, failed: 0 };
 const [tests] = await Promise.all([runTests(isQuick ? ['--project', 'unit'] : []), runChecks()]);
 await tryAgain();

@@ -15,7 +15,7 @@ const TIMEOUT_MS = 300_000;
  * Enough to load the model, too little for 32 rows of 1,000 tokens at once. The node is told of more memory than it
  * has, as an operator's mistake may tell it; otherwise the run would be refused before any work.
  */
-const LIMIT_BYTES = 1e9;
+const LIMIT_BYTES = 0.8e9;
 const SAID_BYTES = 64e9;
 const ROW_COUNT = 32;
 

@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import { describeTorch } from '../../torch-environment.ts';
 import { tive, useCluster } from '../in-process.ts';
@@ -12,9 +12,12 @@ const TIMEOUT_MS = 300_000;
 
 describeTorch('a run whose models answer in free text', (python) => {
   const folder = mkdtempSync(join(tmpdir(), 'tive-answers-run-'));
-  process.env['TIVE_PYTHON'] = python;
-  const cluster = useCluster();
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  beforeAll(() => void vi.stubEnv('TIVE_PYTHON', python));
+  const cluster = useCluster({ isOwn: true });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   test(
     'shows their scores beside the others, of every model',

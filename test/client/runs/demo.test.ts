@@ -1,14 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
 import { tive } from '../in-process.ts';
 import { tiveProcess } from '../tive-process.ts';
 import type { Finished } from '../tive-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tive-demo-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** What the claims below do not need: rounds of training, test rows and width of sketches. */
 const LESS = ['finetune.epochs=2', 'evaluation.max_rows=300', 'gradients.sketch=128'];
@@ -18,7 +21,7 @@ describe('the demo, whole', () => {
   let result: RunResult;
   beforeAll(async () => {
     // As people run it.
-    delete process.env['TF_ENABLE_ONEDNN_OPTS'];
+    vi.stubEnv('TF_ENABLE_ONEDNN_OPTS', undefined);
     done = await tiveProcess(folder, 'demo', ...LESS, '--quiet');
     expect(done.exitCode, done.stderr).toBe(0);
     result = JSON.parse(readFileSync(join(folder, 'runs/demo/result.json'), 'utf8')) as RunResult;

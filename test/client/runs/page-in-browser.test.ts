@@ -45,6 +45,7 @@ describe.skipIf(!HAS_CHROMIUM)('tive ui in chromium', () => {
     await page.waitForURL(/^http:\/\/127\.0\.0\.1:\d+\/$/);
   }, 2 * STEP_MS);
   afterAll(async () => {
+    vi.unstubAllEnvs();
     command.child.kill('SIGINT');
     await command.finished;
     // The run that the page has begun ends by itself, but where a test has failed before.

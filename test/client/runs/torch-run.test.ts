@@ -60,8 +60,8 @@ describeTorch('models that the torch engine alone reads', (python) => {
     expect(status, stderr).toBe(0);
     return stdout;
   };
-  process.env['TIVE_PYTHON'] = python;
-  const cluster = useCluster();
+  beforeAll(() => void vi.stubEnv('TIVE_PYTHON', python));
+  const cluster = useCluster({ isOwn: true });
   beforeAll(() => {
     runPython(
       join(import.meta.dirname, '../../golden/torch_families.py'),
@@ -72,7 +72,10 @@ describeTorch('models that the torch engine alone reads', (python) => {
     for (const { kind } of Object.values(CLIPS)) mkdirSync(join(root, kind));
     writeSmallDataset(runs);
   }, TIMEOUT_MS);
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    rmSync(root, { recursive: true, force: true });
+  });
 
   test.each(Object.entries(FAMILIES))(
     '%s runs to a selection, an adapter and a report, the engine being found by itself',
