@@ -5,6 +5,7 @@ import { cmykToRgb, grey16ToRgb, imageColours } from './image-colours.ts';
 import type { ImageColours } from './image-colours.ts';
 import { imageType } from './image-type.ts';
 import type { ImageType } from './image-type.ts';
+import { decodeSmallPng } from './small-png.ts';
 
 import type { Rejection } from '../rows/row-outcome.ts';
 
@@ -33,6 +34,8 @@ sharp.cache(false);
 export async function decodeImage(bytes: Uint8Array): Promise<RgbImage | Rejection> {
   const type = imageType(bytes);
   if (typeof type !== 'string') return type;
+  const small = type === 'png' ? decodeSmallPng(bytes) : null;
+  if (small !== null) return small;
   const colours = await imageColours(bytes, type);
   if (typeof colours !== 'string') return colours;
   return (await decode(bytes, colours, 'truncated')) ?? rejection(bytes, type, colours);
