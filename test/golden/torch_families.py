@@ -213,7 +213,7 @@ def gemma3(out: Path) -> None:
     write(out, tr.Gemma3ForConditionalGeneration(config), tokenizer, text.GEMMA3, files)
 
 
-def gemma4(out: Path) -> None:
+def gemma4(out: Path, audio: dict[str, Any] | None = None) -> None:
     image = {
         "image_token": "<|image|>",
         "boi_token": "<|image>",
@@ -250,7 +250,7 @@ def gemma4(out: Path) -> None:
     config = tr.Gemma4Config(
         text_config=fields,
         vision_config=vision,
-        audio_config=None,
+        audio_config=audio,
         image_token_id=tokenizer.image_token_id,
         boi_token_id=tokenizer.boi_token_id,
         eoi_token_id=tokenizer.eoi_token_id,
@@ -262,14 +262,21 @@ def gemma4(out: Path) -> None:
             eoa_token_index="<audio|>",
         ),
     )
+    ears = {} if audio is None else {"feature_extractor_type": "Gemma4AudioFeatureExtractor", "feature_size": 16}
     files = processor_files(
         "Gemma4Processor",
         "Gemma4ImageProcessor",
-        {"patch_size": 16, "pooling_kernel_size": 3, "max_soft_tokens": 70, "do_normalize": False},
+        {"patch_size": 16, "pooling_kernel_size": 3, "max_soft_tokens": 70, "do_normalize": False, **ears},
         "Gemma4VideoProcessor",
         image_seq_length=70,
     )
     write(out, tr.Gemma4ForConditionalGeneration(config), tokenizer, text.GEMMA4, files)
+
+
+def gemma4_audio(out: Path) -> None:
+    """With ears: pictures, videos and sounds in one row."""
+    layers = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "output_proj_dims": 48}
+    gemma4(out, {**layers, "subsampling_conv_channels": [16, 8]})
 
 
 def internvl(out: Path) -> None:
@@ -330,7 +337,8 @@ def idefics_folder(
         "do_pad": True,
         "resample": 1,
     }
-    files = processor_files(processor, image, fields, video, image_seq_len=4)
+    frames = {**fields, "video_sampling": {"fps": 1, "max_frames": 8, "video_size": {"longest_edge": SIZE}}}
+    files = processor_files(processor, image, fields, video, frames, image_seq_len=4)
     write(out, model_class(config), tokenizer, text.idefics(start), files)
 
 
@@ -399,6 +407,7 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
     "qwen3_5": qwen3_5,
     "gemma3": gemma3,
     "gemma4": gemma4,
+    "gemma4_audio": gemma4_audio,
     "internvl": internvl,
     "idefics3": idefics3,
     "smolvlm": smolvlm,

@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from PIL import Image
 
 from tive_torch.engine import Engine
 from tive_torch.errors import Refusal
 from tive_torch.film import sampled
 from tive_torch.frames import Tensors
 from tive_torch.sound import read_sound
+from tive_torch.spelled import spelled
 
-from .support import Peer, adapter_of, coordinates_of, family_folder
+from .support import Peer, adapter_of, coordinates_of, family_folder, picture
 from .test_sound import pcm
 
 ASKED = {
@@ -24,6 +26,8 @@ ASKED = {
     "qwen2_5_vl": "<|im_start|>user\n<|vision_start|><|video_pad|><|vision_end|>What is it?<|im_end|>\n",
     "llava_onevision": "<|im_start|>user <video>\nWhat is it?<|im_end|>",
     "internvl": "<|im_start|>user\n<video>\nWhat is it?<|im_end|>\n",
+    "gemma4_audio": "<bos><|turn>user\n<|audio|>What is it?<turn|>\n",
+    "smolvlm": "<|im_start|>User: <video>What is it?<end_of_utterance>\n",
 }
 PLAIN = "<|im_start|>user\nIs it hot?<|im_end|>\n"
 ANSWER = "Yes, it is.<|im_end|>"
@@ -39,9 +43,14 @@ def film(frames: int) -> torch.Tensor:
     return torch.from_numpy(noise)
 
 
-def row(asked: str, clips: list[dict[str, Any]]) -> dict[str, Any]:
+EARS = ("qwen2_audio", "gemma4_audio")
+GEMMA = "<bos><|turn>user\n"
+
+
+def row(asked: str, kinds: str | list[str] = (), pictures: int = 0) -> dict[str, Any]:
     question = {"text": f"{asked}<|im_start|>assistant\n", "supervised": False}
-    return {"pieces": [question, {"text": ANSWER, "supervised": True}], "pictures": 0, "clips": clips}
+    clips = [{"kind": kind} for kind in ([kinds] if isinstance(kinds, str) else kinds)]
+    return {"pieces": [question, {"text": ANSWER, "supervised": True}], "pictures": pictures, "clips": clips}
 
 
 class ClipCase(unittest.TestCase):
@@ -56,23 +65,22 @@ class ClipCase(unittest.TestCase):
         cls.engine = Engine()
         request = {"call": "load", "folder": family_folder(cls.family), "dtype": "float32"}
         cls.facts = cls.engine.answer(request, {})[0]
-        cls.kind = "audio" if cls.family == "qwen2_audio" else "video"
+        cls.make()
+
+    @classmethod
+    def make(cls) -> None:
+        cls.kind = "audio" if cls.family in EARS else "video"
         contents = [tone(0.4), tone(0.9)] if cls.kind == "audio" else [film(4), film(7)]
         cls.tensors = {f"row.{number}.clip.0": content for number, content in enumerate(contents)}
-        asked = row(ASKED[cls.family], [{"kind": cls.kind}])
-        cls.rows = [asked, asked, row(PLAIN, [])]
+        asked = row(ASKED[cls.family], cls.kind)
+        cls.rows = [asked, asked, row(cls.plain())]
+
+    @classmethod
+    def plain(cls) -> str:
+        return f"{GEMMA}Is it hot?<turn|>\n" if cls.family == "gemma4_audio" else PLAIN
 
 
-class ClipTests:
-    def test_tokens_hold_the_clip_and_labels_the_answer(self: Any) -> None:
-        found, tensors = self.engine.answer({"call": "encode", "rows": self.rows, "cutoff": 4096}, self.tensors)
-        self.assertEqual([result["imageTokens"] > 0 for result in found["rows"]], [True, True, False])
-        self.assertNotEqual(found["rows"][0]["tokens"], found["rows"][1]["tokens"])
-        tokenizer = self.engine._folder.processor.tokenizer
-        for number in range(3):
-            labels = tensors[f"row.{number}.labels"]
-            self.assertEqual(tokenizer.decode(labels[labels != -100].tolist()), ANSWER)
-
+class GradientTests:
     def test_gradients_of_a_batch_are_those_of_single_examples(self: Any) -> None:
         described, tensors = adapter_of(self.facts)
         coordinates, count = coordinates_of(tensors)
@@ -91,8 +99,7 @@ class ClipTests:
         encoded = self.engine.answer({"call": "encode", "rows": self.rows, "cutoff": 4096}, self.tensors)[1]
         for number, described_row in enumerate(self.rows):
             text = "".join(piece["text"] for piece in described_row["pieces"])
-            clips = [self.content(number)] if described_row["clips"] else []
-            inputs = processor([text], [[]], **{"sounds" if self.kind == "audio" else "videos": clips})
+            inputs = processor([text], *self.media(number))
             labels = encoded[f"row.{number}.labels"][1:].long()
             logits = peer.model(**inputs, use_cache=False).logits[0, :-1].float()
             torch.nn.functional.cross_entropy(logits[labels != -100], labels[labels != -100]).backward()
@@ -100,20 +107,64 @@ class ClipTests:
             self.assertLess(float((found["sketch"][number] - gradient).norm() / gradient.norm()), 1e-5)
             self.assertAlmostEqual(float(found["norm"][number] / gradient.double().norm()), 1, delta=1e-5)
 
-    def content(self: Any, number: int) -> Any:
-        given = self.tensors[f"row.{number}.clip.0"].numpy()
-        return read_sound(given.tobytes(), 16000) if self.kind == "audio" else given
+    def media(self: Any, number: int) -> tuple[list[list[Image.Image]], list[Any], list[Any]]:
+        """Pictures, videos and sounds of a row, as a processor takes them."""
+        prefix = f"row.{number}."
+        pictures = [
+            Image.fromarray(self.tensors[f"{prefix}picture.{place}"].numpy())
+            for place in range(self.rows[number]["pictures"])
+        ]
+        found: dict[str, list[Any]] = {"video": [], "audio": []}
+        for place, clip in enumerate(self.rows[number]["clips"]):
+            given = self.tensors[f"{prefix}clip.{place}"].numpy()
+            sound = clip["kind"] == "audio"
+            found[clip["kind"]].append(read_sound(given.tobytes(), 16000) if sound else given)
+        return [pictures], found["video"], found["audio"]
+
+
+class ClipTests(GradientTests):
+    def test_tokens_hold_the_clip_and_labels_the_answer(self: Any) -> None:
+        found, tensors = self.engine.answer({"call": "encode", "rows": self.rows, "cutoff": 4096}, self.tensors)
+        self.assertEqual([result["imageTokens"] > 0 for result in found["rows"]], [True, True, False])
+        self.assertNotEqual(found["rows"][0]["tokens"], found["rows"][1]["tokens"])
+        tokenizer = self.engine._folder.processor.tokenizer
+        for number in range(3):
+            labels = tensors[f"row.{number}.labels"]
+            answer = tokenizer.decode(tokenizer.encode(ANSWER, add_special_tokens=False))
+            self.assertEqual(tokenizer.decode(labels[labels != -100].tolist()), answer)
 
     def test_a_clip_without_a_place_is_set_aside(self: Any) -> None:
-        rows = [row(PLAIN, [{"kind": self.kind}]), row(ASKED[self.family], [])]
+        rows = [row(self.plain(), self.kind), row(ASKED[self.family])]
         found = self.engine.answer({"call": "encode", "rows": rows, "cutoff": 4096}, self.tensors)[0]["rows"]
         self.assertEqual([result.get("reason") for result in found], ["media_count_mismatch"] * 2)
+
+
+class TogetherTest(GradientTests, ClipCase):
+    """Pictures, a video and a sound in one row, and in rows of one call."""
+
+    family = "gemma4_audio"
+
+    @classmethod
+    def make(cls) -> None:
+        cls.rows = [
+            row(f"{GEMMA}<|image|>Whose is <|audio|>?<turn|>\n", "audio", pictures=1),
+            row(f"{GEMMA}<|audio|>Is it <|image|> or <|video|>?<turn|>\n", ["video", "audio"], pictures=1),
+            row(f"{GEMMA}What is <|image|>?<turn|>\n", pictures=1),
+        ]
+        cls.tensors = {f"row.{number}.picture.0": torch.from_numpy(picture(number, 60, 80)) for number in range(3)}
+        cls.tensors |= {"row.0.clip.0": tone(0.4), "row.1.clip.0": film(4), "row.1.clip.1": tone(0.7)}
+
+    def test_every_one_of_them_has_tokens(self) -> None:
+        found = self.engine.answer({"call": "encode", "rows": self.rows, "cutoff": 4096}, self.tensors)[0]["rows"]
+        counts = [result["imageTokens"] for result in found]
+        self.assertGreater(counts[1], counts[0])
+        self.assertGreater(counts[0], counts[2])
 
 
 class ReasonTest(unittest.TestCase):
     def encode(self, family: str, clip: dict[str, Any], tensor: torch.Tensor) -> dict[str, Any]:
         request = {"call": "encode", "folder": family_folder(family), "cutoff": 4096}
-        request["rows"] = [row(ASKED.get(family, PLAIN), [clip])]
+        request["rows"] = [{**row(ASKED.get(family, PLAIN)), "clips": [clip]}]
         found: dict[str, Any] = Engine().answer(request, {"row.0.clip.0": tensor})[0]["rows"][0]
         return found
 
@@ -141,6 +192,20 @@ class ReasonTest(unittest.TestCase):
         shaped = self.encode("qwen3_5", {"kind": "video", "shape": [4, 60, 80]}, torch.zeros(0, dtype=torch.uint8))
         self.assertEqual(whole, shaped)
 
+    def test_smolvlm_takes_pictures_or_videos(self) -> None:
+        both = row("<|im_start|>User:<image>Is it in <video>?<end_of_utterance>\n", "video", pictures=1)
+        alone = row(ASKED["smolvlm"], "video")
+        request = {"call": "encode", "folder": family_folder("smolvlm"), "rows": [both, alone], "cutoff": 4096}
+        tensors = {"row.0.picture.0": torch.from_numpy(picture(0, 60, 80)), "row.0.clip.0": film(4)}
+        found = Engine().answer(request, {**tensors, "row.1.clip.0": film(4)})[0]["rows"]
+        self.assertEqual([result.get("reason") for result in found], ["processor_refused", None])
+        self.assertIn("pictures or videos in one call, got both", found[0]["detail"])
+
+    def test_a_count_of_frames_is_spelled(self) -> None:
+        wanted = {0: "zero", 13: "thirteen", 40: "forty", 64: "sixty-four", 100: "one hundred"}
+        wanted |= {115: "one hundred and fifteen", 1001: "one thousand and one", 2100: "two thousand, one hundred"}
+        self.assertEqual({number: spelled(number) for number in wanted}, wanted)
+
     def test_frames_are_taken_evenly_at_the_rate(self) -> None:
         self.assertEqual(sampled(300, 30, 2, None), [15 * place for place in range(20)])
         self.assertEqual(sampled(300, 30, 2, 4), [0, 75, 150, 225])
@@ -151,7 +216,7 @@ class ReasonTest(unittest.TestCase):
 
 
 def load_tests(loader: unittest.TestLoader, _tests: Any, _pattern: Any) -> unittest.TestSuite:
-    suite = unittest.TestSuite([loader.loadTestsFromTestCase(ReasonTest)])
+    suite = unittest.TestSuite([loader.loadTestsFromTestCase(case) for case in (ReasonTest, TogetherTest)])
     for family in ASKED:
         case = type(family, (ClipTests, ClipCase), {"family": family, "__module__": __name__})
         suite.addTests(loader.loadTestsFromTestCase(case))

@@ -12,6 +12,7 @@ import torch
 from PIL.Image import Image
 
 from .errors import EngineError, config_error, data_error, first_line
+from .spelled import spelled
 
 _NO_NETWORK = {"local_files_only": True, "trust_remote_code": False}
 
@@ -42,6 +43,7 @@ class Processor:
         self.video_token: str | None = getattr(joint, "video_token", None) if "video" in self.modalities else None
         self.audio_token: str | None = getattr(joint, "audio_token", None) if "audio" in self.modalities else None
         self.image_ids: frozenset[int] = _media_ids(config, joint)
+        self._frames_are_pictures = _is_smolvlm(joint)
         video, sound = getattr(joint, "video_processor", None), getattr(joint, "feature_extractor", None)
         # Qwen's rate, where a processor names none.
         self.frame_rate = float(getattr(video, "fps", None) or 2)
@@ -51,7 +53,8 @@ class Processor:
 
     def placeholder_id(self, kind: str) -> int | None:
         """Id of the token that stands once for a picture, a video or a sound before it is expanded."""
-        token = {"image": self.image_token, "video": self.video_token, "audio": self.audio_token}[kind]
+        stand_in = self.image_token if self._frames_are_pictures else self.video_token
+        token = {"image": self.image_token, "video": stand_in, "audio": self.audio_token}[kind]
         return None if token is None else int(self.tokenizer.convert_tokens_to_ids(token))
 
     def takes_pictures(self) -> bool:
@@ -64,12 +67,18 @@ class Processor:
     def offsets(self, texts: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
         """Ids of texts whose pictures stand as placeholders, and the characters [start, end) of each."""
         found = self.tokenizer(
-            texts,
+            [self._with_tokens(text) for text in texts],
             add_special_tokens=not self.starts_with_bos(texts[0]),
             return_offsets_mapping=True,
             return_attention_mask=False,
         )
         return list(zip(found["input_ids"], found["offset_mapping"], strict=True))
+
+    def _with_tokens(self, text: str) -> str:
+        """A text whose placeholders are tokens: SmolVLM's of a video is none, and is as long as that of a picture."""
+        if not self._frames_are_pictures or self.image_token is None or self.video_token is None:
+            return text
+        return text.replace(self.video_token, self.image_token)
 
     def __call__(
         self,
@@ -99,7 +108,8 @@ class Processor:
             given: dict[str, Any] = {"images": pictures} if any(pictures) else {}
             if videos:
                 # Frames are those that are wanted; some processors write their times into the text.
-                given["videos"] = [torch.from_numpy(video) for video in videos]
+                films = [torch.from_numpy(video) for video in videos]
+                given["videos"] = self._by_text(texts, films, any(pictures)) if self._frames_are_pictures else films
                 given["video_metadata"] = [self._metadata(len(video)) for video in videos]
                 given["do_sample_frames"] = False
             if sounds:
@@ -107,6 +117,16 @@ class Processor:
                 given["sampling_rate"] = self.sound_rate
             found = self._joint(text=texts, **given, **options)
         return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+
+    def _by_text(self, texts: list[str], films: list[torch.Tensor], has_pictures: bool) -> list[list[torch.Tensor]]:
+        """Videos of each text. Their frames take the place of pictures, and all are written as many as the most."""
+        if has_pictures:
+            raise data_error("rows: the model must be given pictures or videos in one call, got both")
+        counts = {len(film) for film in films}
+        if len(counts) > 1:
+            raise data_error(f"rows: videos of one call must have as many frames, got {sorted(counts)}")
+        left = iter(films)
+        return [[next(left) for _ in range(text.count(self.video_token or ""))] for text in texts]
 
     def _metadata(self, count: int) -> dict[str, Any]:
         return {
@@ -227,12 +247,18 @@ def _or_none(auto_class: Any, folder: Any) -> Any | None:
 
 
 def _spare_optional_packages() -> None:
-    """SmolVLM's processor refuses to be made without num2words, with which it writes the texts of videos alone."""
+    """SmolVLM's processor refuses to be made without num2words, with which it writes how many frames a video has."""
     from transformers.models.smolvlm import processing_smolvlm as module
 
+    # Whether that is installed must not change tokens.
     processing_smolvlm: Any = module
-    if processing_smolvlm.num2words is None:
-        processing_smolvlm.num2words = str
+    processing_smolvlm.num2words = spelled
+
+
+def _is_smolvlm(joint: Any) -> bool:
+    from transformers.models.smolvlm.processing_smolvlm import SmolVLMProcessor
+
+    return isinstance(joint, SmolVLMProcessor)
 
 
 def _template(holder: Any) -> str | None:
