@@ -31,9 +31,9 @@ export function dataCommand() {
 
 function inspectCommand() {
   return new Command('inspect')
-    .description('forms, keys, tasks, turns, lengths, rows that cannot be used, missing pictures')
+    .description('forms, keys, tasks, turns, lengths, rows that cannot be used, missing pictures and clips')
     .argument('<files...>', SOURCE_FILES)
-    .option('--images <folder>', 'folder of the pictures; without it that of each file')
+    .option('--images <folder>', 'folder of pictures and clips; without it that of each file')
     .option('--task-field <key>', 'key that holds the label', 'dataset')
     .option('--json', 'as JSON')
     .action(async (files, { images, taskField, json }) => {
@@ -55,8 +55,9 @@ function inspectionLines(
 ): string[] {
   const badCount = sum(found.reasons);
   const hasLabels = Object.keys(found.labels).length > 0;
-  const missing =
-    found.missingImages.length === 0 ? '' : `, for instance ${found.missingImages.map(printable).join(', ')}`;
+  const missing = (count: number, names: readonly string[]): string =>
+    `${grouped(count)} not below ${folder ?? 'the folder of the rows'}` +
+    (names.length === 0 ? '' : `, for instance ${names.map(printable).join(', ')}`);
   const lines: [string, string][] = [
     ['rows', `${grouped(found.rowCount)} in ${(found.byteCount / 1e6).toFixed(1)} MB`],
     ...found.notes.map((note): [string, string] => ['not read', printable(note)]),
@@ -76,8 +77,17 @@ function inspectionLines(
     [
       'pictures',
       `${grouped(found.imageRowCount)} rows with pictures, ${grouped(found.imageCount)} different, ` +
-        `${grouped(found.missingImageCount)} not below ${folder ?? 'the folder of the rows'}${missing}`,
+        missing(found.missingImageCount, found.missingImages),
     ],
+    ...(found.clipRowCount === 0
+      ? []
+      : [
+          [
+            'clips',
+            `${grouped(found.clipRowCount)} rows with videos or sounds, ${grouped(found.clipFileCount)} different files, ` +
+              missing(found.missingClipFileCount, found.missingClipFiles),
+          ] as [string, string],
+        ]),
     ['set aside', badCount === 0 ? 'no row' : `${grouped(badCount)} rows: ${counts(found.reasons)}`],
     ...found.examples.map(({ rowIndex, reason, detail }): [string, string] => [
       '',

@@ -13,8 +13,8 @@ import { asSource, jsonRows } from '../../dataset/rows/row-source.ts';
 /** Pictures of a row that are looked at. */
 const MAX_IMAGES = 64;
 
-/** Missing pictures that are named where nobody says how many. */
-const NAMED_IMAGES = 5;
+/** Missing pictures, and files of clips, that are named where nobody says how many. */
+const NAMED_FILES = 5;
 
 export interface InspectedData extends DatasetContents {
   byteCount: number;
@@ -22,24 +22,60 @@ export interface InspectedData extends DatasetContents {
   imageCount: number;
   missingImageCount: number;
   missingImages: string[];
+  /** Rows with videos or sounds. */
+  clipRowCount: number;
+  /** Different files of videos and sounds, frames one by one, and those that are not there. */
+  clipFileCount: number;
+  missingClipFileCount: number;
+  missingClipFiles: string[];
+}
+
+/** A file that rows name. */
+interface NamedFile {
+  folder: string;
+  name: string;
+  isPacked: boolean;
+}
+
+/** Different files that rows name, by their places. */
+class NamedFiles {
+  readonly #files = new Map<string, NamedFile>();
+  #inlineCount = 0;
+
+  /** @param place of a file of rows, for what is packed with them */
+  add(place: string, file: NamedFile): void {
+    if (isInline(file.name)) this.#inlineCount += 1;
+    else this.#files.set(join(file.isPacked ? place : file.folder, file.name), file);
+  }
+
+  get count(): number {
+    return this.#files.size + this.#inlineCount;
+  }
+
+  async missing(): Promise<string[]> {
+    const missing: string[] = [];
+    for (const { folder, name, isPacked } of this.#files.values())
+      if (!isPacked && !(await imageExists(folder, name))) missing.push(name);
+    return missing;
+  }
 }
 
 /**
  * Reads files of rows once and says what they hold.
  *
- * @param folder folder of the pictures; null: each file's own. Pictures that are packed with their rows are there
+ * @param folder folder of pictures and clips; null: each file's own. What is packed with its rows is there
+ * @param namedFiles missing pictures, and files of clips, that are named
  * @throws InvalidDatasetError where a file is not there or is no dataset
  */
 export async function inspectData(
   files: readonly string[],
   folder: string | null,
   taskField: string,
-  namedImages = NAMED_IMAGES,
+  namedFiles = NAMED_FILES,
 ): Promise<InspectedData> {
   const inspector = new DatasetInspector();
-  const images = new Map<string, { folder: string; name: string; isPacked: boolean }>();
-  let byteCount = 0;
-  let inlineCount = 0;
+  const [images, clips] = [new NamedFiles(), new NamedFiles()];
+  let [byteCount, clipRowCount] = [0, 0];
   for (const file of files) {
     const found = await stat(file).catch(() => null);
     if (found?.isFile() !== true) throw new InvalidDatasetError(`data inspect: file must exist, got "${file}"`);
@@ -50,22 +86,23 @@ export async function inspectData(
     for await (const bytes of rowsOf(file, packed)) {
       const row = inspector.add(bytes, options);
       if (isRejection(row)) continue;
-      for (const name of row.images) {
-        const isPacked = packed.has(name);
-        if (isInline(name)) inlineCount += 1;
-        else images.set(join(isPacked ? file : imageFolder, name), { folder: imageFolder, name, isPacked });
-      }
+      const named = (name: string): NamedFile => ({ folder: imageFolder, name, isPacked: packed.has(name) });
+      for (const name of row.images) images.add(file, named(name));
+      for (const name of row.clips.flatMap(({ files: own }) => own)) clips.add(file, named(name));
+      if (row.clips.length > 0) clipRowCount += 1;
     }
   }
-  const missing: string[] = [];
-  for (const { folder: below, name, isPacked } of images.values())
-    if (!isPacked && !(await imageExists(below, name))) missing.push(name);
+  const [missingImages, missingClipFiles] = [await images.missing(), await clips.missing()];
   return {
     byteCount,
     ...inspector.contents(),
-    imageCount: images.size + inlineCount,
-    missingImageCount: missing.length,
-    missingImages: missing.slice(0, namedImages),
+    imageCount: images.count,
+    missingImageCount: missingImages.length,
+    missingImages: missingImages.slice(0, namedFiles),
+    clipRowCount,
+    clipFileCount: clips.count,
+    missingClipFileCount: missingClipFiles.length,
+    missingClipFiles: missingClipFiles.slice(0, namedFiles),
   };
 }
 

@@ -48,7 +48,7 @@ export interface FoundData {
 }
 
 /**
- * Reads the rows of a file or folder. Pictures that are not in the given folder are looked for beside the rows.
+ * Reads the rows of a file or folder. Pictures and clips that are not in the given folder are sought beside the rows.
  * @param taskField as given; null: keys that published datasets use are tried
  */
 export async function lookAtData(data: string, images: string | null, taskField: string | null): Promise<FoundData> {
@@ -60,7 +60,8 @@ export async function lookAtData(data: string, images: string | null, taskField:
     inspectData(files, folder, key, SOUGHT_IMAGES);
   let contents = await inspect(images, taskField ?? LABEL_KEYS[0]);
   const place = (await stat(data)).isDirectory() ? data : dirname(data);
-  const found = images ?? (contents.missingImageCount > 0 ? await findImages(place, contents.missingImages) : null);
+  const missing = [...contents.missingImages, ...contents.missingClipFiles];
+  const found = images ?? (missing.length > 0 ? await findImages(place, missing) : null);
   if (found !== images) contents = await inspect(found, taskField ?? LABEL_KEYS[0]);
   const field = taskField ?? (await findTaskField(contents, (key) => inspect(found, key)));
   return {

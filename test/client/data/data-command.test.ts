@@ -33,6 +33,39 @@ describe('data inspect', () => {
     ]);
   });
 
+  test('looks for the files of videos and sounds, frames one by one', async () => {
+    const folder = join(root, 'clips');
+    mkdirSync(folder);
+    const row = (value: string, clips: object): object => ({
+      conversations: [
+        { from: 'human', value },
+        { from: 'gpt', value: 'Yes.' },
+      ],
+      ...clips,
+    });
+    const rows = [
+      row('<video>Is it?', { videos: [['1.png', '2.png']] }),
+      row('<video>Is it?', { videos: [['1.png', 'gone.png']] }),
+      row('<audio>Is it?', { audios: ['a.wav'] }),
+      row('<audio>Is it?', { audios: ['../b.wav'] }),
+      row('Is it?', {}),
+    ];
+    writeFileSync(join(folder, 'a.jsonl'), rows.map((one) => JSON.stringify(one)).join('\n'));
+    for (const file of ['1.png', '2.png', 'a.wav', '../b.wav']) writeFileSync(join(folder, file), '');
+    const found = JSON.parse((await tive(folder, 'data', 'inspect', 'a.jsonl', '--json')).stdout) as object;
+    expect(found).toMatchObject({
+      imageCount: 0,
+      clipRowCount: 4,
+      clipFileCount: 5,
+      missingClipFileCount: 2,
+      missingClipFiles: ['gone.png', '../b.wav'],
+    });
+    const { stdout } = await tive(folder, 'data', 'inspect', 'a.jsonl');
+    expect(stdout).toMatch(
+      /^clips +4 rows with videos or sounds, 5 different files, 2 not below the folder of the rows, for instance gone\.png, \.\.\/b\.wav$/m,
+    );
+  });
+
   test('gives JSON, and shows what could command a terminal as text', async () => {
     const folder = join(root, 'odd');
     mkdirSync(folder);
