@@ -319,6 +319,8 @@ export interface Trainer {
    * @returns global norm before clipping; where it is not finite, nothing was updated
    */
   update(learningRate: number): Promise<number>;
+  /** Forgets what was added since the last update. @returns its global norm */
+  drop(): Promise<number>;
   /** The state as it can be saved; the arrays are its own until the next update changes them. */
   state(): Promise<TrainingState>;
   dispose(): void;

@@ -22,10 +22,12 @@ export interface TrainingStep {
   loss: number;
   /** Global norm before clipping. */
   gradientNorm: number;
+  /** Rows of the step whose own loss or gradient is not finite: it was taken without them. Not there: none. */
+  leftOut?: number[];
 }
 
-/** Numbers of one step that are kept, as the table of a training has them. */
-export type StepNumbers = Pick<TrainingStep, 'learningRate' | 'loss' | 'gradientNorm'>;
+/** Numbers of one step that are kept, as the table of a training has them, and what it was taken without. */
+export type StepNumbers = Pick<TrainingStep, 'learningRate' | 'loss' | 'gradientNorm' | 'leftOut'>;
 
 /** Loads the rows of one step, in the given order. */
 export type ExampleLoader = (rows: Uint32Array) => Promise<ModelExample[]>;
@@ -35,7 +37,11 @@ export type ExampleLoader = (rows: Uint32Array) => Promise<ModelExample[]>;
  * caller can heartbeat). A step's loss is the mean over all answer tokens of its rows. A trainer that was opened with a
  * saved state gives the same bits as one that never stopped.
  *
+ * A step that is not finite is taken again without the rows that are not finite alone, where these are half of it at
+ * most: what it comes to follows from the state before it, whoever takes it.
+ *
  * @param batches rows of each step, in order
+ * @param nameOf a row's number for messages
  * @throws NumericalError with the step's number when a loss or gradient norm is not finite
  */
 export async function* train(
@@ -43,27 +49,77 @@ export async function* train(
   batches: readonly Uint32Array[],
   settings: TrainingSettings,
   load: ExampleLoader,
+  nameOf: (row: number) => number = (row) => row,
 ): AsyncGenerator<TrainingStep | null, void> {
   for (let { step } = trainer; step < batches.length; step += 1) {
     const examples = await load(batches[step]!);
-    const answerTokens = examples.reduce((sum, example) => sum + answerTokenCountOf(example), 0);
-    let loss = 0;
-    for (const microBatch of cutByLength(examples, settings.tokenBudget)) {
-      loss += await trainer.addMicroBatch(microBatch, 1 / answerTokens);
-      yield null;
-    }
     const learningRate = learningRateAt(step, batches.length, settings.schedule);
-    const gradientNorm = await trainer.update(learningRate);
-    requireFinite(step, loss, gradientNorm);
-    yield { step, stepCount: batches.length, learningRate, loss, gradientNorm };
+    const taking = { trainer, learningRate, tokenBudget: settings.tokenBudget };
+    let taken = yield* takeStep(taking, examples);
+    let bad: readonly number[] = [];
+    if (!isFinite(taken) && trainer.step === step) {
+      bad = yield* badExamples(trainer, examples);
+      if (bad.length > 0 && 2 * bad.length <= examples.length)
+        taken = yield* takeStep(
+          taking,
+          examples.filter((_, place) => !bad.includes(place)),
+        );
+    }
+    const leftOut = bad.map((place) => batches[step]![place]!);
+    requireFinite(step, taken, leftOut.map(nameOf));
+    const found = { step, stepCount: batches.length, learningRate, ...taken };
+    yield leftOut.length === 0 ? found : { ...found, leftOut };
   }
 }
 
-function requireFinite(step: number, loss: number, gradientNorm: number): void {
-  if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
+/** What a step comes to. */
+type Taken = Pick<TrainingStep, 'loss' | 'gradientNorm'>;
+
+interface Taking {
+  trainer: Trainer;
+  learningRate: number;
+  tokenBudget: number;
+}
+
+async function* takeStep(
+  { trainer, learningRate, tokenBudget }: Taking,
+  examples: readonly ModelExample[],
+): AsyncGenerator<null, Taken> {
+  const answerTokens = examples.reduce((sum, example) => sum + answerTokenCountOf(example), 0);
+  let loss = 0;
+  for (const microBatch of cutByLength(examples, tokenBudget)) {
+    loss += await trainer.addMicroBatch(microBatch, 1 / answerTokens);
+    yield null;
+  }
+  return { loss, gradientNorm: await trainer.update(learningRate) };
+}
+
+/** Places of the examples whose loss or gradient is not finite alone. */
+async function* badExamples(trainer: Trainer, examples: readonly ModelExample[]): AsyncGenerator<null, number[]> {
+  const bad: number[] = [];
+  for (const [place, example] of examples.entries()) {
+    const loss = await trainer.addMicroBatch([example], 1 / answerTokenCountOf(example));
+    if (!isFinite({ loss, gradientNorm: await trainer.drop() })) bad.push(place);
+    yield null;
+  }
+  return bad;
+}
+
+function isFinite({ loss, gradientNorm }: Taken): boolean {
+  return Number.isFinite(loss) && Number.isFinite(gradientNorm);
+}
+
+/** Rows that an error names. */
+const NAMED_ROWS = 5;
+
+function requireFinite(step: number, taken: Taken, badRows: readonly number[]): void {
+  if (isFinite(taken)) return;
+  const rows = badRows.slice(0, NAMED_ROWS).join(', ') + (badRows.length > NAMED_ROWS ? ', …' : '');
+  const broken = step === 0 ? 'a row of the step or the model itself is broken' : 'lower learning_rate';
   throw new NumericalError(
-    `training step ${step}: loss and gradient must be finite, got ${loss} and ${gradientNorm}; ` +
-      (step === 0 ? 'a row of the step or the model itself is broken' : 'lower learning_rate'),
+    `training step ${step}: loss and gradient must be finite, got ${taken.loss} and ${taken.gradientNorm}` +
+      (badRows.length === 0 ? '; ' : `, by ${badRows.length} of its rows alone (${rows}); look at these rows, or `) +
+      (badRows.length > 0 && step === 0 ? 'at the model, which may be broken' : broken),
   );
 }
 

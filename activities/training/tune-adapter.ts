@@ -104,12 +104,14 @@ export async function tuneAdapter(request: TuneRequest, models: ModelHost): Prom
     // A training that goes on is as far as it was.
     if (resumed !== null) await pulse.committed(losses.length, batches.length, trainingSoFar(request.name, losses));
     let nextSaveAt = performance.now() + CHECKPOINT_MS;
-    for await (const step of train(trainer, batches, settingsOf(request), load)) {
+    const nameOf = (row: number): number => places[row]!.rowIndex;
+    for await (const step of train(trainer, batches, settingsOf(request), load, nameOf)) {
       if (step === null) {
         await pulse.breathe();
         continue;
       }
-      losses.push({ learningRate: step.learningRate, loss: step.loss, gradientNorm: step.gradientNorm });
+      const { learningRate, loss, gradientNorm, leftOut } = step;
+      losses.push({ learningRate, loss, gradientNorm, ...(leftOut === undefined ? {} : { leftOut }) });
       countRows(stage, batches[step.step]!.length);
       pulse.worked(batches[step.step]!.length);
       if (wanted.includes(losses.length) && losses.length < batches.length)
@@ -206,7 +208,24 @@ async function writeTrained(
   if (keepsMoments) await writeMoments(momentsFile(), state.optimizer);
   files.push(await trainingTable.write(store, place.folder, [steps]));
   const [firstLoss, lastLoss] = [losses[0]?.loss ?? null, losses.at(-1)?.loss ?? null];
-  return { files, details: { rowCount: places.length, stepCount: losses.length, firstLoss, lastLoss } };
+  const warnings = leftOutWarnings(place.stage, losses, places);
+  const details = { rowCount: places.length, stepCount: losses.length, firstLoss, lastLoss };
+  return { files, details: warnings.length === 0 ? details : { ...details, warnings } };
+}
+
+/** Rows that a warning names. */
+const NAMED_ROWS = 5;
+
+/** What a person should know of rows that steps were taken without. */
+function leftOutWarnings(stage: string, losses: readonly StepNumbers[], places: readonly CountedPlace[]): string[] {
+  const rows = [...new Set(losses.flatMap(({ leftOut = [] }) => leftOut.map((row) => places[row]!.rowIndex)))];
+  if (rows.length === 0) return [];
+  const named = rows.slice(0, NAMED_ROWS).join(', ') + (rows.length > NAMED_ROWS ? ', …' : '');
+  const stepCount = losses.filter(({ leftOut }) => leftOut !== undefined).length;
+  return [
+    `${stage}: losses and gradients of all rows should be finite, got others of ${rows.length} (${named}); ` +
+      `${stepCount} of ${losses.length} steps were taken without them`,
+  ];
 }
 
 /** Writes an adapter as PEFT has it. */

@@ -14,6 +14,8 @@ export interface AdapterResult {
   trajectory?: number[];
   /** Mean learning rate of the updates since the checkpoint before, for each; there where `trajectory` is. */
   trajectoryRates?: number[];
+  /** What a person should know of the training; not there: nothing. */
+  warnings?: string[];
   /** As the training was done; null for an adapter that was given; not there in a result of an earlier version. */
   schedule?: TrainingSchedule | null;
   cached: boolean;

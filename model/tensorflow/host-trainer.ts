@@ -39,12 +39,18 @@ export function hostTrainer(
     updateAdamW(gradients, state.optimizer, state.parameters, learningRate, adamW);
     return norm;
   };
+  const drop = (): number => {
+    const norm = globalNorm(sums ?? noGradient());
+    sums = null;
+    return norm;
+  };
   return {
     get step() {
       return state.optimizer.step;
     },
     addMicroBatch: (examples, weight) => Promise.resolve(addMicroBatch(tokenExamples(examples), weight)),
     update: (learningRate) => Promise.resolve(update(learningRate)),
+    drop: () => Promise.resolve(drop()),
     state: () => Promise.resolve(state),
     dispose: () => undefined,
   };

@@ -113,6 +113,7 @@ export class TorchModel implements EngineModel {
         step = numberOf(result, 'step');
         return numberOf(result, 'norm');
       },
+      drop: async () => numberOf((await this.#call('drop', { handle: await opened })).result, 'norm'),
       state: async () => {
         const { tensors } = await this.#call('state', { handle: await opened });
         const all = (prefix: string) =>

@@ -1,7 +1,7 @@
 // The models of a process, with a look at what is asked of the engine.
 import { ModelHost } from '../../activities/shared/model-host.ts';
 import type { Config, ModelConfig } from '../../contracts/config.ts';
-import type { Engine, EngineModel } from '../../model/engine.ts';
+import type { Engine, EngineModel, ModelExample, Trainer } from '../../model/engine.ts';
 
 /** What is counted: micro-batches of gradients, optimiser steps, micro-batches that are scored. */
 export type Call = 'gradients' | 'update' | 'score';
@@ -16,6 +16,10 @@ export class WatchedModels extends ModelHost {
     this.calls = { gradients: 0, update: 0, score: 0 };
     this.#next = null;
   }
+
+  /** Whether the first example that is trained on, and every one like it, has no finite loss. */
+  breaksFirst = false;
+  #first: string | null = null;
 
   /** Does something once, when so many calls of a kind have returned since the last reset. */
   after(call: Call, count: number, action: () => void): void {
@@ -38,13 +42,14 @@ export class WatchedModels extends ModelHost {
         return { ...computer, compute: counted('gradients', (examples) => computer.compute(examples)) };
       },
       openTraining: (...start) => {
-        const trainer = model.openTraining(...start);
+        const trainer = this.#breaking(model.openTraining(...start));
         return {
           get step() {
             return trainer.step;
           },
           addMicroBatch: (examples, weight) => trainer.addMicroBatch(examples, weight),
           update: counted('update', (learningRate) => trainer.update(learningRate)),
+          drop: () => trainer.drop(),
           state: () => trainer.state(),
           dispose: () => trainer.dispose(),
         };
@@ -56,6 +61,33 @@ export class WatchedModels extends ModelHost {
     };
   }
 
+  /** Gives no finite number for what holds the first example of all, where that is wanted. */
+  #breaking(trainer: Trainer): Trainer {
+    if (!this.breaksFirst) return trainer;
+    let isBroken = false;
+    const orNaN = async (found: Promise<number>): Promise<number> => {
+      const wasBroken = isBroken;
+      isBroken = false;
+      return wasBroken ? (await found, NaN) : found;
+    };
+    return {
+      get step() {
+        return trainer.step;
+      },
+      addMicroBatch: async (examples, weight) => {
+        this.#first ??= keyOf(examples[0]!);
+        isBroken ||= examples.some((example) => keyOf(example) === this.#first);
+        const loss = await trainer.addMicroBatch(examples, weight);
+        return isBroken ? NaN : loss;
+      },
+      // What is not finite changes nothing.
+      update: (learningRate) => orNaN(isBroken ? trainer.drop() : trainer.update(learningRate)),
+      drop: () => orNaN(trainer.drop()),
+      state: () => trainer.state(),
+      dispose: () => trainer.dispose(),
+    };
+  }
+
   #count(call: Call): void {
     this.calls[call] += 1;
     if (this.#next?.call !== call || this.#next.count !== this.calls[call]) return;
@@ -63,6 +95,10 @@ export class WatchedModels extends ModelHost {
     this.#next = null;
     action();
   }
+}
+
+function keyOf(example: ModelExample): string {
+  return 'ids' in example ? example.ids.join() : JSON.stringify(example.pieces);
 }
 
 /** A host whose engine says that it is another one. */

@@ -163,6 +163,49 @@ describe('a step that is not finite', () => {
     await expect(run(gradient)).rejects.toThrow(/training step 0: .* got \d+ and Infinity/);
   });
 
+  describe('by rows that are not finite alone', () => {
+    /** A real gradient, but for micro-batches with one of these rows. */
+    const brokenAt = (rows: readonly number[], broken = NaN): MicroBatchGradient => {
+      const real = adapterGradient(model, values);
+      return (given, weight, parameters) => {
+        const found = real(given, weight, parameters);
+        if (!rows.some((row) => given.includes(examples[row]!))) return found;
+        found.gradients[2]![1] = broken;
+        return { loss: Number.isNaN(broken) ? NaN : found.loss, gradients: found.gradients };
+      };
+    };
+    const bad = BATCHES[1]![0]!;
+
+    test.each([NaN, Infinity])('is taken without them, as if they had not been there (%d)', async (broken) => {
+      const { steps, final, states } = await run(brokenAt([bad], broken));
+      const places = BATCHES.map((rows) => rows.filter((row) => row !== bad));
+      expect(steps.map(({ leftOut }) => leftOut)).toEqual(
+        BATCHES.map((rows) => (rows.includes(bad) ? [bad] : undefined)),
+      );
+      const without: TrainingState[] = [];
+      const trainer = hostTrainer(initial(), adapterGradient(model, values), OPTIMIZER, null);
+      for await (const step of train(trainer, places, SETTINGS, load))
+        if (step !== null) without.push(structuredClone(await trainer.state()));
+      expect(states).toEqual(without);
+      const resumed = await run(brokenAt([bad], broken), structuredClone(states[0]!));
+      expect(resumed.final).toEqual(final);
+      expect(resumed.steps).toEqual(steps.slice(1));
+    });
+
+    test('ends the run where they are more than half of it, and names them', async () => {
+      const rows = BATCHES[0]!.slice(0, Math.floor(BATCHES[0]!.length / 2) + 1);
+      const trainer = hostTrainer(initial(), brokenAt([...rows]), OPTIMIZER, null);
+      const all = async (): Promise<void> => {
+        for await (const step of train(trainer, BATCHES, SETTINGS, load, (row) => 100 + row)) void step;
+      };
+      const named = Array.from(rows, (row) => 100 + row).join(', ');
+      await expect(all()).rejects.toThrow(
+        `training step 0: loss and gradient must be finite, got NaN and NaN, by ${rows.length} of its rows alone (${named}); ` +
+          'look at these rows, or at the model, which may be broken',
+      );
+    });
+  });
+
   test('stops the run when the model itself gives NaN', async () => {
     const parameters = initial().map((array) => array.map(() => NaN));
     const failed = run(adapterGradient(model, values), { parameters, optimizer: initAdamW(parameters) });

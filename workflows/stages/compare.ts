@@ -27,7 +27,7 @@ export async function compareMethods(context: RunContext, { rows }: ScanResult, 
     done.finetune = await compute.finetuneModel.executeWithOptions({ summary }, [{ config, rows, selection }]);
     progress.advance('finetune');
     // Evaluations may go on for long: what is done says so.
-    if (result.methods.every(({ finetune }) => finetune !== null)) finishTunings(progress, result.methods);
+    if (result.methods.every(({ finetune }) => finetune !== null)) finishTunings(context, result.methods);
     if (test !== null) done.evaluation = await evaluate(context, done.method, await test, done.finetune);
   });
   await allFinished([...all, base]);
@@ -62,7 +62,9 @@ async function evaluate(
   return evaluation;
 }
 
-function finishTunings(progress: RunContext['progress'], methods: readonly MethodResult[]): void {
+function finishTunings({ progress, warnings }: RunContext, methods: readonly MethodResult[]): void {
+  for (const { method, finetune } of methods)
+    warnings.push(...(finetune?.warnings ?? []).map((warning) => `${method}: ${warning}`));
   const tuned = { cached: methods.every(({ finetune }) => finetune?.cached === true) };
   progress.finish('finetune', stateOf(tuned), adapterFacts(methods[0]!.finetune!));
 }

@@ -53,13 +53,14 @@ async function goOn(
   testRows: ScanResult | null,
   name: string,
 ): Promise<{ result: Omit<RoundResult, 'fromCount'>; next: Found }> {
-  const { compute, gate, progress } = context;
+  const { compute, gate, progress, warnings } = context;
   await gate.pass();
   progress.start('gradients');
   progress.describe('gradients', `${name}: a model is tuned on its rows`);
   const finetune = await compute.finetuneModel.executeWithOptions({ summary: `${name}: tune on its rows` }, [
     { config, rows: dataset.rows, selection: selection.selection },
   ]);
+  warnings.push(...(finetune.warnings ?? []).map((warning) => `${name}: ${warning}`));
   const evaluation =
     testRows === null
       ? null

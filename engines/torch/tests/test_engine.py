@@ -208,8 +208,12 @@ class EngineTest(unittest.TestCase):
         state = self.engine.answer({"call": "state", "handle": handle}, {})[1]
         self.assertTrue(all(torch.equal(state[name], value) for name, value in adapter[1].items()))
         self.engine.answer({**row, "weight": 0.1}, self.rows.tensors)
+        dropped = self.engine.answer({"call": "drop", "handle": handle}, {})[0]
+        self.assertEqual(self.engine.answer({"call": "drop", "handle": handle}, {})[0]["norm"], 0)
+        self.engine.answer({**row, "weight": 0.1}, self.rows.tensors)
         self.assertEqual(
-            self.engine.answer({"call": "update", "handle": handle, "learningRate": 0.1}, {})[0]["step"], 1
+            self.engine.answer({"call": "update", "handle": handle, "learningRate": 0.1}, {})[0],
+            {"norm": dropped["norm"], "step": 1},
         )
         self.engine.answer({"call": "close", "handle": handle}, {})
 

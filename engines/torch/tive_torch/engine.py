@@ -78,6 +78,7 @@ class Engine:
             "open_training": self._open_training,
             "add_micro_batch": self._add_micro_batch,
             "update": self._update,
+            "drop": self._drop,
             "state": self._state,
             "open_scoring": self._open_scoring,
             "score": self._score,
@@ -187,6 +188,9 @@ class Engine:
     def _update(self, request: Request, _: Tensors, __: Prepared) -> Result:
         norm, step = self._handle(request, Trainer).update(float(request["learningRate"]))
         return {"norm": norm, "step": step}, {}
+
+    def _drop(self, request: Request, _: Tensors, __: Prepared) -> Result:
+        return {"norm": self._handle(request, Trainer).drop()}, {}
 
     def _state(self, request: Request, _: Tensors, __: Prepared) -> Result:
         step, tensors = self._handle(request, Trainer).state()

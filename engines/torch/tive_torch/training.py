@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .adamw import AdamW, Settings
+from .adamw import AdamW, Settings, global_norm
 from .adapter import Adapter
 from .errors import data_error
 from .head import answers, cross_entropies, sums_by_example
@@ -53,12 +53,19 @@ class Trainer:
 
         Where the norm is not finite nothing is updated. The gradient is dropped either way.
         """
-        gradient = {name: self._gradient.get(name) for name in self.adapter.names}
-        self._gradient = {}
-        norm = self._optimizer.update(gradient, learning_rate)
+        norm = self._optimizer.update(self._taken(), learning_rate)
         if math.isfinite(norm):
             self.adapter.set_weights(self._values)
         return norm, self._optimizer.step
+
+    def drop(self) -> float:
+        """Forgets the gradient so far: its global norm."""
+        return global_norm(self._taken())
+
+    def _taken(self) -> dict[str, torch.Tensor | None]:
+        gradient = {name: self._gradient.get(name) for name in self.adapter.names}
+        self._gradient = {}
+        return gradient
 
     def state(self) -> tuple[int, dict[str, torch.Tensor]]:
         """Steps done and all float32 tensors: parameters by name, `first.{name}`, `second.{name}`."""

@@ -85,6 +85,27 @@ describe('the reference model', () => {
   });
 });
 
+test('a row whose loss is not finite is left out with a warning, the same after a stop', async () => {
+  const settings = 'run.seed=13';
+  const whole = await run.tune(run.config(settings));
+  expect(whole.warnings).toBeUndefined();
+  const [one, two] = [new SmallRun('warmup.epochs=5'), new SmallRun('warmup.epochs=5')];
+  for (const { models } of [one, two]) models.breaksFirst = true;
+  const tuned = await one.tune(one.config(settings));
+  expect(tuned.stepCount).toBe(STEPS);
+  expect(tuned.warnings).toEqual([
+    expect.stringMatching(
+      /^warmup: losses and gradients of all rows should be finite, got others of 1 \(\d+\); 5 of 10 steps were taken without them$/,
+    ),
+  ]);
+  expect(one.hashOf(tuned.adapter, FILES[1]!)).not.toBe(run.hashOf(whole.adapter, FILES[1]!));
+  const onStart = (cancel: () => void): void => two.models.after('update', 6, cancel);
+  await expect(two.tune(two.config(settings), { onStart })).rejects.toThrow('CANCELLED');
+  expect(await two.tune(two.config(settings))).toEqual(tuned);
+  for (const name of FILES) expect(two.hashOf(tuned.adapter, name)).toBe(one.hashOf(tuned.adapter, name));
+  expect(await two.tune(two.config(settings))).toEqual({ ...tuned, cached: true });
+});
+
 describe('a training that is stopped', () => {
   /** The other run's last heartbeat before it ends, cancelled when it has done so many steps in all. */
   async function stoppedAfter(steps: number, around: Surroundings = {}): Promise<Checkpoint> {
