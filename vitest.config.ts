@@ -17,11 +17,14 @@ const CLI = [
   'test/workers/supervisor.test.ts',
   'test/operations/{compose,metrics}.test.ts',
   'test/page/app/{built,in-browser,keyboard}.test.ts',
-  'test/page/server/what-if.test.ts',
 ];
 
-/** Tests that put something else in the place of a module. */
-const MOCKS = ['test/client/commands/ask-recipe.test.ts', 'test/setup/cache.test.ts'];
+/** Tests that put something else in the place of a module, or have Temporal's core beside that of the build. */
+const ALONE = [
+  'test/client/commands/ask-recipe.test.ts',
+  'test/page/server/what-if.test.ts',
+  'test/setup/cache.test.ts',
+];
 
 /** Workflows on a Temporal server, and their bundle. */
 const TEMPORAL = ['test/workflows/**/*.test.ts'];
@@ -55,12 +58,12 @@ export default defineConfig({
     isolate: false,
     projects: [
       project('unit', ['test/**/*.test.ts'], {
-        exclude: [...configDefaults.exclude, ...CHAOS, ...CLI, ...MOCKS, ...TEMPORAL],
+        exclude: [...configDefaults.exclude, ...CHAOS, ...CLI, ...ALONE, ...TEMPORAL],
       }),
       project('temporal', TEMPORAL, { globalSetup: ['test/workflows/bundle-once.ts'] }),
-      project('cli', CLI, onBuild),
+      project('cli', CLI, { ...onBuild, exclude: [...configDefaults.exclude, ...ALONE] }),
       project('chaos', CHAOS, onBuild),
-      project('mocks', MOCKS, { isolate: true }),
+      project('alone', ALONE, { ...onBuild, isolate: true }),
     ],
   },
 });

@@ -10,6 +10,7 @@ import { connectionConfig } from '../../workers/connection.ts';
 import type { ServerAddress } from '../../workers/connection.ts';
 import { payloadOptions } from '../../workers/payload-codecs.ts';
 import type { LogSink } from '../../workers/install-runtime.ts';
+import type { RunningWorker } from '../../workers/running-worker.ts';
 import type { Supervisor } from '../../workers/supervisor.ts';
 import { closableCalls } from './closable-calls.ts';
 import { startEmbeddedServer } from './embedded-server.ts';
@@ -95,24 +96,25 @@ async function openEmbedded({
     startEmbeddedServer({ program: temporal.path, databasePath, withUi, isFresh, say }),
     loadWorkers(),
   ]);
-  installRuntime(log);
   const address: ServerAddress = { address: server.address, namespace: 'default', isEmbedded: true };
-  const runtime = await connectWhenServing(address);
   const supervisor = new Supervisor(address, planComputeSlots(thisHost(engine?.gpuCount ?? 0), processCount), log);
-  supervisor.start();
-  const control = await startControlWorker(address);
-  return {
-    ...runtime,
-    embedded: true,
-    uiUrl: server.uiUrl,
-    supervisor,
-    close: async () => {
-      await supervisor.stop();
-      await control.stop();
-      await runtime.close();
-      await server.stop();
-    },
+  let [runtime, control]: [Runtime | null, RunningWorker | null] = [null, null];
+  const close = async (): Promise<void> => {
+    await supervisor.stop();
+    await control?.stop();
+    await runtime?.close();
+    await server.stop();
   };
+  try {
+    installRuntime(log);
+    runtime = await connectWhenServing(address);
+    supervisor.start();
+    control = await startControlWorker(address);
+    return { ...runtime, embedded: true, uiUrl: server.uiUrl, supervisor, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** Workers of this process: they and their activities are most of what an embedded command loads. */

@@ -158,8 +158,8 @@ export class ChaosRun {
     for (const path of filesBelow(this.storeFolder)) {
       const key = relative(this.storeFolder, path);
       if (key.startsWith('artifacts/report/')) reportCount += basename(key) === 'artifact.json' ? 1 : 0;
-      // A process that was killed leaves its lease until that is too old.
-      else if (key !== `runs/${this.#name}/last.json` && !key.startsWith('leases/'))
+      // What is kept by the run's name tells times; a process that was killed leaves its lease until that is too old.
+      else if (!key.startsWith(`runs/${this.#name}/`) && !key.startsWith('leases/'))
         files[key] = createHash('sha256').update(readFileSync(path)).digest('hex');
     }
     return { files, reportCount };

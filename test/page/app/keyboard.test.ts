@@ -88,9 +88,7 @@ describe.skipIf(!HAS_CHROMIUM)('the page by keys in chromium', () => {
       await page.setViewportSize({ width, height: 900 });
       await page.getByText('Nearest by gradient').waitFor();
       const isAbove = width <= 1100;
-      await page.waitForFunction(
-        `Boolean(document.querySelector('.rows-area.with-detail > aside:${isAbove ? 'first' : 'last'}-child'))`,
-      );
+      await page.locator(`.rows-area.with-detail > aside:${isAbove ? 'first' : 'last'}-child`).waitFor();
       const [list, row] = [await page.locator('.grid-box').boundingBox(), await page.locator('aside').boundingBox()];
       expect(isAbove ? row!.y + row!.height <= list!.y : list!.x + list!.width <= row!.x, `${width} pixels`).toBe(true);
       const steps = await walk(page);
