@@ -1,4 +1,4 @@
-// Kinds of tests by what they need: `vitest run --project unit` for one of them.
+// Four kinds of tests by what they need: `vitest run --project unit` for one of them.
 import { configDefaults, defineConfig } from 'vitest/config';
 import { HeavyFirst } from './test/heavy-first.ts';
 
@@ -12,18 +12,12 @@ const CLI = [
   'test/engines/**/*.test.ts',
   'test/examples/{forms,models}.test.ts',
   'test/model/memory/peak.test.ts',
-  'test/setup/bootstrap.test.ts',
+  'test/setup/{bootstrap,cache}.test.ts',
   'test/store/s3-store.test.ts',
   'test/workers/supervisor.test.ts',
   'test/operations/{compose,metrics}.test.ts',
   'test/page/app/{built,in-browser,keyboard}.test.ts',
-];
-
-/** Tests that put something else in the place of a module, or have Temporal's core beside that of the build. */
-const ALONE = [
-  'test/client/commands/ask-recipe.test.ts',
   'test/page/server/what-if.test.ts',
-  'test/setup/cache.test.ts',
 ];
 
 /** Workflows on a Temporal server, and their bundle. */
@@ -33,6 +27,9 @@ const project = (name: string, include: string[], options: object = {}) => ({
   extends: true as const,
   test: { name, include, ...options },
 });
+
+/** Modules are loaded once, not once a file: a third of the time. */
+const SHARED = { isolate: false };
 
 /**
  * Code of the build is loaded as it is, and the build is of these sources. Small runs compute by TensorFlow's own
@@ -47,23 +44,21 @@ const onBuild = {
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Twice the cores: runs of whole clusters wait for heartbeats and restarts much of their time.
-    maxWorkers: 4,
+    // One more than cores: runs of whole clusters wait for heartbeats and restarts much of their time.
+    maxWorkers: 3,
     sequence: { sequencer: HeavyFirst },
     setupFiles: ['test/setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     env: { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' },
-    // Modules are loaded once, not once a file: a third of the time of the unit tests.
-    isolate: false,
     projects: [
       project('unit', ['test/**/*.test.ts'], {
-        exclude: [...configDefaults.exclude, ...CHAOS, ...CLI, ...ALONE, ...TEMPORAL],
+        exclude: [...configDefaults.exclude, ...CHAOS, ...CLI, ...TEMPORAL],
+        ...SHARED,
       }),
-      project('temporal', TEMPORAL, { globalSetup: ['test/workflows/bundle-once.ts'] }),
-      project('cli', CLI, { ...onBuild, exclude: [...configDefaults.exclude, ...ALONE] }),
+      project('temporal', TEMPORAL, { globalSetup: ['test/workflows/bundle-once.ts'], ...SHARED }),
+      project('cli', CLI, onBuild),
       project('chaos', CHAOS, onBuild),
-      project('alone', ALONE, { ...onBuild, isolate: true }),
     ],
   },
 });

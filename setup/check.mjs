@@ -12,7 +12,7 @@ import { prepareTestEnvironment } from './test-environment.mjs';
 const isQuick = process.argv.includes('--quick');
 /** More files than these that fail are no matter of the machine. */
 const MOST_TRIED_AGAIN = 3;
-const SHARES_MACHINE = new Set(['alone', 'cli', 'chaos']);
+const SHARES_MACHINE = new Set(['cli', 'chaos']);
 const LINTED = /\.(tsx?|mjs)$/;
 
 const environment = { ...(await prepareTestEnvironment()), TMPDIR: scratchFolder() };

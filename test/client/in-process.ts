@@ -47,36 +47,28 @@ function capture(stream: NodeJS.WriteStream): { text: () => string; release: () 
   return { text: () => text, release: () => void (stream.write = write) };
 }
 
-/** The cluster of this process, once a test has asked for it. */
-let shared: Promise<runtimeModule.Runtime> | null = null;
-
-/**
- * A cluster: server, control worker and one compute process. All files of a process that ask for it share one, which ends
- * with the process; one of their own is for files whose compute process needs another environment.
- */
-export function useCluster({ isOwn = false } = {}): { readonly address: string } {
+/** A cluster for all runs of a test file: server, control worker and one compute process, started once. */
+export function useCluster(): { readonly address: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'tive-cluster-'));
   let runtime: runtimeModule.Runtime;
   beforeAll(async () => {
-    runtime = await (isOwn ? startCluster() : (shared ??= startCluster()));
+    const { openRuntime } = await built<typeof runtimeModule>('client/cluster/runtime.js');
+    const quiet = { log: () => undefined, say: () => undefined };
+    runtime = await openRuntime({
+      address: null,
+      databasePath: join(folder, 'temporal.db'),
+      isFresh: true,
+      processCount: 1,
+      ...quiet,
+    });
   }, 120_000);
-  if (isOwn) afterAll(() => runtime.close(), 120_000);
+  afterAll(async () => {
+    await runtime.close();
+    rmSync(folder, { recursive: true, force: true });
+  }, 120_000);
   return {
     get address() {
       return runtime.address;
     },
   };
-}
-
-async function startCluster(): Promise<runtimeModule.Runtime> {
-  const folder = mkdtempSync(join(tmpdir(), 'tive-cluster-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const { openRuntime } = await built<typeof runtimeModule>('client/cluster/runtime.js');
-  return openRuntime({
-    address: null,
-    databasePath: join(folder, 'temporal.db'),
-    isFresh: true,
-    processCount: 1,
-    log: () => undefined,
-    say: () => undefined,
-  });
 }

@@ -19,6 +19,7 @@ export async function startServer(folder: string): Promise<LiveServer> {
       program: program.path,
       databasePath: join(folder, 'temporal.db'),
       withUi: false,
+      isFresh: true,
     }),
     refusal: null,
   };

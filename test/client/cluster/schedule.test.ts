@@ -47,6 +47,7 @@ describe('a schedule on a cluster', () => {
       program: path,
       databasePath: join(folder, 'server/temporal.db'),
       withUi: false,
+      isFresh: true,
     });
     await vi.waitFor(async () => expect((await schedule('list')).exitCode).toBe(0), { timeout: 60_000, interval: 500 });
     worker = startTive(folder, 'worker', 'all', '--address', server.address, '--processes', '1');

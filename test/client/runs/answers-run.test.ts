@@ -13,7 +13,7 @@ const TIMEOUT_MS = 300_000;
 describeTorch('a run whose models answer in free text', (python) => {
   const folder = mkdtempSync(join(tmpdir(), 'tive-answers-run-'));
   beforeAll(() => void vi.stubEnv('TIVE_PYTHON', python));
-  const cluster = useCluster({ isOwn: true });
+  const cluster = useCluster();
   afterAll(() => {
     vi.unstubAllEnvs();
     rmSync(folder, { recursive: true, force: true });

@@ -24,7 +24,7 @@ beforeAll(async () => {
   for (const [name, value] of Object.entries({ ...server.environment, TMPDIR: root })) vi.stubEnv(name, value);
 }, INSTALL_TIMEOUT_MS);
 // Its processes are started with the bucket's credentials.
-const cluster = useCluster({ isOwn: true });
+const cluster = useCluster();
 beforeAll(async () => {
   const done = await tive(
     freshFolder('local'),

@@ -61,7 +61,7 @@ describeTorch('models that the torch engine alone reads', (python) => {
     return stdout;
   };
   beforeAll(() => void vi.stubEnv('TIVE_PYTHON', python));
-  const cluster = useCluster({ isOwn: true });
+  const cluster = useCluster();
   beforeAll(() => {
     runPython(
       join(import.meta.dirname, '../../golden/torch_families.py'),
