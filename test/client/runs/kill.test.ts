@@ -13,11 +13,11 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** Long enough in every stage to be met in the middle of it. */
 const SLOW = [
-  'warmup.epochs=40',
-  'finetune.epochs=120',
+  'warmup.epochs=24',
+  'finetune.epochs=64',
   'evaluation.max_rows=16',
   'gradients.projection=rademacher',
-  'gradients.sketch=4096',
+  'gradients.sketch=2048',
 ];
 const OPTIONS = ['--processes', '2', '--heartbeat-timeout', '6'];
 const RUN = ['run', 'recipe.yaml', ...SLOW, ...OPTIONS];
