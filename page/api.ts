@@ -246,7 +246,8 @@ export interface WhatIf {
   newCount: number;
   /** Rows of both over rows of either. */
   jaccard: number;
-  tasks: { task: string; rows: number; oldQuota: number; newQuota: number }[];
+  /** Rows drawn of each task in either selection, copies counted. */
+  tasks: { task: string; rows: number; oldTaken: number; newTaken: number }[];
   /** Row indexes, the first 200 of each. */
   entering: number[];
   leaving: number[];

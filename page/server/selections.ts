@@ -14,6 +14,7 @@ import { saveResult } from '../../client/runs/run-folder.ts';
 import { readScores } from '../../client/runs/run-scores.ts';
 import { hint } from '../../client/terminal/own-command.ts';
 import type { RunResult } from '../../contracts/messages/run.ts';
+import type { SelectionResult } from '../../contracts/messages/selection.ts';
 import { LocalStore } from '../../store/local-store.ts';
 import { openStore } from '../../store/open-store.ts';
 import { plural } from '../../report/format.ts';
@@ -82,7 +83,7 @@ async function answerOf(
   const { method, lambda, budget } = question;
   const { bothCount, onlyLeft, onlyRight } = await differRuns(base, result);
   const [before, after] = [base.methods[0]!, result.methods[0]!];
-  const oldQuotas = new Map(before.allocation.tasks.map(({ task, quota }) => [task, quota]));
+  const [old, now] = [before, after].map(({ selection }) => takenOf(selection!));
   const words = ['--method', method, ...numberWords('--lambda', lambda), ...numberWords('--budget', budget)];
   return {
     runName,
@@ -91,11 +92,11 @@ async function answerOf(
     oldCount: before.selection!.rowCount,
     newCount: after.selection!.rowCount,
     jaccard: jaccardOf(bothCount, onlyLeft.length, onlyRight.length),
-    tasks: after.allocation.tasks.map(({ task, rows, quota }) => ({
+    tasks: after.allocation.tasks.map(({ task, rows }) => ({
       task,
       rows,
-      oldQuota: oldQuotas.get(task) ?? 0,
-      newQuota: quota,
+      oldTaken: old!.get(task) ?? 0,
+      newTaken: now!.get(task) ?? 0,
     })),
     entering: onlyRight.slice(0, MOST_ROWS),
     leaving: onlyLeft.slice(0, MOST_ROWS),
@@ -103,6 +104,11 @@ async function answerOf(
     leavingCount: onlyLeft.length,
     warnings: [...new Set(result.warnings)],
   };
+}
+
+/** Rows drawn of each task, copies counted: some methods draw from all tasks together, whatever the quotas. */
+function takenOf({ tasks }: SelectionResult): Map<string, number> {
+  return new Map(tasks.map(({ task, copies }) => [task, copies]));
 }
 
 function numberWords(name: string, value: number | null): string[] {

@@ -180,8 +180,8 @@ export function fakeWhatIf({ method, isKept }: WhatIfQuestion): WhatIf {
     tasks: TASKS.map((task, index) => ({
       task,
       rows: 66_000,
-      oldQuota: 15_000 - index * 1000,
-      newQuota: 4000 + index * 500,
+      oldTaken: 15_000 - index * 1000,
+      newTaken: 4000 + index * 500,
     })),
     entering: Array.from({ length: 200 }, (_, index) => index * 31),
     leaving: Array.from({ length: 200 }, (_, index) => index * 37 + 5),

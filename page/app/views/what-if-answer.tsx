@@ -23,7 +23,7 @@ function takeFocus(link: HTMLAnchorElement | null): void {
 
 /** Overlap, quotas, rows that come and go. */
 export function WhatIfAnswer({ runName, answer, isBusy, keep }: AnswerProps): preact.JSX.Element {
-  const tasks = [...answer.tasks].sort((left, right) => right.oldQuota - left.oldQuota);
+  const tasks = [...answer.tasks].sort((left, right) => right.oldTaken - left.oldTaken);
   return (
     <>
       <h2>The new selection</h2>
@@ -62,7 +62,7 @@ export function WhatIfAnswer({ runName, answer, isBusy, keep }: AnswerProps): pr
         before="old"
         after="new"
         write={count}
-        pairs={tasks.map(({ task, oldQuota, newQuota }) => ({ name: task, before: oldQuota, after: newQuota }))}
+        pairs={tasks.map(({ task, oldTaken, newTaken }) => ({ name: task, before: oldTaken, after: newTaken }))}
       />
       {answer.warnings.length === 0 ? null : (
         <ul class="notices">
@@ -74,7 +74,7 @@ export function WhatIfAnswer({ runName, answer, isBusy, keep }: AnswerProps): pr
       <details>
         <summary>Numbers</summary>
         <SortedTable
-          caption="Quotas"
+          caption="Selected rows of each task, copies counted"
           lines={tasks}
           keyOf={({ task }) => task}
           columns={[
@@ -83,14 +83,14 @@ export function WhatIfAnswer({ runName, answer, isBusy, keep }: AnswerProps): pr
             {
               heading: 'Old',
               isNumber: true,
-              cell: ({ oldQuota }) => count(oldQuota),
-              sortBy: (line) => line.oldQuota,
+              cell: ({ oldTaken }) => count(oldTaken),
+              sortBy: (line) => line.oldTaken,
             },
             {
               heading: 'New',
               isNumber: true,
-              cell: ({ newQuota }) => count(newQuota),
-              sortBy: (line) => line.newQuota,
+              cell: ({ newTaken }) => count(newTaken),
+              sortBy: (line) => line.newTaken,
             },
           ]}
         />

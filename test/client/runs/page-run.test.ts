@@ -209,7 +209,7 @@ describe('another selection', () => {
     expect(found.command).toMatch(/select small allocation\.approval=none --method random --budget 0\.5$/);
     expect(found.enteringCount - found.leavingCount).toBe(found.newCount - found.oldCount);
     expect(found.entering).toHaveLength(found.enteringCount);
-    expect(found.tasks.reduce((sum, { newQuota }) => sum + newQuota, 0)).toBe(28);
+    expect(found.tasks.reduce((sum, { newTaken }) => sum + newTaken, 0)).toBe(28);
     const compared = await get<Comparison>(`/api/compare?left=small&right=${found.runName}`);
     expect(compared.jaccard).toBeCloseTo(found.jaccard, 12);
     expect(compared.onlyRight).toEqual(found.entering);

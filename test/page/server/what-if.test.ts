@@ -42,7 +42,9 @@ test('an answer is beside the old selection and leaves no run behind, unless it 
   expect(answer.command).toMatch(/select small --method loss --budget 6$/);
   expect(answer.enteringCount - answer.leavingCount).toBe(6 - 8);
   expect(answer.entering).toHaveLength(answer.enteringCount);
-  expect(answer.tasks.reduce((sum, { newQuota }) => sum + newQuota, 0)).toBe(6);
+  expect(answer.tasks.reduce((sum, { oldTaken }) => sum + oldTaken, 0)).toBe(8);
+  // The highest losses of all tasks are those of one, whatever the quotas.
+  expect(answer.tasks.map(({ newTaken }) => newTaken).sort()).toEqual([0, 0, 6]);
   expect([readdirSync(join(folder, 'runs')), previews()]).toEqual([['small'], []]);
   const kept = await whatIf(base, question(true), server, never);
   expect({ ...kept, runName: null, seconds: 0, warnings: [] }).toEqual({ ...answer, seconds: 0, warnings: [] });
