@@ -2,7 +2,7 @@
 // tensors, the projection and the optimiser's state stay on the other. What crosses is sketches, scalars and
 // checkpoints.
 import type { ProjectionOptions } from '../algorithms/projection.ts';
-import type { LoadedClip, SizedClip } from '../contracts/clips.ts';
+import type { LoadedClip, RowClipVectors, SizedClip } from '../contracts/clips.ts';
 import type { Dtype, TensorflowEngine } from '../contracts/config.ts';
 import type { Reason } from '../contracts/reasons.ts';
 import type { AdapterValues } from './adapter.ts';
@@ -133,6 +133,8 @@ export interface RowTokens {
   supervisedTokenCount: number;
   /** Whether the end was cut at the longest length. */
   truncated: boolean;
+  /** Of its videos and sounds in the model's towers; absent: it has none. */
+  clipVectors?: RowClipVectors;
 }
 
 /** Why a row has no tokens. */

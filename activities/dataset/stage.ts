@@ -50,7 +50,7 @@ export function createDatasetActivities({ openStore, models }: ComputeDependenci
     const labelled = await keepBeating(pulse, labelledBy(openStore, config, dataset));
     const place = outputPlace('dataset', await determine(config, models, dataset, labelled));
     const output = await makeOutput(store, place, async () => {
-      const memory = await memoryFacts(config, models, worksOf(config, source));
+      const memory = await memoryFacts(config, models, worksOf(config, source), dataset);
       return writeRows(store, place, { config, models, dataset, labelled, memory, stage, pulse });
     });
     if (output.cached) requireKnownTasks(output.details, dataset);

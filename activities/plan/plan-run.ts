@@ -63,9 +63,13 @@ export async function planRun(
   const values =
     input && gradients && (await findValues(store, { ...input, gradients: [gradients.gradients] }, openStore));
   const { fallbackReason } = await models.engine(config.model);
-  const facts = await memoryFacts(config, models, worksOf(config, 'dataset'));
+  const facts = await memoryFacts(config, models, worksOf(config, 'dataset'), scanned === null ? dataset : null);
   const tokenBudget = scanned?.tokenBudget ?? tokenBudgetFor(facts, config);
-  const batch = largestBatch(tokenBudget, Math.min(config.gradients.cutoffLen, sample.longestTokenCount));
+  const batch = largestBatch(
+    tokenBudget,
+    Math.min(config.gradients.cutoffLen, sample.longestTokenCount),
+    sample.density,
+  );
   if (scanned === null) requireBatch(facts, batch);
   const probe = withProbe ? await probeRows(config, { openStore, models }, dataset, rows.places, tokenBudget) : null;
   const cached = { dataset: scanned, warmup: reference, gradients, values };

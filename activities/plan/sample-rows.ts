@@ -1,23 +1,20 @@
 // What is known of a dataset's rows before a run has read them: all counted, some parsed.
 import { createRandom } from '../../algorithms/random-stream.ts';
-import type { SizedClip } from '../../contracts/clips.ts';
 import type { Config } from '../../contracts/config.ts';
 import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { RunPlan } from '../../contracts/plan.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { CountedPlace, RowPlace } from '../../contracts/row-place.ts';
 import { requireUsable } from '../../dataset/rows/dataset-checks.ts';
-import type { ImageSize } from '../../dataset/images/image-decode.ts';
-import type { EncodedPrompt, PromptEncoder } from '../../dataset/prompts/prompt.ts';
-import { sizeClip } from '../../dataset/rows/clip-files.ts';
 import { parseRow } from '../../dataset/rows/parse-row.ts';
-import type { ParsedRow } from '../../dataset/rows/parse-row.ts';
 import { checkImage } from '../../dataset/rows/scan-dataset.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
-import type { Rejection } from '../../dataset/rows/row-outcome.ts';
 import { folderOfImage, rowsOf } from '../../dataset/rows/row-source.ts';
-import type { LocalDataset, RowSource } from '../../dataset/rows/row-source.ts';
+import type { LocalDataset } from '../../dataset/rows/row-source.ts';
+import type { ClipDensity } from '../../model/memory/clip-bytes.ts';
+import { densityOf, mostDense } from '../shared/clip-density.ts';
 import { encoderOf } from '../shared/compute-context.ts';
+import { encodeAlone } from '../shared/encode-row.ts';
 import type { ModelHost } from '../shared/model-host.ts';
 import type { RowFacts } from './plan-stages.ts';
 
@@ -41,6 +38,8 @@ export interface RowSample extends RowFacts, Pick<RunPlan, 'isCounted'> {
   longestTokenCount: number;
   /** Rows that can be used as far as was looked, for the probe. */
   places: CountedPlace[];
+  /** The most vectors a token that a row has of videos and sounds; null where none has any. */
+  density: ClipDensity | null;
 }
 
 /** The sample, with what an earlier run has counted in its place. */
@@ -72,6 +71,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset, models: 
   const encoder = await encoderOf(config, models);
   const startedAt = performance.now();
   const found: SampledRow[] = [];
+  let density: ClipDensity | null = null;
   const sampledReasons: Record<string, number> = {};
   for (const { place, bytes } of sample) {
     const source = dataset.sources[place.sourceIndex]!;
@@ -84,6 +84,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset, models: 
     }
     const { ids, supervisedTokenCount } = prompt;
     found.push({ place: { ...place, tokenCount: ids.length, supervisedTokenCount }, images: row.images });
+    density = mostDense(density, densityOf(prompt));
   }
   const secondsPerRow = (performance.now() - startedAt) / 1000 / Math.max(1, sample.length);
   const pictures = await lookAtPictures(found, dataset);
@@ -107,26 +108,8 @@ export async function sampleRows(config: Config, dataset: LocalDataset, models: 
     sampledReasons,
     longestTokenCount: usable.reduce((most, { place }) => Math.max(most, place.tokenCount), 1),
     places: usable.map(({ place }) => place),
+    density,
   };
-}
-
-async function encodeAlone(
-  encoder: PromptEncoder,
-  { promptTurns: turns, images, clips }: ParsedRow,
-  source: RowSource,
-): Promise<EncodedPrompt | Rejection> {
-  const imageSizes = async (): Promise<ImageSize[] | Rejection> => {
-    const checks = await Promise.all(images.map((path) => checkImage(folderOfImage(source, path), path)));
-    return checks.find(({ rejection }) => rejection !== null)?.rejection ?? checks.map(({ size }) => size);
-  };
-  const sized: SizedClip[] = [];
-  for (const clip of clips) {
-    const found = await sizeClip(source, clip);
-    if (isRejection(found)) return found;
-    sized.push(found.content);
-  }
-  const [prompt] = await encoder.encodeAll([{ turns, imageCount: images.length, clips: sized, imageSizes }]);
-  return prompt!;
 }
 
 /** A row of the sample that can be used by its text. */

@@ -1,7 +1,9 @@
 // What a run's work needs of a process's memory, and what is picked of it before the work begins.
 import type { Config } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
+import type { ClipDensity } from '../../model/memory/clip-bytes.ts';
 import { countMemory } from '../../model/memory/count-memory.ts';
 import { cacheBytesOf, deviceMemory, processMemory } from '../../model/memory/machine-memory.ts';
 import { totalBytes } from '../../model/memory/memory-question.ts';
@@ -10,6 +12,7 @@ import { TOKEN_BUDGETS, largestBatch, pickRecomputedLayers, pickTokenBudget } fr
 import { gigabytes } from '../../model/memory/weights-memory.ts';
 import { trajectoryOf } from '../gradients/earlier-losses.ts';
 import { isPreconditioned, projectionOf } from '../gradients/table-place.ts';
+import { firstDensity } from './clip-density.ts';
 import type { ModelHost } from './model-host.ts';
 
 /** What a process has, and what is asked of it. */
@@ -17,6 +20,8 @@ export interface MemoryFacts {
   memoryBytes: number;
   /** One for each kind of work that the run does, of any micro-batch. */
   questions: MemoryQuestion[];
+  /** Of rows with videos or sounds, as far as the token budget is picked; null: the rows have none. */
+  density: ClipDensity | null;
 }
 
 /** The memory of one kind of work. */
@@ -33,11 +38,15 @@ export function worksOf({ model, finetune }: Config, source: 'dataset' | 'evalua
   return model.adapter === null || finetune.enabled ? ['training', 'gradients'] : ['gradients'];
 }
 
-/** Asks for the memory of this process, with the engine of the config. */
+/**
+ * Asks for the memory of this process, with the engine of the config.
+ * @param dataset whose rows a token budget is to be picked for; null where it is there, or said
+ */
 export async function memoryFacts(
   config: Config,
   models: ModelHost,
   works: readonly MemoryWork[],
+  dataset: LocalDataset | null = null,
 ): Promise<MemoryFacts> {
   const { description } = await models.engine(config.model);
   const { sizes, decoder } = await models.describe(config.model);
@@ -60,13 +69,14 @@ export async function memoryFacts(
     recomputedLayerCount: 0,
     cacheBytes: description.engine === 'torch' ? 0 : cacheBytesOf(memoryBytes),
   }));
-  return { memoryBytes, questions };
+  const isPicked = dataset !== null && config.gradients.tokenBudget === 'auto';
+  return { memoryBytes, questions, density: isPicked ? await firstDensity(config, dataset, models) : null };
 }
 
 /** Padded tokens of a micro-batch: as the recipe says, or what there is memory for. */
-export function tokenBudgetFor({ memoryBytes, questions }: MemoryFacts, { gradients }: Config): number {
+export function tokenBudgetFor({ memoryBytes, questions, density }: MemoryFacts, { gradients }: Config): number {
   if (gradients.tokenBudget !== 'auto') return gradients.tokenBudget;
-  return pickTokenBudget(questions, gradients.cutoffLen, memoryBytes);
+  return pickTokenBudget(questions, gradients.cutoffLen, memoryBytes, density);
 }
 
 /** The most padded tokens that a micro-batch may have, where nothing is computed. */
@@ -114,8 +124,12 @@ export function recomputationNotes(facts: MemoryFacts, batch: Omit<MicroBatchSiz
     );
 }
 
-function sizeText({ rowCount, tokenCount }: Omit<MicroBatchSize, 'supervisedCount'>): string {
-  return `${rowCount.toLocaleString('en')} ${rowCount === 1 ? 'row' : 'rows'} of ${tokenCount.toLocaleString('en')} tokens`;
+function sizeText({ rowCount, tokenCount, clips }: Omit<MicroBatchSize, 'supervisedCount'>): string {
+  const number = (count: number): string => count.toLocaleString('en');
+  const towers = Object.entries(clips ?? {})
+    .filter(([, count]: [string, number]) => count > 0)
+    .map(([kind, count]: [string, number]) => `, ${number(count)} vectors of ${kind}`);
+  return `${number(rowCount)} ${rowCount === 1 ? 'row' : 'rows'} of ${number(tokenCount)} tokens${towers.join('')}`;
 }
 
 /** @throws InvalidConfigError where a micro-batch does not fit, with the numbers and what to do */
@@ -123,10 +137,11 @@ export function requireBatch(facts: MemoryFacts, batch: MicroBatchSize): void {
   const worst = workMemory(facts, batch).find((found) => found.totalBytes > facts.memoryBytes);
   if (worst === undefined) return;
   const smaller = batch.rowCount > 1 ? 'gradients.token_budget' : 'gradients.cutoff_len or warmup.lora_rank';
+  const shorter = batch.clips === undefined ? '' : 'cut videos and sounds, ';
   throw new InvalidConfigError(
     `model: ${worst.work} must fit in ${gigabytes(facts.memoryBytes)} of memory a compute process, ` +
       `got ${gigabytes(worst.totalBytes)} for ${sizeText(batch)} (${countText(worst.count)}); ` +
-      `lower ${smaller}, start fewer compute processes, or take a machine with more memory`,
+      `lower ${smaller}, ${shorter}start fewer compute processes, or take a machine with more memory`,
   );
 }
 

@@ -1,4 +1,5 @@
 // What the dataset stage is asked and what it finds.
+import type { ClipVectors } from '../clips.ts';
 import type { Config } from '../config.ts';
 import type { Reason } from '../reasons.ts';
 import type { ArtifactReference } from '../references.ts';
@@ -35,7 +36,7 @@ export interface ScanResult {
   /** Padded tokens of a micro-batch that were picked; not there where the recipe says them. */
   tokenBudget?: number;
   /** The largest micro-batch that came of it. */
-  largestBatch?: { rowCount: number; tokenCount: number };
+  largestBatch?: { rowCount: number; tokenCount: number; clips?: ClipVectors };
   warnings: string[];
   cached: boolean;
 }

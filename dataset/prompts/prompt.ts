@@ -1,5 +1,5 @@
 // Dialogues as the model reads them: ids, labels and places of pictures.
-import type { SizedClip } from '../../contracts/clips.ts';
+import type { RowClipVectors, SizedClip } from '../../contracts/clips.ts';
 import type { PromptTemplate } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
 import { IMAGE_PLACEHOLDER } from '../forms/conversation.ts';
@@ -26,6 +26,8 @@ export interface EncodedPrompt {
   supervisedTokenCount: number;
   /** Whether the end was cut at the longest length. */
   truncated: boolean;
+  /** Of its videos and sounds in the model's towers; absent: it has none. */
+  clipVectors?: RowClipVectors;
 }
 
 /** What of a model's folder and config decides its prompts. Counts and lengths are in tokens. */

@@ -1,6 +1,6 @@
 // One pass over a dataset: what is known of every row, and why one cannot be used.
 import { createHash } from 'node:crypto';
-import type { SizedClip } from '../../contracts/clips.ts';
+import type { RowClipVectors, SizedClip } from '../../contracts/clips.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import { sizeClip } from './clip-files.ts';
 import type { HashedClip } from './clip-files.ts';
@@ -33,6 +33,8 @@ export interface RowRecord extends RowPlace {
   imageTokenCount: number;
   supervisedTokenCount: number;
   truncated: boolean;
+  /** Of its videos and sounds in the model's towers; absent: it has none. */
+  clipVectors?: RowClipVectors;
   /** Why the row is set aside; null = usable. */
   rejection: Rejection | null;
   /** Whether the picture's extension names another type than its bytes. */
@@ -156,8 +158,8 @@ async function encodeRows(encoder: PromptEncoder, rows: readonly CheckedRow[]): 
     if (prompt === null) return record;
     const tokens = encoded[next++]!;
     if (isRejection(tokens)) return { ...record, rejection: tokens };
-    const { ids, imageTokenCount, supervisedTokenCount, truncated } = tokens;
-    return { ...record, tokenCount: ids.length, imageTokenCount, supervisedTokenCount, truncated };
+    const { ids, labels: _, ...known } = tokens;
+    return { ...record, ...known, tokenCount: ids.length };
   });
 }
 

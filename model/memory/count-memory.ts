@@ -4,6 +4,7 @@ import type { EngineName } from '../../contracts/config.ts';
 import { isAttention } from '../adapter.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
 import { MAX_MERGED } from './bounds.ts';
+import { clipInputBytes, clipTowerBytes } from './clip-bytes.ts';
 import {
   attentionTable,
   backwardBytes,
@@ -72,17 +73,19 @@ export function adapterSizes(layers: readonly LinearLayer[], adapter: MemoryQues
 
 /**
  * Bytes by kind at the moment at which most is needed: the end of the forward pass with the head, or the layer that is
- * worked on in the backward pass; where pictures need more than a micro-batch does, theirs.
+ * worked on in the backward pass; where pictures, videos or sounds need more in their tower than a micro-batch does,
+ * theirs.
  */
 export function countMemory(question: MemoryQuestion): MemoryCount {
   const { sizes, engine, valueBytes } = question;
   const weights = sizes.parameterCount * valueBytes * (engine === 'wasm' ? WASM_COPIES : 1);
   const decoder = question.work === 'scoring' ? scoringBytes(question) : passBytes(question);
-  const pictures = pictureBytes(sizes, valueBytes);
+  const clips = clipBytes(question);
+  const tower = Math.max(pictureBytes(sizes, valueBytes), clips.tower);
   const decoderBytes = decoder.activations + decoder.attention + decoder.work;
-  const largest = pictures > decoderBytes ? { activations: 0, attention: 0, work: pictures } : decoder;
+  const largest = tower > decoderBytes ? { activations: 0, attention: 0, work: tower } : decoder;
   const adapter = adapterBytes(question);
-  const moving = Math.max(pictures, decoderBytes) + adapter.gradients;
+  const moving = Math.max(tower, decoderBytes) + adapter.gradients;
   return {
     process: PROCESS_BYTES[engine],
     weights,
@@ -91,6 +94,17 @@ export function countMemory(question: MemoryQuestion): MemoryCount {
     adapter: adapter.adapter + (1 + (question.checkpointCount ?? 0)) * mergedBytes(question),
     cache: question.cacheBytes,
     slack: Math.round(SLACK_SHARE * moving),
+    ...(clips.input > 0 && { clips: clips.input }),
+  };
+}
+
+/** What a micro-batch's videos and sounds take, and what their towers form of them. */
+function clipBytes({ sizes, batch, valueBytes }: MemoryQuestion): { input: number; tower: number } {
+  const { clipTowers } = sizes;
+  if (clipTowers === undefined || batch.clips === undefined) return { input: 0, tower: 0 };
+  return {
+    input: clipInputBytes(clipTowers, batch.clips),
+    tower: clipTowerBytes(clipTowers, batch.clips, valueBytes),
   };
 }
 

@@ -1,4 +1,5 @@
 // What is asked of the memory's count, and what it answers.
+import type { ClipVectors } from '../../contracts/clips.ts';
 import type { EngineName, ProjectionKind } from '../../contracts/config.ts';
 import type { ModelSizes } from './model-sizes.ts';
 
@@ -12,6 +13,8 @@ export interface MicroBatchSize {
   tokenCount: number;
   /** Supervised tokens of all rows; null for all tokens. */
   supervisedCount: number | null;
+  /** Of videos and sounds in the model's towers; absent: the rows have none. */
+  clips?: ClipVectors;
 }
 
 /** Everything that the memory of a process follows from. */
@@ -44,7 +47,8 @@ export interface MemoryCount {
   activations: number;
   /** Tables of attention that are kept, or formed at once. */
   attention: number;
-  /** What the layer, the head or the pictures at work need beside what is kept, whichever needs most. */
+  /** What the layer, the head, or the tower of pictures, videos or sounds at work needs beside what is kept, whichever
+   * needs most. */
   work: number;
   /** The adapter's values, here and where the engine computes. */
   adapter: number;
@@ -56,6 +60,8 @@ export interface MemoryCount {
   optimizer: number;
   /** Pictures' vectors that are kept. */
   cache: number;
+  /** What the towers are given of videos and sounds; not there for rows without. */
+  clips?: number;
   /** What allocators hold beside what is asked of them. */
   slack: number;
 }

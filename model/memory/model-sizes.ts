@@ -3,6 +3,7 @@ import { towerVectorCount } from '../architectures/architecture.ts';
 import type { Architecture } from '../architectures/architecture.ts';
 import { countParameters, linearLayers, weightShapes } from '../weight-shapes.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
+import type { ClipTowers } from './clip-bytes.ts';
 
 /** Sizes of a decoder and of what encodes its pictures. */
 export interface ModelSizes {
@@ -18,6 +19,8 @@ export interface ModelSizes {
   vocabularySize: number;
   /** The tower that encodes one picture; null without one, or where pictures have no fixed size. */
   tower: TowerSizes | null;
+  /** What videos and sounds go through; absent: the model takes none. */
+  clipTowers?: ClipTowers;
 }
 
 /** Sizes of a vision tower. */

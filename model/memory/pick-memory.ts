@@ -1,4 +1,5 @@
 // What is picked so that a process has memory enough: layers that are computed again, tokens of a micro-batch.
+import type { ClipDensity } from './clip-bytes.ts';
 import { countMemory } from './count-memory.ts';
 import { totalBytes } from './memory-question.ts';
 import type { MemoryQuestion, MicroBatchSize } from './memory-question.ts';
@@ -31,9 +32,20 @@ export function pickRecomputedLayers(
   return high;
 }
 
-/** The largest micro-batch that a budget allows, of rows as long as any may be. */
-export function largestBatch(tokenBudget: number, cutoffLen: number): MicroBatchSize {
-  return { rowCount: Math.max(1, Math.floor(tokenBudget / cutoffLen)), tokenCount: cutoffLen, supervisedCount: null };
+/**
+ * The largest micro-batch that a budget allows, of rows as long as any may be.
+ * @param density of rows with videos or sounds; null for rows without
+ */
+export function largestBatch(
+  tokenBudget: number,
+  cutoffLen: number,
+  density: ClipDensity | null = null,
+): MicroBatchSize {
+  const rowCount = Math.max(1, Math.floor(tokenBudget / cutoffLen));
+  const batch = { rowCount, tokenCount: cutoffLen, supervisedCount: null };
+  if (density === null) return batch;
+  const vectors = (aToken: number): number => Math.ceil(rowCount * cutoffLen * aToken);
+  return { ...batch, clips: { videos: vectors(density.videos), sounds: vectors(density.sounds) } };
 }
 
 /**
@@ -41,11 +53,17 @@ export function largestBatch(tokenBudget: number, cutoffLen: number): MicroBatch
  * costs half as much again, else the least.
  *
  * @param questions one for each kind of work, of any micro-batch
+ * @param density as {@link largestBatch} takes it
  */
-export function pickTokenBudget(questions: readonly MemoryQuestion[], cutoffLen: number, memoryBytes: number): number {
+export function pickTokenBudget(
+  questions: readonly MemoryQuestion[],
+  cutoffLen: number,
+  memoryBytes: number,
+  density: ClipDensity | null = null,
+): number {
   const fits = (budget: number): boolean =>
     questions.every((question) => {
-      const whole = { ...question, batch: largestBatch(budget, cutoffLen), recomputedLayerCount: 0 };
+      const whole = { ...question, batch: largestBatch(budget, cutoffLen, density), recomputedLayerCount: 0 };
       return totalBytes(countMemory(whole)) <= memoryBytes;
     });
   return TOKEN_BUDGETS.find(fits) ?? TOKEN_BUDGETS.at(-1)!;

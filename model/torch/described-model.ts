@@ -1,8 +1,10 @@
 // What the engine's process says of a model folder: its decoder's layers, and its processor.
+import type { RowClipVectors } from '../../contracts/clips.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Reason } from '../../contracts/reasons.ts';
 import type { DecoderLayers, ModelDescription, RowProcessor, RowRefusal, RowTokens } from '../engine.ts';
 import { IGNORED_LABEL } from '../engine.ts';
+import type { ClipTowers } from '../memory/clip-bytes.ts';
 import { sizesOfLayers } from '../memory/model-sizes.ts';
 import type { ModelSizes } from '../memory/model-sizes.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
@@ -15,6 +17,7 @@ export interface Inspected {
   decoderPath: string;
   layers: { path: string; target: string; out: number; in: number }[];
   parameterCount: number;
+  towers: ClipTowers;
   layerCount: number;
   hiddenSize: number;
   vocabularySize: number;
@@ -48,9 +51,9 @@ export function describedModel(
 
 /** Attention's tables are not formed, and pictures have no fixed size. */
 function memorySizesOf(inspected: Inspected): ModelSizes {
-  const { parameterCount, hiddenSize, layerCount, vocabularySize } = inspected;
+  const { parameterCount, hiddenSize, layerCount, vocabularySize, towers: clipTowers } = inspected;
   const widths = sizesOfLayers(decoderOf(inspected).layers, hiddenSize, layerCount);
-  return { ...widths, parameterCount, vocabularySize, headCount: 0, tower: null };
+  return { ...widths, parameterCount, vocabularySize, headCount: 0, tower: null, clipTowers };
 }
 
 /** Layers by their canonical paths, layer by layer. */
@@ -97,13 +100,15 @@ function processorOf(child: TorchChild, folder: string, inspected: Inspected, ve
   };
 }
 
-type EncodedRow = { reason: Reason; detail: string } | { imageTokens: number; truncated: boolean };
+type EncodedRow = { reason: Reason; detail: string } | CountedRow;
 
-function tokensOf(
-  row: { imageTokens: number; truncated: boolean },
-  ids: Int32Array,
-  labels: Int32Array,
-): RowTokens | RowRefusal {
+interface CountedRow {
+  imageTokens: number;
+  truncated: boolean;
+  vectors?: RowClipVectors;
+}
+
+function tokensOf(row: CountedRow, ids: Int32Array, labels: Int32Array): RowTokens | RowRefusal {
   const supervised = labels.subarray(1).reduce((count, label) => count + (label === IGNORED_LABEL ? 0 : 1), 0);
   // Views of the whole answer would keep it in memory.
   return {
@@ -112,5 +117,6 @@ function tokensOf(
     imageTokenCount: row.imageTokens,
     supervisedTokenCount: supervised,
     truncated: row.truncated,
+    ...(row.vectors && { clipVectors: row.vectors }),
   };
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,10 @@ def qwen_vision(patch: int) -> dict[str, Any]:
     }
 
 
-def qwen2_5_vl(out: Path) -> None:
+def qwen2_5_vl(out: Path, wider: dict[str, Any] | None = None) -> None:
     tokenizer = chat_tokenizer(QWEN_TOKENS)
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e6}
-    vision = {**qwen_vision(PATCH), "window_size": 56, "fullatt_block_indexes": [1]}
+    vision = {**qwen_vision(PATCH), "window_size": 56, "fullatt_block_indexes": [1], **(wider or {})}
     config = tr.Qwen2_5_VLConfig(
         text_config=decoder(tokenizer, rope_parameters=rope),
         vision_config=vision,
@@ -368,9 +369,9 @@ def smolvlm(out: Path) -> None:
     )
 
 
-def qwen2_audio(out: Path) -> None:
+def qwen2_audio(out: Path, wider: dict[str, Any] | None = None) -> None:
     tokenizer = chat_tokenizer([*CHAT_TOKENS, "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"])
-    audio = {"d_model": 32, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 48}
+    audio = {"d_model": 32, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 48, **(wider or {})}
     config = tr.Qwen2AudioConfig(
         audio_config={**audio, "num_mel_bins": 16, "max_source_positions": 100},
         text_config={"model_type": "qwen2", **decoder(tokenizer)},
@@ -416,16 +417,38 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
 }
 
 
+# Whose towers need more memory than their decoders: not made where no family is named.
+WIDE: dict[str, Callable[[Path], None]] = {
+    "qwen2_5_vl_wide": partial(
+        qwen2_5_vl, wider={"depth": 1, "fullatt_block_indexes": [0], "num_heads": 8, "hidden_size": 512, "intermediate_size": 1376}
+    ),
+    "qwen2_audio_wide": partial(
+        qwen2_audio,
+        wider={"d_model": 512, "encoder_layers": 1, "encoder_attention_heads": 8, "encoder_ffn_dim": 2048},
+    ),
+    "gemma4_audio_wide": partial(
+        gemma4,
+        audio={
+            "hidden_size": 512,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 8,
+            "output_proj_dims": 48,
+            "subsampling_conv_channels": [16, 8],
+        },
+    ),
+}
+
+
 def make(out: Path, families: list[str]) -> None:
     for family in families:
         torch.manual_seed(0)
         folder = out / family
         folder.mkdir(parents=True, exist_ok=True)
-        FAMILIES[family](folder)
+        {**FAMILIES, **WIDE}[family](folder)
 
 
 if __name__ == "__main__":
-    unknown = [name for name in sys.argv[2:] if name not in FAMILIES]
+    unknown = [name for name in sys.argv[2:] if name not in FAMILIES and name not in WIDE]
     if len(sys.argv) < 2 or unknown:
-        sys.exit(f"usage: torch_families.py OUT [{' '.join(FAMILIES)}]")
+        sys.exit(f"usage: torch_families.py OUT [{' '.join([*FAMILIES, *WIDE])}]")
     make(Path(sys.argv[1]), sys.argv[2:] or list(FAMILIES))

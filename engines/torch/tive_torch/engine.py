@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -246,7 +246,9 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def _encoded(row: EncodedRow) -> dict[str, Any]:
+    has_clips = row.vectors.videos > 0 or len(row.vectors.sounds) > 0
     return {
+        **({"vectors": asdict(row.vectors)} if has_clips else {}),
         "tokens": len(row.ids),
         "imageTokens": row.image_tokens,
         "supervisedTokens": row.supervised_tokens,

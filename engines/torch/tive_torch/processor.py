@@ -13,6 +13,7 @@ from PIL.Image import Image
 
 from .errors import EngineError, config_error, data_error, first_line
 from .spelled import spelled
+from .towers import Towers
 
 _NO_NETWORK = {"local_files_only": True, "trust_remote_code": False}
 
@@ -50,6 +51,7 @@ class Processor:
         self.most_frames: int | None = getattr(video, "num_frames", None) or getattr(video, "max_frames", None)
         self.sound_rate = int(getattr(sound, "sampling_rate", None) or 16_000)
         self.most_samples: int | None = getattr(sound, "n_samples", None)
+        self.towers = Towers(config, joint, pads_sounds=self.most_samples is not None)
 
     def placeholder_id(self, kind: str) -> int | None:
         """Id of the token that stands once for a picture, a video or a sound before it is expanded."""

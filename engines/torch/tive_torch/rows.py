@@ -33,6 +33,16 @@ class Row:
 
 
 @dataclass(frozen=True)
+class ClipVectors:
+    """What a row's clips become in the model's towers."""
+
+    videos: int
+    """Of all videos."""
+    sounds: list[int]
+    """Of each sound."""
+
+
+@dataclass(frozen=True)
 class EncodedRow:
     ids: list[int]
     labels: list[int]
@@ -40,6 +50,7 @@ class EncodedRow:
     image_tokens: int
     supervised_tokens: int
     truncated: bool
+    vectors: ClipVectors
 
 
 @dataclass(frozen=True)
@@ -177,19 +188,34 @@ def _encode(processor: Processor, rows: Sequence[Row], cutoff: int) -> list[Enco
     inputs = _processed(processor, rows)
     found: list[EncodedRow | Rejection] = []
     ids = _unpadded(inputs)
-    for row_ids, labels in zip(ids, _labels(processor, rows, ids), strict=True):
+    vectors = _clip_vectors(processor, rows, inputs)
+    for row_ids, labels, clips in zip(ids, _labels(processor, rows, ids), vectors, strict=True):
         if isinstance(labels, Mismatch):
             found.append(Rejection("tokenization_mismatch", f"{labels}; check chat template and tokenizer"))
         else:
-            found.append(_cut(row_ids, labels, processor.image_ids, cutoff))
+            found.append(_cut(row_ids, labels, clips, processor.image_ids, cutoff))
     return found
 
 
 def _processed(processor: Processor, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
-    def clips(kind: str) -> list[Any]:
-        return [clip.content for row in rows for clip in row.clips if clip.kind == kind]
+    texts, pictures = [row.text for row in rows], [row.pictures for row in rows]
+    return processor(texts, pictures, _contents(rows, "video"), _contents(rows, "audio"))
 
-    return processor([row.text for row in rows], [row.pictures for row in rows], clips("video"), clips("audio"))
+
+def _contents(rows: Sequence[Row], kind: str) -> list[Any]:
+    return [clip.content for row in rows for clip in row.clips if clip.kind == kind]
+
+
+def _clip_vectors(processor: Processor, rows: Sequence[Row], inputs: Mapping[str, torch.Tensor]) -> list[ClipVectors]:
+    videos = iter(processor.towers.of_videos(inputs, _contents(rows, "video")))
+    sounds = iter(processor.towers.of_sounds(inputs, len(_contents(rows, "audio"))))
+    return [
+        ClipVectors(
+            sum(next(videos) for clip in row.clips if clip.kind == "video"),
+            [next(sounds) for clip in row.clips if clip.kind == "audio"],
+        )
+        for row in rows
+    ]
 
 
 def _unpadded(inputs: Mapping[str, torch.Tensor]) -> list[list[int]]:
@@ -214,7 +240,9 @@ def _labels(processor: Processor, rows: Sequence[Row], ids: Sequence[list[int]])
     return found
 
 
-def _cut(ids: list[int], labels: list[int], image_ids: frozenset[int], cutoff: int) -> EncodedRow | Rejection:
+def _cut(
+    ids: list[int], labels: list[int], vectors: ClipVectors, image_ids: frozenset[int], cutoff: int
+) -> EncodedRow | Rejection:
     behind = sum(1 for token in ids[cutoff:] if token in image_ids)
     if behind > 0:
         return Rejection(
@@ -236,6 +264,7 @@ def _cut(ids: list[int], labels: list[int], image_ids: frozenset[int], cutoff: i
         image_tokens=sum(1 for token in ids[:cutoff] if token in image_ids),
         supervised_tokens=supervised,
         truncated=len(ids) > cutoff,
+        vectors=vectors,
     )
 
 
