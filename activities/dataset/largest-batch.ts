@@ -21,8 +21,8 @@ export class LargestBatch {
   /** What the artifact says of it. */
   details(): Pick<RowsDetails, 'largestBatch'> {
     if (this.found === null) return {};
-    const { supervisedCount: _, ...largestBatch } = this.found;
-    return { largestBatch };
+    const { rowCount, tokenCount, clips } = this.found;
+    return { largestBatch: { rowCount, tokenCount, ...(clips && { clips }) } };
   }
 
   /** @param rows of whole micro-batches: one planning window */

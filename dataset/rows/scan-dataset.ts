@@ -158,8 +158,9 @@ async function encodeRows(encoder: PromptEncoder, rows: readonly CheckedRow[]): 
     if (prompt === null) return record;
     const tokens = encoded[next++]!;
     if (isRejection(tokens)) return { ...record, rejection: tokens };
-    const { ids, labels: _, ...known } = tokens;
-    return { ...record, ...known, tokenCount: ids.length };
+    const { ids, imageTokenCount, supervisedTokenCount, truncated, clipVectors } = tokens;
+    const counts = { tokenCount: ids.length, imageTokenCount, supervisedTokenCount, truncated };
+    return { ...record, ...counts, ...(clipVectors && { clipVectors }) };
   });
 }
 

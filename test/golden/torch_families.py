@@ -429,7 +429,7 @@ WIDE: dict[str, Callable[[Path], None]] = {
     "gemma4_audio_wide": partial(
         gemma4,
         audio={
-            "hidden_size": 512,
+            "hidden_size": 1024,
             "num_hidden_layers": 1,
             "num_attention_heads": 8,
             "output_proj_dims": 48,

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { LARGE, configOf } from '../../../bench/large-model-folder.ts';
+import type { ClipVectors } from '../../../contracts/clips.ts';
 import type { LoraTarget } from '../../../contracts/config.ts';
 import { initialAdapter, gradientLayout } from '../../../model/adapter.ts';
 import { parseArchitecture } from '../../../model/architectures/read-architecture.ts';
+import { clipVectorsOf } from '../../../model/memory/clip-bytes.ts';
+import type { ClipTowers } from '../../../model/memory/clip-bytes.ts';
 import { adapterSizes, countMemory } from '../../../model/memory/count-memory.ts';
 import { sizesOf } from '../../../model/memory/model-sizes.ts';
 import { totalBytes } from '../../../model/memory/memory-question.ts';
@@ -101,5 +104,103 @@ describe('the memory of a process', () => {
     const { activations, attention, work } = countMemory({ ...QUESTION, batch });
     expect([activations, attention]).toEqual([0, 0]);
     expect(work).toBeGreaterThan(100e6);
+  });
+});
+
+describe('clips in towers', () => {
+  // Qwen2.5-VL's of 3 B, Qwen2-Audio's and Gemma 4's, as `inspect` gives them.
+  const pixels = 3 * 2 * 14 * 14;
+  const video = {
+    hidden: 1280,
+    inner: 3420,
+    isGated: true,
+    input: pixels,
+    prepared: 4 * pixels,
+    stem: 0,
+    local: null,
+    keptLayerCount: 0,
+  };
+  const whisper = {
+    ...video,
+    inner: 5120,
+    isGated: false,
+    input: 2 * 128,
+    prepared: 4 * 2 * 160 + 5 * 400,
+    stem: 2 * 1280,
+  };
+  const conformer = {
+    ...whisper,
+    hidden: 1024,
+    inner: 4096,
+    input: 4 * 128,
+    prepared: 4 * 4 * 160,
+    stem: 128 * 128,
+    local: { chunk: 12, context: 24, headCount: 8 },
+  };
+  const asked = (clipTowers: ClipTowers, clips?: ClipVectors, more: Partial<MemoryQuestion> = {}): MemoryQuestion => ({
+    ...QUESTION,
+    engine: 'torch',
+    sizes: { ...QUESTION.sizes, tower: null, clipTowers },
+    batch: { rowCount: 1, tokenCount: 16, supervisedCount: 1, ...(clips && { clips }) },
+    ...more,
+  });
+
+  test('are not there for rows without', () => {
+    const towers = { video, audio: whisper };
+    const sizes = { ...QUESTION.sizes, tower: null };
+    expect(countMemory(asked(towers))).toEqual(countMemory({ ...asked(towers), sizes }));
+    expect(countMemory(asked(towers))).not.toHaveProperty('clips');
+  });
+
+  test('take of a video its patches, once as they are and as they are made, and the gated MLP of one layer', () => {
+    // 32 frames of 448 × 448, two a patch.
+    const vectors = 16 * 32 * 32;
+    const count = countMemory(asked({ video, audio: null }, { videos: vectors, sounds: 0 }));
+    expect(count.clips).toBe(4 * vectors * 5 * pixels);
+    expect(count).toMatchObject({ activations: 0, attention: 0, work: 4 * vectors * (3 * 1280 + 3 * 3420) });
+    const half = countMemory(asked({ video, audio: null }, { videos: vectors, sounds: 0 }, { valueBytes: 2 }));
+    expect([half.work, half.clips]).toEqual([count.work / 2, count.clips]);
+  });
+
+  test('keep the outputs of all layers where one of them is chosen by number', () => {
+    const kept = { video: { ...video, keptLayerCount: 25 }, audio: null };
+    const [all, last] = [kept, { video, audio: null }].map(
+      (towers) => countMemory(asked(towers, { videos: 4096, sounds: 0 })).work,
+    );
+    expect(all! - last!).toBe(4 * 4096 * 25 * 1280);
+  });
+
+  test('take of a sound the frames of its spectrogram, and the MLP of one layer', () => {
+    const count = countMemory(asked({ video: null, audio: whisper }, { videos: 0, sounds: 8 * 1500 }));
+    expect(count.clips).toBe(4 * 8 * 1500 * (2 * 128 + 4 * 2 * 160 + 5 * 400));
+    expect(count).toMatchObject({ activations: 0, work: 4 * 8 * 1500 * (3 * 1280 + 2 * 5120) });
+  });
+
+  test('take what convolutions form where these are wider, or what attention sees where that is more', () => {
+    const work = (tower: typeof conformer): number =>
+      countMemory(asked({ video: null, audio: tower }, { videos: 0, sounds: 8 * 750 })).work;
+    expect(work(conformer)).toBe(4 * 8 * 750 * 3 * 128 * 128);
+    expect(work({ ...conformer, stem: 0 })).toBe(4 * 8 * 750 * (12 * 1024 + 4 * 8 * 24));
+  });
+
+  test('need the larger tower alone, as one is at work after the other, and the decoder where it is larger still', () => {
+    const towers = { video, audio: whisper };
+    const work = (clips: ClipVectors): number => countMemory(asked(towers, clips)).work;
+    expect(work({ videos: 4096, sounds: 3000 })).toBe(work({ videos: 4096, sounds: 0 }));
+    const long = { rowCount: 1, tokenCount: 4096, supervisedCount: 10 };
+    const [plain, few] = [long, { ...long, clips: { videos: 64, sounds: 0 } }].map((batch) =>
+      countMemory(asked(towers, undefined, { batch })),
+    );
+    expect(few).toEqual({ ...plain, clips: 4 * 64 * 5 * pixels });
+  });
+
+  test('of rows together are padded to the longest sound', () => {
+    const rows = [
+      { videos: 64, sounds: [100, 300] },
+      { videos: 32, sounds: [] },
+      { videos: 0, sounds: [200] },
+    ];
+    expect(clipVectorsOf(rows)).toEqual({ videos: 96, sounds: 900 });
+    expect(clipVectorsOf([])).toEqual({ videos: 0, sounds: 0 });
   });
 });

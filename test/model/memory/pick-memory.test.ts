@@ -52,6 +52,18 @@ describe('tokens of a micro-batch', () => {
     expect(pickTokenBudget([QUESTION, { ...QUESTION, work: 'gradients' }], 2048, memoryBytes)).toBe(budget);
   });
 
+  test('are fewer where rows have clips whose towers need more', () => {
+    const pixels = 3 * 2 * 14 * 14;
+    const tower = { hidden: 1280, inner: 3420, isGated: true, input: pixels, prepared: 4 * pixels, stem: 0 };
+    const clipTowers = { video: { ...tower, local: null, keptLayerCount: 0 }, audio: null };
+    const question = { ...QUESTION, engine: 'torch' as const, sizes: { ...QUESTION.sizes, clipTowers } };
+    const density = { videos: 100, sounds: 0 };
+    expect(largestBatch(8192, 2048, density).clips).toEqual({ videos: 819_200, sounds: 0 });
+    expect(pickTokenBudget([question], 2048, 64e9)).toBe(8192);
+    expect(pickTokenBudget([question], 2048, 64e9, density)).toBe(4096);
+    expect(pickTokenBudget([question], 2048, 64e9, { videos: 1, sounds: 0 })).toBe(8192);
+  });
+
   test('of a small model are the most, in a gigabyte and a half', async () => {
     const question = { ...QUESTION, sizes: sizesOf(await readArchitecture(`${GOLDEN}/model`)) };
     expect(pickTokenBudget([question], 2048, 1.5e9)).toBe(8192);
