@@ -36,7 +36,7 @@ const CASES = {
   gemma4_audio_wide: { asked: '<bos><|turn>user\n<|audio|>What is it?<turn|>\n', kind: 'audio', rowCount: 192 },
 } as const satisfies Record<string, { asked: string; kind: ClipKind; rowCount: number }>;
 
-export type WideFamily = keyof typeof CASES;
+type WideFamily = keyof typeof CASES;
 
 const ANSWER = { text: 'Yes.<|im_end|>', supervised: true };
 const RANK = 4;
@@ -48,7 +48,7 @@ const CUTOFF = 4096;
 const SAMPLES = 30_400;
 
 /** What was counted, and what came on top of the process and its weights. */
-export interface ClipPeak {
+interface ClipPeak {
   count: MemoryCount;
   countedBytes: number;
   grownBytes: number;
@@ -79,7 +79,7 @@ export async function* bench(): AsyncGenerator<BenchLine> {
 }
 
 /** Takes micro-batches of a family's model, which is made in `folder`, in a new process of the engine. */
-export async function clipPeak(folder: string, family: WideFamily): Promise<ClipPeak> {
+async function clipPeak(folder: string, family: WideFamily): Promise<ClipPeak> {
   const program = join(packageFolder(), 'test/golden/torch_families.py');
   const env = { ...process.env, HF_HUB_OFFLINE: '1', OMP_NUM_THREADS: '1' };
   await promisify(execFile)(requireTorchPython(), [program, folder, family], { env });
