@@ -46,9 +46,12 @@ async function answerOf(thread: Worker, name: string): Promise<{ rows: UnpackedR
   try {
     answer = await messageOf(thread);
   } catch (error) {
-    const isMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
-    if (!isMemory) throw error;
-    answer = { problem: `rows that need more than ${THREAD_HEAP_MIB} MiB` };
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    // What the thread was started of, or the disk, and no byte of the file.
+    if (syscall !== undefined || code === 'ERR_MODULE_NOT_FOUND') throw error;
+    const isMemory = code === 'ERR_WORKER_OUT_OF_MEMORY';
+    // Columns are read side by side: of two that are damaged the second's error may come before the thread's answer.
+    answer = { problem: isMemory ? `rows that need more than ${THREAD_HEAP_MIB} MiB` : message };
   }
   if ('rows' in answer) return answer;
   throw new InvalidDatasetError(`${name}: must be a readable Parquet file, got ${answer.problem}`);
