@@ -48,6 +48,13 @@ export interface AskedPlaces {
   store: { uri: string; problem: string | null } | null;
 }
 
+/** All places where runs are looked for: `./runs, on temporal:7233, in s3://team/tive`. */
+export function placesWords(folder: string, places: AskedPlaces | null): string {
+  const { cluster = null, store = null } = places ?? {};
+  const others = [cluster && `on ${cluster.address}`, store && `in ${store.uri}`];
+  return [folder, ...others.filter((each) => each !== null)].join(', ');
+}
+
 /** Why something was not done, as the command line says it. */
 export interface Problem {
   message: string;

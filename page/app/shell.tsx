@@ -4,7 +4,7 @@ import { isLive, places, session } from './data/live.ts';
 import { route } from './data/place.ts';
 import { linkTo } from './logic/route.ts';
 import type { Place } from './logic/route.ts';
-import { placesWords } from './logic/words.ts';
+import { placesWords } from '../api.ts';
 import { Nothing, Title, said } from './parts/words.tsx';
 import { CompareView } from './views/compare.tsx';
 import { RowsView } from './views/rows.tsx';

@@ -11,6 +11,7 @@ import { missingParts } from '../../client/runs/missing-parts.ts';
 import { asFoundIn, StoreRuns } from '../../client/runs/store-runs.ts';
 import type { StoredRun } from '../../client/runs/store-runs.ts';
 import { openStore } from '../../store/open-store.ts';
+import { placesWords } from '../api.ts';
 import type { AskedPlaces } from '../api.ts';
 
 /** Where a page looks beside its folder. */
@@ -82,9 +83,7 @@ export class ForeignRuns {
 
   /** All that is looked at, after the page's folder. */
   words(folder: string): string {
-    const { cluster, store } = this.places();
-    const others = [cluster && `on ${cluster.address}`, store && `in ${store.uri}`].filter((each) => each !== null);
-    return [folder, ...others].join(', ');
+    return placesWords(folder, this.places());
   }
 
   /** What a command needs to find such a run. */

@@ -83,7 +83,7 @@ async function answerOf(
   const { method, lambda, budget } = question;
   const { bothCount, onlyLeft, onlyRight } = await differRuns(base, result);
   const [before, after] = [base.methods[0]!, result.methods[0]!];
-  const [old, now] = [before, after].map(({ selection }) => takenOf(selection!));
+  const [old, now] = [takenOf(before.selection!), takenOf(after.selection!)];
   const words = ['--method', method, ...numberWords('--lambda', lambda), ...numberWords('--budget', budget)];
   return {
     runName,
@@ -95,8 +95,8 @@ async function answerOf(
     tasks: after.allocation.tasks.map(({ task, rows }) => ({
       task,
       rows,
-      oldTaken: old!.get(task) ?? 0,
-      newTaken: now!.get(task) ?? 0,
+      oldTaken: old.get(task) ?? 0,
+      newTaken: now.get(task) ?? 0,
     })),
     entering: onlyRight.slice(0, MOST_ROWS),
     leaving: onlyLeft.slice(0, MOST_ROWS),

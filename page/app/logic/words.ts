@@ -1,5 +1,5 @@
 // Numbers, times and states in words, beside those of the report.
-import type { AskedPlaces, RunLine, RowState, StageAtWork } from '../../api.ts';
+import type { RunLine, RowState, StageAtWork } from '../../api.ts';
 import { count, duration, number } from '../../../report/format.ts';
 import type { StageProgress } from '../../../contracts/messages/run.ts';
 import { STAGE_PARTS } from '../../../contracts/stages.ts';
@@ -15,13 +15,6 @@ export const STATE_WORDS: Readonly<Record<RunLine['state'], string>> = {
 
 /** Of runs that no folder of this machine knows. */
 export const PLACE_WORDS = { cluster: 'on the cluster', store: 'in the store' } as const;
-
-/** All places where runs are looked for: `./runs, on temporal:7233, in s3://team/tive`. */
-export function placesWords(folder: string, places: AskedPlaces | null): string {
-  const { cluster = null, store = null } = places ?? {};
-  const others = [cluster && `on ${cluster.address}`, store && `in ${store.uri}`];
-  return [folder, ...others.filter((each) => each !== null)].join(', ');
-}
 
 export const ROW_STATE_WORDS: Readonly<Record<RowState, string>> = {
   selected: 'selected',

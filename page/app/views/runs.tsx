@@ -1,4 +1,5 @@
 // The list of runs.
+import { placesWords } from '../../api.ts';
 import type { RunLine } from '../../api.ts';
 import { count, share as shareText } from '../../../report/format.ts';
 import { places, problem, runs, session } from '../data/live.ts';
@@ -6,7 +7,7 @@ import { route, setValues } from '../data/place.ts';
 import { linkTo } from '../logic/route.ts';
 import { RUN_STATES, countsByState, runListQuery, runsOf } from '../logic/run-list.ts';
 import type { RunSort } from '../logic/run-list.ts';
-import { PLACE_WORDS, STATE_WORDS, agoWords, leftWords, placesWords } from '../logic/words.ts';
+import { PLACE_WORDS, STATE_WORDS, agoWords, leftWords } from '../logic/words.ts';
 import { ChoiceField, TextField } from '../parts/field.tsx';
 import { Awaited, Nothing, Title, Wrong, said } from '../parts/words.tsx';
 

@@ -21,14 +21,10 @@ const folder = mkdtempSync(join(tmpdir(), 'tive-elsewhere-'));
 const store = new LocalStore(join(folder, 'store'));
 const runsFolder = join(folder, 'runs');
 const guard = createGuard(false);
-const page = createApp({
-  runsFolder,
-  folder,
-  version: '0',
-  guard,
-  files: new Map(),
-  elsewhere: { store: store.uri },
-});
+/** A page over the folder and the store. */
+const pageOfStore = () =>
+  createApp({ runsFolder, folder, version: '0', guard, files: new Map(), elsewhere: { store: store.uri } });
+const page = pageOfStore();
 let result: RunResult;
 
 beforeAll(async () => {
@@ -152,14 +148,7 @@ describe('a run that a store alone knows', () => {
     expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('artifacts/selection/')]);
     const unselected = { ...result, runName: 'unselected', methods: [] };
     await createKeepResultActivities({ openStore: () => store }).keepResult({ result: unselected });
-    const again = createApp({
-      runsFolder,
-      folder,
-      version: '0',
-      guard,
-      files: new Map(),
-      elsewhere: { store: store.uri },
-    });
+    const again = pageOfStore();
     const found = await again.app.request('http://127.0.0.1:80/api/runs/unselected/rows/8', { headers });
     expect((await found.json()) as RowView).toMatchObject({ rowIndex: 8, task: 'b', turns: [], question: null });
     await again.close();
