@@ -56,9 +56,9 @@ def read_rows(data: Path, limit: int) -> list[dict[str, Any]]:
     """Rows with their pictures; those that are damaged are left out."""
     rows = []
     for row in json.loads((data / "train.json").read_text(encoding="utf-8"))[:limit]:
-        turns = row["conversations"]
-        good = len(turns) > 0 and len(turns) % 2 == 0 and all(turn["value"] for turn in turns)
-        if not good or any(turn["from"] != ("human", "gpt")[place % 2] for place, turn in enumerate(turns)):
+        turns = row.get("conversations", [])
+        good = len(turns) > 0 and len(turns) % 2 == 0 and all(turn.get("value") for turn in turns)
+        if not good or any(turn.get("from") != ("human", "gpt")[place % 2] for place, turn in enumerate(turns)):
             continue
         try:
             picture = np.asarray(Image.open(data / "images" / row["image"]).convert("RGB"))
