@@ -73,7 +73,7 @@ function build() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('building');
   rmSync(stamp, { force: true });
-  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']);
+  run(process.execPath, [join(root, 'node_modules/typescript-native/bin/tsc'), '-p', 'tsconfig.build.json']);
   run(process.execPath, [join(root, 'dist/workers/build-bundle.js')]);
   writeFileSync(stamp, wanted);
 }

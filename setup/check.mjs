@@ -48,8 +48,8 @@ async function runChecks() {
   const files = isQuick ? changedFiles() : ['.'];
   const linted = isQuick ? files.filter((file) => LINTED.test(file)) : files;
   const lintCache = ['--cache', '--cache-strategy', 'content', '--cache-location', 'node_modules/.cache/eslint/'];
-  await check('type check', 'typescript/bin/tsc', ['--noEmit']);
-  await check('type check of the page', 'typescript/bin/tsc', ['--noEmit', '-p', 'page/app']);
+  await check('type check', 'typescript-native/bin/tsc', ['--noEmit']);
+  await check('type check of the page', 'typescript-native/bin/tsc', ['--noEmit', '-p', 'page/app']);
   await check('lint', 'eslint/bin/eslint.js', [...lintCache, '--no-warn-ignored', '--max-warnings', '0', ...linted]);
   await check('types in use', 'oxlint/bin/oxlint', ['--type-aware', '--no-error-on-unmatched-pattern', ...linted]);
   await check('format', 'oxfmt/bin/oxfmt', ['--check', '--no-error-on-unmatched-pattern', ...files]);
