@@ -17,7 +17,7 @@ function checkout(machine: Scratch): { tree: string; bootstrap: () => { status: 
     'tsconfig.json': '{}',
     'tsconfig.build.json': '{}',
     'contracts/stages.ts': '',
-    'node_modules/typescript/bin/tsc': tool('tsc'),
+    'node_modules/typescript-native/bin/tsc': tool('tsc'),
     'dist/workers/build-bundle.js': tool('bundle'),
     'page/api.ts': '',
     'page/app/main.tsx': '',
@@ -81,7 +81,7 @@ test('a failing npm ends set-up with exit code 2, in words, and the next command
 test('a failing compiler leaves nothing that looks built', () => {
   const machine = scratch();
   const { tree, bootstrap } = checkout(machine);
-  const compiler = join(tree, 'node_modules/typescript/bin/tsc');
+  const compiler = join(tree, 'node_modules/typescript-native/bin/tsc');
   const works = readFileSync(compiler, 'utf8');
   writeFileSync(compiler, 'process.exit(1)');
   expect(bootstrap()).toMatchObject({ status: 2 });
