@@ -18,7 +18,7 @@ export function pathVariants(path: string): string[] {
   );
 }
 
-/** Wall time in milliseconds for an adapter's expression on one path. */
+/** Time of the processor in milliseconds for an adapter's expression on one path. */
 const MATCH_LIMIT_MS = 2000;
 
 /**

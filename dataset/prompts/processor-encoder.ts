@@ -9,7 +9,7 @@ import { isRejection } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import type { PromptPiece } from './prompt-piece.ts';
 import type { EncodedPrompt, PromptEncoder, PromptRow } from './prompt.ts';
-import { createRowWriter, guardOf } from './row-writer.ts';
+import { CountInTime, createRowWriter, guardOf } from './row-writer.ts';
 
 /** Texts of a model's folder, as its processor knows them. */
 export interface ProcessorTexts {
@@ -75,7 +75,7 @@ export function createProcessorEncoder({ template, texts, process }: ProcessorOp
   const reserved = reservedTexts.filter((text) => text !== IMAGE_PLACEHOLDER);
   const hasToken = (text: string): boolean => reservedTexts.includes(text);
   const writer = guard(() => createRowWriter(template, { ...texts, mediaTokens, reservedTexts: reserved, hasToken }));
-  let lastAnswerCount = 0;
+  const lastAnswers = new CountInTime(guard);
   const write = (turns: readonly Turn[], imageCount: number, kinds: readonly ClipKind[]): PromptPiece[] | Rejection => {
     if (imageCount > 0 && imageToken === null)
       return { reason: 'too_many_images', detail: `a row must have no images for a model of text, got ${imageCount}` };
@@ -83,7 +83,7 @@ export function createProcessorEncoder({ template, texts, process }: ProcessorOp
     if (unknown !== undefined) return takesNone(unknown);
     const written = writer.write(turns, imageCount, kinds);
     if (isRejection(written)) return written;
-    if (written.lastAnswerOnly) lastAnswerCount += 1;
+    if (written.lastAnswerOnly) lastAnswers.add();
     const places: [string, string | null][] = [
       [IMAGE_PLACEHOLDER, imageToken],
       ...kinds.map((kind): [string, string | null] => [clipPlaceholder(kind), clipTokens[kind]]),
@@ -93,7 +93,9 @@ export function createProcessorEncoder({ template, texts, process }: ProcessorOp
     return written.pieces.map((piece) => ({ ...piece, text: filled(piece.text) }));
   };
   const writeAll: ProcessorEncoder['writeAll'] = (rows) =>
-    guard(() => rows.map(({ turns, imageCount, kinds = [] }) => write(turns, imageCount, [...new Set(kinds)])));
+    lastAnswers.during(() =>
+      rows.map(({ turns, imageCount, kinds = [] }) => write(turns, imageCount, [...new Set(kinds)])),
+    );
   const encodeAll = async (rows: readonly PromptRow[]): Promise<(EncodedPrompt | Rejection)[]> => {
     const written = writeAll(
       rows.map(({ turns, imageCount, clips = [] }) => ({ turns, imageCount, kinds: clips.map(({ kind }) => kind) })),
@@ -103,5 +105,5 @@ export function createProcessorEncoder({ template, texts, process }: ProcessorOp
     let next = 0;
     return sized.map((row) => (isRejection(row) ? row : tokens[next++]!));
   };
-  return { endsAnswers: writer.endsAnswers, notes: () => writer.notes(lastAnswerCount), writeAll, encodeAll };
+  return { endsAnswers: writer.endsAnswers, notes: () => writer.notes(lastAnswers.count), writeAll, encodeAll };
 }

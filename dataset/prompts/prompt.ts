@@ -9,7 +9,7 @@ import type { ImageSize } from '../images/image-decode.ts';
 import { isRejection } from '../rows/row-outcome.ts';
 import type { Rejection } from '../rows/row-outcome.ts';
 import { readTokenizer } from './tokenizer.ts';
-import { createRowWriter, guardOf } from './row-writer.ts';
+import { CountInTime, createRowWriter, guardOf } from './row-writer.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 import type { EncodedBeginnings } from './word-encoder.ts';
 
@@ -90,23 +90,25 @@ export async function createPromptEncoder(options: PromptOptions): Promise<TextE
   }
   const writer = inTime(() => createRowWriter(options.template, tokenizer));
   const join = options.joining === 'pieces' ? encodePieces : encodeWhole;
-  let lastAnswerCount = 0;
+  const lastAnswers = new CountInTime(inTime);
   const encode = (turns: readonly Turn[], imageCount: number): EncodedPrompt | Rejection => {
     if (imageCount > 0 && options.imageTokenCount === 0) return takesNoImages(imageCount);
     const written = writer.write(turns, imageCount);
     if (isRejection(written)) return written;
     const joined = join(written.pieces, tokenizer, options);
     const prompt = isRejection(joined) ? joined : cut(joined, options);
-    if (!isRejection(prompt) && written.lastAnswerOnly) lastAnswerCount += 1;
+    if (!isRejection(prompt) && written.lastAnswerOnly) lastAnswers.add();
     return prompt;
   };
   return {
     endsAnswers: writer.endsAnswers,
-    notes: () => writer.notes(lastAnswerCount),
+    notes: () => writer.notes(lastAnswers.count),
     decode: (ids) => inTime(() => tokenizer.decode(ids)),
-    encode: (turns, imageCount) => inTime(() => encode(turns, imageCount)),
+    encode: (turns, imageCount) => lastAnswers.during(() => encode(turns, imageCount)),
     encodeAll: async (rows) =>
-      inTime(() => rows.map(({ turns, imageCount, clips = [] }) => takesNoClips(clips) ?? encode(turns, imageCount))),
+      lastAnswers.during(() =>
+        rows.map(({ turns, imageCount, clips = [] }) => takesNoClips(clips) ?? encode(turns, imageCount)),
+      ),
   };
 }
 

@@ -44,7 +44,7 @@ const ENCODING_LIMIT_MS = 20_000;
 
 /**
  * Templates and the tokenizer's expressions come with the model: one that never ends must not hang the work.
- * @param limitMs wall time of a call; thousands of times what a row takes where none is given
+ * @param limitMs time of the processor of a call; thousands of times what a row takes where none is given
  */
 export function guardOf(limitMs = ENCODING_LIMIT_MS): Guard {
   return (run) => {
@@ -59,6 +59,35 @@ export function guardOf(limitMs = ENCODING_LIMIT_MS): Guard {
       );
     }
   };
+}
+
+/** Counts what guarded calls have found. One that is begun anew counts anew. */
+export class CountInTime {
+  readonly #guard: Guard;
+  #done = 0;
+  #found = 0;
+
+  constructor(guard: Guard) {
+    this.#guard = guard;
+  }
+
+  get count(): number {
+    return this.#done;
+  }
+
+  add(): void {
+    this.#found += 1;
+  }
+
+  /** Runs under the guard, and keeps what was added meanwhile. */
+  during<T>(run: () => T): T {
+    const result = this.#guard(() => {
+      this.#found = 0;
+      return run();
+    });
+    this.#done += this.#found;
+    return result;
+  }
 }
 
 function lastAnswerNotes(count: number): string[] {
