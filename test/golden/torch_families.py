@@ -54,6 +54,42 @@ def llava(out: Path) -> None:
     write(out, tr.LlavaForConditionalGeneration(config), tokenizer, text.LLAVA, files)
 
 
+def llava_next(out: Path) -> None:
+    tokenizer = fast(
+        text.spaces_as_words(["<image>"], "<s>"),
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        pad_token="<pad>",
+    )
+    pinpoints = [[SIZE, 2 * SIZE], [2 * SIZE, SIZE], [2 * SIZE, 2 * SIZE]]
+    config = tr.LlavaNextConfig(
+        vision_config=tr.CLIPVisionConfig(**VISION, image_size=SIZE, patch_size=PATCH),
+        text_config=tr.LlamaConfig(**decoder(tokenizer)),
+        image_grid_pinpoints=pinpoints,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-2,
+        image_seq_length=16,
+    )
+    square = {"height": SIZE, "width": SIZE}
+    files = processor_files(
+        "LlavaNextProcessor",
+        "LlavaNextImageProcessor",
+        {
+            "size": {"shortest_edge": SIZE},
+            "crop_size": square,
+            "do_center_crop": True,
+            "do_pad": True,
+            "image_grid_pinpoints": pinpoints,
+        },
+        patch_size=PATCH,
+        num_additional_image_tokens=1,
+        vision_feature_select_strategy="default",
+        image_token="<image>",
+    )
+    write(out, tr.LlavaNextForConditionalGeneration(config), tokenizer, text.LLAVA, files)
+
+
 def llava_onevision(out: Path) -> None:
     tokenizer = chat_tokenizer([*CHAT_TOKENS, "<image>", "<video>"])
     pinpoints = [[SIZE, SIZE], [SIZE, 2 * SIZE], [2 * SIZE, SIZE], [2 * SIZE, 2 * SIZE]]
@@ -155,8 +191,7 @@ def qwen3_vl(out: Path) -> None:
     )
 
 
-def qwen3_5(out: Path) -> None:
-    tokenizer = chat_tokenizer(QWEN_TOKENS, ["<think>", "</think>"])
+def qwen3_5_decoder(tokenizer: Any) -> dict[str, Any]:
     rope = {
         "rope_type": "default",
         "mrope_section": [2, 1, 1],
@@ -170,10 +205,15 @@ def qwen3_5(out: Path) -> None:
         "linear_num_key_heads": 2,
         "linear_num_value_heads": 4,
     }
-    vision = {**qwen_vision(16), "num_position_embeddings": 64}
-    fields = decoder(
+    return decoder(
         tokenizer, head_dim=16, rope_parameters=rope, layer_types=["linear_attention", "full_attention"], **linear
     )
+
+
+def qwen3_5(out: Path) -> None:
+    tokenizer = chat_tokenizer(QWEN_TOKENS, ["<think>", "</think>"])
+    vision = {**qwen_vision(16), "num_position_embeddings": 64}
+    fields = qwen3_5_decoder(tokenizer)
     config = tr.Qwen3_5Config(text_config=fields, vision_config=vision, **qwen_ids(tokenizer))
     write(
         out,
@@ -308,6 +348,34 @@ def internvl(out: Path) -> None:
     write(out, tr.InternVLForConditionalGeneration(config), tokenizer, text.INTERNVL, files)
 
 
+def minicpmv4_6(out: Path) -> None:
+    """Slices of a picture beside the whole, each merged twice on its way."""
+    named = {
+        "image_token": "<|image_pad|>",
+        "video_token": "<|video_pad|>",
+        "image_start_token": "<image>",
+        "image_end_token": "</image>",
+        "slice_start_token": "<slice>",
+        "slice_end_token": "</slice>",
+        "image_id_start_token": "<image_id>",
+        "image_id_end_token": "</image_id>",
+    }
+    tokenizer = chat_tokenizer([*CHAT_TOKENS, *named.values()], ["<think>", "</think>"], extra_special_tokens=named)
+    patch = PATCH // 2
+    config = tr.MiniCPMV4_6Config(
+        text_config={"model_type": "qwen3_5_text", **qwen3_5_decoder(tokenizer)},
+        vision_config={**VISION, "image_size": SIZE, "patch_size": patch},
+        insert_layer_id=0,
+        image_size=SIZE,
+        **ids(tokenizer, image_token_id="<|image_pad|>", video_token_id="<|video_pad|>"),
+    )
+    fields = {"patch_size": patch, "scale_resolution": SIZE, "max_slice_nums": 4}
+    files = processor_files(
+        "MiniCPMV4_6Processor", "MiniCPMV4_6ImageProcessor", fields, "MiniCPMV4_6VideoProcessor", fields
+    )
+    write(out, tr.MiniCPMV4_6ForConditionalGeneration(config), tokenizer, text.MINICPM_V, files)
+
+
 def idefics_folder(
     out: Path,
     start: str,
@@ -402,6 +470,7 @@ def qwen3(out: Path) -> None:
 
 FAMILIES: dict[str, Callable[[Path], None]] = {
     "llava": llava,
+    "llava_next": llava_next,
     "llava_onevision": llava_onevision,
     "qwen2_5_vl": qwen2_5_vl,
     "qwen3_vl": qwen3_vl,
@@ -410,6 +479,7 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
     "gemma4": gemma4,
     "gemma4_audio": gemma4_audio,
     "internvl": internvl,
+    "minicpmv4_6": minicpmv4_6,
     "idefics3": idefics3,
     "smolvlm": smolvlm,
     "qwen2_audio": qwen2_audio,

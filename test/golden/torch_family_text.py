@@ -116,6 +116,8 @@ QWEN3_5 = (
     "{% endif %}"
 )
 
+MINICPM_V = QWEN3_5.replace("<|vision_start|>", "").replace("<|vision_end|>", "\n")
+
 GEMMA3 = (
     "{{ bos_token }}{%- if messages[0]['role'] == 'system' -%}{%- if messages[0]['content'] is string -%}"
     "{%- set first_user_prefix = messages[0]['content'] + '\n\n' -%}{%- else -%}"

@@ -160,6 +160,23 @@ def coordinates_of(tensors: Tensors) -> tuple[list[dict[str, Any]], int]:
     return coordinates, start
 
 
+def _see_one_at_a_time(model: Any) -> None:
+    """For a tower that takes pictures of one size in a call."""
+    see, side = model.get_image_features, model.config.patch_size
+
+    def each(pixels: torch.Tensor, sizes: torch.Tensor, **options: Any) -> Any:
+        start, features = 0, []
+        for height, width in sizes.tolist():
+            end = start + height * width * side
+            found = see(pixels[..., start:end], torch.tensor([[height, width]]), **options)
+            features.append(found.pooler_output[0])
+            start = end
+        found.pooler_output = features
+        return found
+
+    model.get_image_features = each
+
+
 class Peer:
     """A plain peft model of the same folder and adapter, one example at a time by autograd."""
 
@@ -171,6 +188,8 @@ class Peer:
         model = folder.model_class.from_pretrained(
             folder.path, dtype=torch.float32, attn_implementation="sdpa", local_files_only=True
         )
+        if type(model).__name__.startswith("MiniCPMV4_6"):
+            _see_one_at_a_time(model.model)
         paths = list(dict.fromkeys(name.rsplit(".lora_", 1)[0] for name in tensors))
         config = LoraConfig(r=RANK, lora_alpha=RANK * SCALE, target_modules=paths, lora_dropout=0.0)
         self.model: Any = get_peft_model(model.eval(), config).eval()

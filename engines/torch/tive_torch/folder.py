@@ -12,6 +12,7 @@ from torch import nn
 
 from .errors import config_error, first_line, is_out_of_memory
 from .processor import Processor
+from .sizes import see_sizes_apart
 
 _NO_NETWORK = {"local_files_only": True, "trust_remote_code": False}
 
@@ -158,6 +159,7 @@ class Model:
         self.module.requires_grad_(False)
         self.module.eval()
         _without_dropout(self.module)
+        see_sizes_apart(self.module)
         for config in {id(m.config): m.config for m in self.module.modules() if hasattr(m, "config")}.values():
             if hasattr(config, "use_cache"):
                 config.use_cache = False
