@@ -71,6 +71,11 @@ export function torchEnvironment(): Record<string, string> {
   return cached === null ? {} : { TIVE_PYTHON: cached.path };
 }
 
+/** Tells the engine of this process which Python it runs in. Where none is set up nothing changes. */
+export function useTorch(): void {
+  Object.assign(process.env, torchEnvironment());
+}
+
 /**
  * The Python that `TIVE_PYTHON` names, else that of the cache; null where there is neither.
  * @throws InvalidConfigError where the one that is named lacks a package, with all that it has

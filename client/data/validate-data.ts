@@ -13,6 +13,7 @@ import { scanDataset } from '../../dataset/rows/scan-dataset.ts';
 import { RowTally } from '../../dataset/rows/tally.ts';
 import type { DatasetTally } from '../../dataset/rows/tally.ts';
 import { labellingOf } from '../../dataset/tasks/task-labeller.ts';
+import { useTorch } from '../../setup/torch-python.ts';
 import { openStore } from '../../store/open-store.ts';
 
 /** What a run's dataset stage would find. */
@@ -31,6 +32,7 @@ export async function validateData(
   setAside: (line: string) => void,
   onProgress: (rowCount: number) => void,
 ): Promise<ValidatedData> {
+  useTorch();
   const models = new ModelHost();
   try {
     return await validateWith(models, config, setAside, onProgress);

@@ -8,6 +8,7 @@ import { checkModel } from '../../activities/shared/model-checks.ts';
 import { ModelHost } from '../../activities/shared/model-host.ts';
 import type { Config } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import { useTorch } from '../../setup/torch-python.ts';
 import { endLeases, keepLease } from '../../store/leases.ts';
 import type { Lease } from '../../store/leases.ts';
 import { openStore } from '../../store/open-store.ts';
@@ -92,6 +93,7 @@ export async function attend<Result>(
 }
 
 async function checkModelHere(config: Config): Promise<void> {
+  useTorch();
   const models = new ModelHost();
   try {
     await checkModel(config, models);

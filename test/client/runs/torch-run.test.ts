@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { RunResult } from '../../../contracts/messages/run.ts';
+import { TORCH_MARK, pythonIn, torchFolder } from '../../../setup/torch-python.ts';
 import { describeTorch } from '../../torch-environment.ts';
 import { tive, useCluster } from '../in-process.ts';
 import { CLIP_ROWS, writeClipDataset } from '../clip-dataset.ts';
 import { USABLE_ROWS, writeSmallDataset } from '../small-dataset.ts';
-import { childrenOf, resultHashes, startTive } from '../tive-process.ts';
+import { childrenOf, resultHashes, startTive, tiveProcess } from '../tive-process.ts';
 import { watchRun } from './reach.ts';
 
 /** Families that TensorFlow's code does not read, by what people call them. */
@@ -113,6 +114,35 @@ describeTorch('models that the torch engine alone reads', (python) => {
       expect(result.warmup!.lastLoss).toBeLessThan(result.warmup!.firstLoss!);
       const shown = await tive(folder, 'show', name, '2');
       expect(shown.stdout).toMatch(kind === 'video' ? /video +.*2-0\.png and 3 frames more/ : /audio +.*media\/2\.wav/);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'a command finds the Python that set-up has made, where none is named',
+    async () => {
+      const folder = join(root, 'set-up');
+      const cache = join(root, 'cache');
+      mkdirSync(folder);
+      writeSmallDataset(folder);
+      vi.stubEnv('TIVE_CACHE', cache);
+      vi.stubEnv('TIVE_PYTHON', '');
+      // Beside torch nothing is to be set up in that cache.
+      vi.stubEnv('TIVE_ENGINE', 'wasm');
+      try {
+        const made = torchFolder('cpu');
+        mkdirSync(join(made, 'bin'), { recursive: true });
+        writeFileSync(join(made, TORCH_MARK), JSON.stringify({ torch: '2' }));
+        writeFileSync(pythonIn(made), `#!/bin/sh\nexec "${python}" "$@"\n`, { mode: 0o755 });
+        const model = `model.path=${join(models, 'gemma3')}`;
+        const validated = await tiveProcess(folder, 'data', 'validate', 'recipe.yaml', model, ...SETTINGS);
+        expect(validated.exitCode, validated.stderr).toBe(0);
+        const done = await tiveProcess(folder, 'run', 'recipe.yaml', model, ...SETTINGS, '--until', 'dataset');
+        expect(done.exitCode, done.stderr).toBe(0);
+      } finally {
+        vi.unstubAllEnvs();
+        vi.stubEnv('TIVE_PYTHON', python);
+      }
     },
     TIMEOUT_MS,
   );
