@@ -16,7 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   recovery: () => import('./recovery.ts'),
   start: () => import('./start.ts'),
   'torch-demo': () => import('./torch-demo.ts'),
-  'clip-peak': () => import('./clip-peak.ts'),
+  'tower-peak': () => import('./tower-peak.ts'),
   select: () => import('./select.ts'),
   values: () => import('./values.ts'),
   rows: () => import('./rows.ts'),

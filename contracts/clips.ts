@@ -8,20 +8,6 @@ export type SizedClip = FrameSizes | FileClip;
 /** A clip with what the model sees or hears. */
 export type LoadedClip = FrameClip | FileClip;
 
-/** Vectors that a row's clips become in the model's towers. */
-export interface RowClipVectors {
-  /** Of all videos. */
-  videos: number;
-  /** Of each sound. */
-  sounds: readonly number[];
-}
-
-/** Vectors that a tower is given at once, padding included. */
-export interface ClipVectors {
-  videos: number;
-  sounds: number;
-}
-
 /** Frames of one size. */
 export interface FrameSizes {
   kind: 'video';

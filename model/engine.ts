@@ -2,9 +2,10 @@
 // tensors, the projection and the optimiser's state stay on the other. What crosses is sketches, scalars and
 // checkpoints.
 import type { ProjectionOptions } from '../algorithms/projection.ts';
-import type { LoadedClip, RowClipVectors, SizedClip } from '../contracts/clips.ts';
+import type { LoadedClip, SizedClip } from '../contracts/clips.ts';
 import type { Dtype, TensorflowEngine } from '../contracts/config.ts';
 import type { Reason } from '../contracts/reasons.ts';
+import type { RowVectors } from '../contracts/tower-vectors.ts';
 import type { AdapterValues } from './adapter.ts';
 import type { ModelSizes } from './memory/model-sizes.ts';
 import type { LinearLayer } from './weight-shapes.ts';
@@ -133,8 +134,8 @@ export interface RowTokens {
   supervisedTokenCount: number;
   /** Whether the end was cut at the longest length. */
   truncated: boolean;
-  /** Of its videos and sounds in the model's towers; absent: it has none. */
-  clipVectors?: RowClipVectors;
+  /** Of its pictures, videos and sounds in the model's towers; absent: it has none. */
+  towerVectors?: RowVectors;
 }
 
 /** Why a row has no tokens. */

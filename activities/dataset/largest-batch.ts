@@ -1,9 +1,9 @@
 // The largest micro-batch of a plan, as its rows stream by.
-import type { ClipVectors } from '../../contracts/clips.ts';
+import type { TowerVectors } from '../../contracts/tower-vectors.ts';
 import type { PlannedRow } from '../../dataset/rows/plan-rows.ts';
 import type { RowRecord } from '../../dataset/rows/scan-dataset.ts';
-import { clipVectorsOf, mostVectors } from '../../model/memory/clip-bytes.ts';
 import type { MicroBatchSize } from '../../model/memory/memory-question.ts';
+import { mostVectors, vectorsOf } from '../../model/memory/tower-bytes.ts';
 import type { RowsDetails } from '../../tables/rows.ts';
 
 /**
@@ -12,16 +12,18 @@ import type { RowsDetails } from '../../tables/rows.ts';
  */
 export class LargestBatch {
   #batch: MicroBatchSize | null = null;
-  #clips: ClipVectors | null = null;
+  #vectors: TowerVectors | null = null;
+  #hasClips = false;
 
   get found(): MicroBatchSize | null {
-    return this.#batch && { ...this.#batch, ...(this.#clips && { clips: this.#clips }) };
+    return this.#batch && { ...this.#batch, ...(this.#vectors && { vectors: this.#vectors }) };
   }
 
-  /** What the artifact says of it. */
+  /** What the artifact says of it; pictures are not in it. */
   details(): Pick<RowsDetails, 'largestBatch'> {
     if (this.found === null) return {};
-    const { rowCount, tokenCount, clips } = this.found;
+    const { rowCount, tokenCount, vectors } = this.found;
+    const clips = this.#hasClips && vectors && { videos: vectors.videos, sounds: vectors.sounds };
     return { largestBatch: { rowCount, tokenCount, ...(clips && { clips }) } };
   }
 
@@ -37,8 +39,10 @@ export class LargestBatch {
     for (const records of batches.values()) {
       const batch = sizeOf(records);
       if (this.#batch === null || isLarger(batch, this.#batch)) this.#batch = batch;
-      const clips = records.flatMap(({ clipVectors }) => clipVectors ?? []);
-      if (clips.length > 0) this.#clips = mostVectors([this.#clips ?? [], clipVectorsOf(clips)].flat());
+      const vectors = records.flatMap(({ towerVectors }) => towerVectors ?? []);
+      if (vectors.length === 0) continue;
+      this.#vectors = mostVectors([this.#vectors ?? [], vectorsOf(vectors)].flat());
+      this.#hasClips ||= vectors.some(({ videos, sounds }) => videos > 0 || sounds.length > 0);
     }
   }
 }

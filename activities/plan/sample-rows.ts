@@ -11,11 +11,11 @@ import { checkImage } from '../../dataset/rows/scan-dataset.ts';
 import { isRejection } from '../../dataset/rows/row-outcome.ts';
 import { folderOfImage, rowsOf } from '../../dataset/rows/row-source.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
-import type { ClipDensity } from '../../model/memory/clip-bytes.ts';
-import { densityOf, mostDense } from '../shared/clip-density.ts';
+import type { VectorDensity } from '../../model/memory/tower-bytes.ts';
 import { encoderOf } from '../shared/compute-context.ts';
 import { encodeAlone } from '../shared/encode-row.ts';
 import type { ModelHost } from '../shared/model-host.ts';
+import { densityOf, mostDense } from '../shared/vector-density.ts';
 import type { RowFacts } from './plan-stages.ts';
 
 /** Rows that stand for all where no run has read them yet. */
@@ -38,8 +38,8 @@ export interface RowSample extends RowFacts, Pick<RunPlan, 'isCounted'> {
   longestTokenCount: number;
   /** Rows that can be used as far as was looked, for the probe. */
   places: CountedPlace[];
-  /** The most vectors a token that a row has of videos and sounds; null where none has any. */
-  density: ClipDensity | null;
+  /** The most vectors a token that a row has of pictures, videos and sounds; null where none has any. */
+  density: VectorDensity | null;
 }
 
 /** The sample, with what an earlier run has counted in its place. */
@@ -71,7 +71,7 @@ export async function sampleRows(config: Config, dataset: LocalDataset, models: 
   const encoder = await encoderOf(config, models);
   const startedAt = performance.now();
   const found: SampledRow[] = [];
-  let density: ClipDensity | null = null;
+  let density: VectorDensity | null = null;
   const sampledReasons: Record<string, number> = {};
   for (const { place, bytes } of sample) {
     const source = dataset.sources[place.sourceIndex]!;

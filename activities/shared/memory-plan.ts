@@ -1,27 +1,28 @@
 // What a run's work needs of a process's memory, and what is picked of it before the work begins.
 import type { Config } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import type { ScanResult } from '../../contracts/messages/dataset.ts';
 import type { LocalDataset } from '../../dataset/rows/row-source.ts';
 import { readAdapter } from '../../model/adapter-files.ts';
-import type { ClipDensity } from '../../model/memory/clip-bytes.ts';
 import { countMemory } from '../../model/memory/count-memory.ts';
 import { cacheBytesOf, deviceMemory, processMemory } from '../../model/memory/machine-memory.ts';
 import { totalBytes } from '../../model/memory/memory-question.ts';
 import type { MemoryCount, MemoryQuestion, MemoryWork, MicroBatchSize } from '../../model/memory/memory-question.ts';
 import { TOKEN_BUDGETS, largestBatch, pickRecomputedLayers, pickTokenBudget } from '../../model/memory/pick-memory.ts';
+import type { VectorDensity } from '../../model/memory/tower-bytes.ts';
 import { gigabytes } from '../../model/memory/weights-memory.ts';
 import { trajectoryOf } from '../gradients/earlier-losses.ts';
 import { isPreconditioned, projectionOf } from '../gradients/table-place.ts';
-import { firstDensity } from './clip-density.ts';
 import type { ModelHost } from './model-host.ts';
+import { firstDensity } from './vector-density.ts';
 
 /** What a process has, and what is asked of it. */
 export interface MemoryFacts {
   memoryBytes: number;
   /** One for each kind of work that the run does, of any micro-batch. */
   questions: MemoryQuestion[];
-  /** Of rows with videos or sounds, as far as the token budget is picked; null: the rows have none. */
-  density: ClipDensity | null;
+  /** Of rows with pictures, videos or sounds, as far as the token budget is picked; null: none, or not counted. */
+  density: VectorDensity | null;
 }
 
 /** The memory of one kind of work. */
@@ -111,10 +112,18 @@ export async function needsRecomputation(config: Config, models: ModelHost): Pro
   return workMemory(facts, batch).some(({ recomputedLayerCount }) => recomputedLayerCount > 0);
 }
 
-/** What a person should know of layers that are computed twice on this machine: it takes time. */
-export function recomputationNotes(facts: MemoryFacts, batch: Omit<MicroBatchSize, 'supervisedCount'>): string[] {
+/**
+ * What a person should know of layers that are computed twice on this machine: it takes time.
+ * @param largest of the rows, as their artifact says
+ */
+export function recomputationNotes(
+  facts: MemoryFacts,
+  { rowCount, tokenCount, clips }: NonNullable<ScanResult['largestBatch']>,
+): string[] {
   const { layerCount } = facts.questions[0]!.sizes;
-  return workMemory(facts, { ...batch, supervisedCount: null })
+  const vectors = clips && { pictures: 0, ...clips };
+  const batch = { rowCount, tokenCount, supervisedCount: null, ...(vectors && { vectors }) };
+  return workMemory(facts, batch)
     .filter(({ recomputedLayerCount }) => recomputedLayerCount > 0)
     .map(
       ({ work, recomputedLayerCount }) =>
@@ -124,9 +133,9 @@ export function recomputationNotes(facts: MemoryFacts, batch: Omit<MicroBatchSiz
     );
 }
 
-function sizeText({ rowCount, tokenCount, clips }: Omit<MicroBatchSize, 'supervisedCount'>): string {
+function sizeText({ rowCount, tokenCount, vectors }: MicroBatchSize): string {
   const number = (count: number): string => count.toLocaleString('en');
-  const towers = Object.entries(clips ?? {})
+  const towers = Object.entries(vectors ?? {})
     .filter(([, count]: [string, number]) => count > 0)
     .map(([kind, count]: [string, number]) => `, ${number(count)} vectors of ${kind}`);
   return `${number(rowCount)} ${rowCount === 1 ? 'row' : 'rows'} of ${number(tokenCount)} tokens${towers.join('')}`;
@@ -137,7 +146,8 @@ export function requireBatch(facts: MemoryFacts, batch: MicroBatchSize): void {
   const worst = workMemory(facts, batch).find((found) => found.totalBytes > facts.memoryBytes);
   if (worst === undefined) return;
   const smaller = batch.rowCount > 1 ? 'gradients.token_budget' : 'gradients.cutoff_len or warmup.lora_rank';
-  const shorter = batch.clips === undefined ? '' : 'cut videos and sounds, ';
+  const { pictures = 0, videos = 0, sounds = 0 } = batch.vectors ?? {};
+  const shorter = videos + sounds > 0 ? 'cut videos and sounds, ' : pictures > 0 ? 'show fewer pictures a row, ' : '';
   throw new InvalidConfigError(
     `model: ${worst.work} must fit in ${gigabytes(facts.memoryBytes)} of memory a compute process, ` +
       `got ${gigabytes(worst.totalBytes)} for ${sizeText(batch)} (${countText(worst.count)}); ` +

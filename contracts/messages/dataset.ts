@@ -1,8 +1,8 @@
 // What the dataset stage is asked and what it finds.
-import type { ClipVectors } from '../clips.ts';
 import type { Config } from '../config.ts';
 import type { Reason } from '../reasons.ts';
 import type { ArtifactReference } from '../references.ts';
+import type { TowerVectors } from '../tower-vectors.ts';
 
 /** Counts of one task in the dataset. */
 export interface TaskCounts {
@@ -36,7 +36,7 @@ export interface ScanResult {
   /** Padded tokens of a micro-batch that were picked; not there where the recipe says them. */
   tokenBudget?: number;
   /** The largest micro-batch that came of it. */
-  largestBatch?: { rowCount: number; tokenCount: number; clips?: ClipVectors };
+  largestBatch?: { rowCount: number; tokenCount: number; clips?: Omit<TowerVectors, 'pictures'> };
   warnings: string[];
   cached: boolean;
 }

@@ -1,7 +1,8 @@
 // Dialogues as the model reads them: ids, labels and places of pictures.
-import type { RowClipVectors, SizedClip } from '../../contracts/clips.ts';
+import type { SizedClip } from '../../contracts/clips.ts';
 import type { PromptTemplate } from '../../contracts/config.ts';
 import { InvalidConfigError } from '../../contracts/failures.ts';
+import type { RowVectors } from '../../contracts/tower-vectors.ts';
 import { IMAGE_PLACEHOLDER } from '../forms/conversation.ts';
 import type { Turn } from '../forms/conversation.ts';
 import type { PromptPiece } from './prompt-piece.ts';
@@ -26,8 +27,8 @@ export interface EncodedPrompt {
   supervisedTokenCount: number;
   /** Whether the end was cut at the longest length. */
   truncated: boolean;
-  /** Of its videos and sounds in the model's towers; absent: it has none. */
-  clipVectors?: RowClipVectors;
+  /** Of its pictures, videos and sounds in the model's towers, by an engine that counts them; absent: none. */
+  towerVectors?: RowVectors;
 }
 
 /** What of a model's folder and config decides its prompts. Counts and lengths are in tokens. */

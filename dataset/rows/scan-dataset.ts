@@ -1,6 +1,7 @@
 // One pass over a dataset: what is known of every row, and why one cannot be used.
 import { createHash } from 'node:crypto';
-import type { RowClipVectors, SizedClip } from '../../contracts/clips.ts';
+import type { SizedClip } from '../../contracts/clips.ts';
+import type { RowVectors } from '../../contracts/tower-vectors.ts';
 import type { RowPlace } from '../../contracts/row-place.ts';
 import { sizeClip } from './clip-files.ts';
 import type { HashedClip } from './clip-files.ts';
@@ -34,7 +35,7 @@ export interface RowRecord extends RowPlace {
   supervisedTokenCount: number;
   truncated: boolean;
   /** Of its videos and sounds in the model's towers; absent: it has none. */
-  clipVectors?: RowClipVectors;
+  towerVectors?: RowVectors;
   /** Why the row is set aside; null = usable. */
   rejection: Rejection | null;
   /** Whether the picture's extension names another type than its bytes. */
@@ -158,9 +159,9 @@ async function encodeRows(encoder: PromptEncoder, rows: readonly CheckedRow[]): 
     if (prompt === null) return record;
     const tokens = encoded[next++]!;
     if (isRejection(tokens)) return { ...record, rejection: tokens };
-    const { ids, imageTokenCount, supervisedTokenCount, truncated, clipVectors } = tokens;
+    const { ids, imageTokenCount, supervisedTokenCount, truncated, towerVectors } = tokens;
     const counts = { tokenCount: ids.length, imageTokenCount, supervisedTokenCount, truncated };
-    return { ...record, ...counts, ...(clipVectors && { clipVectors }) };
+    return { ...record, ...counts, ...(towerVectors && { towerVectors }) };
   });
 }
 

@@ -4,7 +4,6 @@ import type { EngineName } from '../../contracts/config.ts';
 import { isAttention } from '../adapter.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
 import { MAX_MERGED } from './bounds.ts';
-import { clipInputBytes, clipTowerBytes } from './clip-bytes.ts';
 import {
   attentionTable,
   backwardBytes,
@@ -15,6 +14,7 @@ import {
   pictureBytes,
 } from './layer-bytes.ts';
 import type { MemoryCount, MemoryQuestion } from './memory-question.ts';
+import { towerBytes, towerInputBytes } from './tower-bytes.ts';
 
 /** Of a process that has its engine and no model, measured: Node and native library; Python and torch beside Node. */
 const PROCESS_BYTES: Readonly<Record<EngineName, number>> = {
@@ -80,8 +80,8 @@ export function countMemory(question: MemoryQuestion): MemoryCount {
   const { sizes, engine, valueBytes } = question;
   const weights = sizes.parameterCount * valueBytes * (engine === 'wasm' ? WASM_COPIES : 1);
   const decoder = question.work === 'scoring' ? scoringBytes(question) : passBytes(question);
-  const clips = clipBytes(question);
-  const tower = Math.max(pictureBytes(sizes, valueBytes), clips.tower);
+  const shown = shownBytes(question);
+  const tower = Math.max(pictureBytes(sizes, valueBytes), shown.tower);
   const decoderBytes = decoder.activations + decoder.attention + decoder.work;
   const largest = tower > decoderBytes ? { activations: 0, attention: 0, work: tower } : decoder;
   const adapter = adapterBytes(question);
@@ -94,18 +94,17 @@ export function countMemory(question: MemoryQuestion): MemoryCount {
     adapter: adapter.adapter + (1 + (question.checkpointCount ?? 0)) * mergedBytes(question),
     cache: question.cacheBytes,
     slack: Math.round(SLACK_SHARE * moving),
-    ...(clips.input > 0 && { clips: clips.input }),
+    ...(shown.pictures > 0 && { pictures: shown.pictures }),
+    ...(shown.clips > 0 && { clips: shown.clips }),
   };
 }
 
-/** What a micro-batch's videos and sounds take, and what their towers form of them. */
-function clipBytes({ sizes, batch, valueBytes }: MemoryQuestion): { input: number; tower: number } {
-  const { clipTowers } = sizes;
-  if (clipTowers === undefined || batch.clips === undefined) return { input: 0, tower: 0 };
-  return {
-    input: clipInputBytes(clipTowers, batch.clips),
-    tower: clipTowerBytes(clipTowers, batch.clips, valueBytes),
-  };
+/** What a micro-batch's pictures, videos and sounds take, and what their towers form of them. */
+function shownBytes({ sizes, batch, valueBytes }: MemoryQuestion): { pictures: number; clips: number; tower: number } {
+  const { towers } = sizes;
+  const { vectors } = batch;
+  if (towers === undefined || vectors === undefined) return { pictures: 0, clips: 0, tower: 0 };
+  return { ...towerInputBytes(towers, vectors), tower: towerBytes(towers, vectors, valueBytes) };
 }
 
 /** A scoring keeps nothing but the layer at work. */

@@ -1,6 +1,6 @@
 // What is asked of the memory's count, and what it answers.
-import type { ClipVectors } from '../../contracts/clips.ts';
 import type { EngineName, ProjectionKind } from '../../contracts/config.ts';
+import type { TowerVectors } from '../../contracts/tower-vectors.ts';
 import type { ModelSizes } from './model-sizes.ts';
 
 /** What a process does with a model. */
@@ -13,8 +13,8 @@ export interface MicroBatchSize {
   tokenCount: number;
   /** Supervised tokens of all rows; null for all tokens. */
   supervisedCount: number | null;
-  /** Of videos and sounds in the model's towers; absent: the rows have none. */
-  clips?: ClipVectors;
+  /** Of pictures, videos and sounds in the model's towers; absent: the rows have none. */
+  vectors?: TowerVectors;
 }
 
 /** Everything that the memory of a process follows from. */
@@ -60,6 +60,8 @@ export interface MemoryCount {
   optimizer: number;
   /** Pictures' vectors that are kept. */
   cache: number;
+  /** What the towers are given of pictures, of an engine that takes them with their rows; not there for rows without. */
+  pictures?: number;
   /** What the towers are given of videos and sounds; not there for rows without. */
   clips?: number;
   /** What allocators hold beside what is asked of them. */

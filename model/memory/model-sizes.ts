@@ -3,7 +3,7 @@ import { towerVectorCount } from '../architectures/architecture.ts';
 import type { Architecture } from '../architectures/architecture.ts';
 import { countParameters, linearLayers, weightShapes } from '../weight-shapes.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
-import type { ClipTowers } from './clip-bytes.ts';
+import type { Towers } from './tower-bytes.ts';
 
 /** Sizes of a decoder and of what encodes its pictures. */
 export interface ModelSizes {
@@ -17,10 +17,10 @@ export interface ModelSizes {
   inner: number;
   headCount: number;
   vocabularySize: number;
-  /** The tower that encodes one picture; null without one, or where pictures have no fixed size. */
+  /** The tower that encodes one picture; null without one, or where pictures go through `towers`. */
   tower: TowerSizes | null;
-  /** What videos and sounds go through; absent: the model takes none. */
-  clipTowers?: ClipTowers;
+  /** What pictures, videos and sounds go through by the vectors of their rows; absent: the engine counts none. */
+  towers?: Towers;
 }
 
 /** Sizes of a vision tower. */

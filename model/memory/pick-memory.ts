@@ -1,5 +1,5 @@
 // What is picked so that a process has memory enough: layers that are computed again, tokens of a micro-batch.
-import type { ClipDensity } from './clip-bytes.ts';
+import type { VectorDensity } from './tower-bytes.ts';
 import { countMemory } from './count-memory.ts';
 import { totalBytes } from './memory-question.ts';
 import type { MemoryQuestion, MicroBatchSize } from './memory-question.ts';
@@ -34,18 +34,19 @@ export function pickRecomputedLayers(
 
 /**
  * The largest micro-batch that a budget allows, of rows as long as any may be.
- * @param density of rows with videos or sounds; null for rows without
+ * @param density of rows with pictures, videos or sounds; null for rows without
  */
 export function largestBatch(
   tokenBudget: number,
   cutoffLen: number,
-  density: ClipDensity | null = null,
+  density: VectorDensity | null = null,
 ): MicroBatchSize {
   const rowCount = Math.max(1, Math.floor(tokenBudget / cutoffLen));
   const batch = { rowCount, tokenCount: cutoffLen, supervisedCount: null };
   if (density === null) return batch;
   const vectors = (aToken: number): number => Math.ceil(rowCount * cutoffLen * aToken);
-  return { ...batch, clips: { videos: vectors(density.videos), sounds: vectors(density.sounds) } };
+  const { pictures, videos, sounds } = density;
+  return { ...batch, vectors: { pictures: vectors(pictures), videos: vectors(videos), sounds: vectors(sounds) } };
 }
 
 /**
@@ -59,7 +60,7 @@ export function pickTokenBudget(
   questions: readonly MemoryQuestion[],
   cutoffLen: number,
   memoryBytes: number,
-  density: ClipDensity | null = null,
+  density: VectorDensity | null = null,
 ): number {
   const fits = (budget: number): boolean =>
     questions.every((question) => {

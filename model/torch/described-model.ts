@@ -1,10 +1,10 @@
 // What the engine's process says of a model folder: its decoder's layers, and its processor.
-import type { RowClipVectors } from '../../contracts/clips.ts';
 import type { JsonObject } from '../../contracts/json-object.ts';
 import type { Reason } from '../../contracts/reasons.ts';
+import type { RowVectors } from '../../contracts/tower-vectors.ts';
 import type { DecoderLayers, ModelDescription, RowProcessor, RowRefusal, RowTokens } from '../engine.ts';
 import { IGNORED_LABEL } from '../engine.ts';
-import type { ClipTowers } from '../memory/clip-bytes.ts';
+import type { Towers } from '../memory/tower-bytes.ts';
 import { sizesOfLayers } from '../memory/model-sizes.ts';
 import type { ModelSizes } from '../memory/model-sizes.ts';
 import type { LinearLayer } from '../weight-shapes.ts';
@@ -17,7 +17,7 @@ export interface Inspected {
   decoderPath: string;
   layers: { path: string; target: string; out: number; in: number }[];
   parameterCount: number;
-  towers: ClipTowers;
+  towers: Towers;
   layerCount: number;
   hiddenSize: number;
   vocabularySize: number;
@@ -49,11 +49,11 @@ export function describedModel(
   };
 }
 
-/** Attention's tables are not formed, and pictures have no fixed size. */
+/** Attention's tables are not formed, and pictures go through towers by the vectors that they become. */
 function memorySizesOf(inspected: Inspected): ModelSizes {
-  const { parameterCount, hiddenSize, layerCount, vocabularySize, towers: clipTowers } = inspected;
+  const { parameterCount, hiddenSize, layerCount, vocabularySize, towers } = inspected;
   const widths = sizesOfLayers(decoderOf(inspected).layers, hiddenSize, layerCount);
-  return { ...widths, parameterCount, vocabularySize, headCount: 0, tower: null, clipTowers };
+  return { ...widths, parameterCount, vocabularySize, headCount: 0, tower: null, towers };
 }
 
 /** Layers by their canonical paths, layer by layer. */
@@ -105,7 +105,7 @@ type EncodedRow = { reason: Reason; detail: string } | CountedRow;
 interface CountedRow {
   imageTokens: number;
   truncated: boolean;
-  vectors?: RowClipVectors;
+  vectors?: RowVectors;
 }
 
 function tokensOf(row: CountedRow, ids: Int32Array, labels: Int32Array): RowTokens | RowRefusal {
@@ -117,6 +117,6 @@ function tokensOf(row: CountedRow, ids: Int32Array, labels: Int32Array): RowToke
     imageTokenCount: row.imageTokens,
     supervisedTokenCount: supervised,
     truncated: row.truncated,
-    ...(row.vectors && { clipVectors: row.vectors }),
+    ...(row.vectors && { towerVectors: row.vectors }),
   };
 }

@@ -10,8 +10,7 @@ Needs torch, transformers, tokenizers and safetensors. Nothing is downloaded.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ CHAT_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 QWEN_TOKENS = [*CHAT_TOKENS, "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
 
 
-def llava(out: Path) -> None:
+def llava(out: Path, wider: dict[str, Any] | None = None, size: int = SIZE) -> None:
     tokenizer = fast(
         text.spaces_as_words(["<image>"], "<s>"),
         bos_token="<s>",
@@ -36,16 +35,16 @@ def llava(out: Path) -> None:
         pad_token="<pad>",
     )
     config = tr.LlavaConfig(
-        vision_config=tr.CLIPVisionConfig(**VISION, image_size=SIZE, patch_size=PATCH),
+        vision_config=tr.CLIPVisionConfig(**{**VISION, **(wider or {})}, image_size=size, patch_size=PATCH),
         text_config=tr.LlamaConfig(**decoder(tokenizer)),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         vision_feature_layer=-2,
-        image_seq_length=16,
+        image_seq_length=(size // PATCH) ** 2,
     )
     files = processor_files(
         "LlavaProcessor",
         "CLIPImageProcessor",
-        {"size": {"shortest_edge": SIZE}, "crop_size": {"height": SIZE, "width": SIZE}, "do_center_crop": True},
+        {"size": {"shortest_edge": size}, "crop_size": {"height": size, "width": size}, "do_center_crop": True},
         patch_size=PATCH,
         num_additional_image_tokens=1,
         vision_feature_select_strategy="default",
@@ -90,11 +89,13 @@ def llava_next(out: Path) -> None:
     write(out, tr.LlavaNextForConditionalGeneration(config), tokenizer, text.LLAVA, files)
 
 
-def llava_onevision(out: Path) -> None:
+def llava_onevision(out: Path, wider: dict[str, Any] | None = None, size: int = SIZE) -> None:
     tokenizer = chat_tokenizer([*CHAT_TOKENS, "<image>", "<video>"])
-    pinpoints = [[SIZE, SIZE], [SIZE, 2 * SIZE], [2 * SIZE, SIZE], [2 * SIZE, 2 * SIZE]]
+    pinpoints = [[size, size], [size, 2 * size], [2 * size, size], [2 * size, 2 * size]]
     config = tr.LlavaOnevisionConfig(
-        vision_config=tr.SiglipVisionConfig(**VISION, image_size=SIZE, patch_size=PATCH, vision_use_head=False),
+        vision_config=tr.SiglipVisionConfig(
+            **{**VISION, **(wider or {})}, image_size=size, patch_size=PATCH, vision_use_head=False
+        ),
         text_config=tr.Qwen2Config(**decoder(tokenizer)),
         image_grid_pinpoints=pinpoints,
         vision_feature_layer=-1,
@@ -107,10 +108,10 @@ def llava_onevision(out: Path) -> None:
     files = processor_files(
         "LlavaOnevisionProcessor",
         "LlavaOnevisionImageProcessor",
-        {"size": {"height": SIZE, "width": SIZE}, "image_grid_pinpoints": pinpoints, "do_pad": True},
+        {"size": {"height": size, "width": size}, "image_grid_pinpoints": pinpoints, "do_pad": True},
         "LlavaOnevisionVideoProcessor",
-        {"size": {"height": SIZE, "width": SIZE}},
-        num_image_tokens=16,
+        {"size": {"height": size, "width": size}},
+        num_image_tokens=(size // PATCH) ** 2,
         vision_feature_select_strategy="full",
         vision_aspect_ratio="anyres_max_9",
         image_token="<image>",
@@ -224,7 +225,7 @@ def qwen3_5(out: Path) -> None:
     )
 
 
-def gemma3(out: Path) -> None:
+def gemma3(out: Path, wider: dict[str, Any] | None = None, size: int = SIZE) -> None:
     image = {"image_token": "<image_soft_token>", "boi_token": "<start_of_image>", "eoi_token": "<end_of_image>"}
     tokens = text.spaces_as_words([*image.values(), "<start_of_turn>", "<end_of_turn>"], "<bos>")
     tokenizer = fast(
@@ -239,7 +240,7 @@ def gemma3(out: Path) -> None:
     )
     config = tr.Gemma3Config(
         text_config=fields,
-        vision_config={**VISION, "image_size": SIZE, "patch_size": PATCH, "vision_use_head": False},
+        vision_config={**VISION, **(wider or {}), "image_size": size, "patch_size": PATCH, "vision_use_head": False},
         mm_tokens_per_image=4,
         image_token_index=tokenizer.image_token_id,
         boi_token_index=tokenizer.boi_token_id,
@@ -248,13 +249,13 @@ def gemma3(out: Path) -> None:
     files = processor_files(
         "Gemma3Processor",
         "Gemma3ImageProcessor",
-        {"size": {"height": SIZE, "width": SIZE}, "image_seq_length": 4},
+        {"size": {"height": size, "width": size}, "image_seq_length": 4},
         image_seq_length=4,
     )
     write(out, tr.Gemma3ForConditionalGeneration(config), tokenizer, text.GEMMA3, files)
 
 
-def gemma4(out: Path, audio: dict[str, Any] | None = None) -> None:
+def gemma4(out: Path, audio: dict[str, Any] | None = None, wider: dict[str, Any] | None = None) -> None:
     image = {
         "image_token": "<|image|>",
         "boi_token": "<|image>",
@@ -287,6 +288,7 @@ def gemma4(out: Path, audio: dict[str, Any] | None = None) -> None:
         "patch_size": 16,
         "pooling_kernel_size": 3,
         "position_embedding_size": 64,
+        **(wider or {}),
     }
     config = tr.Gemma4Config(
         text_config=fields,
@@ -320,7 +322,7 @@ def gemma4_audio(out: Path) -> None:
     gemma4(out, {**layers, "subsampling_conv_channels": [16, 8]})
 
 
-def internvl(out: Path) -> None:
+def internvl(out: Path, wider: dict[str, Any] | None = None, size: int = SIZE) -> None:
     image = {
         "start_image_token": "<img>",
         "end_image_token": "</img>",
@@ -329,21 +331,21 @@ def internvl(out: Path) -> None:
     }
     tokenizer = chat_tokenizer([*CHAT_TOKENS, *image.values()], extra_special_tokens=image)
     config = tr.InternVLConfig(
-        vision_config={**VISION, "image_size": [SIZE, SIZE], "patch_size": [PATCH, PATCH]},
+        vision_config={**VISION, **(wider or {}), "image_size": [size, size], "patch_size": [PATCH, PATCH]},
         text_config=tr.Qwen2Config(**decoder(tokenizer)),
         image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
-        image_seq_length=4,
+        image_seq_length=(size // PATCH // 2) ** 2,
         downsample_ratio=0.5,
         tie_word_embeddings=False,
     )
-    fields = {"size": {"height": SIZE, "width": SIZE}, "crop_to_patches": True, "min_patches": 1, "max_patches": 4}
+    fields = {"size": {"height": size, "width": size}, "crop_to_patches": True, "min_patches": 1, "max_patches": 4}
     files = processor_files(
         "InternVLProcessor",
         "GotOcr2ImageProcessor",
         fields,
         "InternVLVideoProcessor",
         {"size": fields["size"]},
-        image_seq_length=4,
+        image_seq_length=(size // PATCH // 2) ** 2,
     )
     write(out, tr.InternVLForConditionalGeneration(config), tokenizer, text.INTERNVL, files)
 
@@ -385,6 +387,8 @@ def idefics_folder(
     processor: str,
     image: str,
     video: str | None,
+    wider: dict[str, Any] | None = None,
+    size: int = SIZE,
 ) -> None:
     tiles = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
     special = [start, *others, "<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>"]
@@ -393,25 +397,25 @@ def idefics_folder(
     tokenizer = fast(tokens, bos_token=start, eos_token="<end_of_utterance>", pad_token="<|endoftext|>")
     config = config_class(
         text_config=tr.LlamaConfig(**decoder(tokenizer)),
-        vision_config={**VISION, "image_size": SIZE, "patch_size": PATCH},
+        vision_config={**VISION, **(wider or {}), "image_size": size, "patch_size": PATCH},
         scale_factor=2,
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         pad_token_id=tokenizer.pad_token_id,
         tie_word_embeddings=False,
     )
     fields = {
-        "size": {"longest_edge": 2 * SIZE},
-        "max_image_size": {"longest_edge": SIZE},
+        "size": {"longest_edge": 2 * size},
+        "max_image_size": {"longest_edge": size},
         "do_image_splitting": True,
         "do_pad": True,
         "resample": 1,
     }
-    frames = {**fields, "video_sampling": {"fps": 1, "max_frames": 8, "video_size": {"longest_edge": SIZE}}}
-    files = processor_files(processor, image, fields, video, frames, image_seq_len=4)
+    frames = {**fields, "video_sampling": {"fps": 1, "max_frames": 8, "video_size": {"longest_edge": size}}}
+    files = processor_files(processor, image, fields, video, frames, image_seq_len=(size // PATCH // 2) ** 2)
     write(out, model_class(config), tokenizer, text.idefics(start), files)
 
 
-def idefics3(out: Path) -> None:
+def idefics3(out: Path, wider: dict[str, Any] | None = None, size: int = SIZE) -> None:
     idefics_folder(
         out,
         "<|begin_of_text|>",
@@ -421,6 +425,8 @@ def idefics3(out: Path) -> None:
         "Idefics3Processor",
         "Idefics3ImageProcessor",
         None,
+        wider,
+        size,
     )
 
 
@@ -487,38 +493,21 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
 }
 
 
-# Whose towers need more memory than their decoders: not made where no family is named.
-WIDE: dict[str, Callable[[Path], None]] = {
-    "qwen2_5_vl_wide": partial(
-        qwen2_5_vl, wider={"depth": 1, "fullatt_block_indexes": [0], "num_heads": 8, "hidden_size": 512, "intermediate_size": 1376}
-    ),
-    "qwen2_audio_wide": partial(
-        qwen2_audio,
-        wider={"d_model": 512, "encoder_layers": 1, "encoder_attention_heads": 8, "encoder_ffn_dim": 2048},
-    ),
-    "gemma4_audio_wide": partial(
-        gemma4,
-        audio={
-            "hidden_size": 1024,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 8,
-            "output_proj_dims": 48,
-            "subsampling_conv_channels": [16, 8],
-        },
-    ),
-}
-
-
-def make(out: Path, families: list[str]) -> None:
-    for family in families:
+def make(out: Path, families: Mapping[str, Callable[[Path], None]]) -> None:
+    for family, write_folder in families.items():
         torch.manual_seed(0)
         folder = out / family
         folder.mkdir(parents=True, exist_ok=True)
-        {**FAMILIES, **WIDE}[family](folder)
+        write_folder(folder)
+
+
+def run(known: Mapping[str, Callable[[Path], None]]) -> None:
+    """The command: makes the named families, all where none is named."""
+    folder, *named = sys.argv[1:] or [""]
+    if folder == "" or any(name not in known for name in named):
+        sys.exit(f"usage: {Path(sys.argv[0]).name} OUT [{' '.join(known)}]")
+    make(Path(folder), {name: known[name] for name in named or known})
 
 
 if __name__ == "__main__":
-    unknown = [name for name in sys.argv[2:] if name not in FAMILIES and name not in WIDE]
-    if len(sys.argv) < 2 or unknown:
-        sys.exit(f"usage: torch_families.py OUT [{' '.join([*FAMILIES, *WIDE])}]")
-    make(Path(sys.argv[1]), sys.argv[2:] or list(FAMILIES))
+    run(FAMILIES)

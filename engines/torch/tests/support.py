@@ -44,7 +44,7 @@ def family_folder(family: str) -> str:
         import torch_families
 
         with contextlib.redirect_stderr(io.StringIO()):
-            torch_families.make(root, [family])
+            torch_families.make(root, {family: torch_families.FAMILIES[family]})
     return str(root / family)
 
 

@@ -246,9 +246,9 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def _encoded(row: EncodedRow) -> dict[str, Any]:
-    has_clips = row.vectors.videos > 0 or len(row.vectors.sounds) > 0
+    has_vectors = row.vectors.pictures > 0 or row.vectors.videos > 0 or len(row.vectors.sounds) > 0
     return {
-        **({"vectors": asdict(row.vectors)} if has_clips else {}),
+        **({"vectors": asdict(row.vectors)} if has_vectors else {}),
         "tokens": len(row.ids),
         "imageTokens": row.image_tokens,
         "supervisedTokens": row.supervised_tokens,

@@ -44,6 +44,7 @@ class Processor:
         self.video_token: str | None = getattr(joint, "video_token", None) if "video" in self.modalities else None
         self.audio_token: str | None = getattr(joint, "audio_token", None) if "audio" in self.modalities else None
         self.image_ids: frozenset[int] = _media_ids(config, joint)
+        self.picture_id: int | None = _media_id(config, joint, "image")
         self._frames_are_pictures = _is_smolvlm(joint)
         video, sound = getattr(joint, "video_processor", None), getattr(joint, "feature_extractor", None)
         # Qwen's rate, where a processor names none.
@@ -279,11 +280,13 @@ def _modalities(config: Any, joint: Any) -> list[str]:
 
 def _media_ids(config: Any, joint: Any) -> frozenset[int]:
     """Ids of the tokens that stand for vectors of pictures, videos and sounds."""
-    ids: set[int] = set()
-    for kind in ("image", "video", "audio"):
-        for holder, ending in product((config, joint), ("id", "index")):
-            found = getattr(holder, f"{kind}_token_{ending}", None)
-            if isinstance(found, int):
-                ids.add(found)
-                break
-    return frozenset(ids)
+    found = (_media_id(config, joint, kind) for kind in ("image", "video", "audio"))
+    return frozenset(one for one in found if one is not None)
+
+
+def _media_id(config: Any, joint: Any, kind: str) -> int | None:
+    for holder, ending in product((config, joint), ("id", "index")):
+        found = getattr(holder, f"{kind}_token_{ending}", None)
+        if isinstance(found, int):
+            return found
+    return None

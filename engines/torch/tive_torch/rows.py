@@ -33,9 +33,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class ClipVectors:
-    """What a row's clips become in the model's towers."""
+class RowVectors:
+    """What a row's pictures and clips become in the model's towers."""
 
+    pictures: int
+    """Of all pictures."""
     videos: int
     """Of all videos."""
     sounds: list[int]
@@ -50,7 +52,7 @@ class EncodedRow:
     image_tokens: int
     supervised_tokens: int
     truncated: bool
-    vectors: ClipVectors
+    vectors: RowVectors
 
 
 @dataclass(frozen=True)
@@ -188,12 +190,12 @@ def _encode(processor: Processor, rows: Sequence[Row], cutoff: int) -> list[Enco
     inputs = _processed(processor, rows)
     found: list[EncodedRow | Rejection] = []
     ids = _unpadded(inputs)
-    vectors = _clip_vectors(processor, rows, inputs)
-    for row_ids, labels, clips in zip(ids, _labels(processor, rows, ids), vectors, strict=True):
+    vectors = _vectors(processor, rows, inputs, ids)
+    for row_ids, labels, found_vectors in zip(ids, _labels(processor, rows, ids), vectors, strict=True):
         if isinstance(labels, Mismatch):
             found.append(Rejection("tokenization_mismatch", f"{labels}; check chat template and tokenizer"))
         else:
-            found.append(_cut(row_ids, labels, clips, processor.image_ids, cutoff))
+            found.append(_cut(row_ids, labels, found_vectors, processor.image_ids, cutoff))
     return found
 
 
@@ -206,16 +208,17 @@ def _contents(rows: Sequence[Row], kind: str) -> list[Any]:
     return [clip.content for row in rows for clip in row.clips if clip.kind == kind]
 
 
-def _clip_vectors(processor: Processor, rows: Sequence[Row], inputs: Mapping[str, torch.Tensor]) -> list[ClipVectors]:
-    videos = iter(processor.towers.of_videos(inputs, _contents(rows, "video")))
-    sounds = iter(processor.towers.of_sounds(inputs, len(_contents(rows, "audio"))))
-    return [
-        ClipVectors(
-            sum(next(videos) for clip in row.clips if clip.kind == "video"),
-            [next(sounds) for clip in row.clips if clip.kind == "audio"],
-        )
-        for row in rows
-    ]
+def _vectors(
+    processor: Processor, rows: Sequence[Row], inputs: Mapping[str, torch.Tensor], ids: Sequence[list[int]]
+) -> list[RowVectors]:
+    towers = processor.towers
+    each_video = iter(towers.of_videos(inputs, _contents(rows, "video")))
+    each_sound = iter(towers.of_sounds(inputs, len(_contents(rows, "audio"))))
+    videos = [sum(next(each_video) for clip in row.clips if clip.kind == "video") for row in rows]
+    sounds = [[next(each_sound) for clip in row.clips if clip.kind == "audio"] for row in rows]
+    counts, tokens = [len(row.pictures) for row in rows], [row_ids.count(processor.picture_id) for row_ids in ids]
+    pictures = towers.of_pictures(inputs, counts, tokens, videos)
+    return [RowVectors(*found) for found in zip(pictures, videos, sounds, strict=True)]
 
 
 def _unpadded(inputs: Mapping[str, torch.Tensor]) -> list[list[int]]:
@@ -241,7 +244,7 @@ def _labels(processor: Processor, rows: Sequence[Row], ids: Sequence[list[int]])
 
 
 def _cut(
-    ids: list[int], labels: list[int], vectors: ClipVectors, image_ids: frozenset[int], cutoff: int
+    ids: list[int], labels: list[int], vectors: RowVectors, image_ids: frozenset[int], cutoff: int
 ) -> EncodedRow | Rejection:
     behind = sum(1 for token in ids[cutoff:] if token in image_ids)
     if behind > 0:

@@ -1,4 +1,4 @@
-"""Shapes of the towers that videos and sounds go through, and how many vectors of a tower a clip becomes."""
+"""Shapes of the towers that pictures, videos and sounds go through, and how many vectors they become there."""
 
 from __future__ import annotations
 
@@ -8,46 +8,60 @@ from typing import Any
 import torch
 from torch import nn
 
+# Whose towers give their last layer's output alone where that is the one that is named; others keep those of all layers.
+_LAST_ALONE = ("internvl", "qianfan_ocr")
+# Names of a tower's width in configs, the first that is there.
+_WIDTHS = ("d_model", "embed_dim", "hidden_size")
 
 class Towers:
     """What a model's config and its processor say of vectors."""
 
     def __init__(self, config: Any, joint: Any, pads_sounds: bool) -> None:
         """`pads_sounds`: whether every sound is made as long as the longest that the processor takes."""
+        self._config = config
         self._vision = getattr(config, "vision_config", None)
         self._audio = getattr(config, "audio_config", None)
         self._pads_sounds = pads_sounds
         self._extractor = getattr(joint, "feature_extractor", None)
 
-    def shapes(self, config: Any, skeleton: nn.Module, modalities: Sequence[str]) -> dict[str, Any]:
-        """Widths in values a vector of the towers, for `inspect`; None where the model has none."""
-        video = self._vision_shape(config, skeleton) if "video" in modalities and self._vision is not None else None
+    def shapes(self, skeleton: nn.Module, modalities: Sequence[str]) -> dict[str, Any]:
+        """Widths in values a vector of the towers, for `inspect`; None where the model has none, or is of no known kind."""
+        seen = self._vision_shape(skeleton)
         audio = self._audio_shape(skeleton) if "audio" in modalities and self._audio is not None else None
-        return {"video": video, "audio": audio}
-
-    def _vision_shape(self, config: Any, skeleton: nn.Module) -> dict[str, Any]:
-        vision = self._vision
-        patch = self._patch()
-        # Earlier layers are kept as well where one of them is chosen by number.
-        keeps = getattr(config, "vision_feature_layer", None) is not None
-        pixels = 3 * int(_one(getattr(vision, "temporal_patch_size", 1))) * patch * patch
         return {
-            **_widths(vision, skeleton),
+            "image": seen if "image" in modalities else None,
+            "video": seen if "video" in modalities else None,
+            "audio": audio,
+        }
+
+    def _vision_shape(self, skeleton: nn.Module) -> dict[str, Any] | None:
+        widths = None if self._patch() is None else _widths(self._vision, skeleton)
+        if widths is None:
+            return None
+        pixels = self._pixels()
+        # Earlier layers are kept as well where one of them is chosen by number.
+        layer = getattr(self._config, "vision_feature_layer", None)
+        keeps = layer is not None and not (layer == -1 and self._config.model_type in _LAST_ALONE)
+        return {
+            **widths,
             "input": pixels,
             # Resized, scaled, cut into patches, and these in one tensor.
             "prepared": 4 * pixels,
-            "stem": 0,
+            # LLaVA's projector is given every vector, those of other kinds are given several as one.
+            "stem": int(self._config.get_text_config(decoder=True).hidden_size) if keeps else 0,
             "local": None,
-            "keptLayerCount": _layer_count(vision) + 1 if keeps else 0,
+            "keptLayerCount": _layer_count(self._vision) + 1 if keeps else 0,
         }
 
-    def _audio_shape(self, skeleton: nn.Module) -> dict[str, Any]:
+    def _audio_shape(self, skeleton: nn.Module) -> dict[str, Any] | None:
         audio, frames = self._audio, self._frames()
         mel_count, hop, window = (
             int(getattr(self._extractor, name, None) or 0) for name in ("feature_size", "hop_length", "n_fft")
         )
         channels = getattr(audio, "subsampling_conv_channels", None)
         widths = _widths(audio, skeleton)
+        if widths is None:
+            return None
         # The first convolution's output is the widest: of Whisper's kind twice as many places, of the other, whose
         # convolutions halve both sides of the spectrogram, two of four frames by half of the bands by its channels.
         stem = 2 * widths["hidden"] if channels is None else int(channels[0]) * mel_count
@@ -62,6 +76,35 @@ class Towers:
             "keptLayerCount": 0,
         }
 
+    def of_pictures(
+        self,
+        inputs: Mapping[str, torch.Tensor],
+        counts: Sequence[int],
+        tokens: Sequence[int],
+        videos: Sequence[int],
+    ) -> list[int]:
+        """Vectors of all pictures of each row of a processor's call, tiles that only pad others left out.
+
+        Of each row: how many pictures it has, their tokens, and the vectors of its videos, whose tokens are among these
+        where a processor makes frames as it makes pictures.
+        """
+        pixels = inputs.get("pixel_values")
+        if pixels is None or self._patch() is None or sum(counts) == 0:
+            return [0] * len(counts)
+        total = pixels.numel() // self._pixels()
+        if pixels.dim() == 5:
+            # A tile without a value is there so that all have as many: of pictures, or of rows.
+            tiles = (pixels != 0).flatten(2).any(2).sum(1).tolist()
+            each = total // (pixels.shape[0] * pixels.shape[1])
+            of_rows = _by_row(tiles, counts) if "image_sizes" in inputs else tiles
+            found = [each * count for count in of_rows]
+        elif "image_position_ids" in inputs:
+            # All pictures are padded to as many patches, whatever their tokens are.
+            found = [total * count // sum(counts) for count in counts]
+        else:
+            found = [total * count // max(1, sum(tokens)) for count in tokens]
+        return found if "pixel_values_videos" in inputs else [max(0, a - b) for a, b in zip(found, videos, strict=True)]
+
     def of_videos(self, inputs: Mapping[str, torch.Tensor], videos: Sequence[Any]) -> list[int]:
         """Vectors of each video of a processor's call."""
         grid = inputs.get("video_grid_thw")
@@ -73,7 +116,8 @@ class Towers:
         if "video_position_ids" in inputs:
             per_frame = int(pixels.shape[-2])
         else:
-            per_frame = (int(pixels.shape[-2]) // self._patch()) * (int(pixels.shape[-1]) // self._patch())
+            patch = self._patch()
+            per_frame = 0 if patch is None else (int(pixels.shape[-2]) // patch) * (int(pixels.shape[-1]) // patch)
         return [len(video) * per_frame for video in videos]
 
     def of_sounds(self, inputs: Mapping[str, torch.Tensor], count: int) -> list[int]:
@@ -84,8 +128,15 @@ class Towers:
         frames = [mask.shape[-1]] * count if self._pads_sounds else mask.sum(-1).tolist()
         return [-(-int(found) // self._frames()) for found in frames]
 
-    def _patch(self) -> int:
-        return int(_one(self._vision.patch_size))
+    def _patch(self) -> int | None:
+        """Side of a patch; None without a tower of patches."""
+        patch = _one(getattr(self._vision, "patch_size", None))
+        return None if patch is None else int(patch)
+
+    def _pixels(self) -> int:
+        """Values of the pixels that become one vector; for a tower of patches."""
+        vision = self._vision
+        return 3 * int(_one(getattr(vision, "temporal_patch_size", 1))) * int(_one(vision.patch_size)) ** 2
 
     def _frames(self) -> int:
         """Frames of a spectrogram that become one vector: two convolutions of stride two, or one."""
@@ -100,8 +151,17 @@ def _layer_count(config: Any) -> int:
     return int(getattr(config, "depth", None) or getattr(config, "num_hidden_layers", 0))
 
 
-def _widths(config: Any, skeleton: nn.Module) -> dict[str, Any]:
-    hidden = int(getattr(config, "d_model", None) or config.hidden_size)
+def _by_row(values: Sequence[int], counts: Sequence[int]) -> list[int]:
+    """Sums of values of rows that have so many each."""
+    left = iter(values)
+    return [sum(next(left) for _ in range(count)) for count in counts]
+
+
+def _widths(config: Any, skeleton: nn.Module) -> dict[str, Any] | None:
+    # Qwen2-VL's `hidden_size` is that of what its tower gives.
+    hidden = next((int(found) for name in _WIDTHS if (found := getattr(config, name, None))), None)
+    if hidden is None:
+        return None
     inner = getattr(config, "encoder_ffn_dim", None) or getattr(config, "intermediate_size", None)
     return {"hidden": hidden, "inner": int(inner or 4 * hidden), "isGated": _is_gated(config, skeleton)}
 

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import { LargestBatch } from '../../../activities/dataset/largest-batch.ts';
-import type { RowClipVectors } from '../../../contracts/clips.ts';
+import type { RowVectors } from '../../../contracts/clips.ts';
 import type { PlannedRow } from '../../../dataset/rows/plan-rows.ts';
 
-function row(microBatch: number, tokenCount: number, clipVectors?: RowClipVectors): PlannedRow {
+function row(microBatch: number, tokenCount: number, towerVectors?: RowVectors): PlannedRow {
   const record = {
     ...{ rowIndex: 0, sourceIndex: 0, byteStart: 0, byteEnd: 0, id: null, task: 'a', image: null, unreadKeys: [] },
     ...{ contentHash: new Uint8Array(32), imageTokenCount: 0, supervisedTokenCount: 2, truncated: false },
     ...{ rejection: null, extensionDiffers: false, tokenCount },
   };
-  return { record: { ...record, ...(clipVectors && { clipVectors }) }, place: { microBatch, shard: 0 } };
+  return { record: { ...record, ...(towerVectors && { towerVectors }) }, place: { microBatch, shard: 0 } };
 }
 
 test('the largest micro-batch of rows without clips says nothing of them', () => {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { LARGE, configOf } from '../../../bench/large-model-folder.ts';
-import type { ClipVectors } from '../../../contracts/clips.ts';
+import type { TowerVectors } from '../../../contracts/clips.ts';
 import type { LoraTarget } from '../../../contracts/config.ts';
 import { initialAdapter, gradientLayout } from '../../../model/adapter.ts';
 import { parseArchitecture } from '../../../model/architectures/read-architecture.ts';
-import { clipVectorsOf } from '../../../model/memory/clip-bytes.ts';
-import type { ClipTowers } from '../../../model/memory/clip-bytes.ts';
+import { vectorsOf } from '../../../model/memory/tower-bytes.ts';
+import type { Towers } from '../../../model/memory/tower-bytes.ts';
 import { adapterSizes, countMemory } from '../../../model/memory/count-memory.ts';
 import { sizesOf } from '../../../model/memory/model-sizes.ts';
 import { totalBytes } from '../../../model/memory/memory-question.ts';
@@ -137,10 +137,10 @@ describe('clips in towers', () => {
     stem: 128 * 128,
     local: { chunk: 12, context: 24, headCount: 8 },
   };
-  const asked = (clipTowers: ClipTowers, clips?: ClipVectors, more: Partial<MemoryQuestion> = {}): MemoryQuestion => ({
+  const asked = (towers: Towers, clips?: TowerVectors, more: Partial<MemoryQuestion> = {}): MemoryQuestion => ({
     ...QUESTION,
     engine: 'torch',
-    sizes: { ...QUESTION.sizes, tower: null, clipTowers },
+    sizes: { ...QUESTION.sizes, tower: null, towers },
     batch: { rowCount: 1, tokenCount: 16, supervisedCount: 1, ...(clips && { clips }) },
     ...more,
   });
@@ -185,7 +185,7 @@ describe('clips in towers', () => {
 
   test('need the larger tower alone, as one is at work after the other, and the decoder where it is larger still', () => {
     const towers = { video, audio: whisper };
-    const work = (clips: ClipVectors): number => countMemory(asked(towers, clips)).work;
+    const work = (clips: TowerVectors): number => countMemory(asked(towers, clips)).work;
     expect(work({ videos: 4096, sounds: 3000 })).toBe(work({ videos: 4096, sounds: 0 }));
     const long = { rowCount: 1, tokenCount: 4096, supervisedCount: 10 };
     const [plain, few] = [long, { ...long, clips: { videos: 64, sounds: 0 } }].map((batch) =>
@@ -200,7 +200,7 @@ describe('clips in towers', () => {
       { videos: 32, sounds: [] },
       { videos: 0, sounds: [200] },
     ];
-    expect(clipVectorsOf(rows)).toEqual({ videos: 96, sounds: 900 });
-    expect(clipVectorsOf([])).toEqual({ videos: 0, sounds: 0 });
+    expect(vectorsOf(rows)).toEqual({ videos: 96, sounds: 900 });
+    expect(vectorsOf([])).toEqual({ videos: 0, sounds: 0 });
   });
 });

@@ -55,8 +55,8 @@ describe('tokens of a micro-batch', () => {
   test('are fewer where rows have clips whose towers need more', () => {
     const pixels = 3 * 2 * 14 * 14;
     const tower = { hidden: 1280, inner: 3420, isGated: true, input: pixels, prepared: 4 * pixels, stem: 0 };
-    const clipTowers = { video: { ...tower, local: null, keptLayerCount: 0 }, audio: null };
-    const question = { ...QUESTION, engine: 'torch' as const, sizes: { ...QUESTION.sizes, clipTowers } };
+    const towers = { video: { ...tower, local: null, keptLayerCount: 0 }, audio: null };
+    const question = { ...QUESTION, engine: 'torch' as const, sizes: { ...QUESTION.sizes, towers } };
     const density = { videos: 100, sounds: 0 };
     expect(largestBatch(8192, 2048, density).clips).toEqual({ videos: 819_200, sounds: 0 });
     expect(pickTokenBudget([question], 2048, 64e9)).toBe(8192);

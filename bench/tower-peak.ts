@@ -1,15 +1,15 @@
-// The most memory that the torch engine's process has had with videos or sounds in its towers, beside its count.
+// The most memory that the torch engine's process has had with pictures, videos or sounds in its towers, beside its count.
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { ClipKind, LoadedClip } from '../contracts/clips.ts';
+import type { ClipKind } from '../contracts/clips.ts';
 import type { LoraTarget } from '../contracts/config.ts';
 import { initialAdapter } from '../model/adapter.ts';
 import type { Engine, RowExample } from '../model/engine.ts';
 import { loadEngine } from '../model/load-engine.ts';
-import { clipVectorsOf } from '../model/memory/clip-bytes.ts';
+import { vectorsOf } from '../model/memory/tower-bytes.ts';
 import { countMemory } from '../model/memory/count-memory.ts';
 import { totalBytes } from '../model/memory/memory-question.ts';
 import type { MemoryCount } from '../model/memory/memory-question.ts';
@@ -19,22 +19,69 @@ import type { BenchLine } from './bench.ts';
 import { packageFolder } from './package-folder.ts';
 import { peaksOfTree } from './processes.ts';
 
-/**
- * Rows of one clip each, many enough that the tower needs more than all else, and that allocators give its tables back.
- */
+/** What a row shows or lets hear: a picture, square, by its side in pixels; 16 frames; or 1.9 s without a tone. */
+type Shown = { kind: 'picture'; side: number } | { kind: ClipKind };
+
+/** A family's question, what stands in it, and rows many enough that the tower needs more than all else. */
+interface Case {
+  asked: string;
+  shown: Shown;
+  rowCount: number;
+}
+
+/** One thing a row, so that allocators give the tower's tables back. */
 const CASES = {
+  qwen2_5_vl_windows: {
+    asked: '<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>What is it?<|im_end|>\n',
+    shown: { kind: 'picture', side: 112 },
+    rowCount: 192,
+  },
+  llava_wide: {
+    asked: '<image>\nWhat is it?\n',
+    shown: { kind: 'picture', side: 224 },
+    rowCount: 48,
+  },
+  llava_onevision_wide: {
+    asked: '<|im_start|>user <image>\nWhat is it?<|im_end|>',
+    shown: { kind: 'picture', side: 448 },
+    rowCount: 10,
+  },
+  internvl_wide: {
+    asked: '<|im_start|>user\n<IMG_CONTEXT>\nWhat is it?<|im_end|>\n',
+    shown: { kind: 'picture', side: 448 },
+    rowCount: 10,
+  },
+  gemma3_wide: {
+    asked: '<bos><start_of_turn>user\n<start_of_image>What is it?<end_of_turn>\n',
+    shown: { kind: 'picture', side: 224 },
+    rowCount: 48,
+  },
+  gemma4_wide: {
+    asked: '<bos><|turn>user\n<|image|>What is it?<turn|>\n',
+    shown: { kind: 'picture', side: 400 },
+    rowCount: 20,
+  },
+  idefics3_wide: {
+    asked: '<|begin_of_text|>User:<image>What is it?<end_of_utterance>\n',
+    shown: { kind: 'picture', side: 448 },
+    rowCount: 10,
+  },
   qwen2_5_vl_wide: {
     asked: '<|im_start|>user\n<|vision_start|><|video_pad|><|vision_end|>What is it?<|im_end|>\n',
-    kind: 'video',
+    shown: { kind: 'video' },
     rowCount: 24,
   },
   qwen2_audio_wide: {
     asked: '<|im_start|>user\nAudio 1: <|audio_bos|><|AUDIO|><|audio_eos|>\nWhat is it?<|im_end|>\n',
-    kind: 'audio',
+    shown: { kind: 'audio' },
     rowCount: 192,
   },
-  gemma4_audio_wide: { asked: '<bos><|turn>user\n<|audio|>What is it?<turn|>\n', kind: 'audio', rowCount: 192 },
-} as const satisfies Record<string, { asked: string; kind: ClipKind; rowCount: number }>;
+  gemma4_audio_wide: {
+    asked: '<bos><|turn>user\n<|audio|>What is it?<turn|>\n',
+    shown: { kind: 'audio' },
+    rowCount: 192,
+  },
+} as const satisfies Record<string, Case>;
 
 type WideFamily = keyof typeof CASES;
 
@@ -48,7 +95,7 @@ const CUTOFF = 4096;
 const SAMPLES = 30_400;
 
 /** What was counted, and what came on top of the process and its weights. */
-interface ClipPeak {
+interface TowerPeak {
   count: MemoryCount;
   countedBytes: number;
   grownBytes: number;
@@ -57,19 +104,19 @@ interface ClipPeak {
 /** Each family in a process of its own. */
 export async function* bench(): AsyncGenerator<BenchLine> {
   if (torchPython() === null) {
-    yield { name: 'clip-peak', facts: ['skipped: needs a Python with torch; run `tive setup torch`'] };
+    yield { name: 'tower-peak', facts: ['skipped: needs a Python with torch; run `tive setup torch`'] };
     return;
   }
   const folder = await mkdtemp(join(tmpdir(), 'tive-towers-'));
   try {
     for (const family of Object.keys(CASES) as WideFamily[]) {
-      const { count, countedBytes, grownBytes } = await clipPeak(folder, family);
+      const { count, countedBytes, grownBytes } = await towerPeak(folder, family);
       yield {
         name: family,
         facts: [
           `${megabytes(countedBytes)} counted, ${megabytes(grownBytes)} at the peak, beside process and weights`,
           `${(countedBytes / grownBytes).toFixed(2)} (goal 0.8 to 1.2)`,
-          `tower ${megabytes(count.work)}, clips ${megabytes(count.clips ?? 0)}`,
+          `tower ${megabytes(count.work)}, its input ${megabytes((count.pictures ?? 0) + (count.clips ?? 0))}`,
         ],
       };
     }
@@ -79,8 +126,8 @@ export async function* bench(): AsyncGenerator<BenchLine> {
 }
 
 /** Takes micro-batches of a family's model, which is made in `folder`, in a new process of the engine. */
-async function clipPeak(folder: string, family: WideFamily): Promise<ClipPeak> {
-  const program = join(packageFolder(), 'test/golden/torch_families.py');
+async function towerPeak(folder: string, family: WideFamily): Promise<TowerPeak> {
+  const program = join(packageFolder(), 'test/golden/torch_wide_families.py');
   const env = { ...process.env, HF_HUB_OFFLINE: '1', OMP_NUM_THREADS: '1' };
   await promisify(execFile)(requireTorchPython(), [program, folder, family], { env });
   const others = peaksOfTree(process.pid);
@@ -94,13 +141,13 @@ async function clipPeak(folder: string, family: WideFamily): Promise<ClipPeak> {
   }
 }
 
-async function measure(engine: Engine, path: string, family: WideFamily, peak: () => number): Promise<ClipPeak> {
-  const { asked, kind, rowCount } = CASES[family];
-  const row = { pieces: [{ text: asked, supervised: false }, ANSWER], pictures: [], clips: [clipOf(kind)] };
+async function measure(engine: Engine, path: string, family: WideFamily, peak: () => number): Promise<TowerPeak> {
+  const { asked, shown, rowCount } = CASES[family];
+  const row = { pieces: [{ text: asked, supervised: false }, ANSWER], ...contentOf(shown) };
   const { sizes, processor } = await engine.describeModel(path);
   const [tokens] = await processor!.encode([row], CUTOFF);
   if (!('ids' in tokens!)) throw new Error(`${family}: must take the row, got: ${tokens!.detail}`);
-  const { supervisedTokenCount, clipVectors, ids } = tokens;
+  const { supervisedTokenCount, towerVectors, ids } = tokens;
   const tokenCount = ids.length;
   const model = await engine.loadModel(path);
   const adapter = initialAdapter(model.decoder.layers, { rank: RANK, alpha: RANK, targets: TARGETS }, () => 0.3);
@@ -111,7 +158,7 @@ async function measure(engine: Engine, path: string, family: WideFamily, peak: (
   const rows = Array.from({ length: rowCount }, () => example);
   // One is prepared while another one is computed.
   await Promise.all([rows, rows, rows].map((batch) => computer.compute(batch)));
-  const clips = clipVectorsOf(rows.flatMap(() => clipVectors ?? []));
+  const vectors = vectorsOf(rows.flatMap(() => towerVectors ?? []));
   const count = countMemory({
     sizes,
     engine: 'torch',
@@ -119,18 +166,24 @@ async function measure(engine: Engine, path: string, family: WideFamily, peak: (
     work: 'gradients',
     adapter: { rank: RANK, targets: TARGETS },
     projection: PROJECTION,
-    batch: { rowCount, tokenCount, supervisedCount: rowCount * supervisedTokenCount, clips },
+    batch: { rowCount, tokenCount, supervisedCount: rowCount * supervisedTokenCount, vectors },
     recomputedLayerCount: 0,
     cacheBytes: 0,
   });
   return { count, countedBytes: totalBytes(count) - count.process - count.weights, grownBytes: peak() - before };
 }
 
-/** 16 frames, or a sound without a tone. */
-function clipOf(kind: ClipKind): LoadedClip {
-  if (kind === 'audio') return { kind, file: silence() };
-  const data = Uint8Array.from({ length: 16 * 140 * 140 * 3 }, (_, index) => (index * 7919) % 251);
-  return { kind: 'video', frameCount: 16, height: 140, width: 140, data };
+function contentOf(shown: Shown): Pick<RowExample, 'pictures' | 'clips'> {
+  if (shown.kind === 'picture')
+    return { pictures: [{ width: shown.side, height: shown.side, data: noise(shown.side ** 2) }] };
+  if (shown.kind === 'audio') return { pictures: [], clips: [{ kind: 'audio', file: silence() }] };
+  const size = { frameCount: 16, height: 140, width: 140 };
+  return { pictures: [], clips: [{ kind: 'video', ...size, data: noise(16 * 140 * 140) }] };
+}
+
+/** 8-bit RGB without a pattern. */
+function noise(pixelCount: number): Uint8Array {
+  return Uint8Array.from({ length: 3 * pixelCount }, (_, index) => (index * 7919) % 251);
 }
 
 /** WAV, 16 bits at 16 kHz. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { firstDensity } from '../../../activities/shared/clip-density.ts';
+import { firstDensity } from '../../../activities/shared/vector-density.ts';
 import { localDataset } from '../../../activities/shared/local-dataset.ts';
 import { ModelHost } from '../../../activities/shared/model-host.ts';
 import { loadRecipe } from '../../../client/recipe/recipe.ts';
@@ -30,12 +30,12 @@ class Models extends ModelHost {
 
   override async describe(): Promise<ModelDescription> {
     const sizes = sizesOf(await readArchitecture(`${GOLDEN}/model`));
-    const clipTowers = { video: this.#takesVideos ? TOWER : null, audio: null };
+    const towers = { video: this.#takesVideos ? TOWER : null, audio: null };
     const texts = { eosToken: '</s>', namedTokens: {}, reservedTexts: [], imageToken: '<image>', audioToken: null };
     return {
       decoder: { path: '', layers: [] },
       parameterCount: 1,
-      sizes: { ...sizes, clipTowers },
+      sizes: { ...sizes, towers },
       processor: {
         texts: { ...texts, chatTemplate: null, videoToken: '<film>' },
         version: '1',
@@ -51,7 +51,7 @@ class Models extends ModelHost {
 function tokensOf({ clips = [] }: SizedRow) {
   const videos = clips.reduce((sum, clip) => sum + ('frameCount' in clip ? 2 * clip.frameCount : 0), 0);
   const counts = { imageTokenCount: 0, supervisedTokenCount: 1, truncated: false };
-  return { ids: new Int32Array(10), labels: new Int32Array(10), ...counts, clipVectors: { videos, sounds: [] } };
+  return { ids: new Int32Array(10), labels: new Int32Array(10), ...counts, towerVectors: { videos, sounds: [] } };
 }
 
 test('the densest of the first rows with clips decides, and only a model that takes clips is asked', async () => {

@@ -1,14 +1,15 @@
-// Bytes that videos and sounds take on their way through a model's towers.
-import type { ClipVectors, RowClipVectors } from '../../contracts/clips.ts';
+// Bytes that pictures, videos and sounds take on their way through a model's towers.
+import type { RowVectors, TowerVectors } from '../../contracts/tower-vectors.ts';
 
-/** What videos and sounds of a model go through; null for a kind that it does not take. */
-export interface ClipTowers {
-  video: ClipTower | null;
-  audio: ClipTower | null;
+/** What pictures, videos and sounds of a model go through; null for a kind that it does not take, or is not counted. */
+export interface Towers {
+  image: Tower | null;
+  video: Tower | null;
+  audio: Tower | null;
 }
 
 /** A tower's widths, in values a vector. Its weights are frozen, so a layer keeps nothing for the backward pass. */
-export interface ClipTower {
+export interface Tower {
   hidden: number;
   /** Inside the MLP, and whether it has a gate beside. */
   inner: number;
@@ -17,7 +18,8 @@ export interface ClipTower {
   input: number;
   /** Of all that the processor holds while it makes them. */
   prepared: number;
-  /** Of the widest convolution before the layers; 0 for one that is as wide as they are. */
+  /** Of the widest convolution before the layers, or of what every vector becomes behind them; 0 for none that is wider
+   * than these. */
   stem: number;
   /** Layers whose outputs are kept until the last one's. */
   keptLayerCount: number;
@@ -25,8 +27,8 @@ export interface ClipTower {
   local: { chunk: number; context: number; headCount: number } | null;
 }
 
-/** Vectors of videos and of sounds a token of rows: a budget of tokens is one of vectors. */
-export type ClipDensity = ClipVectors;
+/** Vectors of each kind a token of rows: a budget of tokens is one of vectors. */
+export type VectorDensity = TowerVectors;
 
 /** What processors make. */
 const FLOAT32_BYTES = 4;
@@ -39,36 +41,50 @@ const ATTENTION_TABLES = 10;
 const STEM_TABLES = 3;
 
 /** Vectors of rows that are computed together: each sound is padded to the longest. */
-export function clipVectorsOf(rows: readonly RowClipVectors[]): ClipVectors {
+export function vectorsOf(rows: readonly RowVectors[]): TowerVectors {
   const sounds = rows.flatMap((row) => row.sounds);
   return {
+    pictures: rows.reduce((sum, { pictures }) => sum + pictures, 0),
     videos: rows.reduce((sum, { videos }) => sum + videos, 0),
     sounds: sounds.length * sounds.reduce((most, count) => Math.max(most, count), 0),
   };
 }
 
 /** The most of each kind; null of none. */
-export function mostVectors(found: readonly ClipVectors[]): ClipVectors | null {
+export function mostVectors(found: readonly TowerVectors[]): TowerVectors | null {
   if (found.length === 0) return null;
   return {
+    pictures: Math.max(...found.map(({ pictures }) => pictures)),
     videos: Math.max(...found.map(({ videos }) => videos)),
     sounds: Math.max(...found.map(({ sounds }) => sounds)),
   };
 }
 
-/** What clips take outside of the towers: those of this micro-batch, and the next one's, which is prepared beside. */
-export function clipInputBytes(towers: ClipTowers, { videos, sounds }: ClipVectors): number {
-  const values = (tower: ClipTower | null): number => (tower === null ? 0 : tower.input + tower.prepared);
-  return FLOAT32_BYTES * (videos * values(towers.video) + sounds * values(towers.audio));
+/**
+ * What pictures and clips take outside of the towers: those of this micro-batch, and the next one's, which is prepared
+ * beside.
+ */
+export function towerInputBytes(
+  towers: Towers,
+  { pictures, videos, sounds }: TowerVectors,
+): { pictures: number; clips: number } {
+  const bytes = (count: number, tower: Tower | null): number =>
+    tower === null ? 0 : FLOAT32_BYTES * count * (tower.input + tower.prepared);
+  return { pictures: bytes(pictures, towers.image), clips: bytes(videos, towers.video) + bytes(sounds, towers.audio) };
 }
 
 /** What the tower forms that needs most; one is at work after the other. */
-export function clipTowerBytes(towers: ClipTowers, { videos, sounds }: ClipVectors, valueBytes: number): number {
-  return valueBytes * Math.max(videos * workingValues(towers.video), sounds * workingValues(towers.audio));
+export function towerBytes(towers: Towers, vectors: TowerVectors, valueBytes: number): number {
+  const values = [
+    vectors.pictures * workingValues(towers.image),
+    vectors.videos * workingValues(towers.video),
+    vectors.sounds * workingValues(towers.audio),
+  ];
+  return valueBytes * Math.max(...values);
 }
 
 /** Values a vector of the layer at work, or of the convolutions before, and of what is kept beside. */
-function workingValues(tower: ClipTower | null): number {
+function workingValues(tower: Tower | null): number {
   if (tower === null) return 0;
   const { hidden, inner, isGated, stem, keptLayerCount } = tower;
   // The layer's input, that of the MLP, its norm; what the MLP forms.
@@ -77,7 +93,7 @@ function workingValues(tower: ClipTower | null): number {
 }
 
 /** Of chunks: input, norms, queries twice, mixed heads; keys and values with what they see, one twice; four tables. */
-function attentionValues({ hidden, local }: ClipTower): number {
+function attentionValues({ hidden, local }: Tower): number {
   if (local === null) return ATTENTION_TABLES * hidden;
   const { chunk, context, headCount } = local;
   return (6 + (3 * context) / chunk) * hidden + 4 * headCount * context;
