@@ -146,13 +146,18 @@ export function requireBatch(facts: MemoryFacts, batch: MicroBatchSize): void {
   const worst = workMemory(facts, batch).find((found) => found.totalBytes > facts.memoryBytes);
   if (worst === undefined) return;
   const smaller = batch.rowCount > 1 ? 'gradients.token_budget' : 'gradients.cutoff_len or warmup.lora_rank';
-  const { pictures = 0, videos = 0, sounds = 0 } = batch.vectors ?? {};
-  const shorter = videos + sounds > 0 ? 'cut videos and sounds, ' : pictures > 0 ? 'show fewer pictures a row, ' : '';
   throw new InvalidConfigError(
     `model: ${worst.work} must fit in ${gigabytes(facts.memoryBytes)} of memory a compute process, ` +
       `got ${gigabytes(worst.totalBytes)} for ${sizeText(batch)} (${countText(worst.count)}); ` +
-      `lower ${smaller}, ${shorter}start fewer compute processes, or take a machine with more memory`,
+      `lower ${smaller}, ${lessToShow(batch)}start fewer compute processes, or take a machine with more memory`,
   );
+}
+
+/** What of a micro-batch's rows might need less. */
+function lessToShow({ rowCount, vectors }: MicroBatchSize): string {
+  if (vectors === undefined) return '';
+  if (vectors.videos + vectors.sounds > 0) return 'cut videos and sounds, ';
+  return rowCount === 1 && vectors.pictures > 0 ? 'show fewer pictures a row, ' : '';
 }
 
 /** `weights 3.5 GB, activations 0.4 GB, …`: kinds of a hundred megabytes and more, largest first. */

@@ -21,6 +21,7 @@ class Towers:
         self._config = config
         self._vision = getattr(config, "vision_config", None)
         self._audio = getattr(config, "audio_config", None)
+        self._joint = joint
         self._pads_sounds = pads_sounds
         self._extractor = getattr(joint, "feature_extractor", None)
 
@@ -29,7 +30,7 @@ class Towers:
         seen = self._vision_shape(skeleton)
         audio = self._audio_shape(skeleton) if "audio" in modalities and self._audio is not None else None
         return {
-            "image": seen if "image" in modalities else None,
+            "image": seen and {**seen, **self._picture_inputs()} if "image" in modalities else None,
             "video": seen if "video" in modalities else None,
             "audio": audio,
         }
@@ -52,6 +53,16 @@ class Towers:
             "local": None,
             "keptLayerCount": _layer_count(self._vision) + 1 if keeps else 0,
         }
+
+    def _picture_inputs(self) -> dict[str, int]:
+        """What pictures take outside of their tower."""
+        pixels, values = self._pixels(), 3 * int(_one(self._vision.patch_size)) ** 2
+        names = getattr(getattr(self._joint, "image_processor", None), "model_input_names", ())
+        if "pixel_attention_mask" not in names:
+            # As videos, and five times a byte a value: in three requests, as pictures, and as arrays.
+            return {"prepared": 4 * pixels + 5 * values // 4}
+        # The mask has 8 bytes a pixel, and the tower is given copies of both without the tiles that only pad.
+        return {"input": 2 * 5 * pixels // 3, "prepared": 4 * 5 * pixels // 3}
 
     def _audio_shape(self, skeleton: nn.Module) -> dict[str, Any] | None:
         audio, frames = self._audio, self._frames()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { LargestBatch } from '../../../activities/dataset/largest-batch.ts';
-import type { RowVectors } from '../../../contracts/clips.ts';
+import type { RowVectors } from '../../../contracts/tower-vectors.ts';
 import type { PlannedRow } from '../../../dataset/rows/plan-rows.ts';
 
 function row(microBatch: number, tokenCount: number, towerVectors?: RowVectors): PlannedRow {
@@ -23,12 +23,28 @@ test('the largest micro-batch of rows without clips says nothing of them', () =>
 test('the most vectors of each tower go with it, whichever micro-batches they are of', () => {
   const largest = new LargestBatch();
   largest.add([
-    row(0, 40, { videos: 8, sounds: [] }),
-    row(1, 9, { videos: 64, sounds: [] }),
-    row(1, 9, { videos: 32, sounds: [] }),
+    row(0, 40, { pictures: 4, videos: 8, sounds: [] }),
+    row(1, 9, { pictures: 0, videos: 64, sounds: [] }),
+    row(1, 9, { pictures: 2, videos: 32, sounds: [] }),
   ]);
-  largest.add([row(2, 5, { videos: 0, sounds: [10, 30] }), row(2, 5, { videos: 0, sounds: [20] })]);
+  largest.add([
+    row(2, 5, { pictures: 0, videos: 0, sounds: [10, 30] }),
+    row(2, 5, { pictures: 0, videos: 0, sounds: [20] }),
+  ]);
   const clips = { videos: 96, sounds: 90 };
-  expect(largest.found).toEqual({ rowCount: 1, tokenCount: 40, supervisedCount: 2, clips });
+  const vectors = { pictures: 4, ...clips };
+  expect(largest.found).toEqual({ rowCount: 1, tokenCount: 40, supervisedCount: 2, vectors });
   expect(largest.details()).toEqual({ largestBatch: { rowCount: 1, tokenCount: 40, clips } });
+});
+
+test('pictures decide over memory, and the artifact is as if there were none', () => {
+  const [blind, seeing] = [new LargestBatch(), new LargestBatch()];
+  blind.add([row(0, 10), row(0, 12), row(1, 20)]);
+  seeing.add([
+    row(0, 10, { pictures: 256, videos: 0, sounds: [] }),
+    row(0, 12, { pictures: 512, videos: 0, sounds: [] }),
+    row(1, 20),
+  ]);
+  expect(seeing.found).toEqual({ ...blind.found, vectors: { pictures: 768, videos: 0, sounds: 0 } });
+  expect(seeing.details()).toEqual(blind.details());
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LARGE, configOf } from '../../../bench/large-model-folder.ts';
-import type { TowerVectors } from '../../../contracts/clips.ts';
 import type { LoraTarget } from '../../../contracts/config.ts';
+import type { TowerVectors } from '../../../contracts/tower-vectors.ts';
 import { initialAdapter, gradientLayout } from '../../../model/adapter.ts';
 import { parseArchitecture } from '../../../model/architectures/read-architecture.ts';
 import { vectorsOf } from '../../../model/memory/tower-bytes.ts';
@@ -107,7 +107,7 @@ describe('the memory of a process', () => {
   });
 });
 
-describe('clips in towers', () => {
+describe('pictures and clips in towers', () => {
   // Qwen2.5-VL's of 3 B, Qwen2-Audio's and Gemma 4's, as `inspect` gives them.
   const pixels = 3 * 2 * 14 * 14;
   const video = {
@@ -137,11 +137,16 @@ describe('clips in towers', () => {
     stem: 128 * 128,
     local: { chunk: 12, context: 24, headCount: 8 },
   };
-  const asked = (towers: Towers, clips?: TowerVectors, more: Partial<MemoryQuestion> = {}): MemoryQuestion => ({
+  const NONE = { pictures: 0, videos: 0, sounds: 0 };
+  const asked = (
+    towers: Partial<Towers>,
+    vectors?: Partial<TowerVectors>,
+    more: Partial<MemoryQuestion> = {},
+  ): MemoryQuestion => ({
     ...QUESTION,
     engine: 'torch',
-    sizes: { ...QUESTION.sizes, tower: null, towers },
-    batch: { rowCount: 1, tokenCount: 16, supervisedCount: 1, ...(clips && { clips }) },
+    sizes: { ...QUESTION.sizes, tower: null, towers: { image: null, video: null, audio: null, ...towers } },
+    batch: { rowCount: 1, tokenCount: 16, supervisedCount: 1, ...(vectors && { vectors: { ...NONE, ...vectors } }) },
     ...more,
   });
 
@@ -155,40 +160,59 @@ describe('clips in towers', () => {
   test('take of a video its patches, once as they are and as they are made, and the gated MLP of one layer', () => {
     // 32 frames of 448 × 448, two a patch.
     const vectors = 16 * 32 * 32;
-    const count = countMemory(asked({ video, audio: null }, { videos: vectors, sounds: 0 }));
+    const count = countMemory(asked({ video }, { videos: vectors }));
     expect(count.clips).toBe(4 * vectors * 5 * pixels);
     expect(count).toMatchObject({ activations: 0, attention: 0, work: 4 * vectors * (3 * 1280 + 3 * 3420) });
-    const half = countMemory(asked({ video, audio: null }, { videos: vectors, sounds: 0 }, { valueBytes: 2 }));
+    const half = countMemory(asked({ video }, { videos: vectors }, { valueBytes: 2 }));
     expect([half.work, half.clips]).toEqual([count.work / 2, count.clips]);
   });
 
+  test('take of pictures the same of their own tower, whose input is counted beside that of clips', () => {
+    // Two pictures of 448 × 448.
+    const vectors = 2 * 32 * 32;
+    const image = { ...video, prepared: 4 * pixels + 735 };
+    const count = countMemory(asked({ image, video }, { pictures: vectors, videos: 64 }));
+    expect(count).toMatchObject({ activations: 0, attention: 0, work: 4 * vectors * (3 * 1280 + 3 * 3420) });
+    expect([count.pictures, count.clips]).toEqual([4 * vectors * (5 * pixels + 735), 4 * 64 * 5 * pixels]);
+    expect(totalBytes(count)).toBeGreaterThan(totalBytes(countMemory(asked({ image, video }, { videos: 64 }))));
+    expect(countMemory(asked({ image, video }, { videos: 64 }))).not.toHaveProperty('pictures');
+    expect(countMemory(asked({ video }, { pictures: vectors }))).toEqual(countMemory(asked({ video })));
+  });
+
+  test('take of a tile of CLIP all layers and LLaVA’s projector, of SigLIP one layer', () => {
+    // LLaVA-1.5 of 7 B, and Gemma 3.
+    const square = { ...video, isGated: false, input: 3 * 14 * 14, prepared: 4 * 3 * 14 * 14 + 735 };
+    const clip = { ...square, hidden: 1024, inner: 4096, stem: 4096, keptLayerCount: 25 };
+    const siglip = { ...square, hidden: 1152, inner: 4304 };
+    const work = (image: typeof clip, pictures: number): number => countMemory(asked({ image }, { pictures })).work;
+    expect(work(clip, 8 * 576)).toBe(4 * 8 * 576 * (3 * 4096 + 25 * 1024));
+    expect(work(siglip, 4096)).toBe(4 * 4096 * (3 * 1152 + 2 * 4304));
+  });
+
   test('keep the outputs of all layers where one of them is chosen by number', () => {
-    const kept = { video: { ...video, keptLayerCount: 25 }, audio: null };
-    const [all, last] = [kept, { video, audio: null }].map(
-      (towers) => countMemory(asked(towers, { videos: 4096, sounds: 0 })).work,
-    );
+    const kept = { video: { ...video, keptLayerCount: 25 } };
+    const [all, last] = [kept, { video }].map((towers) => countMemory(asked(towers, { videos: 4096 })).work);
     expect(all! - last!).toBe(4 * 4096 * 25 * 1280);
   });
 
   test('take of a sound the frames of its spectrogram, and the MLP of one layer', () => {
-    const count = countMemory(asked({ video: null, audio: whisper }, { videos: 0, sounds: 8 * 1500 }));
+    const count = countMemory(asked({ audio: whisper }, { sounds: 8 * 1500 }));
     expect(count.clips).toBe(4 * 8 * 1500 * (2 * 128 + 4 * 2 * 160 + 5 * 400));
     expect(count).toMatchObject({ activations: 0, work: 4 * 8 * 1500 * (3 * 1280 + 2 * 5120) });
   });
 
   test('take what convolutions form where these are wider, or what attention sees where that is more', () => {
-    const work = (tower: typeof conformer): number =>
-      countMemory(asked({ video: null, audio: tower }, { videos: 0, sounds: 8 * 750 })).work;
+    const work = (tower: typeof conformer): number => countMemory(asked({ audio: tower }, { sounds: 8 * 750 })).work;
     expect(work(conformer)).toBe(4 * 8 * 750 * 3 * 128 * 128);
     expect(work({ ...conformer, stem: 0 })).toBe(4 * 8 * 750 * (12 * 1024 + 4 * 8 * 24));
   });
 
   test('need the larger tower alone, as one is at work after the other, and the decoder where it is larger still', () => {
     const towers = { video, audio: whisper };
-    const work = (clips: TowerVectors): number => countMemory(asked(towers, clips)).work;
-    expect(work({ videos: 4096, sounds: 3000 })).toBe(work({ videos: 4096, sounds: 0 }));
+    const work = (vectors: Partial<TowerVectors>): number => countMemory(asked(towers, vectors)).work;
+    expect(work({ videos: 4096, sounds: 3000 })).toBe(work({ videos: 4096 }));
     const long = { rowCount: 1, tokenCount: 4096, supervisedCount: 10 };
-    const [plain, few] = [long, { ...long, clips: { videos: 64, sounds: 0 } }].map((batch) =>
+    const [plain, few] = [long, { ...long, vectors: { ...NONE, videos: 64 } }].map((batch) =>
       countMemory(asked(towers, undefined, { batch })),
     );
     expect(few).toEqual({ ...plain, clips: 4 * 64 * 5 * pixels });
@@ -196,11 +220,11 @@ describe('clips in towers', () => {
 
   test('of rows together are padded to the longest sound', () => {
     const rows = [
-      { videos: 64, sounds: [100, 300] },
-      { videos: 32, sounds: [] },
-      { videos: 0, sounds: [200] },
+      { pictures: 576, videos: 64, sounds: [100, 300] },
+      { pictures: 0, videos: 32, sounds: [] },
+      { pictures: 1152, videos: 0, sounds: [200] },
     ];
-    expect(vectorsOf(rows)).toEqual({ videos: 96, sounds: 900 });
-    expect(vectorsOf([])).toEqual({ videos: 0, sounds: 0 });
+    expect(vectorsOf(rows)).toEqual({ pictures: 1728, videos: 96, sounds: 900 });
+    expect(vectorsOf([])).toEqual(NONE);
   });
 });

@@ -52,20 +52,29 @@ describe('tokens of a micro-batch', () => {
     expect(pickTokenBudget([QUESTION, { ...QUESTION, work: 'gradients' }], 2048, memoryBytes)).toBe(budget);
   });
 
-  test('are fewer where rows have clips whose towers need more', () => {
+  test('are fewer where rows have pictures or clips whose towers need more', () => {
     const pixels = 3 * 2 * 14 * 14;
     const tower = { hidden: 1280, inner: 3420, isGated: true, input: pixels, prepared: 4 * pixels, stem: 0 };
-    const towers = { video: { ...tower, local: null, keptLayerCount: 0 }, audio: null };
+    const seen = { ...tower, local: null, keptLayerCount: 0 };
+    const towers = { image: seen, video: seen, audio: null };
     const question = { ...QUESTION, engine: 'torch' as const, sizes: { ...QUESTION.sizes, towers } };
-    const density = { videos: 100, sounds: 0 };
-    expect(largestBatch(8192, 2048, density).clips).toEqual({ videos: 819_200, sounds: 0 });
+    const none = { pictures: 0, videos: 0, sounds: 0 };
     expect(pickTokenBudget([question], 2048, 64e9)).toBe(8192);
-    expect(pickTokenBudget([question], 2048, 64e9, density)).toBe(4096);
-    expect(pickTokenBudget([question], 2048, 64e9, { videos: 1, sounds: 0 })).toBe(8192);
+    for (const kind of ['pictures', 'videos']) {
+      const density = { ...none, [kind]: 100 };
+      expect(largestBatch(8192, 2048, density).vectors).toEqual({ ...none, [kind]: 819_200 });
+      expect(pickTokenBudget([question], 2048, 64e9, density)).toBe(4096);
+      expect(pickTokenBudget([question], 2048, 64e9, { ...none, [kind]: 1 })).toBe(8192);
+    }
   });
 
-  test('of a small model are the most, in a gigabyte and a half', async () => {
+  test('of a small model are the most, in a gigabyte and a half, with its tower of pictures too', async () => {
     const question = { ...QUESTION, sizes: sizesOf(await readArchitecture(`${GOLDEN}/model`)) };
     expect(pickTokenBudget([question], 2048, 1.5e9)).toBe(8192);
+    const pixels = { input: 3 * 2 * 14 * 14, prepared: 4 * 3 * 2 * 14 * 14 };
+    const image = { hidden: 32, inner: 48, isGated: true, ...pixels, stem: 0, local: null, keptLayerCount: 0 };
+    const sizes = { ...question.sizes, tower: null, towers: { image, video: null, audio: null } };
+    const density = { pictures: 4, videos: 0, sounds: 0 };
+    expect(pickTokenBudget([{ ...question, engine: 'torch', sizes }], 2048, 2e9, density)).toBe(8192);
   });
 });
