@@ -1,4 +1,4 @@
-// The most memory that the torch engine's process has had with pictures, videos or sounds in its towers, beside its count.
+// The most memory that the torch engine's process has had with pictures or clips in its towers, beside its count.
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -114,12 +114,10 @@ export async function needsRecomputation(config: Config, models: ModelHost): Pro
 
 /**
  * What a person should know of layers that are computed twice on this machine: it takes time.
- * @param largest of the rows, as their artifact says
+ * @param largest micro-batch of the rows, as their artifact says
  */
-export function recomputationNotes(
-  facts: MemoryFacts,
-  { rowCount, tokenCount, clips }: NonNullable<ScanResult['largestBatch']>,
-): string[] {
+export function recomputationNotes(facts: MemoryFacts, largest: NonNullable<ScanResult['largestBatch']>): string[] {
+  const { rowCount, tokenCount, clips } = largest;
   const { layerCount } = facts.questions[0]!.sizes;
   const vectors = clips && { pictures: 0, ...clips };
   const batch = { rowCount, tokenCount, supervisedCount: null, ...(vectors && { vectors }) };

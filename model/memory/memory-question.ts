@@ -60,7 +60,7 @@ export interface MemoryCount {
   optimizer: number;
   /** Pictures' vectors that are kept. */
   cache: number;
-  /** What the towers are given of pictures, of an engine that takes them with their rows; not there for rows without. */
+  /** What the towers are given of pictures, where these come with their rows; not there for rows without. */
   pictures?: number;
   /** What the towers are given of videos and sounds; not there for rows without. */
   clips?: number;

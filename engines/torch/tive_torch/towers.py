@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-# Whose towers give their last layer's output alone where that is the one that is named; others keep those of all layers.
+# Whose towers give the last layer's output alone where that is the one that is named; others keep those of all layers.
 _LAST_ALONE = ("internvl", "qianfan_ocr")
 # Names of a tower's width in configs, the first that is there.
 _WIDTHS = ("d_model", "embed_dim", "hidden_size")
@@ -26,7 +26,7 @@ class Towers:
         self._extractor = getattr(joint, "feature_extractor", None)
 
     def shapes(self, skeleton: nn.Module, modalities: Sequence[str]) -> dict[str, Any]:
-        """Widths in values a vector of the towers, for `inspect`; None where the model has none, or is of no known kind."""
+        """Widths in values a vector of the towers, for `inspect`; None where the model has none, or none of patches."""
         seen = self._vision_shape(skeleton)
         audio = self._audio_shape(skeleton) if "audio" in modalities and self._audio is not None else None
         return {
