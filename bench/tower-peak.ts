@@ -34,37 +34,37 @@ const CASES = {
   qwen2_5_vl_windows: {
     asked: '<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>What is it?<|im_end|>\n',
     shown: { kind: 'picture', side: 112 },
-    rowCount: 192,
+    rowCount: 320,
   },
   llava_wide: {
     asked: '<image>\nWhat is it?\n',
     shown: { kind: 'picture', side: 224 },
-    rowCount: 48,
+    rowCount: 80,
   },
   llava_onevision_wide: {
     asked: '<|im_start|>user <image>\nWhat is it?<|im_end|>',
     shown: { kind: 'picture', side: 448 },
-    rowCount: 10,
+    rowCount: 16,
   },
   internvl_wide: {
     asked: '<|im_start|>user\n<IMG_CONTEXT>\nWhat is it?<|im_end|>\n',
     shown: { kind: 'picture', side: 448 },
-    rowCount: 10,
+    rowCount: 16,
   },
   gemma3_wide: {
     asked: '<bos><start_of_turn>user\n<start_of_image>What is it?<end_of_turn>\n',
     shown: { kind: 'picture', side: 224 },
-    rowCount: 48,
+    rowCount: 80,
   },
   gemma4_wide: {
     asked: '<bos><|turn>user\n<|image|>What is it?<turn|>\n',
     shown: { kind: 'picture', side: 400 },
-    rowCount: 20,
+    rowCount: 32,
   },
   idefics3_wide: {
     asked: '<|begin_of_text|>User:<image>What is it?<end_of_utterance>\n',
     shown: { kind: 'picture', side: 448 },
-    rowCount: 10,
+    rowCount: 16,
   },
   qwen2_5_vl_wide: {
     asked: '<|im_start|>user\n<|vision_start|><|video_pad|><|vision_end|>What is it?<|im_end|>\n',

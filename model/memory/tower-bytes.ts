@@ -11,9 +11,9 @@ export interface Towers {
 /** A tower's widths, in values a vector. Its weights are frozen, so a layer keeps nothing for the backward pass. */
 export interface Tower {
   hidden: number;
-  /** Inside the MLP, and whether it has a gate beside. */
+  /** Inside the MLP, and tables of this width that are there at once: two, three with a gate beside. */
   inner: number;
-  isGated: boolean;
+  innerTableCount: number;
   /** Of the pixels or the frames of a spectrogram that become one vector. */
   input: number;
   /** Of all that the processor holds while it makes them. */
@@ -21,7 +21,7 @@ export interface Tower {
   /** Of the widest convolution before the layers, or of what every vector becomes behind them; 0 for none that is wider
    * than these. */
   stem: number;
-  /** Layers whose outputs are kept until the last one's. */
+  /** Tables of the layers' width that are kept beside the input of the last one, where earlier outputs are kept. */
   keptLayerCount: number;
   /** Places that attend to one another, and those that they see; null where all see all, which forms no table. */
   local: { chunk: number; context: number; headCount: number } | null;
@@ -86,9 +86,9 @@ export function towerBytes(towers: Towers, vectors: TowerVectors, valueBytes: nu
 /** Values a vector of the layer at work, or of the convolutions before, and of what is kept beside. */
 function workingValues(tower: Tower | null): number {
   if (tower === null) return 0;
-  const { hidden, inner, isGated, stem, keptLayerCount } = tower;
+  const { hidden, inner, innerTableCount, stem, keptLayerCount } = tower;
   // The layer's input, that of the MLP, its norm; what the MLP forms.
-  const mlp = 3 * hidden + (isGated ? 3 : 2) * inner;
+  const mlp = 3 * hidden + innerTableCount * inner;
   return Math.max(attentionValues(tower), mlp, STEM_TABLES * stem) + keptLayerCount * hidden;
 }
 

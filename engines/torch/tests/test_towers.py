@@ -1,4 +1,4 @@
-"""Towers of pictures, videos and sounds: their shapes, and how many vectors rows become, against what they are given."""
+"""Towers of pictures and clips: their shapes, and how many vectors rows become, against what towers are given."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .support import Rows, adapter_of, dialogues, family_folder
 from .test_clips import ASKED, EARS, film, row, tone
 
 QWEN = {"hidden": 32, "inner": 48, "input": 3 * 2 * 14 * 14, "stem": 0, "local": None, "keptLayerCount": 0}
-SQUARE = {**QWEN, "isGated": False, "input": 3 * 14 * 14}
+SQUARE = {**QWEN, "innerTableCount": 2, "input": 3 * 14 * 14}
 SHAPES = {
-    "qwen2_5_vl": {**QWEN, "isGated": True},
-    "qwen3_vl": {**QWEN, "isGated": False, "input": 3 * 2 * 16 * 16},
-    "llava_onevision": {**SQUARE, "keptLayerCount": 3, "stem": 64},
+    "qwen2_5_vl": {**QWEN, "innerTableCount": 3},
+    "qwen3_vl": {**QWEN, "innerTableCount": 2, "input": 3 * 2 * 16 * 16},
+    "llava_onevision": {**SQUARE, "keptLayerCount": 1, "stem": 64},
     "internvl": SQUARE,
     "smolvlm": SQUARE,
-    "qwen2_audio": {**QWEN, "isGated": False, "input": 2 * 16, "stem": 2 * 32},
+    "qwen2_audio": {**QWEN, "innerTableCount": 2, "input": 2 * 16, "stem": 2 * 32},
     "gemma4_audio": {
         **QWEN,
-        "isGated": False,
+        "innerTableCount": 2,
         "inner": 4 * 32,
         "input": 4 * 16,
         "stem": 16 * 16,
@@ -32,16 +32,17 @@ SHAPES = {
     },
 }
 # Values of a patch's pixels, once as they are given and once in all that is made before: with a mask of pixels more.
-PATCH = {"input": 3 * 14 * 14, "prepared": 4 * 3 * 14 * 14 + 5 * 3 * 14 * 14 // 4}
+PATCH = {"input": 3 * 14 * 14, "prepared": 3 * 3 * 14 * 14 + 5 * 3 * 14 * 14 // 4}
 MASKED = {"input": 10 * 14 * 14, "prepared": 20 * 14 * 14}
 PICTURES = {
-    "llava": {**SQUARE, **PATCH, "keptLayerCount": 3, "stem": 64},
-    "llava_onevision": {**SQUARE, **PATCH, "keptLayerCount": 3, "stem": 64},
-    "qwen2_5_vl": {**QWEN, "isGated": True, "prepared": 4 * 3 * 2 * 14 * 14 + 5 * 3 * 14 * 14 // 4},
-    "qwen3_vl": {**SHAPES["qwen3_vl"], "prepared": 4 * 3 * 2 * 16 * 16 + 5 * 3 * 16 * 16 // 4},
-    "qwen3_5": {**SHAPES["qwen3_vl"], "prepared": 4 * 3 * 2 * 16 * 16 + 5 * 3 * 16 * 16 // 4},
+    # CLIP's activation is made in steps.
+    "llava": {**SQUARE, **PATCH, "keptLayerCount": 1, "stem": 64, "innerTableCount": 3},
+    "llava_onevision": {**SQUARE, **PATCH, "keptLayerCount": 1, "stem": 64},
+    "qwen2_5_vl": {**QWEN, "innerTableCount": 3, "prepared": 3 * 3 * 2 * 14 * 14 + 5 * 3 * 14 * 14 // 4},
+    "qwen3_vl": {**SHAPES["qwen3_vl"], "prepared": 3 * 3 * 2 * 16 * 16 + 5 * 3 * 16 * 16 // 4},
+    "qwen3_5": {**SHAPES["qwen3_vl"], "prepared": 3 * 3 * 2 * 16 * 16 + 5 * 3 * 16 * 16 // 4},
     "gemma3": {**SQUARE, **PATCH},
-    "gemma4": {**QWEN, "isGated": True, "input": 3 * 16 * 16, "prepared": 4 * 3 * 16 * 16 + 5 * 3 * 16 * 16 // 4},
+    "gemma4": {**QWEN, "innerTableCount": 3, "input": 3 * 16 * 16, "prepared": 3 * 3 * 16 * 16 + 5 * 3 * 16 * 16 // 4},
     "internvl": {**SQUARE, **PATCH},
     "idefics3": {**SQUARE, **MASKED},
     "smolvlm": {**SQUARE, **MASKED},

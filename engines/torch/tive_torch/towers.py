@@ -13,6 +13,7 @@ _LAST_ALONE = ("internvl", "qianfan_ocr")
 # Names of a tower's width in configs, the first that is there.
 _WIDTHS = ("d_model", "embed_dim", "hidden_size")
 
+
 class Towers:
     """What a model's config and its processor say of vectors."""
 
@@ -51,7 +52,7 @@ class Towers:
             # LLaVA's projector is given every vector, those of other kinds are given several as one.
             "stem": int(self._config.get_text_config(decoder=True).hidden_size) if keeps else 0,
             "local": None,
-            "keptLayerCount": _layer_count(self._vision) + 1 if keeps else 0,
+            "keptLayerCount": _layer_count(self._vision) - 1 if keeps else 0,
         }
 
     def _picture_inputs(self) -> dict[str, int]:
@@ -59,8 +60,9 @@ class Towers:
         pixels, values = self._pixels(), 3 * int(_one(self._vision.patch_size)) ** 2
         names = getattr(getattr(self._joint, "image_processor", None), "model_input_names", ())
         if "pixel_attention_mask" not in names:
-            # As videos, and five times a byte a value: in three requests, as pictures, and as arrays.
-            return {"prepared": 4 * pixels + 5 * values // 4}
+            # Those of the next rows; of the rows behind these each picture's and these in one tensor; and five times a
+            # byte a value: in three requests, as pictures, and as arrays.
+            return {"prepared": 3 * pixels + 5 * values // 4}
         # The mask has 8 bytes a pixel, and the tower is given copies of both without the tiles that only pad.
         return {"input": 2 * 5 * pixels // 3, "prepared": 4 * 5 * pixels // 3}
 
@@ -102,13 +104,12 @@ class Towers:
         pixels = inputs.get("pixel_values")
         if pixels is None or self._patch() is None or sum(counts) == 0:
             return [0] * len(counts)
-        total = pixels.numel() // self._pixels()
-        if pixels.dim() == 5:
-            # A tile without a value is there so that all have as many: of pictures, or of rows.
-            tiles = (pixels != 0).flatten(2).any(2).sum(1).tolist()
+        total, has_sizes = pixels.numel() // self._pixels(), "image_sizes" in inputs
+        if pixels.dim() == 5 and pixels.shape[0] == (sum(counts) if has_sizes else len(counts)):
+            # A tile without a value is there so that all pictures have as many, or all rows.
+            tiles = (inputs.get("pixel_attention_mask", pixels) != 0).flatten(2).any(2).sum(1).tolist()
             each = total // (pixels.shape[0] * pixels.shape[1])
-            of_rows = _by_row(tiles, counts) if "image_sizes" in inputs else tiles
-            found = [each * count for count in of_rows]
+            found = [each * count for count in (_by_row(tiles, counts) if has_sizes else tiles)]
         elif "image_position_ids" in inputs:
             # All pictures are padded to as many patches, whatever their tokens are.
             found = [total * count // sum(counts) for count in counts]
@@ -174,7 +175,7 @@ def _widths(config: Any, skeleton: nn.Module) -> dict[str, Any] | None:
     if hidden is None:
         return None
     inner = getattr(config, "encoder_ffn_dim", None) or getattr(config, "intermediate_size", None)
-    return {"hidden": hidden, "inner": int(inner or 4 * hidden), "isGated": _is_gated(config, skeleton)}
+    return {"hidden": hidden, "inner": int(inner or 4 * hidden), "innerTableCount": _inner_table_count(config, skeleton)}
 
 
 def _local(config: Any) -> dict[str, int] | None:
@@ -186,7 +187,9 @@ def _local(config: Any) -> dict[str, int] | None:
     return {"chunk": int(chunk), "context": int(context), "headCount": int(config.num_attention_heads)}
 
 
-def _is_gated(config: Any, skeleton: nn.Module) -> bool:
+def _inner_table_count(config: Any, skeleton: nn.Module) -> int:
+    """Tables of the MLP's inner width that are there at once: more with a gate, or an activation that is made in steps."""
     tower = next((module for module in skeleton.modules() if getattr(module, "config", None) is config), None)
     names = [] if tower is None else [name for name, _ in tower.named_modules()]
-    return any("gate_proj" in name for name in names)
+    in_steps = getattr(config, "hidden_act", None) == "quick_gelu"
+    return 3 if in_steps or any("gate_proj" in name for name in names) else 2

@@ -30,7 +30,15 @@ describe('rows whose pictures go through a wide tower', () => {
   async function facts(memoryBytes: number): Promise<MemoryFacts> {
     const { questions } = await memoryFacts(run.config(), run.models, ['gradients']);
     const pixels = { input: 3 * 14 * 14, prepared: 4 * 3 * 14 * 14 };
-    const image = { hidden: 1024, inner: 4096, isGated: false, ...pixels, stem: 4096, local: null, keptLayerCount: 25 };
+    const image = {
+      hidden: 1024,
+      inner: 4096,
+      innerTableCount: 3,
+      ...pixels,
+      stem: 4096,
+      local: null,
+      keptLayerCount: 23,
+    };
     const towers = { image, video: null, audio: null };
     const seeing = questions.map((question) => ({
       ...question,
@@ -52,7 +60,7 @@ describe('rows whose pictures go through a wide tower', () => {
     const one = { rowCount: 1, tokenCount: 600, supervisedCount: 10 };
     const batch = { ...one, vectors: { pictures: 16 * 576, videos: 0, sounds: 0 } };
     const [{ count } = { count: null }] = workMemory(await facts(1.5e9), batch);
-    expect(count).toMatchObject({ work: 4 * 16 * 576 * (25 * 1024 + 3 * 4096), pictures: 4 * 16 * 576 * 5 * 588 });
+    expect(count).toMatchObject({ work: 4 * 16 * 576 * (26 * 1024 + 3 * 4096), pictures: 4 * 16 * 576 * 5 * 588 });
     const small = await facts(1.5e9);
     expect(() => requireBatch(small, batch)).toThrow(
       /for 1 row of 600 tokens, 9,216 vectors of pictures \(work 1\.4 GB, .*\); lower gradients\.cutoff_len or warmup\.lora_rank, show fewer pictures a row, start fewer/,

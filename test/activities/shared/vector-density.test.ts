@@ -17,7 +17,16 @@ import { GOLDEN } from '../../model/golden.ts';
 const folder = mkdtempSync(join(tmpdir(), 'tive-density-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const TOWER = { hidden: 8, inner: 8, isGated: false, input: 8, prepared: 8, stem: 0, local: null, keptLayerCount: 0 };
+const TOWER = {
+  hidden: 8,
+  inner: 8,
+  innerTableCount: 2,
+  input: 8,
+  prepared: 8,
+  stem: 0,
+  local: null,
+  keptLayerCount: 0,
+};
 
 /** A model whose processor makes of every row ten tokens, of a frame two vectors and of a picture three. */
 class Models extends ModelHost {

@@ -113,7 +113,7 @@ describe('pictures and clips in towers', () => {
   const video = {
     hidden: 1280,
     inner: 3420,
-    isGated: true,
+    innerTableCount: 3,
     input: pixels,
     prepared: 4 * pixels,
     stem: 0,
@@ -123,7 +123,7 @@ describe('pictures and clips in towers', () => {
   const whisper = {
     ...video,
     inner: 5120,
-    isGated: false,
+    innerTableCount: 2,
     input: 2 * 128,
     prepared: 4 * 2 * 160 + 5 * 400,
     stem: 2 * 1280,
@@ -179,13 +179,14 @@ describe('pictures and clips in towers', () => {
     expect(countMemory(asked({ video }, { pictures: vectors }))).toEqual(countMemory(asked({ video })));
   });
 
-  test('take of a tile of CLIP all layers and LLaVA’s projector, of SigLIP one layer', () => {
+  test('take of a tile of CLIP all layers, and LLaVA’s projector where it is wider, of SigLIP one layer', () => {
     // LLaVA-1.5 of 7 B, and Gemma 3.
-    const square = { ...video, isGated: false, input: 3 * 14 * 14, prepared: 4 * 3 * 14 * 14 + 735 };
-    const clip = { ...square, hidden: 1024, inner: 4096, stem: 4096, keptLayerCount: 25 };
+    const square = { ...video, innerTableCount: 2, input: 3 * 14 * 14, prepared: 4 * 3 * 14 * 14 + 735 };
+    const clip = { ...square, hidden: 1024, inner: 4096, innerTableCount: 3, stem: 4096, keptLayerCount: 23 };
     const siglip = { ...square, hidden: 1152, inner: 4304 };
     const work = (image: typeof clip, pictures: number): number => countMemory(asked({ image }, { pictures })).work;
-    expect(work(clip, 8 * 576)).toBe(4 * 8 * 576 * (3 * 4096 + 25 * 1024));
+    expect(work(clip, 8 * 576)).toBe(4 * 8 * 576 * (3 * 1024 + 3 * 4096 + 23 * 1024));
+    expect(work({ ...clip, stem: 8192 }, 8 * 576)).toBe(4 * 8 * 576 * (3 * 8192 + 23 * 1024));
     expect(work(siglip, 4096)).toBe(4 * 4096 * (3 * 1152 + 2 * 4304));
   });
 

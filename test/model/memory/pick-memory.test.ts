@@ -54,7 +54,7 @@ describe('tokens of a micro-batch', () => {
 
   test('are fewer where rows have pictures or clips whose towers need more', () => {
     const pixels = 3 * 2 * 14 * 14;
-    const tower = { hidden: 1280, inner: 3420, isGated: true, input: pixels, prepared: 4 * pixels, stem: 0 };
+    const tower = { hidden: 1280, inner: 3420, innerTableCount: 3, input: pixels, prepared: 4 * pixels, stem: 0 };
     const seen = { ...tower, local: null, keptLayerCount: 0 };
     const towers = { image: seen, video: seen, audio: null };
     const question = { ...QUESTION, engine: 'torch' as const, sizes: { ...QUESTION.sizes, towers } };
@@ -72,7 +72,7 @@ describe('tokens of a micro-batch', () => {
     const question = { ...QUESTION, sizes: sizesOf(await readArchitecture(`${GOLDEN}/model`)) };
     expect(pickTokenBudget([question], 2048, 1.5e9)).toBe(8192);
     const pixels = { input: 3 * 2 * 14 * 14, prepared: 4 * 3 * 2 * 14 * 14 };
-    const image = { hidden: 32, inner: 48, isGated: true, ...pixels, stem: 0, local: null, keptLayerCount: 0 };
+    const image = { hidden: 32, inner: 48, innerTableCount: 3, ...pixels, stem: 0, local: null, keptLayerCount: 0 };
     const sizes = { ...question.sizes, tower: null, towers: { image, video: null, audio: null } };
     const density = { pictures: 4, videos: 0, sounds: 0 };
     expect(pickTokenBudget([{ ...question, engine: 'torch', sizes }], 2048, 2e9, density)).toBe(8192);
