@@ -26,14 +26,18 @@ CHAT_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 QWEN_TOKENS = [*CHAT_TOKENS, "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
 
 
-def llava(out: Path, wider: dict[str, Any] | None = None, size: int = SIZE) -> None:
-    tokenizer = fast(
+def llama_tokenizer() -> Any:
+    return fast(
         text.spaces_as_words(["<image>"], "<s>"),
         bos_token="<s>",
         eos_token="</s>",
         unk_token="<unk>",
         pad_token="<pad>",
     )
+
+
+def llava(out: Path, wider: dict[str, Any] | None = None, size: int = SIZE) -> None:
+    tokenizer = llama_tokenizer()
     config = tr.LlavaConfig(
         vision_config=tr.CLIPVisionConfig(**{**VISION, **(wider or {})}, image_size=size, patch_size=PATCH),
         text_config=tr.LlamaConfig(**decoder(tokenizer)),
@@ -54,13 +58,7 @@ def llava(out: Path, wider: dict[str, Any] | None = None, size: int = SIZE) -> N
 
 
 def llava_next(out: Path) -> None:
-    tokenizer = fast(
-        text.spaces_as_words(["<image>"], "<s>"),
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        pad_token="<pad>",
-    )
+    tokenizer = llama_tokenizer()
     pinpoints = [[SIZE, 2 * SIZE], [2 * SIZE, SIZE], [2 * SIZE, 2 * SIZE]]
     config = tr.LlavaNextConfig(
         vision_config=tr.CLIPVisionConfig(**VISION, image_size=SIZE, patch_size=PATCH),
