@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -72,15 +71,17 @@ class TappedLinear(nn.Module):
 class _Lora:
     """What stands beside a linear layer."""
 
+    layer: Any
+    """peft's, which holds both."""
     a: TappedLinear
     b: TappedLinear
     scale: float
 
-    def forward(self, base: nn.Linear, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         # The weights stand for everything that is learned: through them outputs want gradients though inputs may not.
         tapped = self.a.tap is not None or self.b.tap is not None
         a, b = self.a.weight.requires_grad_(tapped), self.b.weight.requires_grad_(tapped)
-        product: torch.Tensor = _TappedLora.apply(x, a, b, base, self)  # type: ignore[no-untyped-call]
+        product: torch.Tensor = _TappedLora.apply(x, a, b, self.layer.base_layer, self)  # type: ignore[no-untyped-call]
         return product
 
 
@@ -103,7 +104,7 @@ class Adapter:
         missing = next((path for path in paths if not isinstance(scales.get(path), (int, float))), None)
         if missing is not None:
             raise config_error(f"adapter.scales: must name every path, got none for {missing}")
-        _inject(model.module, self.key, {path: values[f"{path}.lora_A"].shape[0] for path in paths})
+        _inject(model, self.key, {path: values[f"{path}.lora_A"].shape[0] for path in paths})
         for path in paths:
             layer = model.module.get_submodule(path)
             layer.scaling[self.key] = float(scales[path])
@@ -113,7 +114,7 @@ class Adapter:
                 self.modules[name] = TappedLinear(name, weight)
                 getattr(layer, matrix)[self.key] = self.modules[name]
             a, b = self.modules[f"{path}.lora_A"], self.modules[f"{path}.lora_B"]
-            self._loras[path] = _Lora(a, b, float(scales[path]))
+            self._loras[path] = _Lora(layer, a, b, float(scales[path]))
         self.values = values
 
     def set_weights(self, values: Mapping[str, torch.Tensor]) -> None:
@@ -129,30 +130,23 @@ class Adapter:
             module.weight.requires_grad_(False)
         if not taps:
             return
-        for path, lora in self._loras.items():
-            layer = self.model.module.get_submodule(path)
-            layer.forward = partial(lora.forward, layer.base_layer)
+        for lora in self._loras.values():
+            lora.layer.forward = lora.forward
 
     def remove(self) -> None:
         activate_only(self.model, None)
-        for layer in _lora_layers(self.model.module):
+        for layer in self.model.lora_layers:
             if self.key in layer.lora_A:
                 layer.delete_adapter(self.key)
 
 
 def activate_only(model: Model, key: str | None) -> None:
     """Makes one adapter active, or with None the base model alone."""
-    for layer in _lora_layers(model.module):
+    for layer in model.lora_layers:
         # A tapped layer computes in its own way.
         vars(layer).pop("forward", None)
         layer._disable_adapters = key is None or key not in layer.lora_A
         layer._active_adapter = [key] if key is not None and key in layer.lora_A else []
-
-
-def _lora_layers(module: nn.Module) -> list[Any]:
-    from peft.tuners.lora import LoraLayer
-
-    return [found for found in module.modules() if isinstance(found, LoraLayer)]
 
 
 def _paths(names: list[str]) -> list[str]:
@@ -192,9 +186,11 @@ def _check_shapes(module: nn.Module, paths: list[str], values: Mapping[str, torc
             raise config_error(f"adapter: {path} must have matrices {wanted}, got {list(a)} and {list(b)}")
 
 
-def _inject(module: nn.Module, key: str, ranks: Mapping[str, int]) -> None:
+def _inject(model: Model, key: str, ranks: Mapping[str, int]) -> None:
     from peft import LoraConfig, inject_adapter_in_model
+    from peft.tuners.lora import LoraLayer
 
+    module = model.module
     rank = Counter(ranks.values()).most_common(1)[0][0]
     config = LoraConfig(
         r=rank,
@@ -208,3 +204,4 @@ def _inject(module: nn.Module, key: str, ranks: Mapping[str, int]) -> None:
     # Matrices without memory: the adapter's own take their place.
     inject_adapter_in_model(config, module, key, low_cpu_mem_usage=True)
     module.requires_grad_(False)
+    model.lora_layers = [found for found in module.modules() if isinstance(found, LoraLayer)]

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from .errors import config_error, first_line, is_out_of_memory
+from .last_layer import LastFeedForward, ReadPlaces
 from .processor import Processor
 from .sizes import see_sizes_apart
 
@@ -165,21 +166,29 @@ class Model:
                 config.use_cache = False
         if recompute:
             _recompute(self.module)
+        self.lora_layers: list[Any] = []
+        """Linear layers that an adapter was put on, this one or an earlier."""
+        self._last = LastFeedForward.of(_decoder(self.module)[1])
+        self._positioned: list[Any] = [part for part in self.module.modules() if hasattr(part, "rope_deltas")]
 
     @property
     def processor(self) -> Processor:
         return self.folder.processor
 
-    def forward(self, inputs: dict[str, torch.Tensor]) -> Any:
-        """The model's outputs for a batch's inputs, whatever was computed before."""
-        self.forget_positions()
+    def forward(self, inputs: dict[str, torch.Tensor], read: ReadPlaces) -> Any:
+        """The model's outputs for a batch's inputs, whatever was computed before; right at the tokens that are read."""
+        self.forget()
+        if self._last is not None:
+            # Until the next batch: layers that are computed again in the backward pass want it too.
+            self._last.read = read
         return self.module(**self.moved(inputs), use_cache=False, return_dict=True)
 
-    def forget_positions(self) -> None:
-        """Qwen's models keep the last batch's offsets of positions."""
-        for module in self.module.modules():
-            if getattr(module, "rope_deltas", None) is not None:
-                module.rope_deltas = None
+    def forget(self) -> None:
+        """What is left of the last batch: tokens that are read, offsets of positions that Qwen's models keep."""
+        if self._last is not None:
+            self._last.read = None
+        for part in self._positioned:
+            part.rope_deltas = None
 
     def moved(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """A batch's inputs where the model lies."""

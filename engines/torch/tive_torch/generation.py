@@ -94,7 +94,7 @@ def _plain(model: Model, settings: Any) -> Iterator[None]:
     """The folder's own penalties and bans do not count, and no layer is computed again, which has no cache."""
     module, kept = model.module, model.module.generation_config
     training = [part for part in module.modules() if part.training]
-    model.forget_positions()
+    model.forget()
     module.generation_config = settings
     for part in training:
         part.training = False

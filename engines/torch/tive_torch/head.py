@@ -9,6 +9,7 @@ import torch
 
 from .errors import EngineError
 from .folder import Model
+from .last_layer import ReadPlaces
 from .rows import IGNORED_LABEL, Batch
 
 
@@ -30,6 +31,7 @@ def answers(model: Model, batch: Batch) -> Answers:
     """One forward pass; only hidden states that predict an answer go through the head."""
     wanted = batch.labels[:, 1:] != IGNORED_LABEL
     selected = wanted.to(model.device)
+    read = ReadPlaces.of(torch.nn.functional.pad(wanted, (0, 1)), model.device)
     head = model.module.get_output_embeddings()
     if head is None:
         raise EngineError("config", f"model: {type(model.module).__name__} must have a head for text, got none")
@@ -40,7 +42,7 @@ def answers(model: Model, batch: Batch) -> Answers:
 
     hook = head.register_forward_pre_hook(select)
     try:
-        logits = model.forward(batch.inputs).logits
+        logits = model.forward(batch.inputs, read).logits
     finally:
         hook.remove()
     logits = logits.reshape(-1, logits.shape[-1])

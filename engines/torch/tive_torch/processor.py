@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL.Image import Image
 
@@ -159,6 +161,9 @@ def _load_joint(folder: Path, config: Any) -> Any | None:
         joint = _without_missing_parts(processor_class).from_pretrained(folder, **_NO_NETWORK)
         if not (folder / "processor_config.json").is_file():
             _count_as_the_model(joint, config)
+        pictures: Any = getattr(joint, "image_processor", None)
+        if hasattr(pictures, "resize"):
+            pictures.resize = partial(_resized, pictures.resize)
         return joint
     except Exception as error:
         raise _refused(folder, error) from error
@@ -228,6 +233,12 @@ def _image_processor(folder: Any) -> Any:
 
     auto_class: Any = image_processing_auto.AutoImageProcessor
     return auto_class.from_pretrained(folder, backend="pil", **_NO_NETWORK)
+
+
+def _resized(resize: Callable[..., Any], image: Any, size: Any, *others: Any, **named: Any) -> Any:
+    """What Pillow gives, which copies a picture that has the size already; its copies here cost more than all else."""
+    wanted = getattr(size, "height", None), getattr(size, "width", None)
+    return image if image.dtype == np.uint8 and image.shape[1:] == wanted else resize(image, size, *others, **named)
 
 
 def _count_as_the_model(joint: Any, config: Any) -> None:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import torch
 
 from . import environment
-from .engine import PREPARED_CALLS, Engine, Prepared
+from .engine import PREPARED_CALLS, Arguments, Engine, Prepared
 from .errors import described
 from .frames import Head, Tensors, tensors_of, write_frame
 
@@ -50,11 +50,11 @@ def _prepare(engine: Engine, requests: Requests, ready: queue.Queue[Ready], sett
         head, body = requests.get()
         # Behind a call that opens a folder everything waits until it is there.
         settled.wait()
-        request = Ready(head, {}, engine.opens_folder(head))
+        request = Ready(Arguments.of(head), {}, engine.opens_folder(head))
         try:
             request.tensors = tensors_of(body)
             if head.get("call") in PREPARED_CALLS and not request.opens_folder:
-                request.prepared = engine.prepare(head, request.tensors)
+                request.prepared = engine.prepare(request.head, request.tensors)
         except Exception as error:
             request.error = error
         if request.opens_folder:
