@@ -87,16 +87,35 @@ function leadsOutside(path: string): boolean {
   return path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path);
 }
 
+/** Image folders whose real path is remembered. */
+const REMEMBERED_FOLDERS = 64;
+
+const realFolders = new Map<string, string>();
+
 /** The real path of a picture, or null where it leads outside of the folder. */
 async function findInside(imageFolder: string, path: string): Promise<string | null> {
   if (path.includes('\0')) return null;
   const inside = normalize(path);
-  if (!isAbsolute(path) && leadsOutside(inside)) return null;
-  const root = await realpath(imageFolder);
-  if (isAbsolute(path) && leadsOutside(relative(imageFolder, inside)) && leadsOutside(relative(root, inside)))
-    return null;
+  if (isAbsolute(path)) {
+    const root = await realFolder(imageFolder);
+    if (leadsOutside(relative(imageFolder, inside)) && leadsOutside(relative(root, inside))) return null;
+  } else if (leadsOutside(inside)) return null;
   const file = await realpath(isAbsolute(path) ? inside : join(imageFolder, inside));
-  return file.startsWith(root.endsWith(sep) ? root : `${root}${sep}`) ? file : null;
+  // A folder that is a link may have been made to lead elsewhere since.
+  const remembered = realFolders.get(imageFolder);
+  if (remembered !== undefined && liesBelow(file, remembered)) return file;
+  return liesBelow(file, await realFolder(imageFolder)) ? file : null;
+}
+
+function liesBelow(file: string, root: string): boolean {
+  return file.startsWith(root.endsWith(sep) ? root : `${root}${sep}`);
+}
+
+async function realFolder(imageFolder: string): Promise<string> {
+  const root = await realpath(imageFolder);
+  if (realFolders.size >= REMEMBERED_FOLDERS) realFolders.clear();
+  realFolders.set(imageFolder, root);
+  return root;
 }
 
 function escapes(path: string): Rejection {

@@ -293,6 +293,20 @@ describe('reading files', () => {
     expect(await readImageFile(join(root, 'images'), path)).toEqual({ reason: 'image_path_escapes', detail });
   });
 
+  test('follows a folder that is a link to where it leads today', async () => {
+    const [folder, second] = [join(root, 'current'), join(root, 'second')];
+    await mkdir(second);
+    await writeFile(join(second, 'b.png'), 'second');
+    await symlink(join(second, 'b.png'), join(root, 'images', 'deep', 'b.png'));
+    await symlink(join(root, 'images', 'deep'), folder);
+    expect(await readImageFile(folder, 'a.png')).toEqual({ bytes: Buffer.from('inside') });
+    expect(await readImageFile(folder, 'b.png')).toMatchObject({ reason: 'image_path_escapes' });
+    await rm(folder);
+    await symlink(second, folder);
+    expect(await readImageFile(folder, 'b.png')).toEqual({ bytes: Buffer.from('second') });
+    expect(await readImageFile(folder, 'a.png')).toMatchObject({ reason: 'image_missing' });
+  });
+
   test('refuses a device, which would be read without end', async () => {
     const detail = 'image must be a file, got zero';
     expect(await readImageFile('/dev', 'zero')).toEqual({ reason: 'image_missing', detail });
