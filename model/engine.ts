@@ -29,6 +29,8 @@ export interface TensorflowDescription {
 /** torch in a process of its own. */
 export interface TorchDescription {
   engine: 'torch';
+  /** Of the engine's own code: another one where the same rows may have other bits. */
+  revision: number;
   /** Version of torch. */
   libraryVersion: string;
   /** Of what reads models and rows, and of what puts adapters on. */

@@ -21,6 +21,9 @@ interface Described {
   tf32: boolean;
 }
 
+/** 2: the last layer's feed-forward part sees the tokens alone whose output is read. */
+const REVISION = 2;
+
 /**
  * Starts the engine's process.
  * @param dtype `auto` = bfloat16 on a GPU, else float32
@@ -55,6 +58,7 @@ function descriptionOf(result: JsonObject, dtype: Dtype): TorchDescription {
   const { transformers, peft, deviceName, instructionSet, tf32 } = described;
   return {
     engine: 'torch',
+    revision: REVISION,
     libraryVersion: torch,
     transformers,
     peft,
