@@ -7,6 +7,9 @@ import { causalBlocks } from '../../../model/tensorflow/attention-tables.ts';
 
 const [HEADS, GROUP, TOKENS, WIDTH] = [3, 2, 17, 8];
 
+/** Of float32 sums over as many as 34 blocks, whose order differs; the processor's kernels decide how far. */
+const SUMMED = { rtol: 1e-6, atol: 3e-6 };
+
 beforeAll(async () => {
   await loadEngine('tensorflow');
 });
@@ -56,7 +59,7 @@ describe('attention in blocks', () => {
       ]) {
         const whole = results(make(Infinity));
         const inBlocks = results(make(HEADS * TOKENS * rows));
-        inBlocks.forEach((values, index) => expect(values).toBeAllclose(whole[index]!, { rtol: 1e-6, atol: 1e-6 }));
+        inBlocks.forEach((values, index) => expect(values).toBeAllclose(whole[index]!, SUMMED));
       }
     });
   });
