@@ -38,6 +38,12 @@ export const LARGE: ModelSizes = {
   patchSize: 14,
 };
 
+/** Name and shape of a weight. */
+type Shape = [string, readonly number[]];
+
+/** transformers' tower has it, behind the vectors that are read. */
+const UNREAD = 'model.vision_tower.post_layernorm';
+
 const TOKENIZER = join(packageFolder(), 'test/golden/tiny-llava/model');
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
 const PICTURES = {
@@ -58,7 +64,10 @@ export async function writeRandomModel(folder: string, sizes: ModelSizes): Promi
     JSON.stringify({ ...PICTURES, size: { height: side, width: side } }),
   );
   for (const name of TOKENIZER_FILES) await copyFile(join(TOKENIZER, name), join(folder, name));
-  await writeWeights(join(folder, 'model.safetensors'), weightShapes(parseArchitecture(config)));
+  await writeWeights(join(folder, 'model.safetensors'), [
+    ...weightShapes(parseArchitecture(config)),
+    ...['weight', 'bias'].map((kind): Shape => [`${UNREAD}.${kind}`, [sizes.visionHidden]]),
+  ]);
 }
 
 /** `config.json` of the sizes. */
@@ -71,6 +80,7 @@ export function configOf(sizes: ModelSizes): JsonObject {
     tie_word_embeddings: true,
     vision_config: {
       model_type: 'siglip_vision_model',
+      vision_use_head: false,
       hidden_size: sizes.visionHidden,
       intermediate_size: sizes.visionIntermediate,
       num_hidden_layers: sizes.visionLayers,
@@ -93,7 +103,7 @@ export function configOf(sizes: ModelSizes): JsonObject {
 /** Values that are drawn once and repeated: nothing learns here. */
 const DRAWN = 2 ** 20 - 3;
 
-async function writeWeights(path: string, shapes: ReadonlyMap<string, readonly number[]>): Promise<void> {
+async function writeWeights(path: string, shapes: readonly Shape[]): Promise<void> {
   const header: Record<string, object> = {};
   let end = 0;
   for (const [name, shape] of shapes) {

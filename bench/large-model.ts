@@ -5,6 +5,8 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Dtype } from '../contracts/config.ts';
+import { torchPython } from '../model/torch/python.ts';
 import { short } from './bench.ts';
 import type { BenchLine } from './bench.ts';
 import { LARGE, writeRandomModel } from './large-model-folder.ts';
@@ -14,28 +16,52 @@ import { peaksOfTree } from './processes.ts';
 const SAMPLE_MS = 500;
 const ROWS = 8;
 
-/** `tive plan` and `tive run` until the selection on a few rows of a picture each, two compute processes. */
+/** What computes, in so many processes. */
+interface Setting {
+  engine: 'tensorflow' | 'torch';
+  dtype: Dtype;
+  processes: number;
+  /** Most memory of a process, in GB; null for none. */
+  goal: number | null;
+}
+
+const SETTINGS: readonly Setting[] = [
+  { engine: 'tensorflow', dtype: 'float32', processes: 2, goal: 8 },
+  { engine: 'torch', dtype: 'bfloat16', processes: 1, goal: 5 },
+  { engine: 'torch', dtype: 'float32', processes: 1, goal: null },
+];
+
+/** `tive plan` and `tive run` until the selection on a few rows of a picture each, by each engine and dtype. */
 export async function* bench(): AsyncGenerator<BenchLine> {
   const folder = await mkdtemp(join(tmpdir(), 'tive-bench-large-'));
   try {
     await writeRandomModel(join(folder, 'model'), LARGE);
     writeRows(folder);
-    const commands = [
-      ['plan', ['--until', 'selection']],
-      ['run', ['--until', 'selection']],
-    ] as const;
-    for (const [command, options] of commands) {
-      const { seconds, peaks, output } = await tive(folder, [command, 'recipe.yaml', ...options, '--processes', '2']);
-      const facts = [
-        `${short(seconds)} s`,
-        `peaks of processes ${peaks.map((bytes) => short(bytes / 1e9)).join(', ')} GB (goal 8)`,
-      ];
-      const said = output.split('\n').filter((line) => /a process|micro-batches:|auto took|warning/.test(line));
-      yield { name: `large ${command}`, facts: [...facts, ...said.map((line) => `\n    ${line.trim()}`)] };
+    for (const setting of SETTINGS) {
+      if (setting.engine === 'torch' && torchPython() === null) {
+        yield { name: 'large torch', facts: ['skipped: needs a Python with torch; run `tive setup torch`'] };
+        return;
+      }
+      for (const command of ['plan', 'run']) yield measured(folder, command, setting);
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function measured(
+  folder: string,
+  command: string,
+  { engine, dtype, processes, goal }: Setting,
+): Promise<BenchLine> {
+  const overrides = [`run.name=${engine}-${dtype}`, `model.engine=${engine}`, `model.dtype=${dtype}`];
+  const options = ['--until', 'selection', '--processes', String(processes)];
+  const { seconds, peaks, output } = await tive(folder, [command, 'recipe.yaml', ...overrides, ...options]);
+  const most = peaks.map((bytes) => short(bytes / 1e9)).join(', ') || 'below 2';
+  const said = output.split('\n').filter((line) => /a process|micro-batches:|auto took|warning/.test(line));
+  const facts = [`${short(seconds)} s`, `peaks of processes ${most} GB${goal === null ? '' : ` (goal ${goal})`}`];
+  const name = `large ${engine} ${dtype} ${command}`;
+  return { name, facts: [...facts, ...said.map((line) => `\n    ${line.trim()}`)] };
 }
 
 function writeRows(folder: string): void {
@@ -56,8 +82,7 @@ function writeRows(folder: string): void {
   // As many shards as processes; everything else is as it is by default.
   writeFileSync(
     join(folder, 'recipe.yaml'),
-    `run: { name: large }
-model: { path: model }
+    `model: { path: model }
 dataset: { path: train.json, image_folder: images }
 gradients: { shard_rows: ${ROWS / 2} }
 `,

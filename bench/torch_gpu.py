@@ -27,7 +27,7 @@ import torch  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
 from tive_torch.adapter import Adapter  # noqa: E402
-from tive_torch.folder import Model, _recompute  # noqa: E402
+from tive_torch.folder import Model  # noqa: E402
 from tive_torch.gradients import GradientReader  # noqa: E402
 from tive_torch.rows import Batch  # noqa: E402
 
@@ -55,10 +55,7 @@ class RandomModel(Model):
         self.dtype, self.device = dtype, torch.device(environment.device_name())
         with self.device:
             made: Any = LlamaForCausalLM
-            self.module = made._from_config(config, dtype=dtype, attn_implementation="sdpa").eval()
-        self.module.requires_grad_(False)
-        if recompute:
-            _recompute(self.module)
+            self.take(made._from_config(config, dtype=dtype, attn_implementation="sdpa"), recompute)
 
 
 def adapter_of(model: RandomModel, rank: int) -> Adapter:
@@ -100,6 +97,7 @@ def plain_loop(model: RandomModel, adapter: Adapter, sketch: int) -> Callable[[l
     signs = (2 * torch.randint(0, 2, (count,), device=model.device) - 1).to(torch.int8)
 
     def run(batches: list[Batch]) -> None:
+        model.forget()
         adapter.activate({})
         weights = [module.weight.requires_grad_(True) for module in adapter.modules.values()]
         for batch in batches:

@@ -156,11 +156,13 @@ class Model:
         self.folder = folder
         self.dtype = dtype
         self.device = device
-        self.module: Any = _read_weights(folder, dtype).to(device)
-        self.module.requires_grad_(False)
-        self.module.eval()
-        _without_dropout(self.module)
-        see_sizes_apart(self.module)
+        self.take(_read_weights(folder, dtype).to(device), recompute)
+
+    def take(self, module: nn.Module, recompute: bool) -> None:
+        """Makes a module that lies on the device the model's."""
+        self.module: Any = module.requires_grad_(False).eval()
+        _without_dropout(module)
+        see_sizes_apart(module)
         for config in {id(m.config): m.config for m in self.module.modules() if hasattr(m, "config")}.values():
             if hasattr(config, "use_cache"):
                 config.use_cache = False
