@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Dtype } from '../contracts/config.ts';
 import { torchPython } from '../model/torch/python.ts';
 import { short } from './bench.ts';
-import type { BenchLine } from './bench.ts';
+import type { BenchLine, BenchOptions } from './bench.ts';
 import { LARGE, writeRandomModel } from './large-model-folder.ts';
 import { packageFolder } from './package-folder.ts';
 import { peaksOfTree } from './processes.ts';
@@ -27,16 +27,16 @@ interface Setting {
 
 const SETTINGS: readonly Setting[] = [
   { engine: 'tensorflow', dtype: 'float32', processes: 2, goal: 8 },
-  { engine: 'torch', dtype: 'bfloat16', processes: 1, goal: 5 },
   { engine: 'torch', dtype: 'float32', processes: 1, goal: null },
+  { engine: 'torch', dtype: 'bfloat16', processes: 1, goal: 5 },
 ];
 
 /** `tive plan` and `tive run` until the selection on a few rows of a picture each, by each engine and dtype. */
-export async function* bench(): AsyncGenerator<BenchLine> {
+export async function* bench({ rowCount = ROWS }: BenchOptions): AsyncGenerator<BenchLine> {
   const folder = await mkdtemp(join(tmpdir(), 'tive-bench-large-'));
   try {
     await writeRandomModel(join(folder, 'model'), LARGE);
-    writeRows(folder);
+    writeRows(folder, rowCount);
     for (const setting of SETTINGS) {
       if (setting.engine === 'torch' && torchPython() === null) {
         yield { name: 'large torch', facts: ['skipped: needs a Python with torch; run `tive setup torch`'] };
@@ -64,12 +64,12 @@ async function measured(
   return { name, facts: [...facts, ...said.map((line) => `\n    ${line.trim()}`)] };
 }
 
-function writeRows(folder: string): void {
+function writeRows(folder: string, rowCount: number): void {
   const pictures = join(packageFolder(), 'test/golden/tiny-llava/images');
   mkdirSync(join(folder, 'images'));
   const names = readdirSync(pictures).sort();
   for (const name of names) copyFileSync(join(pictures, name), join(folder, 'images', name));
-  const rows = Array.from({ length: ROWS }, (_, id) => ({
+  const rows = Array.from({ length: rowCount }, (_, id) => ({
     id,
     dataset: id % 2 === 0 ? 'name' : 'tell',
     image: names[id % names.length],
@@ -84,7 +84,7 @@ function writeRows(folder: string): void {
     join(folder, 'recipe.yaml'),
     `model: { path: model }
 dataset: { path: train.json, image_folder: images }
-gradients: { shard_rows: ${ROWS / 2} }
+gradients: { shard_rows: ${Math.ceil(rowCount / 2)} }
 `,
   );
 }

@@ -207,25 +207,30 @@ def main() -> None:
     adapter, batch = adapter_of(model), batch_of(arguments.tokens, arguments.decoder)
     reader = reader_of(adapter, "sparse")
     count = sum(segment.count for segment in reader.segments.values())
-    engine, plain = [], []
+    engine: list[float] = []
     engine_bytes = most_bytes(
         lambda: engine.extend(timed(lambda: reader.read(batch)) for _ in range(arguments.repeats))
     )
+    print(
+        f"engine, {arguments.dtype}, {arguments.tokens} tokens, sketch of {count:,} coordinates included: "
+        f"{min(engine):.2f} s; {engine_bytes / 1e9:.1f} GB at most",
+        flush=True,
+    )
+    plain: list[tuple[float, float]] = []
     plain_bytes = most_bytes(lambda: plain.extend(plain_loop(model, adapter, batch) for _ in range(arguments.repeats)))
     forward, backward = (min(run[part] for run in plain) for part in (0, 1))
     print(
-        f"plain loop, {arguments.dtype}, {arguments.tokens} tokens: "
-        f"forward {forward:.2f} s, backward and norm {backward:.2f} s; {plain_bytes / 1e9:.1f} GB at most"
-    )
-    print(
-        f"engine, all of it, sketch of {count:,} coordinates included: {min(engine):.2f} s, "
-        f"{min(engine) / (forward + backward):.2f} of the loop; {engine_bytes / 1e9:.1f} GB at most"
+        f"plain loop: forward {forward:.2f} s, backward and norm {backward:.2f} s; {plain_bytes / 1e9:.1f} GB at most; "
+        f"the engine {min(engine) / (forward + backward):.2f} of it",
+        flush=True,
     )
     kinds = {kind: sketcher_seconds(reader_of(adapter, kind), arguments) for kind in ("sparse", "kron")}
     for kind, seconds in kinds.items():
-        print(f"{kind}: norms and sketch of {count:,} coordinates {seconds:.2f} s, {seconds / backward:.1%} of it")
+        print(
+            f"{kind}: norms and sketch of {count:,} coordinates {seconds:.2f} s, {seconds / backward:.1%} of that backward pass"
+        )
     sketch = sketch_seconds(arguments.repeats)
-    print(f"sketch of {2**27:,} coordinates: {sketch:.3f} s, {sketch / backward:.1%} of that backward pass")
+    print(f"sketch of {2**27:,} coordinates: {sketch:.3f} s, {sketch / backward:.1%} of it")
 
 
 if __name__ == "__main__":
